@@ -1,0 +1,144 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The layers of Tollgate, lowest first. A target may only depend on targets of lower layers;
+// Tests/ArchitectureTests reads the import lines and fails when that is broken.
+
+/// Hygiene for every Swift target: unsafe constructs need the word `unsafe`, existentials the word `any`,
+/// and a file sees only the members of modules it imports itself.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "tollgate",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "tollgate", targets: ["tollgate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.1.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        // 0: system libraries and the pure domain
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .target(name: "TollgateCore", swiftSettings: strict),
+
+        // 1: the only importers of the system libraries
+        .target(name: "Hiredis", dependencies: ["CHiredis"], swiftSettings: strict),
+        .target(name: "Libcrypto", dependencies: ["COpenSSL"], swiftSettings: strict),
+
+        // 2: Redis over SwiftNIO
+        .target(
+            name: "RedisClient",
+            dependencies: ["Hiredis", "Libcrypto", nioCore, nioPosix, nioSSL, logging],
+            swiftSettings: strict),
+
+        // 3: the domain's ports, each implemented on its own
+        .target(
+            name: "TollgateStore",
+            dependencies: ["TollgateCore", "RedisClient", "Hiredis"],
+            resources: [.embedInCode("Scripts/admit.lua")],
+            swiftSettings: strict),
+        .target(
+            name: "ClerkAuth",
+            dependencies: ["TollgateCore", "Libcrypto", jwtKit, httpClient, nioCore, logging],
+            swiftSettings: strict),
+
+        // 4: HTTP, configuration, metrics
+        .target(
+            name: "TollgateServer",
+            dependencies: [
+                "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", hummingbird, hummingbirdCore, httpTypes,
+                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging, metrics,
+                coreMetrics,
+            ],
+            swiftSettings: strict),
+
+        // 5: offline stand-ins, and the command line with the one composition root
+        .target(
+            name: "TollgateDev",
+            dependencies: [
+                "TollgateCore", "RedisClient", hummingbird, httpTypes, jwtKit, lifecycle, nioCore, nioPosix, logging,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "tollgate",
+            dependencies: [
+                "TollgateServer", "TollgateDev", argumentParser, lifecycle, unixSignals, nioCore, nioPosix, logging,
+            ],
+            swiftSettings: strict),
+
+        // Tests; TestSupport is what several of them need
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", nioCore,
+                nioPosix, logging,
+            ],
+            path: "Tests/TestSupport",
+            swiftSettings: strict),
+        .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),
+        .testTarget(name: "HiredisTests", dependencies: ["Hiredis", "Libcrypto"], swiftSettings: strict),
+        .testTarget(
+            name: "RedisClientTests",
+            dependencies: ["TestSupport", "RedisClient", "Hiredis", "TollgateDev", nioCore, nioPosix, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TollgateStoreTests",
+            dependencies: ["TestSupport", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "TollgateDev"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ClerkAuthTests",
+            dependencies: ["ClerkAuth", "TollgateCore", jwtKit, httpClient, nioCore, nioPosix, nioHTTP1, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TollgateServerTests",
+            dependencies: ["TollgateServer", "TollgateCore", metrics, coreMetrics, httpTypes, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TollgateDevTests", dependencies: ["TollgateDev", "ClerkAuth", jwtKit], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateCore", "RedisClient", "Hiredis",
+                nioCore, nioPosix, logging,
+            ],
+            swiftSettings: strict),
+    ]
+)

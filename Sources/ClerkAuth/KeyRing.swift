@@ -1,0 +1,82 @@
+import Logging
+import Synchronization
+import TollgateCore
+
+/// The public keys of one instance of Clerk, loaded when first needed and again when a token suggests a rotation.
+///
+/// Decisions are ``KeyRingPolicy``'s; this performs them. All callers that need a load share one.
+package final class KeyRing: Sendable {
+    package typealias Answer = KeyRingPolicy<VerificationKey>.Answer
+
+    private struct State {
+        var policy = KeyRingPolicy<VerificationKey>()
+        var load: Task<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let source: @Sendable () async throws -> [String: VerificationKey]
+    private let onLoss: @Sendable (_ epoch: Int) -> Void
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - source: Loads the keys by name. Its time must be limited: everybody waits for it.
+    ///   - onLoss: Told the new epoch when a key disappeared or changed.
+    package init(
+        source: @escaping @Sendable () async throws -> [String: VerificationKey],
+        logger: Logger,
+        onLoss: @escaping @Sendable (_ epoch: Int) -> Void
+    ) {
+        self.source = source
+        self.logger = logger
+        self.onLoss = onLoss
+    }
+
+    /// The key `name`, other than the one that has just been `rejected`. May wait for a load.
+    package func key(
+        _ name: String, otherThan rejected: VerificationKey? = nil, at now: UnixTime
+    ) async -> Answer {
+        let (decision, load) = state.withLock { state in
+            let decision = state.policy.find(name, otherThan: rejected, at: now)
+            return (decision, perform(decision, in: &state))
+        }
+        if case .answer(let answer) = decision { return answer }
+        await load?.value
+        return state.withLock { $0.policy.settle(name, otherThan: rejected, at: now) }
+    }
+
+    /// Loads the keys again, or waits for a load that is under way. False when that failed.
+    package func reload(at now: UnixTime) async -> Bool {
+        let load = state.withLock { state in
+            let decision = state.policy.beginLoad(at: now)
+            return perform(decision, in: &state)
+        }
+        await load?.value
+        return state.withLock { $0.policy.lastLoadSucceeded }
+    }
+
+    /// The load to wait for. It is a task of its own, for it is nobody's: a caller that is cancelled while it waits
+    /// takes nothing from the others.
+    private func perform(
+        _ decision: KeyRingPolicy<VerificationKey>.Decision, in state: inout State
+    ) -> Task<Void, Never>? {
+        if case .load = decision { state.load = Task { await self.load() } }
+        return state.load
+    }
+
+    private func load() async {
+        var loaded: [String: VerificationKey]?
+        do {
+            loaded = try await source()
+        } catch {
+            logger.warning("Loading Clerk's keys failed", metadata: ["error": "\(error)"])
+        }
+        let (isAnyLost, epoch) = state.withLock { state in
+            state.load = nil
+            return (state.policy.finishLoad(loaded), state.policy.epoch)
+        }
+        if isAnyLost {
+            logger.notice("Clerk's keys have changed; remembered tokens are forgotten")
+            onLoss(epoch)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// Where the key set is read over HTTP.
+package struct KeySetEndpoint: Sendable {
+    /// For all of it, from connecting to the last byte. Requests wait meanwhile.
+    package static let defaultTimeout: Duration = .seconds(5)
+
+    /// A key is half a kilobyte; whatever is larger than this is no key set.
+    package static let maximumBodyBytes = 1 << 20
+
+    private let url: String
+    private let bearerSecret: String?
+    private let httpClient: HTTPClient
+    private let timeout: Duration
+
+    /// - Parameter bearerSecret: Sent along, for the backend API. The frontend API asks for none.
+    package init(
+        url: String, bearerSecret: String?, httpClient: HTTPClient, timeout: Duration = Self.defaultTimeout
+    ) {
+        self.url = url
+        self.bearerSecret = bearerSecret
+        self.httpClient = httpClient
+        self.timeout = timeout
+    }
+
+    /// Loads the keys by name.
+    ///
+    /// - Throws: ``KeySetProblem``, or what the HTTP client or the JSON decoder throws.
+    package func load() async throws -> [String: VerificationKey] {
+        let body = try await withTimeout { try await fetch() }
+        let document = try JSON.decode(KeySetDocument.self, from: body)
+        var keys: [String: VerificationKey] = [:]
+        for (name, key) in document.keys { keys[name] = try await VerificationKey(key) }
+        // An instance always has a key. Believing that it has none would sign everybody out.
+        guard !keys.isEmpty else { throw KeySetProblem("the answer holds no RSA key for RS256") }
+        return keys
+    }
+
+    private func fetch() async throws -> [UInt8] {
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "accept", value: "application/json")
+        if let bearerSecret { request.headers.add(name: "authorization", value: "Bearer \(bearerSecret)") }
+        let response = try await httpClient.execute(request, timeout: TimeAmount(timeout))
+        guard response.status == .ok else { throw KeySetProblem("the answer's status is \(response.status.code)") }
+        let body = try await response.body.collect(upTo: Self.maximumBodyBytes)
+        return Array(body.readableBytesView)
+    }
+
+    /// The client's own deadline ends with the head of the response; a body could drip for ever.
+    private func withTimeout(
+        _ operation: @escaping @Sendable () async throws -> [UInt8]
+    ) async throws -> [UInt8] {
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            defer { group.cancelAll() }
+            group.addTask(operation: operation)
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                throw KeySetProblem("it took longer than \(timeout)")
+            }
+            return try await group.next() ?? []
+        }
+    }
+}
+
+/// Why a key set could not be loaded, for the operator's log.
+package struct KeySetProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

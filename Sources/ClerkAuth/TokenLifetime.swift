@@ -1,0 +1,33 @@
+import TollgateCore
+
+/// When a token may be used. Checked each time it is, also when all else of it is remembered.
+package struct TokenLifetime: Sendable, Hashable {
+    /// How far Clerk's clock and ours may be apart. The SDKs allow the same.
+    package static let leewaySeconds: Int64 = 5
+
+    package let expiresAt: UnixTime
+    package let notBefore: UnixTime?
+    package let issuedAt: UnixTime?
+
+    package init(expiresAt: UnixTime, notBefore: UnixTime? = nil, issuedAt: UnixTime? = nil) {
+        self.expiresAt = expiresAt
+        self.notBefore = notBefore
+        self.issuedAt = issuedAt
+    }
+
+    /// - Throws: ``AuthenticationFailure`` when `now` is too late or too early.
+    package func check(at now: UnixTime) throws(AuthenticationFailure) {
+        guard expiresAt > now.adding(seconds: -Self.leewaySeconds) else {
+            throw AuthenticationFailure(.tokenExpired, "The session token has expired; get a fresh one.")
+        }
+        let latestStart = now.adding(seconds: Self.leewaySeconds)
+        if let notBefore, notBefore > latestStart {
+            throw AuthenticationFailure(
+                .tokenNotActiveYet, "The session token is not active yet (nbf); try again in a moment.")
+        }
+        if let issuedAt, issuedAt > latestStart {
+            throw AuthenticationFailure(
+                .issuedInTheFuture, "The session token was issued in the future (iat); try again in a moment.")
+        }
+    }
+}

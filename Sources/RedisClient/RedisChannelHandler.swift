@@ -1,0 +1,162 @@
+import Hiredis
+import NIOCore
+
+/// What one connection's channel tells whoever looks after it. Called on the event loop.
+protocol RedisChannelDelegate: AnyObject {
+    /// The channel is gone; everybody who waited on it has been told.
+    func channelClosed(reason: String)
+    /// The last pending reply has come.
+    func channelDrained()
+}
+
+/// One connection: hiredis is the codec, NIO moves the bytes.
+///
+/// Commands of one tick of the event loop leave in one write, and their replies are matched by order.
+///
+/// Confined to its event loop.
+final class RedisChannelHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    typealias Waiter = (Result<RedisReply, RedisError>) -> Void
+
+    private weak var delegate: (any RedisChannelDelegate)?
+    private var context: ChannelHandlerContext?
+    private var reader = ReplyReader()
+    private var pending: PendingCommands<Waiter>
+    private var outgoing = ByteBuffer()
+    private var isFlushScheduled = false
+    private var deadlineCheck: Scheduled<Void>?
+    private var closeReason: String?
+
+    init(maximumPendingCommands: Int, delegate: any RedisChannelDelegate) {
+        pending = PendingCommands(maximumCount: maximumPendingCommands)
+        self.delegate = delegate
+    }
+
+    var pendingCount: Int { pending.count }
+
+    /// Sends `command` and calls `waiter` once, with its reply or the reason why there is none.
+    func send(_ command: RedisCommand, identifier: UInt64, timeout: TimeAmount, waiter: @escaping Waiter) {
+        guard let context, closeReason == nil else { return waiter(.failure(.notConnected("the connection is closing"))) }
+        guard !pending.isFull else { return waiter(.failure(.queueFull)) }
+        do {
+            // Unsafe: the bytes are copied before the closure returns.
+            _ = try unsafe command.withEncoded { bytes in unsafe outgoing.writeBytes(bytes) }
+        } catch {
+            return waiter(.failure(.commandTooLong(byteCount: error.byteCount)))
+        }
+        let deadline = NIODeadline.now() + timeout
+        pending.append(waiter, identifier: identifier, deadline: deadline.uptimeNanoseconds)
+        scheduleFlush(context)
+        if deadlineCheck == nil { scheduleDeadlineCheck(context, at: deadline) }
+    }
+
+    /// Tells the caller of a command that it is cancelled; the reply is dropped when it comes.
+    func cancel(identifier: UInt64) {
+        pending.cancel(identifier: identifier)?(.failure(.cancelled))
+    }
+
+    /// Closes the channel; everybody who waits is told `reason`.
+    func close(reason: String) {
+        guard let context, closeReason == nil else { return }
+        closeReason = reason
+        context.close(promise: nil)
+    }
+
+    private func scheduleFlush(_ context: ChannelHandlerContext) {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        context.eventLoop.assumeIsolated().execute { self.flush() }
+    }
+
+    private func flush() {
+        isFlushScheduled = false
+        guard let context, outgoing.readableBytes > 0 else { return }
+        context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
+        // Where the write went straight to the socket nobody else holds the storage, and it is used again.
+        outgoing.clear()
+    }
+
+    /// One timer a connection, not one a command: all have the same timeout, so the head's deadline is the earliest.
+    private func scheduleDeadlineCheck(_ context: ChannelHandlerContext, at deadline: NIODeadline) {
+        deadlineCheck = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.deadlineCheck = nil
+            self.checkDeadline()
+        }
+    }
+
+    private func checkDeadline() {
+        guard let context else { return }
+        switch pending.checkDeadline(now: NIODeadline.now().uptimeNanoseconds) {
+        case .none: break
+        case .wait(let until): scheduleDeadlineCheck(context, at: .uptimeNanoseconds(until))
+        case .stalled:
+            closeReason = "Redis did not answer in time"
+            failAll(with: .timedOut)
+            context.close(promise: nil)
+        }
+    }
+
+    private func failAll(with error: RedisError) {
+        for waiter in pending.removeAll() { waiter(.failure(error)) }
+    }
+
+    // MARK: ChannelInboundHandler
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        failAll(with: .connectionLost("the connection was closed"))
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        do {
+            // Unsafe: hiredis copies the bytes before the closure returns.
+            try unsafe buffer.withUnsafeReadableBytes { bytes in try unsafe reader.feed(bytes) }
+            while closeReason == nil, let reply = try reader.next() { receive(reply) }
+        } catch {
+            let reason = (error as? ProtocolViolation)?.reason ?? "\(error)"
+            close(reason: "what came is not Redis' protocol: \(reason)")
+        }
+    }
+
+    private func receive(_ reply: RedisReply) {
+        switch pending.replyArrived() {
+        case .deliver(let waiter): waiter(reply.result)
+        case .drop: break
+        case .unsolicited:
+            if case .error(let message) = reply { return close(reason: message) }
+            return close(reason: "Redis sent something that nobody had asked for")
+        }
+        if case .error(let message) = reply, message.hasPrefix("READONLY") {
+            // A failover has turned this server into a replica: the name may lead to the new primary by now.
+            return close(reason: message)
+        }
+        if pending.isEmpty { delegate?.channelDrained() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let reason = closeReason ?? "Redis closed the connection"
+        closeReason = reason
+        deadlineCheck?.cancel()
+        failAll(with: .connectionLost(reason))
+        delegate?.channelClosed(reason: reason)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close(reason: "\(error)")
+    }
+}
+
+@available(*, unavailable)
+extension RedisChannelHandler: Sendable {}
+
+extension RedisReply {
+    /// An error reply is the command's failure.
+    fileprivate var result: Result<RedisReply, RedisError> {
+        if case .error(let message) = self { .failure(RedisError(reply: message)) } else { .success(self) }
+    }
+}

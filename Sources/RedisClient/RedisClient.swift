@@ -1,0 +1,120 @@
+import Hiredis
+import Logging
+import NIOCore
+import NIOSSL
+import Synchronization
+
+/// A Redis client with one connection on every event loop, shared by all requests of that loop.
+///
+/// Commands are pipelined: nobody waits for another's reply before sending. When Redis is away commands fail at once;
+/// connections come back by themselves. A command whose reply was lost is never sent again.
+package final class RedisClient: Sendable {
+    private let connections: [RedisConnection]
+    private let nextConnection = Atomic<Int>(0)
+    private let nextIdentifier = Atomic<UInt64>(1)
+
+    /// - Throws: `NIOSSLError` when the TLS configuration cannot be used.
+    package init(
+        configuration: RedisClientConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) throws {
+        let tlsContext =
+            configuration.endpoint.usesTLS
+            ? try NIOSSLContext(configuration: configuration.tls ?? .makeClientConfiguration()) : nil
+        connections = eventLoopGroup.makeIterator().map { eventLoop in
+            RedisConnection(
+                eventLoop: eventLoop, configuration: configuration, tlsContext: tlsContext, logger: logger)
+        }
+    }
+
+    /// Begins to connect and returns at once; works when Redis is not there yet.
+    package func start() {
+        for connection in connections { connection.eventLoop.execute { connection.start() } }
+    }
+
+    /// Refuses new commands, waits for the replies of those in flight (no longer than the command timeout), closes.
+    package func shutDown() async {
+        let closing = connections.map { connection in
+            connection.eventLoop.flatSubmit { connection.shutDown() }
+        }
+        for future in closing { try? await future.get() }
+    }
+
+    /// Whether every event loop can send commands.
+    package var isReady: Bool { connections.allSatisfy(\.isReady) }
+
+    /// Connections that stand, of ``connectionCount``.
+    package var readyConnectionCount: Int { connections.count(where: \.isReady) }
+    package var connectionCount: Int { connections.count }
+
+    /// Why a connection does not stand. Nil while all of them do.
+    package var lastFailure: String? { connections.lazy.filter { !$0.isReady }.map(\.lastFailure).first }
+
+    /// The connection of `eventLoop`, for callers that live on it. Nil when the loop is of another group.
+    package func connection(on eventLoop: any EventLoop) -> RedisConnection? {
+        connections.first { $0.eventLoop === eventLoop }
+    }
+
+    /// Sends one command and waits for its reply.
+    package func execute(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+        try await call { connection, identifier, waiter in
+            connection.send(command, identifier: identifier, waiter: waiter)
+        }
+    }
+
+    /// Runs a script and waits for its reply.
+    package func run(_ call: RedisScript.Call) async throws(RedisError) -> RedisReply {
+        try await self.call { connection, identifier, waiter in
+            connection.run(call, identifier: identifier, waiter: waiter)
+        }
+    }
+
+    /// PING on every connection: true when all answer.
+    package func ping() async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            for connection in connections {
+                group.addTask {
+                    let reply = try? await self.call(on: connection) { connection, identifier, waiter in
+                        connection.send(RedisCommand("PING"), identifier: identifier, waiter: waiter)
+                    }
+                    return reply == .status("PONG")
+                }
+            }
+            return await group.allSatisfy(\.self)
+        }
+    }
+
+    private typealias Operation =
+        @Sendable (_ connection: RedisConnection, _ identifier: UInt64, _ waiter: @escaping RedisConnection.Waiter) ->
+        Void
+
+    /// The next connection in turn, past those that do not stand.
+    private func pickConnection() -> RedisConnection {
+        let first = nextConnection.wrappingAdd(1, ordering: .relaxed).oldValue
+        for offset in 0..<connections.count {
+            let connection = connections[Int(UInt(bitPattern: first &+ offset) % UInt(connections.count))]
+            if connection.isReady { return connection }
+        }
+        return connections[Int(UInt(bitPattern: first) % UInt(connections.count))]
+    }
+
+    private func call(_ operation: @escaping Operation) async throws(RedisError) -> RedisReply {
+        try await call(on: pickConnection(), operation)
+    }
+
+    private func call(
+        on connection: RedisConnection, _ operation: @escaping Operation
+    ) async throws(RedisError) -> RedisReply {
+        if Task.isCancelled { throw .cancelled }
+        let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
+                connection.eventLoop.execute {
+                    operation(connection, identifier) { continuation.resume(returning: $0) }
+                }
+            }
+        } onCancel: {
+            connection.eventLoop.execute { connection.cancel(identifier: identifier) }
+        }
+        return try result.get()
+    }
+}

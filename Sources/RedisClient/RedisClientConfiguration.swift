@@ -1,0 +1,80 @@
+import NIOCore
+import NIOSSL
+
+/// How the client connects and where its limits are.
+package struct RedisClientConfiguration: Sendable {
+    package var endpoint: RedisEndpoint
+
+    /// Certificates for `rediss://`. Nil trusts the system's authorities and shows no certificate.
+    package var tls: TLSConfiguration?
+
+    /// From handing a command over to its reply. A command at the head of a connection that waits longer closes it.
+    package var commandTimeout: TimeAmount
+
+    /// From the first attempt to the answer of the handshake's PING.
+    package var connectTimeout: TimeAmount
+
+    /// Commands that may wait on one connection; the next one fails at once.
+    package var maximumPendingCommands: Int
+
+    /// What `CLIENT LIST` shows for our connections.
+    package var clientName: String
+
+    package var backoff: Backoff
+
+    package init(
+        endpoint: RedisEndpoint,
+        tls: TLSConfiguration? = nil,
+        commandTimeout: TimeAmount = .milliseconds(250),
+        connectTimeout: TimeAmount = .seconds(1),
+        maximumPendingCommands: Int = 4096,
+        clientName: String = "tollgate",
+        backoff: Backoff = Backoff()
+    ) {
+        self.endpoint = endpoint
+        self.tls = tls
+        self.commandTimeout = commandTimeout
+        self.connectTimeout = connectTimeout
+        self.maximumPendingCommands = maximumPendingCommands
+        self.clientName = clientName
+        self.backoff = backoff
+    }
+
+    /// `TLSConfiguration` for a private authority and, where Redis asks for one, a client certificate. PEM files.
+    ///
+    /// - Throws: `NIOSSLError` or an I/O error when a file cannot be read.
+    package static func tls(
+        authorityFile: String?, certificateFile: String?, keyFile: String?
+    ) throws -> TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        if let authorityFile { configuration.trustRoots = .file(authorityFile) }
+        if let certificateFile, let keyFile {
+            configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(certificateFile).map {
+                .certificate($0)
+            }
+            configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: keyFile, format: .pem))
+        }
+        return configuration
+    }
+}
+
+/// How long to wait before the next attempt to connect: doubling, capped, and spread so that the workers of a fleet do
+/// not all come back in the same instant.
+package struct Backoff: Sendable, Hashable {
+    package var firstMilliseconds: Int64
+    package var maximumMilliseconds: Int64
+
+    package init(firstMilliseconds: Int64 = 50, maximumMilliseconds: Int64 = 1000) {
+        self.firstMilliseconds = firstMilliseconds
+        self.maximumMilliseconds = maximumMilliseconds
+    }
+
+    /// The wait after `failures` failed attempts in a row (1 or more).
+    ///
+    /// - Parameter jitter: A random number in 0..<1; the wait lies between a half and the whole of the step.
+    package func delayMilliseconds(failures: Int, jitter: Double) -> Int64 {
+        let doublings = min(max(0, failures - 1), 20)
+        let step = min(maximumMilliseconds, firstMilliseconds << Int64(doublings))
+        return Int64(Double(step) * (0.5 + jitter / 2))
+    }
+}

@@ -1,0 +1,169 @@
+/// Where Redis is and how to log in, as a `REDIS_URL` says it.
+///
+/// - `redis://[user:password@]host[:port][/database]`
+/// - `rediss://…`, the same over TLS
+/// - `unix:///path/to/socket[?db=2]`, with the login in front of the path: `unix://user:password@/path`
+///
+/// The forms are those of redis-cli's `-u` and of the common clients. User and password may be percent-encoded.
+package struct RedisEndpoint: Sendable, Hashable {
+    package enum Address: Sendable, Hashable {
+        case tcp(host: String, port: Int)
+        case unixSocket(path: String)
+    }
+
+    package let address: Address
+    package let usesTLS: Bool
+
+    /// The ACL user. Nil logs in as `default`.
+    package let username: String?
+    package let password: String?
+    package let database: Int
+
+    package static let defaultPort = 6379
+
+    package init(
+        address: Address, usesTLS: Bool = false, username: String? = nil, password: String? = nil, database: Int = 0
+    ) {
+        self.address = address
+        self.usesTLS = usesTLS
+        self.username = username
+        self.password = password
+        self.database = database
+    }
+
+    /// Reads a `REDIS_URL`.
+    package init(url: String) throws(RedisURLProblem) {
+        guard let schemeEnd = url.firstRange(of: "://") else { throw .notAURL }
+        let scheme = url[..<schemeEnd.lowerBound].lowercased()
+        var rest = url[schemeEnd.upperBound...]
+        let login = try Self.takeLogin(&rest)
+        switch scheme {
+        case "redis", "rediss":
+            let (authority, path) = rest.splitOnce(at: "/")
+            self.init(
+                address: try Self.tcpAddress(authority), usesTLS: scheme == "rediss",
+                username: login.username, password: login.password, database: try Self.database(path ?? ""))
+        case "unix":
+            let (path, query) = rest.splitOnce(at: "?")
+            guard path.hasPrefix("/") else { throw .socketPathNotAbsolute }
+            guard path.utf8.count <= maximumSocketPathBytes else { throw .socketPathTooLong }
+            self.init(
+                address: .unixSocket(path: String(path)), username: login.username, password: login.password,
+                database: try Self.database(fromQuery: query ?? ""))
+        default:
+            throw .unknownScheme(String(scheme.prefix(20)))
+        }
+    }
+
+    /// The place without the login, for logs.
+    package var description: String {
+        switch address {
+        case .tcp(let host, let port): "\(usesTLS ? "rediss" : "redis")://\(host):\(port)/\(database)"
+        case .unixSocket(let path): "unix://\(path)"
+        }
+    }
+}
+
+/// `sockaddr_un.sun_path` holds 108 bytes on Linux, the last one a NUL.
+private let maximumSocketPathBytes = 107
+
+extension RedisEndpoint {
+    /// Takes `user:password@` off the front. The last `@` before the path ends it, since passwords may hold one.
+    private static func takeLogin(
+        _ rest: inout Substring
+    ) throws(RedisURLProblem) -> (username: String?, password: String?) {
+        let authorityEnd = rest.firstIndex(of: "/") ?? rest.endIndex
+        guard let at = rest[..<authorityEnd].lastIndex(of: "@") else { return (nil, nil) }
+        let (user, password) = rest[..<at].splitOnce(at: ":")
+        rest = rest[rest.index(after: at)...]
+        guard let decodedUser = user.percentDecoded, let decodedPassword = (password ?? "").percentDecoded else {
+            throw .badPercentEncoding
+        }
+        // `redis://secret@host` is not a password without a user: redis-cli reads it as a user without a password.
+        guard let password, !password.isEmpty else { throw .userWithoutPassword }
+        return (decodedUser.isEmpty ? nil : decodedUser, decodedPassword)
+    }
+
+    private static func tcpAddress(_ authority: Substring) throws(RedisURLProblem) -> Address {
+        var host = authority
+        var port: Substring?
+        if authority.hasPrefix("[") {
+            guard let close = authority.firstIndex(of: "]") else { throw .badHost }
+            host = authority[authority.index(after: authority.startIndex)..<close]
+            let after = authority[authority.index(after: close)...]
+            guard after.isEmpty || after.hasPrefix(":") else { throw .badHost }
+            port = after.isEmpty ? nil : after.dropFirst()
+        } else {
+            (host, port) = authority.splitOnce(at: ":")
+        }
+        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { throw .badHost }
+        guard let port else { return .tcp(host: String(host), port: defaultPort) }
+        guard let number = Int(port), (1...65_535).contains(number) else { throw .badPort }
+        return .tcp(host: String(host), port: number)
+    }
+
+    private static func database(_ path: Substring) throws(RedisURLProblem) -> Int {
+        if path.isEmpty { return 0 }
+        guard let number = Int(path), (0...16_383).contains(number) else { throw .badDatabase }
+        return number
+    }
+
+    private static func database(fromQuery query: Substring) throws(RedisURLProblem) -> Int {
+        if query.isEmpty { return 0 }
+        guard query.hasPrefix("db=") else { throw .badDatabase }
+        return try database(query.dropFirst(3))
+    }
+}
+
+/// What is wrong with a `REDIS_URL`. Never holds a part of it that may be a password.
+package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    case notAURL
+    case unknownScheme(String)
+    case badHost
+    case badPort
+    case badDatabase
+    case badPercentEncoding
+    case userWithoutPassword
+    case socketPathNotAbsolute
+    case socketPathTooLong
+
+    package var description: String {
+        switch self {
+        case .notAURL: "is not a URL; write redis://host:6379, rediss://host:6379 or unix:///path/to/redis.sock"
+        case .unknownScheme(let scheme): "has the scheme '\(scheme)'; write redis://, rediss:// or unix://"
+        case .badHost: "has no valid host; write redis://host:6379"
+        case .badPort: "has a port that is not a number from 1 to 65535"
+        case .badDatabase: "has a database that is not a number; write redis://host:6379/0 or unix:///path?db=0"
+        case .badPercentEncoding: "has a user or password with a '%' that is not followed by two hexadecimal digits"
+        case .userWithoutPassword: "has a user but no password; write redis://user:password@host or redis://:password@host"
+        case .socketPathNotAbsolute: "has a socket path that does not begin with '/'; write unix:///path/to/redis.sock"
+        case .socketPathTooLong: "has a socket path longer than \(maximumSocketPathBytes) bytes, which no system accepts"
+        }
+    }
+}
+
+extension Substring {
+    func splitOnce(at separator: Character) -> (Substring, Substring?) {
+        guard let index = firstIndex(of: separator) else { return (self, nil) }
+        return (self[..<index], self[self.index(after: index)...])
+    }
+
+    /// Nil when a `%` is not followed by two hexadecimal digits or the result is not UTF-8.
+    var percentDecoded: String? {
+        var bytes: [UInt8] = []
+        var rest = utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,47 @@
+/// Why a command has no reply that can be used.
+package enum RedisError: Error, Sendable, Hashable {
+    /// No connection stands. The command was not sent. Carries the reason of the last attempt.
+    case notConnected(String)
+
+    /// Too many commands wait on this connection. The command was not sent.
+    case queueFull
+
+    /// No reply within the command timeout. Redis may still carry the command out.
+    case timedOut
+
+    /// The connection broke before the reply came. Redis may have carried the command out.
+    case connectionLost(String)
+
+    /// Redis answered with an error. `kind` is its first word, such as `NOSCRIPT`, `READONLY` or `OOM`.
+    case server(kind: String, message: String)
+
+    /// The command is longer than the client sends. It was not sent.
+    case commandTooLong(byteCount: Int)
+
+    /// The caller was cancelled. Redis may still carry the command out.
+    case cancelled
+
+    /// The client is shut down or shutting down. The command was not sent.
+    case closed
+}
+
+extension RedisError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .notConnected(let reason): "not connected to Redis: \(reason)"
+        case .queueFull: "too many commands wait for Redis"
+        case .timedOut: "Redis did not answer in time"
+        case .connectionLost(let reason): "the connection to Redis broke: \(reason)"
+        case .server(_, let message): "Redis answered: \(message)"
+        case .commandTooLong(let byteCount): "a command of \(byteCount) bytes is longer than the client sends"
+        case .cancelled: "the caller was cancelled"
+        case .closed: "the Redis client is shut down"
+        }
+    }
+
+    /// The error that Redis' error reply `message` stands for.
+    init(reply message: String) {
+        let kind = message.prefix { $0 != " " }
+        self = .server(kind: String(kind), message: message)
+    }
+}

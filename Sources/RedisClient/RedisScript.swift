@@ -1,0 +1,56 @@
+import Hiredis
+import Libcrypto
+
+/// A Lua script that Redis runs in one step. Redis keeps its text by its SHA-1 after the first run.
+package struct RedisScript: Sendable, Hashable {
+    package let source: String
+
+    /// The name that EVALSHA calls it by: 40 hexadecimal digits.
+    package let sha1: String
+
+    package init(source: String) {
+        self.source = source
+        sha1 = SHA1.hexDigest(source)
+    }
+
+    /// A call of the script: keys, then other arguments.
+    package struct Call: Sendable {
+        fileprivate let script: RedisScript
+        private let keys: [String]
+        private let arguments: [String]
+
+        package init(_ script: RedisScript, keys: [String], arguments: [String]) {
+            self.script = script
+            self.keys = keys
+            self.arguments = arguments
+        }
+
+        var bySHA1: RedisCommand { command("EVALSHA", script.sha1) }
+        var byText: RedisCommand { command("EVAL", script.source) }
+
+        private func command(_ name: String, _ script: String) -> RedisCommand {
+            var command = RedisCommand(
+                reservingArguments: 3 + keys.count + arguments.count, bytes: 512 + script.utf8.count)
+            command.append(name)
+            command.append(script)
+            command.append(keys.count)
+            for key in keys { command.append(key) }
+            for argument in arguments { command.append(argument) }
+            return command
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Runs a script by its name, and by its text when Redis does not know it: after a restart, a failover or a
+    /// `SCRIPT FLUSH`. Nothing has run when Redis answers NOSCRIPT, so this repeats nothing. Call on the event loop.
+    package func run(_ call: RedisScript.Call, identifier: UInt64 = 0, waiter: @escaping Waiter) {
+        send(call.bySHA1, identifier: identifier) { result in
+            if case .failure(.server(kind: "NOSCRIPT", _)) = result {
+                self.send(call.byText, identifier: identifier, waiter: waiter)
+            } else {
+                waiter(result)
+            }
+        }
+    }
+}

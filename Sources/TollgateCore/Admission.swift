@@ -1,0 +1,100 @@
+/// The question put to the store for every metered request: may this caller make this call now?
+package struct AdmissionRequest: Sendable, Hashable {
+    package let principal: Principal
+    package let time: UnixTime
+
+    /// Calls of the quota that this request costs.
+    package let cost: Int
+
+    /// Whether an exhausted quota refuses the request. A checkout is counted while something is left, but whoever is
+    /// out of calls must still be able to pay.
+    package let quotaPolicy: QuotaPolicy
+
+    package enum QuotaPolicy: Sendable, Hashable {
+        case enforce
+        case countWhileSomeIsLeft
+    }
+
+    package init(
+        principal: Principal, time: UnixTime, cost: Int = 1, quotaPolicy: QuotaPolicy = .enforce
+    ) {
+        self.principal = principal
+        self.time = time
+        self.cost = cost
+        self.quotaPolicy = quotaPolicy
+    }
+}
+
+/// The store's answer: what was decided, and where both limits stand after it.
+package struct AdmissionDecision: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
+        /// Charged to both limits.
+        case admitted
+        /// Refused by the rate limit; nothing was charged.
+        case rateLimited
+        /// Refused by the quota; nothing was charged.
+        case quotaExceeded
+    }
+
+    package let outcome: Outcome
+    package let usage: UsageSnapshot
+    package let rate: RateSnapshot
+
+    /// The caller's plan as claimed or recorded is not in the plan table, and the fallback plan was applied.
+    package let planIsUnknown: Bool
+
+    package init(outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, planIsUnknown: Bool = false) {
+        self.outcome = outcome
+        self.usage = usage
+        self.rate = rate
+        self.planIsUnknown = planIsUnknown
+    }
+
+    /// Seconds until a refused call can pass: the next minute, or the next period. Nil for an admitted one.
+    package func retryAfterSeconds(at time: UnixTime) -> Int64? {
+        switch outcome {
+        case .admitted: nil
+        case .rateLimited: rate.secondsUntilReset(at: time)
+        case .quotaExceeded: usage.secondsUntilReset(at: time)
+        }
+    }
+}
+
+/// Where a user's quota stands.
+package struct UsageSnapshot: Sendable, Hashable {
+    /// Calls charged in this period.
+    package let count: Int
+    package let limit: Int
+    package let plan: String
+    package let period: BillingPeriod
+
+    package init(count: Int, limit: Int, plan: String, period: BillingPeriod) {
+        self.count = count
+        self.limit = limit
+        self.plan = plan
+        self.period = period
+    }
+
+    /// Never negative: after a downgrade the count may be above the limit.
+    package var remaining: Int { max(0, limit - count) }
+
+    package func secondsUntilReset(at time: UnixTime) -> Int64 { max(1, period.end.seconds - time.seconds) }
+}
+
+/// Where a user's rate limit stands.
+package struct RateSnapshot: Sendable, Hashable {
+    /// Requests charged in this minute.
+    package let count: Int
+    package let limit: Int
+    package let window: RateWindow
+
+    package init(count: Int, limit: Int, window: RateWindow) {
+        self.count = count
+        self.limit = limit
+        self.window = window
+    }
+
+    package var remaining: Int { max(0, limit - count) }
+
+    package func secondsUntilReset(at time: UnixTime) -> Int64 { max(1, window.end.seconds - time.seconds) }
+}

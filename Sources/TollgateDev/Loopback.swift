@@ -1,0 +1,47 @@
+import NIOCore
+import NIOPosix
+
+/// The little of 127.0.0.1 that starting a server needs.
+package enum Loopback {
+    private static let host = "127.0.0.1"
+
+    /// A TCP port that nobody uses at this moment.
+    package static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: host, port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw ChannelError.unknownLocalAddress }
+        return port
+    }
+
+    /// Whether a redis-server answers there within a second. One that asks for a password does.
+    static func redisAnswers(port: Int) async -> Bool {
+        (try? await answer(port: port)).map { answer in
+            ["+PONG", "-NOAUTH", "-NOPERM"].contains { answer.hasPrefix($0) }
+        } ?? false
+    }
+
+    private static func answer(port: Int) async throws -> String {
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connectTimeout(.seconds(1))
+            .connect(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        let timeout = channel.channel.eventLoop.scheduleTask(in: .seconds(1)) {
+            channel.channel.close(promise: nil)
+        }
+        defer { timeout.cancel() }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: "PING\r\n"))
+            var answer = ""
+            for try await part in inbound {
+                answer += String(buffer: part)
+                if answer.contains("\n") { break }
+            }
+            return answer
+        }
+    }
+}

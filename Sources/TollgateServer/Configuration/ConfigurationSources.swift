@@ -1,0 +1,96 @@
+import FoundationEssentials
+import TollgateCore
+
+/// The layers that settings come from, highest first, with everything that was wrong with the files themselves.
+struct ConfigurationSources {
+    /// Flags, environment, `.env`, `tollgate.yaml`, defaults.
+    private(set) var layers: [ConfigurationLayer]
+
+    /// From `tollgate.yaml`, with the place of the section.
+    private(set) var plans: (table: PlanTable, place: String)?
+
+    private(set) var problems: [ConfigurationProblem] = []
+
+    /// False when a file could not be read at all, so that a setting that seems missing may well stand in it.
+    private(set) var isComplete = true
+
+    init(flags: [String: String], environment: [String: String], workingDirectory: String) {
+        layers = [.flags(flags), .environment(environment)]
+        checkNames(of: flags)
+        readEnvironmentFile(in: workingDirectory)
+        readYAMLFile(in: workingDirectory)
+        layers.append(.defaults)
+    }
+
+    private mutating func checkNames(of flags: [String: String]) {
+        let known = Setting.all.map(\.name)
+        for name in flags.keys.sorted() where !known.contains(name) {
+            problems.append(
+                ConfigurationProblem(
+                    place: "flag \(name)", message: "there is no such setting",
+                    remedy: Suggestion.remedy(for: name, among: known)))
+        }
+    }
+
+    private mutating func readEnvironmentFile(in directory: String) {
+        let name = ".env"
+        guard let text = read(name, in: directory, isRequestedAt: nil) else { return }
+        let file = EnvironmentFile(parsing: text)
+        problems += file.malformed.map {
+            ConfigurationProblem(
+                place: "\(name):\($0.line)", message: $0.message,
+                remedy: "Write NAME=value, NAME='value' or NAME=\"value\", with # before a comment.")
+        }
+        reportDuplicates(in: file, named: name)
+        layers.append(.environmentFile(name: name, entries: file.entries))
+    }
+
+    /// Names that are not ours may stand in the file for other programs, as often as those like.
+    private mutating func reportDuplicates(in file: EnvironmentFile, named name: String) {
+        let known = Set(Setting.all.map(\.name))
+        var firstLines: [String: Int] = [:]
+        for entry in file.entries where known.contains(entry.name) {
+            guard let firstLine = firstLines.updateValue(entry.line, forKey: entry.name) else { continue }
+            problems.append(
+                ConfigurationProblem(
+                    place: "\(name):\(entry.line)",
+                    message: "\(entry.name) is set again, after line \(firstLine)", remedy: "Keep one of them."))
+        }
+    }
+
+    private mutating func readYAMLFile(in directory: String) {
+        let named = SettingReader(layers: layers).find(.configurationFile)
+        let name = named?.text ?? "tollgate.yaml"
+        guard let text = read(name, in: directory, isRequestedAt: named?.place) else { return }
+        let file = YAMLFile(name: name, text: text)
+        problems += file.problems
+        isComplete = isComplete && file.isReadable
+        plans = file.plans.map { ($0, "\(name):\(file.plansLine ?? 1)") }
+        layers.append(.yaml(file))
+    }
+
+    /// The text of a file. Nil when it is not there, which is only wrong if somebody asked for it.
+    private mutating func read(
+        _ name: String, in directory: String, isRequestedAt place: ConfigurationLayer.Place?
+    ) -> String? {
+        let path = absolutePath(name, in: directory)
+        if let contents = FileManager.default.contents(atPath: path) {
+            if let text = String(validating: contents, as: UTF8.self) { return text }
+            isComplete = false
+            problems.append(
+                ConfigurationProblem(place: name, message: "the file is not UTF-8", remedy: "Save it as UTF-8."))
+        } else if place != nil || FileManager.default.fileExists(atPath: path) {
+            isComplete = false
+            problems.append(
+                ConfigurationProblem(
+                    place: place?.text ?? name, message: "the file '\(name)' cannot be read",
+                    remedy: "Give the path of a file that exists and that the gateway may read."))
+        }
+        return nil
+    }
+}
+
+/// The path of a file that is named relative to a directory, or absolutely.
+func absolutePath(_ name: String, in directory: String) -> String {
+    name.hasPrefix("/") ? name : directory + "/" + name
+}

@@ -1,0 +1,25 @@
+import NIOCore
+import RedisClient
+
+extension RedisSettings {
+    /// What the Redis client is told.
+    ///
+    /// - Throws: What makes a certificate or key file unusable.
+    var clientConfiguration: RedisClientConfiguration {
+        get throws {
+            let endpoint = try RedisEndpoint(url: url.revealed)
+            let tls =
+                endpoint.usesTLS
+                ? try RedisClientConfiguration.tls(
+                    authorityFile: authorityFile, certificateFile: certificateFile, keyFile: keyFile) : nil
+            return RedisClientConfiguration(
+                endpoint: endpoint, tls: tls, commandTimeout: .milliseconds(Int64(timeoutMilliseconds)))
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    var corsPolicy: CORSPolicy {
+        CORSPolicy(frontendOrigin: frontendURL, origins: cors.origins, patterns: cors.originPatterns)
+    }
+}

@@ -1,0 +1,91 @@
+import TollgateCore
+import Yams
+
+/// The `plans` of `tollgate.yaml`: a mapping from a plan's name to its limits.
+///
+/// ```yaml
+/// plans:
+///   free: {quota: 5}
+///   paid: {quota: 500, ratePerMinute: 300}
+/// ```
+struct PlanSection {
+    /// The rate of a plan that does not say.
+    static let defaultRatePerMinute = 100
+
+    let fileName: String
+    private(set) var problems: [ConfigurationProblem] = []
+
+    init(fileName: String) { self.fileName = fileName }
+
+    /// The table. Nil when anything is wrong with it, and then ``problems`` says what.
+    mutating func read(_ node: Node) -> PlanTable? {
+        guard let mapping = node.mapping else {
+            report(node, "'plans' is not a mapping", remedy: "Write `free: {quota: 5}` below it.")
+            return nil
+        }
+        let plans = mapping.map { readPlan(nameNode: $0.key, node: $0.value) }
+        if mapping.count > PlanTable.maximumCount {
+            report(
+                node, "there are \(mapping.count) plans", remedy: "At most \(PlanTable.maximumCount) are possible.")
+        }
+        if !mapping.contains(where: { $0.key.scalar?.string == PlanTable.fallbackName }) {
+            report(
+                node, "there is no plan '\(PlanTable.fallbackName)'",
+                remedy: "Add it: it is the plan of every user of whom nothing else is known.")
+        }
+        guard problems.isEmpty else { return nil }
+        do {
+            return try PlanTable(plans.compactMap(\.self))
+        } catch {
+            report(node, "the plans are not valid: \(error)", remedy: "Correct them.")
+            return nil
+        }
+    }
+
+    private mutating func readPlan(nameNode: Node, node: Node) -> Plan? {
+        let name = nameNode.scalar?.string ?? ""
+        if !Plan.isValidName(name) {
+            report(
+                nameNode, "'\(name)' is no name for a plan",
+                remedy: "Take 1 to 64 lower-case letters, digits, '_' and '-'.")
+        }
+        guard let limits = node.mapping else {
+            report(nameNode, "the plan '\(name)' is not a mapping", remedy: "Write `\(name): {quota: 500}`.")
+            return nil
+        }
+        var quota: Int?
+        var ratePerMinute: Int? = Self.defaultRatePerMinute
+        for (keyNode, value) in limits {
+            switch keyNode.scalar?.string {
+            case "quota": quota = readLimit(value, named: "quota", plan: name)
+            case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
+            case let key:
+                report(
+                    keyNode, "the plan '\(name)' has the unknown key '\(key ?? "")'",
+                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute"]))
+            }
+        }
+        if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
+            report(nameNode, "the plan '\(name)' has no quota", remedy: "Add `quota:` with the calls per month.")
+        }
+        guard let quota, let ratePerMinute else { return nil }
+        return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute)
+    }
+
+    private mutating func readLimit(_ node: Node, named key: String, plan: String) -> Int? {
+        let remedy = "Give a whole number from 0 to \(Plan.maximumLimit)."
+        guard let text = node.scalar?.string, let value = Int(text) else {
+            report(node, "the \(key) of the plan '\(plan)' is not a whole number", remedy: remedy)
+            return nil
+        }
+        guard (0...Plan.maximumLimit).contains(value) else {
+            report(node, "the \(key) of the plan '\(plan)' is \(value)", remedy: remedy)
+            return nil
+        }
+        return value
+    }
+
+    private mutating func report(_ node: Node, _ message: String, remedy: String) {
+        problems.append(ConfigurationProblem(place: "\(fileName):\(node.line)", message: message, remedy: remedy))
+    }
+}

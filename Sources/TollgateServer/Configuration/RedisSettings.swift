@@ -1,0 +1,76 @@
+import FoundationEssentials
+import RedisClient
+
+/// How to reach Redis.
+package struct RedisSettings: Sendable {
+    /// A URL that `RedisEndpoint` can read. Secret: it may hold a password.
+    package let url: Secret
+
+    /// PEM files for `rediss://`, as absolute paths. Certificate and key are either both given or both not.
+    package let authorityFile: String?
+    package let certificateFile: String?
+    package let keyFile: String?
+
+    /// How long Redis has for an answer.
+    package let timeoutMilliseconds: Int
+
+    init(_ reader: inout SettingReader, workingDirectory: String) {
+        url = Secret(reader.redisURL())
+        authorityFile = reader.readableFile(.redisAuthorityFile, in: workingDirectory)
+        certificateFile = reader.readableFile(.redisCertificateFile, in: workingDirectory)
+        keyFile = reader.readableFile(.redisKeyFile, in: workingDirectory)
+        timeoutMilliseconds = reader.integer(.redisTimeoutMilliseconds)
+        reader.checkCertificatePair()
+        reader.checkUseOfTLS(url: url)
+    }
+}
+
+extension SettingReader {
+    fileprivate mutating func redisURL() -> String {
+        guard let found = find(.redisURL) else {
+            reportMissing(
+                .redisURL, "is not set",
+                remedy: "Give the Redis that all workers share, such as redis://localhost:6379.")
+            return ""
+        }
+        do throws(RedisURLProblem) {
+            _ = try RedisEndpoint(url: found.text)
+        } catch {
+            report(
+                found, "\(error)",
+                remedy: "Write redis://[user:password@]host[:port][/database], rediss://… or unix:///path[?db=n].")
+        }
+        return found.text
+    }
+
+    fileprivate mutating func readableFile(_ setting: Setting, in directory: String) -> String? {
+        guard let found = find(setting) else { return nil }
+        let path = absolutePath(found.text, in: directory)
+        if FileManager.default.contents(atPath: path) == nil {
+            report(found, "cannot be read", remedy: "Give the path of a file that the gateway may read.")
+        }
+        return path
+    }
+
+    fileprivate mutating func checkCertificatePair() {
+        let pair = (find(.redisCertificateFile), find(.redisKeyFile))
+        switch pair {
+        case (let found?, nil), (nil, let found?):
+            let missing = pair.0 == nil ? Setting.redisCertificateFile : .redisKeyFile
+            report(found, "has no \(missing.name) beside it", remedy: "Give both or neither.")
+        default:
+            break
+        }
+    }
+
+    /// Whoever names a certificate believes that the connection is encrypted.
+    fileprivate mutating func checkUseOfTLS(url: Secret) {
+        guard !url.revealed.isEmpty, !url.revealed.lowercased().hasPrefix("rediss://") else { return }
+        for setting in [Setting.redisAuthorityFile, .redisCertificateFile, .redisKeyFile] {
+            guard let found = find(setting) else { continue }
+            report(
+                found, "is without effect, since REDIS_URL does not ask for TLS",
+                remedy: "Begin REDIS_URL with rediss://, or remove the file.")
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Logging
+import NIOCore
+
+/// Every setting there is. Loading, the README's table and the hints for misspelt keys are all made from this list.
+extension Setting {
+    // The gateway itself.
+
+    package static let configurationFile = Setting(
+        "TOLLGATE_CONFIG", .file, default: "./tollgate.yaml if it exists", "The YAML file to read.")
+    package static let host = Setting(
+        "TOLLGATE_HOST", default: "0.0.0.0", "The address of the public port.")
+    package static let port = Setting(
+        "TOLLGATE_PORT", .integer(0...65_535), default: "8080", "The public port; 0 takes any free one.")
+    package static let adminHost = Setting(
+        "TOLLGATE_ADMIN_HOST", default: "127.0.0.1", "The address of the admin port.")
+    package static let adminPort = Setting(
+        "TOLLGATE_ADMIN_PORT", .integer(0...65_535), default: "9090",
+        "The admin port with metrics and health; 0 takes any free one.")
+    package static let threads = Setting(
+        "TOLLGATE_THREADS", .integer(1...256), default: "number of cores", "Event loops, each with a thread.")
+    package static let logLevel = Setting(
+        "TOLLGATE_LOG_LEVEL", .choice(Logger.Level.allCases.map(\.rawValue)), default: "info",
+        "The least severe log line that is written.")
+    package static let drainSeconds = Setting(
+        "TOLLGATE_DRAIN_SECONDS", .integer(0...300), default: "2",
+        "Seconds after SIGTERM of serving while not ready, for the load balancer to notice.")
+    package static let bodyLimitBytes = Setting(
+        "TOLLGATE_BODY_LIMIT_BYTES", .integer(1024...16_777_216), default: "65536",
+        "The largest request body that an endpoint reads.")
+    package static let headerLimitBytes = Setting(
+        "TOLLGATE_HEADER_LIMIT_BYTES", .integer(1024...1_048_576), default: "32768",
+        "The largest head of a request.")
+    package static let idleTimeoutSeconds = Setting(
+        "TOLLGATE_IDLE_TIMEOUT_SECONDS", .integer(1...3600), default: "60",
+        "Seconds until an idle connection is closed.")
+
+    // Redis.
+
+    package static let redisURL = Setting(
+        "REDIS_URL", .url, isSecret: true,
+        "`redis://[user:password@]host[:port][/database]`, `rediss://…` or `unix:///path[?db=n]`. Required.")
+    package static let redisAuthorityFile = Setting(
+        "REDIS_CA_FILE", .file, "PEM file of the authority that signed Redis' certificate, for `rediss://`.")
+    package static let redisCertificateFile = Setting(
+        "REDIS_CERT_FILE", .file, "PEM file of our certificate, for a Redis that asks for one.")
+    package static let redisKeyFile = Setting(
+        "REDIS_KEY_FILE", .file, "PEM file of that certificate's private key.")
+    package static let redisTimeoutMilliseconds = Setting(
+        "REDIS_TIMEOUT_MS", .integer(10...60_000), default: "250", "Milliseconds that Redis has for an answer.")
+
+    // Clerk.
+
+    package static let clerkSecretKey = Setting(
+        "CLERK_SECRET_KEY", isSecret: true, "Clerk's secret key, `sk_live_…` or `sk_test_…`.")
+    package static let clerkPublishableKey = Setting(
+        "CLERK_PUBLISHABLE_KEY", .text, "Clerk's publishable key; tells the issuer and where the signing keys are.")
+    package static let clerkJWTKey = Setting(
+        "CLERK_JWT_KEY", .publicKey, "Clerk's public key in PEM: tokens are verified without asking Clerk.")
+    package static let clerkJWKSURL = Setting(
+        "CLERK_JWKS_URL", .url, "Where the signing keys are, if not where the publishable key says.")
+    package static let clerkIssuer = Setting(
+        "CLERK_ISSUER", .url, "The `iss` of every token, if not the one the publishable key tells.")
+    package static let clerkAPIURL = Setting(
+        "CLERK_API_URL", .url, default: "https://api.clerk.com", "Clerk's Backend API.")
+    package static let clerkAuthorizedParties = Setting(
+        "CLERK_AUTHORIZED_PARTIES", .list, "Origins that may have asked for a token (`azp`). Empty: any.")
+    package static let clerkAudiences = Setting(
+        "CLERK_AUDIENCES", .list, "Audiences, one of which a token must name (`aud`). Empty: not compared.")
+
+    // Stripe.
+
+    package static let stripeSecretKey = Setting(
+        "STRIPE_SECRET_KEY", isSecret: true, "Stripe's secret or restricted key. Without it checkouts answer 501.")
+    package static let stripePriceID = Setting(
+        "STRIPE_PRICE_ID", .text, "The price that a checkout sells, `price_…`.")
+    package static let stripeWebhookSecret = Setting(
+        "STRIPE_WEBHOOK_SECRET", .list, isSecret: true,
+        "The webhook endpoint's signing secret, `whsec_…`; several during a rotation.")
+    package static let stripeAPIURL = Setting(
+        "STRIPE_API_URL", .url, default: "https://api.stripe.com", "Stripe's API.")
+
+    // Browsers.
+
+    package static let frontendURL = Setting(
+        "FRONTEND_URL", .origin, "The front end's origin: where checkouts return to, and always allowed by CORS.")
+    package static let corsOrigins = Setting(
+        "CORS_ORIGINS", .list, "Further origins that browsers may call from.")
+    package static let corsOriginPatterns = Setting(
+        "CORS_ORIGIN_PATTERNS", .list,
+        "Origins where `*` stands for one run of `a-z0-9-`, such as `https://*.preview.example.com`.")
+
+    /// In the order of the documentation.
+    package static let all: [Setting] = [
+        .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
+        .headerLimitBytes, .idleTimeoutSeconds,
+        .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
+        .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
+        .clerkAuthorizedParties, .clerkAudiences,
+        .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL,
+        .frontendURL, .corsOrigins, .corsOriginPatterns,
+    ]
+
+    /// The value that holds when nothing else is given. Nil when there is none, or it is no constant.
+    var defaultValue: String? {
+        switch self {
+        case .configurationFile: nil
+        case .threads: String(min(System.coreCount, 256))
+        default: defaultText
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Around every request of the public port: names it, turns errors into answers, answers preflights, adds the CORS
+/// fields, counts.
+struct AnswerMiddleware: RouterMiddleware {
+    typealias Context = GatewayRequestContext
+
+    let requestIDs: RequestIDGenerator
+    let cors: CORSPolicy
+    let metrics: GatewayMetrics
+    let endpoints: EndpointTable
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        let start = NIODeadline.now()
+        var context = context
+        context.requestID = requestIDs.next()
+        var response = await answer(request, context: context, next: next)
+        response.headers[.xRequestID] = context.requestID
+        if endpoints.hasCORS(request.uri.path) {
+            cors.apply(to: &response.headers, origin: request.headers[.origin])
+        }
+        metrics.request(
+            status: response.status.code, nanoseconds: (NIODeadline.now() - start).nanoseconds)
+        return response
+    }
+
+    private func answer(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async -> Response {
+        if request.method == .options { return Response(status: .noContent) }
+        do {
+            return try await next(request, context)
+        } catch let error as APIError {
+            return respond(error, request: request, context: context)
+        } catch let error as HTTPError where error.status == .notFound {
+            let allowed = endpoints.methods(at: request.uri.path)
+            return respond(
+                allowed.isEmpty ? .notFound : .methodNotAllowed(allowed: allowed), request: request, context: context)
+        } catch {
+            return respond(.internalError(cause: "\(error)"), request: request, context: context)
+        }
+    }
+
+    private func respond(_ error: APIError, request: Request, context: Context) -> Response {
+        if let cause = error.cause {
+            context.logger.error(
+                "request failed",
+                metadata: [
+                    "request": "\(context.requestID)", "path": "\(request.uri.path)",
+                    "status": "\(error.status.code)", "cause": "\(cause)",
+                ])
+        }
+        return Response(error, requestID: context.requestID)
+    }
+}

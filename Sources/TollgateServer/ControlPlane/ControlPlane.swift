@@ -1,0 +1,39 @@
+import HTTPTypes
+import Hummingbird
+import TollgateCore
+
+/// The endpoints of the original service, on the public port.
+struct ControlPlane: Sendable {
+    let gatekeeper: Gatekeeper
+    let bodyLimitBytes: Int
+
+    var endpoints: EndpointTable {
+        EndpointTable([
+            .init(method: .get, path: "/health") { _, _ in Response(json: ["status": "ok"]) },
+            .init(method: .post, path: "/verify-auth", handler: verifyAuth),
+        ])
+    }
+
+    func router(
+        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics
+    ) -> Router<GatewayRequestContext> {
+        let endpoints = endpoints
+        let router = Router(context: GatewayRequestContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(
+            middleware: AnswerMiddleware(requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints))
+        endpoints.register(in: router)
+        return router
+    }
+
+    /// `POST /verify-auth`: who the caller is and where their quota stands, this call included.
+    @Sendable private func verifyAuth(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        // The body says nothing, but a client that sends one learns its limit before it is charged.
+        _ = try await request.body(upTo: bodyLimitBytes)
+        let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
+        return Response(
+            json: [
+                "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,
+            ],
+            headers: admitted.rateLimitHeaders)
+    }
+}

@@ -1,0 +1,37 @@
+import HTTPTypes
+import Hummingbird
+
+/// The control plane's endpoints: registered with the router, and asked again for the right refusal of a wrong method.
+struct EndpointTable: Sendable {
+    typealias Handler = @Sendable (Request, GatewayRequestContext) async throws -> Response
+
+    struct Endpoint: Sendable {
+        let method: HTTPRequest.Method
+        let path: String
+        /// False for what no browser calls.
+        var hasCORS = true
+        let handler: Handler
+    }
+
+    private let endpoints: [Endpoint]
+    private let pathsWithoutCORS: Set<String>
+
+    init(_ endpoints: [Endpoint]) {
+        self.endpoints = endpoints
+        pathsWithoutCORS = Set(endpoints.filter { !$0.hasCORS }.map(\.path))
+    }
+
+    func register(in router: Router<GatewayRequestContext>) {
+        for endpoint in endpoints {
+            router.on(RouterPath(endpoint.path), method: endpoint.method, use: endpoint.handler)
+        }
+    }
+
+    /// The methods that `path` takes; none when there is nothing at it.
+    func methods(at path: String) -> [String] {
+        let found = endpoints.filter { $0.path == path }.map(\.method.rawValue)
+        return found.isEmpty ? [] : found + (found.contains("GET") ? ["HEAD"] : []) + ["OPTIONS"]
+    }
+
+    func hasCORS(_ path: String) -> Bool { !pathsWithoutCORS.contains(path) }
+}

@@ -1,0 +1,56 @@
+import CoreMetrics
+import TollgateCore
+
+/// Everything the gateway counts, with the handles made once: a count on the hot path is one atomic addition.
+package struct GatewayMetrics: Sendable {
+    private let factory: any MetricsFactory
+    private let outcomes: [AdmissionDecision.Outcome: Counter]
+    private let failures: [AuthenticationFailure.Reason: Counter]
+    private let unavailable: Counter
+    private let unknownPlans: Counter
+    private let statuses: [Int: Counter]
+    private let duration: CoreMetrics.Timer
+
+    private static let knownStatuses = [
+        200, 204, 400, 401, 403, 404, 405, 408, 409, 413, 429, 431, 500, 501, 502, 503, 504,
+    ]
+
+    package init(factory: any MetricsFactory) {
+        func counter(_ label: String, _ dimensions: [(String, String)] = []) -> Counter {
+            Counter(label: label, dimensions: dimensions, factory: factory)
+        }
+        self.factory = factory
+        outcomes = [
+            .admitted: counter("tollgate_admissions", [("outcome", "admitted")]),
+            .rateLimited: counter("tollgate_admissions", [("outcome", "rate_limited")]),
+            .quotaExceeded: counter("tollgate_admissions", [("outcome", "quota_exceeded")]),
+        ]
+        failures = Dictionary(
+            uniqueKeysWithValues: AuthenticationFailure.Reason.allCases.map {
+                ($0, counter("tollgate_authentication_failures", [("reason", $0.rawValue)]))
+            })
+        unavailable = counter("tollgate_store_unavailable")
+        unknownPlans = counter("tollgate_unknown_plans")
+        statuses = Dictionary(
+            uniqueKeysWithValues: Self.knownStatuses.map {
+                ($0, counter("tollgate_http_requests", [("status", "\($0)")]))
+            })
+        duration = CoreMetrics.Timer(label: "tollgate_http_request_duration_seconds", dimensions: [], factory: factory)
+    }
+
+    func admission(_ decision: AdmissionDecision) {
+        outcomes[decision.outcome]?.increment()
+        if decision.planIsUnknown { unknownPlans.increment() }
+    }
+
+    func authenticationFailure(_ reason: AuthenticationFailure.Reason) { failures[reason]?.increment() }
+
+    func storeUnavailable() { unavailable.increment() }
+
+    func request(status: Int, nanoseconds: Int64) {
+        (statuses[status]
+            ?? Counter(label: "tollgate_http_requests", dimensions: [("status", "\(status)")], factory: factory))
+            .increment()
+        duration.recordNanoseconds(nanoseconds)
+    }
+}

@@ -1,0 +1,150 @@
+import AsyncHTTPClient
+import ClerkAuth
+import CoreMetrics
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+import ServiceLifecycle
+import TollgateCore
+import TollgateStore
+import UnixSignals
+
+/// One worker, put together: the only place that knows all parts. `tollgate serve`, `tollgate dev` and the tests all
+/// build it here.
+package struct Gateway: Sendable {
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
+    private let eventLoopGroup: any EventLoopGroup
+    private let httpClient: HTTPClient
+    private let redis: RedisClient
+    private let redisClock: RedisClock
+    private let authenticator: ClerkAuthenticator
+    private let controlPlane: ControlPlane
+    private let metricsRegistry: PrometheusRegistry
+    private let metrics: GatewayMetrics
+    private let drain = DrainState()
+    private let requestIDs = RequestIDGenerator()
+
+    /// Where the two ports were opened, as soon as they are.
+    package let addresses = GatewayAddresses()
+
+    /// - Parameters:
+    ///   - time: What the worker goes by instead of the system's clock corrected by Redis'. For tests.
+    /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as a certificate that is none.
+    package init(
+        configuration: GatewayConfiguration, time: (any TimeSource)? = nil,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.eventLoopGroup = eventLoopGroup
+        metricsRegistry = PrometheusRegistry()
+        metrics = GatewayMetrics(factory: metricsRegistry)
+        httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
+        redis = try RedisClient(
+            configuration: try configuration.redis.clientConfiguration, eventLoopGroup: eventLoopGroup,
+            logger: logger)
+        redisClock = RedisClock(systemClock: SystemClock(), client: redis)
+        let time = time ?? redisClock
+        authenticator = try ClerkAuthenticator(
+            configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
+        controlPlane = ControlPlane(
+            gatekeeper: Gatekeeper(
+                authenticator: authenticator,
+                store: RedisAdmissionStore(client: redis, plans: configuration.plans), time: time, metrics: metrics),
+            bodyLimitBytes: configuration.bodyLimitBytes)
+    }
+
+    /// Serves until SIGTERM or SIGINT, then drains: not ready any more, still serving; then the public port closes when
+    /// its requests are answered, then everything below it.
+    ///
+    /// - Parameters:
+    ///   - lowerServices: What the worker stands on; started before it and stopped after it.
+    ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
+    package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
+        // Lower first: the group shuts down in reverse order.
+        let services: [any Service] = lowerServices + [
+            RedisService(client: redis),
+            BackgroundService { [redisClock] in await redisClock.run() },
+            BackgroundService { [authenticator] in await authenticator.run() },
+            adminApplication,
+            publicApplication,
+            DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
+        ]
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
+        // A request that never ends must not keep a worker for ever.
+        group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + Self.maximumDrainSeconds)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            try? await httpClient.shutdown()
+            throw error
+        }
+        try await httpClient.shutdown()
+    }
+
+    private static let maximumDrainSeconds = 30
+
+    private static var httpClientConfiguration: HTTPClient.Configuration {
+        // A client's defaults are not a server's: no redirects, bounded waits (5 s to connect, 10 s to read).
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: .seconds(10))
+        return configuration
+    }
+
+    private var publicApplication: some Service {
+        Application(
+            router: controlPlane.router(requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
+            server: PublicChannel.builder(
+                limits: ConnectionLimits(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds))),
+                headerLimitBytes: configuration.headerLimitBytes, drain: drain, requestIDs: requestIDs),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port)),
+            onServerRunning: { [addresses, logger] channel in
+                logger.notice("serving", metadata: ["address": "\(channel.boundAddress)"])
+                addresses.publicPortOpened(channel.localAddress?.port)
+            },
+            eventLoopGroupProvider: .shared(eventLoopGroup),
+            logger: quietLogger)
+    }
+
+    private var adminApplication: some Service {
+        let admin = AdminEndpoints(redis: redis, drain: drain, renderMetrics: renderMetrics)
+        return Application(
+            router: admin.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.adminHost, port: configuration.adminPort)),
+            onServerRunning: { [addresses, logger] channel in
+                logger.notice("admin port open", metadata: ["address": "\(channel.boundAddress)"])
+                addresses.adminPortOpened(channel.localAddress?.port)
+            },
+            eventLoopGroupProvider: .shared(eventLoopGroup),
+            logger: quietLogger)
+    }
+
+    /// The frameworks' own start and stop messages say nothing that ours do not.
+    private var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .notice)
+        return logger
+    }
+
+    private var renderMetrics: @Sendable () -> String {
+        let ready = CoreMetrics.Gauge(
+            label: "tollgate_redis_connections_ready", dimensions: [], factory: metricsRegistry)
+        return { [metricsRegistry, redis] in
+            ready.record(redis.readyConnectionCount)
+            return metricsRegistry.render()
+        }
+    }
+}
+
+extension Channel {
+    fileprivate var boundAddress: String {
+        guard let address = localAddress, let host = address.ipAddress, let port = address.port else { return "?" }
+        return "\(host):\(port)"
+    }
+}

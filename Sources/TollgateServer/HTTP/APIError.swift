@@ -1,0 +1,149 @@
+import HTTPTypes
+import TollgateCore
+
+/// A refusal as the caller sees it: a status, the original's `error` text, a `code` that never changes, and what else
+/// belongs to it. Every error answer of the gateway is made from one of these.
+package struct APIError: Error, Sendable {
+    package let status: HTTPResponse.Status
+
+    /// For people; the texts are those of the original service.
+    package let error: String
+
+    /// For programs: never changes its meaning.
+    package let code: String
+
+    /// What is wrong and what to do about it.
+    package let message: String?
+
+    /// Members between `error` and `message`, such as the usage of a refused call.
+    package var details: [JSON.Member] = []
+    package var headers: HTTPFields = [:]
+
+    /// For the operator's log. Never in the answer.
+    package var cause: String?
+
+    package init(
+        _ status: HTTPResponse.Status, error: String, code: String, message: String? = nil, cause: String? = nil
+    ) {
+        self.status = status
+        self.error = error
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+
+    /// `{"error": …, <details>, "message": …, "code": …, "requestId": …}`
+    package func body(requestID: String) -> JSON {
+        var members = [JSON.Member(name: "error", value: .string(error))] + details
+        if let message { members.append(JSON.Member(name: "message", value: .string(message))) }
+        members.append(JSON.Member(name: "code", value: .string(code)))
+        members.append(JSON.Member(name: "requestId", value: .string(requestID)))
+        return .object(members)
+    }
+}
+
+extension APIError {
+    package static let notFound = APIError(
+        .notFound, error: "Not found", code: "not-found", message: "There is nothing at this path.")
+
+    package static func methodNotAllowed(allowed: [String]) -> APIError {
+        let list = allowed.joined(separator: ", ")
+        var error = APIError(
+            .methodNotAllowed, error: "Method not allowed", code: "method-not-allowed",
+            message: "This path takes \(list).")
+        error.headers[.allow] = list
+        return error
+    }
+
+    package static func badRequest(_ message: String) -> APIError {
+        APIError(.badRequest, error: "Bad request", code: "bad-request", message: message)
+    }
+
+    package static func bodyTooLarge(limitBytes: Int) -> APIError {
+        var error = APIError(
+            .contentTooLarge, error: "Request body too large", code: "body-too-large",
+            message: "The body may have up to \(limitBytes) bytes.")
+        // The rest of the body is not read, so the connection cannot carry another request.
+        error.headers[.connection] = "close"
+        return error
+    }
+
+    package static let headersTooLarge = APIError(
+        .requestHeaderFieldsTooLarge, error: "Request headers too large", code: "headers-too-large",
+        message: "Send fewer or shorter header fields.")
+
+    package static let requestTimeout = APIError(
+        .requestTimeout, error: "Request timeout", code: "request-timeout",
+        message: "The request did not arrive in time.")
+
+    package static let duplicateAuthorization = APIError(
+        .badRequest, error: "Authentication failed", code: "duplicate-authorization",
+        message: "Send one Authorization header, not several.")
+
+    /// Redis, or the identity provider when no key of it is known yet, cannot be asked.
+    package static func unavailable(cause: String) -> APIError {
+        var error = APIError(
+            .serviceUnavailable, error: "Service unavailable", code: "service-unavailable",
+            message: "The request was not served. Try again in a second.", cause: cause)
+        error.headers[.retryAfter] = "1"
+        return error
+    }
+
+    package static func internalError(cause: String) -> APIError {
+        APIError(
+            .internalServerError, error: "Internal error", code: "internal-error",
+            message: "The fault is ours. The request id finds it in the log.", cause: cause)
+    }
+
+    package static func authentication(_ failure: AuthenticationFailure) -> APIError {
+        if failure.isTemporary {
+            var error = APIError(
+                .serviceUnavailable, error: "Service unavailable", code: failure.reason.rawValue,
+                message: failure.message, cause: failure.message)
+            error.headers[.retryAfter] = "1"
+            return error
+        }
+        var error = APIError(
+            .unauthorized, error: "Authentication failed", code: failure.reason.rawValue, message: failure.message)
+        // RFC 9110 asks for a challenge on every 401; RFC 6750 names the error of a token that was sent and is bad.
+        error.headers[.wwwAuthenticate] =
+            failure.reason == .tokenMissing ? "Bearer" : "Bearer error=\"invalid_token\""
+        return error
+    }
+
+    /// The refusal of an admission. Nil for an admitted one.
+    package init?(_ decision: AdmissionDecision, at time: UnixTime) {
+        guard let retryAfter = decision.retryAfterSeconds(at: time) else { return nil }
+        switch decision.outcome {
+        case .admitted: return nil
+        case .rateLimited:
+            self.init(
+                .tooManyRequests, error: "Rate limit exceeded. Try again in 1 minute.", code: "rate-limit-exceeded")
+        case .quotaExceeded:
+            self.init(
+                .forbidden, error: "Tier limit reached", code: "quota-exceeded",
+                message: "Please upgrade to unlock more requests")
+            details = decision.usage.limitMembers
+        }
+        headers = RateLimitHeaders.fields(for: decision, at: time)
+        headers[.retryAfter] = String(retryAfter)
+    }
+}
+
+extension UsageSnapshot {
+    /// The members of the original's 403 and of the beginning of its `usage`.
+    fileprivate var limitMembers: [JSON.Member] {
+        [
+            JSON.Member(name: "count", value: .integer(count)),
+            JSON.Member(name: "limit", value: .integer(limit)),
+            JSON.Member(name: "plan", value: .string(plan)),
+            JSON.Member(name: "periodStart", value: .string(period.firstDay.description)),
+            JSON.Member(name: "periodEnd", value: .string(period.lastDay.description)),
+        ]
+    }
+
+    /// The `usage` of a successful answer.
+    package var json: JSON {
+        .object(limitMembers + [JSON.Member(name: "remaining", value: .integer(remaining))])
+    }
+}

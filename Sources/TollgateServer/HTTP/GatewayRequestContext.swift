@@ -1,0 +1,12 @@
+import Hummingbird
+import NIOCore
+
+/// What a control-plane handler knows beside the request itself.
+package struct GatewayRequestContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+
+    /// In the answer's `X-Request-Id`, in error bodies and in the log.
+    package var requestID = ""
+
+    package init(source: Source) { coreContext = CoreRequestContextStorage(source: source) }
+}

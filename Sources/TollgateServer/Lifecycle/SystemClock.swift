@@ -1,0 +1,15 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+import TollgateCore
+
+/// The operating system's wall clock.
+package struct SystemClock: TimeSource {
+    package init() {}
+
+    package func now() -> UnixTime {
+        UnixTime(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
+    }
+}

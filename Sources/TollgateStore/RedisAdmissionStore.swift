@@ -1,0 +1,79 @@
+import Hiredis
+import RedisClient
+import TollgateCore
+
+/// Admission in Redis: one script, one round trip.
+package struct RedisAdmissionStore: AdmissionStore {
+    /// How long a usage record outlives its period, for whoever looks at it afterwards.
+    private static let recordKeptSeconds: Int64 = 31 * 86_400
+
+    private static let script = RedisScript(source: String(decoding: PackageResources.admit_lua, as: UTF8.self))
+
+    private let client: RedisClient
+    private let plans: PlanTable
+    private let planArguments: [String]
+
+    package init(client: RedisClient, plans: PlanTable) {
+        self.client = client
+        self.plans = plans
+        planArguments =
+            [plans.fallback.name] + plans.plans.flatMap { [$0.name, "\($0.quota)", "\($0.ratePerMinute)"] }
+    }
+
+    package func admit(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
+        let reply: RedisReply
+        do {
+            reply = try await client.run(call(for: request))
+        } catch {
+            throw StoreUnavailable(reason: "\(error)")
+        }
+        guard let decision = decision(from: reply, for: request) else {
+            throw StoreUnavailable(reason: "the admission script answered in another form than this version knows")
+        }
+        return decision
+    }
+
+    /// The script call that decides `request`.
+    package func call(for request: AdmissionRequest) -> RedisScript.Call {
+        let user = request.principal.userID
+        let period = BillingPeriod(containing: request.time)
+        let recordLifetime = period.end.seconds - request.time.seconds + Self.recordKeptSeconds
+        return RedisScript.Call(
+            Self.script,
+            keys: [Keys.rateLimit(user, RateWindow(containing: request.time)), Keys.usage(user)],
+            arguments: [
+                "\(request.cost)", request.quotaPolicy == .enforce ? "1" : "0", period.firstDay.description,
+                period.lastDay.description, request.time.iso8601, "\(recordLifetime)",
+                request.principal.claimedPlan ?? "",
+            ] + planArguments)
+    }
+
+    /// Reads the script's reply. Nil when it has another form.
+    package func decision(from reply: RedisReply, for request: AdmissionRequest) -> AdmissionDecision? {
+        guard let numbers = reply.array?.compactMap(\.integer), numbers.count == 6,
+            let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
+            plans.plans.indices.contains(Int(numbers[2]))
+        else { return nil }
+        let plan = plans.plans[Int(numbers[2])]
+        let day = Int(numbers[5])
+        let period = BillingPeriod(
+            containing: CalendarDay(year: day / 10_000, month: day / 100 % 100, day: day % 100))
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(count: Int(numbers[1]), limit: plan.quota, plan: plan.name, period: period),
+            rate: RateSnapshot(
+                count: Int(numbers[3]), limit: plan.ratePerMinute, window: RateWindow(containing: request.time)),
+            planIsUnknown: numbers[4] == 1)
+    }
+}
+
+extension AdmissionDecision.Outcome {
+    fileprivate init?(scriptCode: Int64) {
+        switch scriptCode {
+        case 1: self = .admitted
+        case 2: self = .rateLimited
+        case 3: self = .quotaExceeded
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Hiredis
+import RedisClient
+import Synchronization
+import TollgateCore
+
+/// The system's clock, corrected by Redis': all workers cut minutes and months at the same moment, whatever their own
+/// clocks say. Between two looks at Redis the worker's own clock carries on.
+package final class RedisClock: TimeSource {
+    private let systemClock: any TimeSource
+    private let client: RedisClient
+    private let offset = Atomic<Int64>(0)
+
+    /// How often ``run()`` asks Redis for its time.
+    package static let interval: Duration = .seconds(10)
+
+    package init(systemClock: any TimeSource, client: RedisClient) {
+        self.systemClock = systemClock
+        self.client = client
+    }
+
+    package func now() -> UnixTime {
+        UnixTime(milliseconds: systemClock.now().milliseconds + offset.load(ordering: .relaxed))
+    }
+
+    /// What is added to the worker's clock, in milliseconds.
+    package var offsetMilliseconds: Int64 { offset.load(ordering: .relaxed) }
+
+    /// Asks Redis for its time. Half of the round trip lies behind us when Redis reads its clock. Keeps the last
+    /// offset when Redis does not answer.
+    ///
+    /// - Returns: Whether Redis answered.
+    @discardableResult
+    package func synchronize() async -> Bool {
+        let before = systemClock.now().milliseconds
+        guard let reply = try? await client.execute(RedisCommand("TIME")), let parts = reply.array, parts.count == 2,
+            let seconds = parts[0].string.flatMap({ Int64($0) }),
+            let microseconds = parts[1].string.flatMap({ Int64($0) })
+        else { return false }
+        let after = systemClock.now().milliseconds
+        let redisTime = seconds * 1000 + microseconds / 1000
+        offset.store(redisTime - (before + (after - before) / 2), ordering: .relaxed)
+        return true
+    }
+
+    /// Synchronizes now and every ``interval`` until cancelled; while Redis is away, once a second.
+    package func run() async {
+        while !Task.isCancelled {
+            let answered = await synchronize()
+            try? await Task.sleep(for: answered ? Self.interval : .seconds(1))
+        }
+    }
+}

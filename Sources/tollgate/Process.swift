@@ -1,0 +1,55 @@
+import ArgumentParser
+import Logging
+import TollgateServer
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+import Glibc
+#else
+import Foundation
+#endif
+
+/// What the process was started with and how it speaks to its user.
+enum Process {
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+    static var workingDirectory: String { FileManager.default.currentDirectoryPath }
+
+    /// The command as the user typed it, for lines that can be pasted.
+    static var commandName: String { CommandLine.arguments.first ?? "tollgate" }
+
+    /// `EX_CONFIG` of sysexits(3).
+    static let configurationStatus: Int32 = 78
+
+    /// Log lines go to standard error; standard output is for answers.
+    static func makeLogger(level: Logger.Level) -> Logger {
+        var logger = Logger(label: "tollgate") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        return logger
+    }
+
+    /// One line on standard error, and the end.
+    static func fail(_ message: String, status: Int32 = 1) -> any Error {
+        complain("tollgate: \(message)")
+        return ExitCode(status)
+    }
+
+    static func fail(_ error: InvalidConfiguration) -> any Error {
+        for problem in error.problems { complain("tollgate: \(problem.description)") }
+        return ExitCode(configurationStatus)
+    }
+
+    /// Standard output, at once: whoever reads it through a pipe waits for it.
+    static func say(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    private static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            // Unsafe: write(2) reads exactly `count` bytes of an array that is held for the call.
+            let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            bytes = bytes.dropFirst(written)
+        }
+    }
+}

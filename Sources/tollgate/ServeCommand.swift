@@ -1,0 +1,53 @@
+import ArgumentParser
+import Logging
+import NIOPosix
+import TollgateServer
+
+/// `tollgate serve`: one worker, in production.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run a worker.",
+        discussion: "Settings come from flags, the environment, .env and tollgate.yaml, in this order.")
+
+    @OptionGroup var settings: SettingOptions
+
+    func run() async throws {
+        let configuration = try settings.load()
+        let logger = Process.makeLogger(level: configuration.logLevel)
+        let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        do {
+            let gateway = try Gateway(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+            try await gateway.run()
+        } catch let error as InvalidConfiguration {
+            throw Process.fail(error)
+        } catch {
+            throw Process.fail("\(error)")
+        }
+        logger.notice("stopped")
+    }
+}
+
+/// `tollgate check-config`: what a worker would run with, without running it.
+struct CheckConfigCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-config",
+        abstract: "Check the configuration and print every setting with where it comes from.")
+
+    @OptionGroup var settings: SettingOptions
+
+    func run() throws {
+        for line in try settings.load().describe() { print(line) }
+    }
+}
+
+extension SettingOptions {
+    /// Prints every problem and ends when there is one.
+    func load() throws -> GatewayConfiguration {
+        do {
+            return try GatewayConfiguration.load(
+                flags: values, environment: Process.environment, workingDirectory: Process.workingDirectory)
+        } catch {
+            throw Process.fail(error)
+        }
+    }
+}

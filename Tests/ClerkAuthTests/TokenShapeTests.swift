@@ -1,0 +1,91 @@
+import ClerkAuth
+import Testing
+import TollgateCore
+
+/// Text that is no token at all, and text that is almost one.
+@Suite struct TokenShapeTests {
+    @Test func emptyIsMissing() async throws {
+        #expect(try await pemAuthenticator().refusal(of: "") == .tokenMissing)
+    }
+
+    @Test(arguments: [
+        "a", "a.b", "a.b.c.d", "..", "...", "!.!.!", "e30.e30.e30", "e30.e30.", "W10.W10.W10", "bnVsbA.bnVsbA.",
+        "eyJhbGciOiJSUzI1NiJ9.e30=.AA", "\u{1F600}.\u{1F600}.\u{1F600}", " ", "\0.\0.\0",
+        "ak_live_1", "oat_1", "m2m_1", "mt_1",
+    ])
+    func nonsense(_ text: String) async throws {
+        let reason = try await pemAuthenticator().refusal(of: text)
+        #expect(reason == .tokenInvalid || reason == .algorithmInvalid)
+    }
+
+    @Test(arguments: ["ak_", "oat_", "m2m_", "mt_"])
+    func machineTokensAreNamed(_ prefix: String) async throws {
+        let failure = await #expect(throws: AuthenticationFailure.self) {
+            try await pemAuthenticator().authenticate(token: prefix + "0123456789")
+        }
+        #expect(failure?.reason == .tokenInvalid)
+        #expect(failure?.message.contains("machine") == true)
+    }
+
+    @Test func eachPartMustBeStrictBase64() async throws {
+        let authenticator = try pemAuthenticator()
+        let token = try await TestToken().signed()
+        #expect(await authenticator.refusal(of: token) == nil)
+        for spoiled in [token + "=", token + "==", token + "\n", " " + token, token + ".", "." + token, token + "A"] {
+            #expect(await authenticator.refusal(of: spoiled) == .tokenInvalid)
+        }
+        for index in 0..<3 {
+            var parts = token.split(separator: ".").map(String.init)
+            parts[index] = "+" + parts[index].dropFirst()
+            #expect(await authenticator.refusal(of: parts.joined(separator: ".")) == .tokenInvalid)
+        }
+    }
+
+    @Test func aSignatureHasOneSpelling() async throws {
+        // 256 bytes leave four bits of the last digit unused: a lenient decoder would accept 16 of them.
+        let token = try await TestToken().signed()
+        let authenticator = try pemAuthenticator()
+        let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        var accepted = 0
+        for digit in digits {
+            let spelling = token.dropLast() + "\(digit)"
+            if await authenticator.refusal(of: String(spelling)) == nil { accepted += 1 }
+        }
+        #expect(accepted == 1)
+    }
+
+    @Test func tooLong() async throws {
+        let long = TestToken(claims: ["x": "\"\(String(repeating: "x", count: 9216))\""])
+        let token = try await long.signed()
+        let failure = await #expect(throws: AuthenticationFailure.self) {
+            try await pemAuthenticator().authenticate(token: token)
+        }
+        #expect(failure?.reason == .tokenInvalid)
+        #expect(failure?.message.contains("8192") == true)
+
+        let large = TestToken(claims: ["x": "\"\(String(repeating: "x", count: 5000))\""])
+        #expect(try await pemAuthenticator().refusal(of: large.signed()) == nil)
+    }
+
+    @Test func jsonOfUnusualShape() async throws {
+        let token = TestToken()
+        let deep = String(repeating: "[", count: 2000) + String(repeating: "]", count: 2000)
+        let duplicate = #"{"sub":"user_1","sub":"user_2","exp":1,"exp":1900000000}"#
+        for payload in ["", "{", "[]", "1", "\"x\"", "null", deep, #"{"x":\#(deep)}"#, duplicate, "\u{FEFF}{}"] {
+            let signed = try await TestKey.first.token(header: token.headerText, payload: payload)
+            // What matters is that it comes back: refused, or with a user that the token names.
+            let reason = try await pemAuthenticator().refusal(of: signed)
+            #expect(reason == .tokenInvalid || payload == duplicate)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("", []), ("AA", [0]), ("AAA", [0, 0]), ("AAAA", [0, 0, 0]), ("-_8", [251, 255]), ("_w", [255]),
+            ("A", nil), ("AAAAA", nil), ("AB", nil), ("AAB", nil), ("+/8", nil), ("AA==", nil), ("A A", nil),
+            ("AA\n", nil),
+        ] as [(String, [UInt8]?)])
+    func base64(_ text: String, _ bytes: [UInt8]?) {
+        #expect(Base64.decode(text.utf8, alphabet: .url) == bytes)
+    }
+}

@@ -1,0 +1,55 @@
+import RedisClient
+import Testing
+
+@Suite struct RedisEndpointTests {
+    @Test(arguments: [
+        ("redis://localhost", RedisEndpoint(address: .tcp(host: "localhost", port: 6379))),
+        ("redis://10.0.0.1:7000/3", RedisEndpoint(address: .tcp(host: "10.0.0.1", port: 7000), database: 3)),
+        ("REDIS://h/", RedisEndpoint(address: .tcp(host: "h", port: 6379))),
+        ("redis://:secret@h", RedisEndpoint(address: .tcp(host: "h", port: 6379), password: "secret")),
+        (
+            "rediss://user:p%40ss%2F@h:1/2",
+            RedisEndpoint(
+                address: .tcp(host: "h", port: 1), usesTLS: true, username: "user", password: "p@ss/", database: 2)
+        ),
+        ("redis://u:a@b:c@h", RedisEndpoint(address: .tcp(host: "h", port: 6379), username: "u", password: "a@b:c")),
+        ("redis://[::1]:7000", RedisEndpoint(address: .tcp(host: "::1", port: 7000))),
+        ("redis://[::1]", RedisEndpoint(address: .tcp(host: "::1", port: 6379))),
+        ("unix:///run/redis.sock", RedisEndpoint(address: .unixSocket(path: "/run/redis.sock"))),
+        (
+            "unix://u:p@/run/redis.sock?db=2",
+            RedisEndpoint(
+                address: .unixSocket(path: "/run/redis.sock"), username: "u", password: "p", database: 2)
+        ),
+    ])
+    func urlsAreRead(url: String, endpoint: RedisEndpoint) throws {
+        #expect(try RedisEndpoint(url: url) == endpoint)
+    }
+
+    @Test(arguments: [
+        ("localhost:6379", RedisURLProblem.notAURL),
+        ("http://localhost", .unknownScheme("http")),
+        ("redis://", .badHost),
+        ("redis://:6379", .badHost),
+        ("redis://a b", .badHost),
+        ("redis://[::1", .badHost),
+        ("redis://h:0", .badPort),
+        ("redis://h:65536", .badPort),
+        ("redis://h:x", .badPort),
+        ("redis://h/x", .badDatabase),
+        ("redis://h/-1", .badDatabase),
+        ("redis://u:%zz@h", .badPercentEncoding),
+        ("redis://u:%f@h", .badPercentEncoding),
+        ("redis://secret@h", .userWithoutPassword),
+        ("unix://run/redis.sock", .socketPathNotAbsolute),
+        ("unix:///" + String(repeating: "a", count: 107), .socketPathTooLong),
+        ("unix:///a?x=1", .badDatabase),
+    ])
+    func badURLsAreRefused(url: String, problem: RedisURLProblem) {
+        #expect(throws: problem) { try RedisEndpoint(url: url) }
+    }
+
+    @Test func placesAreDescribedWithoutTheLogin() throws {
+        #expect(try RedisEndpoint(url: "rediss://user:secret@h:1/2").description == "rediss://h:1/2")
+    }
+}

@@ -1,0 +1,72 @@
+import Hiredis
+import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+import TollgateDev
+
+/// Runs `body` with a redis-server of its own.
+package func withRedis<Result>(
+    isolation: isolated (any Actor)? = #isolation, extraArguments: [String] = [], unixSocket: Bool = false,
+    _ body: (RedisServerProcess) async throws -> Result
+) async throws -> Result {
+    try await withTemporaryDirectory { directory in
+        let server = try await RedisServerProcess.start(
+            directory: directory, unixSocket: unixSocket, persistence: .none, extraArguments: extraArguments)
+        do {
+            let result = try await body(server)
+            await server.stop()
+            return result
+        } catch {
+            await server.stop()
+            throw error
+        }
+    }
+}
+
+/// Runs `body` with a client of its own, which is ready unless `waitsUntilReady` is false.
+package func withRedisClient<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ configuration: RedisClientConfiguration,
+    waitsUntilReady: Bool = true, _ body: (RedisClient) async throws -> Result
+) async throws -> Result {
+    let client = try RedisClient(
+        configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
+    client.start()
+    do {
+        if waitsUntilReady { try await eventually("the client is ready") { client.isReady } }
+        let result = try await body(client)
+        await client.shutDown()
+        return result
+    } catch {
+        await client.shutDown()
+        throw error
+    }
+}
+
+extension RedisServerProcess {
+    /// How a client reaches this server.
+    package var configuration: RedisClientConfiguration {
+        get throws { RedisClientConfiguration(endpoint: try RedisEndpoint(url: url)) }
+    }
+}
+
+extension RedisClient {
+    /// One command, written as in redis-cli.
+    @discardableResult
+    package func send(_ line: String) async throws -> RedisReply {
+        try await execute(RedisCommand(arguments: line.split(separator: " ").map(String.init)))
+    }
+
+    /// How often Redis has run `command` since its statistics were reset.
+    package func calls(of command: String) async throws -> Int {
+        let text = try await send("INFO commandstats").string ?? ""
+        for line in text.split(whereSeparator: \.isNewline) where line.hasPrefix("cmdstat_\(command):calls=") {
+            return Int(line.drop { $0 != "=" }.dropFirst().prefix { $0.isNumber }) ?? 0
+        }
+        return 0
+    }
+}
+
+extension Logger {
+    package static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+}

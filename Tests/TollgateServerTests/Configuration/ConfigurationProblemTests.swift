@@ -1,0 +1,117 @@
+import Testing
+import TollgateServer
+
+@Suite struct ConfigurationProblemTests {
+    private typealias Fixture = ConfigurationFixture
+
+    @Test func nothingSetReportsBothNeedsAtOnce() throws {
+        let problems = try Fixture.problems(environment: [:])
+        #expect(problems.places == ["environment variable REDIS_URL", "environment variable CLERK_PUBLISHABLE_KEY"])
+        #expect(problems[0].remedy.contains("redis://localhost:6379"))
+        for name in ["CLERK_JWT_KEY", "CLERK_JWKS_URL", "CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY"] {
+            #expect(problems[1].remedy.contains(name))
+        }
+    }
+
+    @Test func problemIsOneLine() {
+        let problem = ConfigurationProblem(place: "flag --port", message: "'x' is no number", remedy: "Give one.")
+        #expect(problem.description == "flag --port: 'x' is no number. Give one.")
+        #expect(InvalidConfiguration(problems: [problem, problem]).description.split(separator: "\n").count == 2)
+    }
+
+    @Test func everythingIsReportedAtOnce() throws {
+        let problems = try Fixture.problems(
+            flags: ["TOLLGATE_PORT": "high", "TOLLGATE_PROT": "1"],
+            environment: ["REDIS_URL": "http://redis", "CLERK_SECRET_KEY": "hunter2", "TOLLGATE_THREADS": "0"],
+            files: [
+                ".env": "FRONTEND_URL=https://example.com/app\nno assignment\n",
+                "tollgate.yaml": "logLevel: loud\nadmin: {prt: 1}\nplans: {paid: {quota: -1}}\n",
+            ])
+        #expect(
+            problems.places.sorted() == [
+                ".env:1", ".env:2", "environment variable CLERK_SECRET_KEY", "environment variable REDIS_URL",
+                "environment variable TOLLGATE_THREADS", "flag --port", "flag TOLLGATE_PROT", "tollgate.yaml:1",
+                "tollgate.yaml:2", "tollgate.yaml:3", "tollgate.yaml:3",
+            ])
+        #expect(problems.first { $0.place == "flag TOLLGATE_PROT" }?.remedy == "Did you mean 'TOLLGATE_PORT'?")
+    }
+
+    /// A value that cannot be used is named with its place and what may stand there.
+    @Test(arguments: [
+        ("TOLLGATE_PORT", "65536"), ("TOLLGATE_PORT", "-1"), ("TOLLGATE_PORT", "80.5"), ("TOLLGATE_ADMIN_PORT", "x"),
+        ("TOLLGATE_THREADS", "0"), ("TOLLGATE_THREADS", "257"), ("TOLLGATE_LOG_LEVEL", "loud"),
+        ("TOLLGATE_DRAIN_SECONDS", "301"), ("TOLLGATE_BODY_LIMIT_BYTES", "10"),
+        ("TOLLGATE_HEADER_LIMIT_BYTES", "many"), ("TOLLGATE_IDLE_TIMEOUT_SECONDS", "0"),
+        ("REDIS_TIMEOUT_MS", "9"), ("TOLLGATE_HOST", "0.0.0.0:8080"), ("TOLLGATE_ADMIN_HOST", "http://x"),
+        ("TOLLGATE_ADMIN_PORT", "8080"), ("REDIS_URL", "localhost:6379"), ("REDIS_URL", "http://localhost"),
+        ("REDIS_CA_FILE", "ca.pem"),
+        ("CLERK_SECRET_KEY", "pk_test_x"), ("CLERK_PUBLISHABLE_KEY", "pk_test_x"),
+        ("CLERK_JWT_KEY", "MIIBIjAN"), ("CLERK_JWKS_URL", "keys.example.com"), ("CLERK_JWKS_URL", "ftp://example.com"),
+        ("CLERK_ISSUER", "https://"), ("CLERK_API_URL", "https://api.clerk.com?x=1"),
+        ("CLERK_API_URL", "https://api.clerk.com:0"), ("CLERK_AUTHORIZED_PARTIES", "example.com"),
+        ("CLERK_AUTHORIZED_PARTIES", "https://example.com/path"),
+        ("STRIPE_SECRET_KEY", "pk_live_x"), ("STRIPE_SECRET_KEY", "sk_live_"), ("STRIPE_PRICE_ID", "prod_1"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_a,b"), ("STRIPE_API_URL", "https://api .stripe.com"),
+        ("FRONTEND_URL", "https://example.com/app"), ("FRONTEND_URL", "capacitor://localhost"),
+        ("FRONTEND_URL", "https://example..com"), ("CORS_ORIGINS", "https://example.com,null"),
+        ("CORS_ORIGINS", "https://example.com#top"), ("CORS_ORIGINS", "http://[::1"),
+        ("CORS_ORIGIN_PATTERNS", "https://*.com"), ("CORS_ORIGIN_PATTERNS", "https://preview-*.com"),
+        ("CORS_ORIGIN_PATTERNS", "https://app.example.com"), ("CORS_ORIGIN_PATTERNS", "*://a.b.example.com"),
+        ("CORS_ORIGIN_PATTERNS", "https://*.*.example.com"), ("CORS_ORIGIN_PATTERNS", "https://*.a.example.com/"),
+        ("TOLLGATE_CONFIG", "nowhere.yaml"),
+    ])
+    func wrongValues(name: String, value: String) throws {
+        let problems = try Fixture.problems(with: [name: value])
+        let places = Set(problems.places)
+        #expect(places == ["environment variable \(name)"], "\(problems)")
+        #expect(problems.allSatisfy { !$0.message.isEmpty && $0.remedy.hasSuffix(".") })
+    }
+
+    @Test func kubernetesServiceLinkIsNamed() throws {
+        let problems = try Fixture.problems(with: [
+            "TOLLGATE_PORT": "tcp://10.0.0.1:8080", "TOLLGATE_ADMIN_PORT": "udp://10.0.0.1:9090",
+        ])
+        try #require(problems.count == 2)
+        #expect(problems[0].message.contains("Kubernetes for a Service named 'tollgate'"))
+        #expect(problems[0].remedy.contains("enableServiceLinks: false"))
+        #expect(problems[0].remedy.contains("rename"))
+        #expect(problems[1].message.contains("a Service named 'tollgate-admin'"))
+    }
+
+    @Test func certificateAndKeyGoTogether() throws {
+        let tls = ["REDIS_URL": "rediss://localhost"]
+        let files = ["redis.pem": "certificate"]
+        for (given, missing) in [("REDIS_CERT_FILE", "REDIS_KEY_FILE"), ("REDIS_KEY_FILE", "REDIS_CERT_FILE")] {
+            let problems = try Fixture.problems(
+                environment: Fixture.minimal.merging(tls) { $1 }.merging([given: "redis.pem"]) { $1 }, files: files)
+            #expect(problems.places == ["environment variable \(given)"])
+            #expect(problems.first?.message.contains(missing) == true)
+        }
+    }
+
+    @Test func certificateWithoutTLSIsNoted() throws {
+        let problems = try Fixture.problems(
+            environment: Fixture.minimal.merging(["REDIS_CA_FILE": "redis.pem"]) { $1 },
+            files: ["redis.pem": "certificate"])
+        #expect(problems.map(\.remedy) == ["Begin REDIS_URL with rediss://, or remove the file."])
+    }
+
+    @Test func clerkKeysAreOfOneInstance() throws {
+        let mixed = try Fixture.problems(with: [
+            "CLERK_SECRET_KEY": "sk_test_x", "CLERK_PUBLISHABLE_KEY": Fixture.livePublishableKey,
+        ])
+        #expect(mixed.places == ["environment variable CLERK_PUBLISHABLE_KEY"])
+        #expect(mixed.first?.message.contains("CLERK_SECRET_KEY") == true)
+        #expect(
+            try Fixture.problems(with: [
+                "CLERK_SECRET_KEY": "sk_live_x", "CLERK_PUBLISHABLE_KEY": Fixture.livePublishableKey,
+            ]).isEmpty)
+    }
+
+    /// What is missing may stand in the file that could not be read.
+    @Test func unreadableFileIsTheOnlyProblem() throws {
+        let problems = try Fixture.problems(environment: ["TOLLGATE_CONFIG": "gone.yaml"])
+        #expect(problems.places == ["environment variable TOLLGATE_CONFIG"])
+        #expect(problems.first?.message.contains("gone.yaml") == true)
+    }
+}
