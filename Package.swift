@@ -75,7 +75,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ClerkAuth",
-            dependencies: ["TollgateCore", "Libcrypto", jwtKit, httpClient, nioCore, logging],
+            dependencies: ["TollgateCore", "Libcrypto", jwtKit, httpClient, nioCore, nioHTTP1, logging],
             swiftSettings: strict),
 
         // 4: HTTP, configuration, metrics
@@ -107,8 +107,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", nioCore,
-                nioPosix, logging,
+                "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", httpClient,
+                nioCore, nioHTTP1, nioPosix, logging,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -129,7 +129,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",
-            dependencies: ["TollgateServer", "TollgateCore", metrics, coreMetrics, httpTypes, logging],
+            dependencies: ["TollgateServer", "TollgateCore", "ClerkAuth", metrics, coreMetrics, httpTypes, logging],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateDevTests", dependencies: ["TollgateDev", "ClerkAuth", jwtKit], swiftSettings: strict),
@@ -137,7 +137,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateCore", "RedisClient", "Hiredis",
-                nioCore, nioPosix, logging,
+                lifecycle, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
     ]

@@ -1,5 +1,4 @@
 import AsyncHTTPClient
-import Libcrypto
 import Logging
 import Synchronization
 import TollgateCore
@@ -50,7 +49,7 @@ package final class ClerkAuthenticator: TokenAuthenticator, Sendable {
         let principal = try configuration.principal(from: parsed.claims, at: time.now())
         memory.remember(
             TokenMemory.Entry(principal: principal, lifetime: parsed.claims.lifetime),
-            for: SHA256.digest(token), epoch: epoch)
+            for: token, epoch: epoch)
         return principal
     }
 
@@ -58,9 +57,7 @@ package final class ClerkAuthenticator: TokenAuthenticator, Sendable {
     ///
     /// - Throws: ``AuthenticationFailure`` when it was good and has expired since.
     package func remembered(token: String) throws(AuthenticationFailure) -> Principal? {
-        guard token.utf8.count <= SessionToken.maximumBytes, let entry = memory.entry(for: SHA256.digest(token)) else {
-            return nil
-        }
+        guard token.utf8.count <= SessionToken.maximumBytes, let entry = memory.entry(for: token) else { return nil }
         try entry.lifetime.check(at: time.now())
         return entry.principal
     }

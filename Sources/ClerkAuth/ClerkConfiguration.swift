@@ -58,5 +58,6 @@ package struct ClerkConfigurationProblem: Error, Sendable, Hashable, CustomStrin
     /// One sentence for the operator: which setting, what is wrong with it, and what to do.
     package let description: String
 
+    /// A problem that reads like this.
     package init(_ description: String) { self.description = description }
 }

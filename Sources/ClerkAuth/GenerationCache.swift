@@ -35,6 +35,7 @@ package struct GenerationCache<Key: Hashable & Sendable, Value: Sendable>: Senda
         current[key] = value
     }
 
+    /// Forgets everything.
     package mutating func removeAll() {
         current = [:]
         previous = [:]

@@ -12,7 +12,9 @@ import TollgateCore
 ///
 /// No clock, no network: the time is an argument, and the caller does what the ``Decision`` says.
 package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
+    /// The least time between two loads that tokens cause.
     package static var minimumSecondsBetweenLoads: Int64 { 5 }
+    /// How long a name counts as unknown.
     package static var unknownNameSeconds: Int64 { 30 }
 
     /// How many unknown names are remembered, so that inventing names fills no memory.
@@ -53,13 +55,14 @@ package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
     private var lastLoadBegan: UnixTime?
     private var unknownNames: [String: UnixTime] = [:]
 
+    /// Nothing is loaded yet.
     package init() {}
 
     /// Looks for the key `name`. A `rejected` key has just failed to verify a signature: only another one under the
     /// same name will do.
     package mutating func find(_ name: String, otherThan rejected: Key? = nil, at now: UnixTime) -> Decision {
         if let answer = current(name, otherThan: rejected) { return .answer(answer) }
-        if isKnownToBeUnknown(name, at: now) { return .answer(.unknown) }
+        if rejected == nil, isKnownToBeUnknown(name, at: now) { return .answer(.unknown) }
         if isLoading { return .wait }
         if let lastLoadBegan, Self.isWithin(Self.minimumSecondsBetweenLoads, lastLoadBegan, now) {
             return .answer(absence)

@@ -67,7 +67,9 @@ package struct KeySetEndpoint: Sendable {
 
 /// Why a key set could not be loaded, for the operator's log.
 package struct KeySetProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Half a sentence that names the cause.
     package let description: String
 
+    /// A problem with this cause.
     package init(_ description: String) { self.description = description }
 }

@@ -5,10 +5,16 @@ package struct TokenLifetime: Sendable, Hashable {
     /// How far Clerk's clock and ours may be apart. The SDKs allow the same.
     package static let leewaySeconds: Int64 = 5
 
+    /// From this moment on it is void.
     package let expiresAt: UnixTime
+
+    /// Before this moment it is not valid yet. Nil: at once.
     package let notBefore: UnixTime?
+
+    /// When it was made. Nil when it does not say.
     package let issuedAt: UnixTime?
 
+    /// The three moments as the token states them, without leeway.
     package init(expiresAt: UnixTime, notBefore: UnixTime? = nil, issuedAt: UnixTime? = nil) {
         self.expiresAt = expiresAt
         self.notBefore = notBefore

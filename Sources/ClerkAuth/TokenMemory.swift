@@ -11,9 +11,13 @@ package final class TokenMemory: Sendable {
 
     /// What verification found.
     package struct Entry: Sendable, Hashable {
+        /// Whose token it is.
         package let principal: Principal
+
+        /// When it may be used.
         package let lifetime: TokenLifetime
 
+        /// What verification found.
         package init(principal: Principal, lifetime: TokenLifetime) {
             self.principal = principal
             self.lifetime = lifetime
@@ -27,27 +31,33 @@ package final class TokenMemory: Sendable {
 
     private let state: Mutex<State>
 
+    /// Remembers at most `capacity` tokens.
     package init(capacity: Int = TokenMemory.defaultCapacity) {
         state = Mutex(State(entries: GenerationCache(capacity: capacity)))
     }
 
+    /// How many tokens are remembered.
     package var count: Int { state.withLock { $0.entries.count } }
 
-    package func entry(for token: SHA256Digest) -> Entry? {
-        state.withLock { $0.entries.value(for: token) }
+    /// What verification found of `token`, if it is remembered.
+    package func entry(for token: String) -> Entry? {
+        let digest = SHA256.digest(token)
+        return state.withLock { $0.entries.value(for: digest) }
     }
 
     /// Remembers a token that was verified by a key of `epoch`, unless that key has been lost meanwhile.
-    package func remember(_ entry: Entry, for token: SHA256Digest, epoch: Int) {
+    package func remember(_ entry: Entry, for token: String, epoch: Int) {
+        let digest = SHA256.digest(token)
         state.withLock { state in
             guard epoch == state.epoch else { return }
-            state.entries.insert(entry, for: token)
+            state.entries.insert(entry, for: digest)
         }
     }
 
     /// Forgets all tokens: a key that has verified some is lost, and a new epoch begins.
     package func forgetAll(epoch: Int) {
         state.withLock { state in
+            guard epoch > state.epoch else { return }
             state.epoch = epoch
             state.entries.removeAll()
         }

@@ -74,4 +74,6 @@ package struct RedisCommand: Sendable, Hashable {
 /// The arguments of a command are longer than ``RedisCommand/maximumBytes`` together.
 package struct CommandTooLong: Error, Sendable, Hashable {
     package let byteCount: Int
+
+    package init(byteCount: Int) { self.byteCount = byteCount }
 }

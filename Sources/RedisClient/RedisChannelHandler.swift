@@ -7,6 +7,7 @@ protocol RedisChannelDelegate: AnyObject {
     func channelClosed(reason: String)
     /// The last pending reply has come.
     func channelDrained()
+    func pendingCountChanged(_ count: Int)
 }
 
 /// One connection: hiredis is the codec, NIO moves the bytes.
@@ -25,7 +26,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var pending: PendingCommands<Waiter>
     private var outgoing = ByteBuffer()
     private var isFlushScheduled = false
-    private var deadlineCheck: Scheduled<Void>?
+    private var deadlineCheck: (at: NIODeadline, task: Scheduled<Void>)?
     private var closeReason: String?
 
     init(maximumPendingCommands: Int, delegate: any RedisChannelDelegate) {
@@ -47,8 +48,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
         let deadline = NIODeadline.now() + timeout
         pending.append(waiter, identifier: identifier, deadline: deadline.uptimeNanoseconds)
+        delegate?.pendingCountChanged(pending.count)
         scheduleFlush(context)
-        if deadlineCheck == nil { scheduleDeadlineCheck(context, at: deadline) }
+        checkDeadline(noLaterThan: deadline, context)
     }
 
     /// Tells the caller of a command that it is cancelled; the reply is dropped when it comes.
@@ -77,19 +79,24 @@ final class RedisChannelHandler: ChannelInboundHandler {
         outgoing.clear()
     }
 
-    /// One timer a connection, not one a command: all have the same timeout, so the head's deadline is the earliest.
-    private func scheduleDeadlineCheck(_ context: ChannelHandlerContext, at deadline: NIODeadline) {
-        deadlineCheck = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+    /// One timer a connection, not one a command: the head's deadline is the earliest of those in flight.
+    private func checkDeadline(noLaterThan deadline: NIODeadline, _ context: ChannelHandlerContext) {
+        if let scheduled = deadlineCheck {
+            guard deadline < scheduled.at else { return }
+            scheduled.task.cancel()
+        }
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.deadlineCheck = nil
             self.checkDeadline()
         }
+        deadlineCheck = (deadline, task)
     }
 
     private func checkDeadline() {
         guard let context else { return }
         switch pending.checkDeadline(now: NIODeadline.now().uptimeNanoseconds) {
         case .none: break
-        case .wait(let until): scheduleDeadlineCheck(context, at: .uptimeNanoseconds(until))
+        case .wait(let until): checkDeadline(noLaterThan: .uptimeNanoseconds(until), context)
         case .stalled:
             closeReason = "Redis did not answer in time"
             failAll(with: .timedOut)
@@ -98,7 +105,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     private func failAll(with error: RedisError) {
-        for waiter in pending.removeAll() { waiter(.failure(error)) }
+        let waiters = pending.removeAll()
+        delegate?.pendingCountChanged(0)
+        for waiter in waiters { waiter(.failure(error)) }
     }
 
     // MARK: ChannelInboundHandler
@@ -123,7 +132,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     private func receive(_ reply: RedisReply) {
-        switch pending.replyArrived() {
+        let action = pending.replyArrived()
+        delegate?.pendingCountChanged(pending.count)
+        switch action {
         case .deliver(let waiter): waiter(reply.result)
         case .drop: break
         case .unsolicited:
@@ -140,7 +151,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         let reason = closeReason ?? "Redis closed the connection"
         closeReason = reason
-        deadlineCheck?.cancel()
+        deadlineCheck?.task.cancel()
         failAll(with: .connectionLost(reason))
         delegate?.channelClosed(reason: reason)
         context.fireChannelInactive()

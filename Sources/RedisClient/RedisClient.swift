@@ -1,6 +1,7 @@
 import Hiredis
 import Logging
 import NIOCore
+import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -46,6 +47,9 @@ package final class RedisClient: Sendable {
     package var readyConnectionCount: Int { connections.count(where: \.isReady) }
     package var connectionCount: Int { connections.count }
 
+    /// Commands without a reply yet, on all connections.
+    package var pendingCommandCount: Int { connections.reduce(0) { $0 + $1.pendingCommandCount } }
+
     /// Why a connection does not stand. Nil while all of them do.
     package var lastFailure: String? { connections.lazy.filter { !$0.isReady }.map(\.lastFailure).first }
 
@@ -87,8 +91,11 @@ package final class RedisClient: Sendable {
         @Sendable (_ connection: RedisConnection, _ identifier: UInt64, _ waiter: @escaping RedisConnection.Waiter) ->
         Void
 
-    /// The next connection in turn, past those that do not stand.
+    /// The connection of the event loop that the caller runs on; else the next in turn, past those that do not stand.
     private func pickConnection() -> RedisConnection {
+        if let eventLoop = MultiThreadedEventLoopGroup.currentEventLoop, let own = connection(on: eventLoop) {
+            return own
+        }
         let first = nextConnection.wrappingAdd(1, ordering: .relaxed).oldValue
         for offset in 0..<connections.count {
             let connection = connections[Int(UInt(bitPattern: first &+ offset) % UInt(connections.count))]
@@ -108,9 +115,10 @@ package final class RedisClient: Sendable {
         let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
-                connection.eventLoop.execute {
+                let send = { @Sendable in
                     operation(connection, identifier) { continuation.resume(returning: $0) }
                 }
+                if connection.eventLoop.inEventLoop { send() } else { connection.eventLoop.execute(send) }
             }
         } onCancel: {
             connection.eventLoop.execute { connection.cancel(identifier: identifier) }

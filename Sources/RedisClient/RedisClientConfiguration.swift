@@ -25,7 +25,7 @@ package struct RedisClientConfiguration: Sendable {
     package init(
         endpoint: RedisEndpoint,
         tls: TLSConfiguration? = nil,
-        commandTimeout: TimeAmount = .milliseconds(250),
+        commandTimeout: TimeAmount = .milliseconds(200),
         connectTimeout: TimeAmount = .seconds(1),
         maximumPendingCommands: Int = 4096,
         clientName: String = "tollgate",

@@ -7,10 +7,10 @@ import Synchronization
 
 /// Keeps one connection to Redis standing on one event loop: connects, logs in, comes back after a failure.
 ///
-/// Everything but `isReady` and `lastFailure` is used on the event loop alone.
+/// Everything but what says so is used on the event loop alone.
 package final class RedisConnection: @unchecked Sendable {
     // @unchecked Sendable, reason 1: every mutable property is read and written on `eventLoop` only, which each entry
-    // point checks with `preconditionInEventLoop`. `isReady` is atomic, `lastFailure` locked.
+    // point checks with `preconditionInEventLoop`. The others are atomic or locked.
 
     package typealias Waiter = (Result<RedisReply, RedisError>) -> Void
 
@@ -19,6 +19,7 @@ package final class RedisConnection: @unchecked Sendable {
     private let tlsContext: NIOSSLContext?
     private let logger: Logger
     private let readiness = Atomic<Bool>(false)
+    private let pendingCount = Atomic<Int>(0)
 
     private var lifecycle: ConnectionLifecycle
     private var channel: (any Channel)?
@@ -40,6 +41,9 @@ package final class RedisConnection: @unchecked Sendable {
 
     /// Whether commands can be sent right now. Any thread.
     package var isReady: Bool { readiness.load(ordering: .relaxed) }
+
+    /// Commands without a reply yet. Any thread.
+    package var pendingCommandCount: Int { pendingCount.load(ordering: .relaxed) }
 
     /// Why the last attempt failed or the last connection broke; empty while one stands. Any thread.
     package private(set) var lastFailure: String {
@@ -197,4 +201,6 @@ extension RedisConnection: RedisChannelDelegate {
     func channelClosed(reason: String) { attemptFailed(reason: reason) }
 
     func channelDrained() { perform(lifecycle.drained()) }
+
+    func pendingCountChanged(_ count: Int) { pendingCount.store(count, ordering: .relaxed) }
 }

@@ -40,6 +40,7 @@ package final class ChildProcess: Sendable {
     /// The most lines that ``lines`` keeps for a reader that is late or never comes. The newest are kept.
     package static let keptLines = 10_000
 
+    /// The child's process number, for as long as it runs.
     package let pid: pid_t
 
     /// What the child writes with ``Output/lines``, line by line, until nobody can write any more; else empty. For one

@@ -21,10 +21,14 @@ package struct DevelopmentIdentity: Sendable {
         case bytes([UInt8])
     }
 
+    /// The `kid` in the tokens' headers and in the key set.
     package static let keyID = "ins_development"
 
     /// The claim `iss` of the tokens, and where a verifier fetches our key from.
     package let issuer: String
+
+    /// The key set that `/.well-known/jwks.json` answers with.
+    package let jwksJSON: String
 
     private let key: _RSA.Signing.PrivateKey
 
@@ -36,22 +40,16 @@ package struct DevelopmentIdentity: Sendable {
             try _RSA.Signing.PrivateKey(keySize: .bits2048).pemRepresentation
         }
         key = try _RSA.Signing.PrivateKey(pemRepresentation: pem)
+        let numbers = try key.publicKey.getKeyPrimitives()
+        let publicKey: TokenJSON = [
+            "use": "sig", "kty": "RSA", "kid": .string(Self.keyID), "alg": "RS256",
+            "n": .string(Self.base64URL(numbers.modulus)), "e": .string(Self.base64URL(numbers.publicExponent)),
+        ]
+        jwksJSON = TokenJSON.object([(name: "keys", value: [publicKey])]).text
     }
 
     /// SubjectPublicKeyInfo, as in `CLERK_JWT_KEY`.
     package var publicKeyPEM: String { key.publicKey.pemRepresentation }
-
-    /// The key set that `/.well-known/jwks.json` answers with.
-    package var jwksJSON: String {
-        get throws {
-            let numbers = try key.publicKey.getKeyPrimitives()
-            let key: TokenJSON = [
-                "use": "sig", "kty": "RSA", "kid": .string(Self.keyID), "alg": "RS256",
-                "n": .string(Self.base64URL(numbers.modulus)), "e": .string(Self.base64URL(numbers.publicExponent)),
-            ]
-            return TokenJSON.object([(name: "keys", value: [key])]).text
-        }
-    }
 
     /// A session token as Clerk mints them, but one that lives for a day.
     ///

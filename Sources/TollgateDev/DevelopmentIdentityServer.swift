@@ -14,8 +14,8 @@ package struct DevelopmentIdentityServer: Service {
     package init(
         identity: DevelopmentIdentity, port: Int, logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
-    ) throws {
-        let keys = try identity.jwksJSON
+    ) {
+        let keys = identity.jwksJSON
         let page = Self.page(identity)
         let router = Router()
         router.get("/.well-known/jwks.json") { _, _ in Self.response(keys, type: "application/json") }

@@ -2,6 +2,7 @@
 package enum LiveKeyGuard {
     /// A variable holds a live key. Names the variable, never the value.
     package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
+        /// The variable's name.
         package let variable: String
 
         package var description: String {

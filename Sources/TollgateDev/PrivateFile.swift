@@ -46,9 +46,9 @@ struct PrivateFile {
         let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw failure("create", temporary) }
         defer { _ = unsafe unlink(temporary) }
-        let written = contents.utf8.count
+        let count = contents.utf8.count
         // SAFETY: the kernel reads that many bytes of the string, which has them, during the call.
-        let isWritten = unsafe write(descriptor, contents, written) == written
+        let isWritten = unsafe write(descriptor, contents, count) == count
         let writeFailure = failure("write", temporary)
         guard close(descriptor) == 0, isWritten else { throw writeFailure }
         guard unsafe link(temporary, path) == 0 || errno == EEXIST else { throw failure("create", path) }

@@ -24,6 +24,7 @@ package final class RedisServerProcess: Sendable {
     /// Free ports that are tried, for somebody else may take one between our finding and redis' using it.
     private static let portAttempts = 5
 
+    /// The plain TCP port on 127.0.0.1, the same after every restart.
     package let port: Int
     private let settings: RedisServerSettings
     private let current: Mutex<ChildProcess>
@@ -63,6 +64,7 @@ package final class RedisServerProcess: Sendable {
         }
     }
 
+    /// Without credentials.
     package var url: String { "redis://127.0.0.1:\(port)" }
 
     /// Nil unless it was asked for.

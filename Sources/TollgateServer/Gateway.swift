@@ -100,7 +100,8 @@ package struct Gateway: Sendable {
             router: controlPlane.router(requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
             server: PublicChannel.builder(
                 limits: ConnectionLimits(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds))),
-                headerLimitBytes: configuration.headerLimitBytes, drain: drain, requestIDs: requestIDs),
+                headerLimitBytes: configuration.headerLimitBytes, drain: drain, requestIDs: requestIDs,
+                eventLoopGroup: eventLoopGroup),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { [addresses, logger] channel in

@@ -77,7 +77,7 @@ struct DevServeCommand: AsyncParsableCommand {
             dataDirectory: data.data, token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
             redisPort: redis.port, identityPort: keyPort, addresses: gateway.addresses)
         try await gateway.run(above: [
-            redis, try DevelopmentIdentityServer(identity: identity, port: keyPort, logger: logger), banner,
+            redis, DevelopmentIdentityServer(identity: identity, port: keyPort, logger: logger), banner,
         ])
     }
 

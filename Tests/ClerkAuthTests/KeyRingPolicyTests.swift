@@ -99,6 +99,14 @@ import TollgateCore
         #expect(policy.find("a", otherThan: "B", at: Self.at(6)) == .answer(.unknown))
     }
 
+    @Test func aNameOnceUnknownRotatesLikeAnyOther() {
+        var policy = Self.loaded(["a": "A"])
+        #expect(policy.settle("b", at: Self.at(0)) == .unknown)
+        _ = policy.beginLoad(at: Self.at(10))
+        _ = policy.finishLoad(["a": "A", "b": "B"])
+        #expect(policy.find("b", otherThan: "B", at: Self.at(15)) == .load)
+    }
+
     @Test func theEpochGrowsWhenAKeyIsLostAndOnlyThen() {
         var policy = Self.loaded(["a": "A"])
         #expect(policy.finishLoad(["a": "A", "b": "B"]) == false)

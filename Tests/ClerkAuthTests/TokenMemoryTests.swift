@@ -1,5 +1,4 @@
 import ClerkAuth
-import Libcrypto
 import Testing
 import TollgateCore
 
@@ -44,12 +43,12 @@ import TollgateCore
         let entry = TokenMemory.Entry(
             principal: Principal(userID: userID), lifetime: TokenLifetime(expiresAt: UnixTime(seconds: testNow)))
         for index in 0..<1000 {
-            memory.remember(entry, for: SHA256.digest("\(index)"), epoch: 0)
+            memory.remember(entry, for: "\(index)", epoch: 0)
             #expect(memory.count <= 100)
         }
         #expect(memory.count >= 50)
-        #expect(memory.entry(for: SHA256.digest("999")) == entry)
-        #expect(memory.entry(for: SHA256.digest("0")) == nil)
+        #expect(memory.entry(for: "999") == entry)
+        #expect(memory.entry(for: "0") == nil)
     }
 
     @Test func aKeyOfAnEarlierEpochFillsNothing() throws {
@@ -57,12 +56,12 @@ import TollgateCore
         let userID = try #require(UserID("user_1"))
         let entry = TokenMemory.Entry(
             principal: Principal(userID: userID), lifetime: TokenLifetime(expiresAt: UnixTime(seconds: testNow)))
-        memory.remember(entry, for: SHA256.digest("1"), epoch: 0)
+        memory.remember(entry, for: "1", epoch: 0)
         memory.forgetAll(epoch: 1)
         #expect(memory.count == 0)
-        memory.remember(entry, for: SHA256.digest("1"), epoch: 0)
+        memory.remember(entry, for: "1", epoch: 0)
         #expect(memory.count == 0)
-        memory.remember(entry, for: SHA256.digest("1"), epoch: 1)
+        memory.remember(entry, for: "1", epoch: 1)
         #expect(memory.count == 1)
     }
 

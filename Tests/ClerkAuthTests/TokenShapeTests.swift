@@ -31,9 +31,10 @@ import TollgateCore
         let authenticator = try pemAuthenticator()
         let token = try await TestToken().signed()
         #expect(await authenticator.refusal(of: token) == nil)
-        for spoiled in [token + "=", token + "==", token + "\n", " " + token, token + ".", "." + token, token + "A"] {
+        for spoiled in [token + "=", token + "==", token + "\n", " " + token, token + ".", "." + token] {
             #expect(await authenticator.refusal(of: spoiled) == .tokenInvalid)
         }
+        #expect(await authenticator.refusal(of: token + "A") == .signatureInvalid)
         for index in 0..<3 {
             var parts = token.split(separator: ".").map(String.init)
             parts[index] = "+" + parts[index].dropFirst()

@@ -3,6 +3,8 @@ import Testing
 /// Something did not come true in time.
 package struct NeverHappened: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// Waits until `condition` holds, asking again and again; fails when it takes longer than `limit`.

@@ -11,16 +11,24 @@ package func withRedis<Result>(
     _ body: (RedisServerProcess) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { directory in
-        let server = try await RedisServerProcess.start(
-            directory: directory, unixSocket: unixSocket, persistence: .none, extraArguments: extraArguments)
-        do {
-            let result = try await body(server)
-            await server.stop()
-            return result
-        } catch {
-            await server.stop()
-            throw error
-        }
+        try await withRedis(in: directory, extraArguments: extraArguments, unixSocket: unixSocket, body)
+    }
+}
+
+/// Runs `body` with a redis-server that keeps its files in `directory`.
+package func withRedis<Result>(
+    isolation: isolated (any Actor)? = #isolation, in directory: String, extraArguments: [String] = [],
+    unixSocket: Bool = false, _ body: (RedisServerProcess) async throws -> Result
+) async throws -> Result {
+    let server = try await RedisServerProcess.start(
+        directory: directory + "/redis", unixSocket: unixSocket, persistence: .none, extraArguments: extraArguments)
+    do {
+        let result = try await body(server)
+        await server.stop()
+        return result
+    } catch {
+        await server.stop()
+        throw error
     }
 }
 

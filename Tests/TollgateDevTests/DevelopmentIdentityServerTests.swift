@@ -13,7 +13,7 @@ struct DevelopmentIdentityServerTests {
         try await withTemporaryDirectory { directory in
             let identity = try DevelopmentIdentity(directory: directory, issuer: "http://<issuer>")
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let server = try DevelopmentIdentityServer(
+            let server = DevelopmentIdentityServer(
                 identity: identity, port: 0, logger: Logger(label: "test"), onRunning: { port.yield($0) })
             let group = ServiceGroup(services: [server], logger: Logger(label: "test"))
             async let ended: Void = group.run()
@@ -21,7 +21,7 @@ struct DevelopmentIdentityServerTests {
 
             let keys = try await get("\(base)/.well-known/jwks.json")
             #expect(keys.type == "application/json")
-            #expect(keys.body == (try identity.jwksJSON))
+            #expect(keys.body == identity.jwksJSON)
             let page = try await get("\(base)/")
             #expect(page.type == "text/html; charset=utf-8")
             #expect(page.body.contains("<title>Development identity provider: not for production</title>"))

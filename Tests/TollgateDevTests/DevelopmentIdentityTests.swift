@@ -45,7 +45,7 @@ struct DevelopmentIdentityTests {
             let second = try DevelopmentIdentity(directory: data, issuer: issuer)
             #expect(try permissions(of: path) == 0o600)
             #expect(first.publicKeyPEM == second.publicKeyPEM)
-            #expect(try first.jwksJSON == second.jwksJSON)
+            #expect(first.jwksJSON == second.jwksJSON)
 
             let other = try DevelopmentIdentity(directory: "\(directory)/other", issuer: issuer)
             #expect(other.publicKeyPEM != first.publicKeyPEM)

@@ -2,6 +2,7 @@ import ClerkAuth
 
 /// Whose tokens are accepted, and how to reach Clerk's Backend API.
 package struct ClerkSettings: Sendable, CustomReflectable {
+    /// What `ClerkAuthenticator` is told.
     package let configuration: ClerkConfiguration
 
     /// Without a slash at its end.

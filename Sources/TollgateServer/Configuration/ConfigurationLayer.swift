@@ -1,6 +1,6 @@
 import Configuration
 
-/// One source of settings in the order of precedence: its values for swift-configuration, and where each of them stands.
+/// One source of settings in the order of precedence: its values for swift-configuration, and where each one stands.
 struct ConfigurationLayer: Sendable {
     /// Where a value stands, and what the setting is called there if the place does not already say so.
     struct Place: Sendable, Hashable {

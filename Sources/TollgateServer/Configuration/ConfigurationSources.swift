@@ -83,7 +83,7 @@ struct ConfigurationSources {
             isComplete = false
             problems.append(
                 ConfigurationProblem(
-                    place: place?.text ?? name, message: "the file '\(name)' cannot be read",
+                    place: place?.text ?? name, message: "the file \(Secret.quoted(name)) cannot be read",
                     remedy: "Give the path of a file that exists and that the gateway may read."))
         }
         return nil

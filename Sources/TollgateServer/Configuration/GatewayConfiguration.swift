@@ -3,34 +3,52 @@ import TollgateCore
 
 /// Everything that can be configured, checked as a whole: who holds one knows that the gateway can start with it.
 package struct GatewayConfiguration: Sendable {
-    /// The public port: the data plane and the endpoints for the front end.
+    /// The address of the public port: the data plane and the endpoints for the front end.
     package let host: String
+
+    /// The public port. 0 takes any free one.
     package let port: Int
 
-    /// The admin port: metrics and health.
+    /// The address of the admin port: metrics and health.
     package let adminHost: String
+
+    /// The admin port. 0 takes any free one.
     package let adminPort: Int
 
     /// Event loops.
     package let threads: Int
 
+    /// The least severe log line that is written.
     package let logLevel: Logger.Level
 
     /// How long the gateway still serves after SIGTERM while it says that it is not ready.
     package let drainSeconds: Int
 
+    /// The largest request body that an endpoint reads.
     package let bodyLimitBytes: Int
+
+    /// The largest head of a request.
     package let headerLimitBytes: Int
+
+    /// How long a connection may be idle.
     package let idleTimeoutSeconds: Int
 
+    /// How to reach Redis.
     package let redis: RedisSettings
+
+    /// Whose tokens are accepted.
     package let clerk: ClerkSettings
+
+    /// How to sell plans.
     package let stripe: StripeSettings
 
     /// The front end's origin, such as `https://app.example.com`, without a slash at its end. Nil when none is set.
     package let frontendURL: String?
 
+    /// Which other origins may call from a browser.
     package let cors: CORSSettings
+
+    /// What is sold.
     package let plans: PlanTable
 
     private let lines: [String]

@@ -61,7 +61,7 @@ struct PlanSection {
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
             case let key:
                 report(
-                    keyNode, "the plan '\(name)' has the unknown key '\(key ?? "")'",
+                    keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
                     remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute"]))
             }
         }

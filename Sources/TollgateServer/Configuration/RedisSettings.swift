@@ -6,9 +6,13 @@ package struct RedisSettings: Sendable {
     /// A URL that `RedisEndpoint` can read. Secret: it may hold a password.
     package let url: Secret
 
-    /// PEM files for `rediss://`, as absolute paths. Certificate and key are either both given or both not.
+    /// The absolute path of the PEM file of the authority that signed Redis' certificate, for `rediss://`.
     package let authorityFile: String?
+
+    /// The absolute path of the PEM file of our certificate. Given if and only if ``keyFile`` is.
     package let certificateFile: String?
+
+    /// The absolute path of the PEM file of that certificate's private key.
     package let keyFile: String?
 
     /// How long Redis has for an answer.

@@ -46,7 +46,7 @@ extension Setting {
     package static let redisKeyFile = Setting(
         "REDIS_KEY_FILE", .file, "PEM file of that certificate's private key.")
     package static let redisTimeoutMilliseconds = Setting(
-        "REDIS_TIMEOUT_MS", .integer(10...60_000), default: "250", "Milliseconds that Redis has for an answer.")
+        "REDIS_TIMEOUT_MS", .integer(10...60_000), default: "200", "Milliseconds that Redis has for an answer.")
 
     // Clerk.
 

@@ -1,5 +1,6 @@
 /// How to sell plans. Every part is optional: without them checkouts are refused, nothing else changes.
 package struct StripeSettings: Sendable, Hashable {
+    /// For Stripe's API. Restricted keys will do.
     package let secretKey: Secret?
 
     /// The price that a checkout sells.

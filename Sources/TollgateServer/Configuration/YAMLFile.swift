@@ -52,7 +52,7 @@ struct YAMLFile {
                 takeGroup(node, named: key)
             } else {
                 report(
-                    line: keyNode.line, "the key '\(keyPath.joined(separator: "."))' is unknown",
+                    line: keyNode.line, "the key \(Secret.quoted(keyPath.joined(separator: "."))) is unknown",
                     remedy: Suggestion.remedy(for: keyPath.joined(separator: "."), among: Self.keys))
             }
         }
@@ -111,7 +111,7 @@ extension YAMLFile {
         case .duplicatedKeysInMapping(let keys, let context):
             for key in keys {
                 report(
-                    line: context.mark.line, "the key '\(key)' stands twice in one mapping",
+                    line: context.mark.line, "the key \(Secret.quoted(key)) stands twice in one mapping",
                     remedy: "Keep one of them; the rest of the file was not checked.")
             }
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),

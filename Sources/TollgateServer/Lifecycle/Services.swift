@@ -29,11 +29,12 @@ struct RedisService: Service {
     }
 }
 
-/// Runs a loop in the background until shutdown.
+/// Runs a loop in the background until shutdown. One that has nothing to do may return at once.
 struct BackgroundService: Service {
     let operation: @Sendable () async -> Void
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await operation() }
+        try? await gracefulShutdown()
     }
 }

@@ -1,8 +1,5 @@
 /// The words of Prometheus' text exposition format 0.0.4.
 enum PrometheusText {
-    /// The `Content-Type` that a scrape is answered with.
-    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
-
     /// A metric's name: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     static func name(_ text: String) -> String { sanitized(text, alsoAllowed: ":") }
 

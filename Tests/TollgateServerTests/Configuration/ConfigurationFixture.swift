@@ -26,10 +26,12 @@ enum ConfigurationFixture {
         "REDIS_TIMEOUT_MS": "111", "CLERK_SECRET_KEY": "sk_test_hunter2",
         "CLERK_PUBLISHABLE_KEY": publishableKey, "CLERK_JWT_KEY": pem.replacing("\n", with: "\\n"),
         "CLERK_JWKS_URL": "https://keys.example.com/jwks.json", "CLERK_ISSUER": "https://issuer.example.com",
-        "CLERK_API_URL": "https://clerk.example.com/", "CLERK_AUTHORIZED_PARTIES": "https://a.example, https://b.example",
-        "CLERK_AUDIENCES": "one,two", "STRIPE_SECRET_KEY": "rk_live_hunter2", "STRIPE_PRICE_ID": "price_1",
+        "CLERK_API_URL": "https://clerk.example.com/",
+        "CLERK_AUTHORIZED_PARTIES": "https://a.example, https://b.example", "CLERK_AUDIENCES": "one,two",
+        "STRIPE_SECRET_KEY": "rk_live_hunter2", "STRIPE_PRICE_ID": "price_1",
         "STRIPE_WEBHOOK_SECRET": "whsec_hunter2, whsec_hunter3", "STRIPE_API_URL": "http://127.0.0.1:4010",
-        "FRONTEND_URL": "https://App.Example.com:443/", "CORS_ORIGINS": "capacitor://localhost,http://localhost:5173",
+        "FRONTEND_URL": "https://App.Example.com:443/",
+        "CORS_ORIGINS": "capacitor://localhost,http://localhost:5173",
         "CORS_ORIGIN_PATTERNS": "https://*.preview.example.com",
     ]
 
@@ -45,10 +47,19 @@ enum ConfigurationFixture {
     static func problems(
         flags: [String: String] = [:], environment: [String: String] = minimal, files: [String: String] = [:]
     ) throws -> [ConfigurationProblem] {
-        do {
-            _ = try load(flags: flags, environment: environment, files: files)
+        try withDirectory(files) { directory in
+            problems(flags: flags, environment: environment, directory: directory)
+        }
+    }
+
+    /// As ``problems(flags:environment:files:)``, in a directory that there is.
+    static func problems(
+        flags: [String: String] = [:], environment: [String: String] = minimal, directory: String
+    ) -> [ConfigurationProblem] {
+        do throws(InvalidConfiguration) {
+            _ = try GatewayConfiguration.load(flags: flags, environment: environment, workingDirectory: directory)
             return []
-        } catch let error as InvalidConfiguration {
+        } catch {
             return error.problems
         }
     }
@@ -74,6 +85,14 @@ enum ConfigurationFixture {
             try Data(text.utf8).write(to: directory.appending(path: name))
         }
         return try body(directory.path)
+    }
+}
+
+extension Setting {
+    /// A `tollgate.yaml` with nothing but this setting. Empty when it cannot stand there.
+    func yaml(_ value: String) -> String {
+        guard let path = yamlPath else { return "" }
+        return path.count == 2 ? "\(path[0]):\n  \(path[1]): '\(value)'\n" : "\(path[0]): '\(value)'\n"
     }
 }
 

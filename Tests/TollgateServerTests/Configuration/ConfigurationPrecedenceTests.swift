@@ -1,4 +1,6 @@
+import Logging
 import Testing
+import TollgateCore
 import TollgateServer
 
 @Suite struct ConfigurationPrecedenceTests {
@@ -43,7 +45,7 @@ import TollgateServer
         #expect(configuration.bodyLimitBytes == 65_536)
         #expect(configuration.headerLimitBytes == 32_768)
         #expect(configuration.idleTimeoutSeconds == 60)
-        #expect(configuration.redis.timeoutMilliseconds == 250)
+        #expect(configuration.redis.timeoutMilliseconds == 200)
         #expect(configuration.clerk.apiURL == "https://api.clerk.com")
         #expect(configuration.stripe.apiURL == "https://api.stripe.com")
         #expect(configuration.stripe.secretKey == nil)
@@ -82,7 +84,6 @@ import TollgateServer
     func everySettingCanBeGivenInEveryPlace(_ setting: Setting) throws {
         let value = try #require(Fixture.complete[setting.name])
         let path = try #require(setting.yamlPath)
-        let yaml = path.count == 2 ? "\(path[0]):\n  \(path[1]): '\(value)'\n" : "\(path[0]): '\(value)'\n"
         var environment = Fixture.complete
         environment[setting.name] = nil
 
@@ -99,6 +100,6 @@ import TollgateServer
         try check("flag \(setting.flag)", flags: [setting.name: value])
         try check("environment variable \(setting.name)", variables: [setting.name: value])
         try check(".env:1", files: [".env": "\(setting.name)='\(value)'"])
-        try check("tollgate.yaml:\(path.count)", files: ["tollgate.yaml": yaml])
+        try check("tollgate.yaml:\(path.count)", files: ["tollgate.yaml": setting.yaml(value)])
     }
 }

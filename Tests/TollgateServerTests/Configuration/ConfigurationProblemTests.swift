@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 import TollgateServer
 
@@ -106,6 +107,25 @@ import TollgateServer
             try Fixture.problems(with: [
                 "CLERK_SECRET_KEY": "sk_live_x", "CLERK_PUBLISHABLE_KEY": Fixture.livePublishableKey,
             ]).isEmpty)
+    }
+
+    /// A directory is what Docker makes of a file that is mounted and does not exist.
+    @Test func directoryAndBinaryAreNoFiles() throws {
+        for name in [".env", "tollgate.yaml"] {
+            for isDirectory in [true, false] {
+                let problems = try Fixture.withDirectory([:]) { directory in
+                    let path = directory + "/" + name
+                    if isDirectory {
+                        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+                    } else {
+                        try Data([0x70, 0xFF, 0xFE]).write(to: URL(filePath: path))
+                    }
+                    return Fixture.problems(environment: [:], directory: directory)
+                }
+                #expect(problems.places == [name])
+                #expect(problems.first?.message.contains(isDirectory ? "cannot be read" : "UTF-8") == true)
+            }
+        }
     }
 
     /// What is missing may stand in the file that could not be read.

@@ -13,7 +13,8 @@ import TollgateServer
         dump(configuration.stripe, to: &dumped)
         let texts = [
             configuration.describe().joined(), "\(configuration)", String(reflecting: configuration),
-            "\(configuration.redis)", "\(configuration.stripe)", dumped,
+            "\(configuration.redis)", "\(configuration.stripe)", "\(configuration.clerk)",
+            String(reflecting: configuration.clerk), dumped,
         ]
         for text in texts {
             #expect(!text.contains("hunter"), "\(text)")
@@ -29,15 +30,16 @@ import TollgateServer
     /// Every setting, secret or not, with a secret in it that is wrong there: people mix their keys up.
     @Test(
         arguments: Setting.all,
-        ["sk_live_hunter2 x", "rk_live_hunter2 x", "whsec_hunter2 x", "redis://a:hunter2@host:x", "sk_hunter2\n"])
+        [
+            "sk_live_hunter2 x", "rk_live_hunter2 x", "whsec_hunter2 x", "redis://a:hunter2@host:x",
+            "-----BEGIN PRIVATE KEY----- hunter2",
+        ])
     func noProblemHoldsASecret(_ setting: Setting, value: String) throws {
         let places = [
             try Fixture.problems(flags: [setting.name: value]),
             try Fixture.problems(with: [setting.name: value]),
             try Fixture.problems(files: [".env": "\(setting.name)='\(value)'"]),
-            setting.yamlPath.map { path in
-                path.count == 2 ? "\(path[0]): {\(path[1]): '\(value)'}" : "\(path[0]): '\(value)'"
-            }.map { try Fixture.problems(yaml: $0) } ?? [],
+            try Fixture.problems(yaml: setting.yaml(value)),
         ]
         for problem in places.joined() {
             #expect(!"\(problem)".contains("hunter2"))
@@ -51,7 +53,8 @@ import TollgateServer
         for yaml in [
             "stripe: {secretKey: sk_live_hunter2", "redis:\n  url: 'redis://:hunter2@host\n",
             "clerk:\n  secretKey: sk_live_hunter2\n  secretKey: sk_live_hunter3\n", "port: 1\n\tsk_live_hunter2",
-            "redis: sk_live_hunter2", "stripe:\n  webhookSecret:\n  - {a: whsec_hunter2}\n",
+            "redis: sk_live_hunter2", "stripe: {secretKey:sk_live_hunter2}", "redis: {url:redis://:hunter2@host}",
+            "stripe:\n  webhookSecret:\n  - {a: whsec_hunter2}\n",
         ] {
             let problems = try Fixture.problems(yaml: yaml)
             #expect(!problems.isEmpty)

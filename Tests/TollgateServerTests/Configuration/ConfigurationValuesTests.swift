@@ -1,7 +1,8 @@
 import ClerkAuth
+import Logging
+import Testing
 import TollgateCore
 import TollgateServer
-import Testing
 
 @Suite struct ConfigurationValuesTests {
     private typealias Fixture = ConfigurationFixture

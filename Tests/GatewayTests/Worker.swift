@@ -1,0 +1,106 @@
+import Logging
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateDev
+import TollgateServer
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// A worker process as in production: `tollgate serve`, told everything by its environment.
+final class Worker: Sendable {
+    let process: ChildProcess
+    let port: Int
+    let adminPort: Int
+
+    private init(process: ChildProcess, port: Int, adminPort: Int) {
+        self.process = process
+        self.port = port
+        self.adminPort = adminPort
+    }
+
+    /// The program, beside the tests that were built with it.
+    static var program: String {
+        let tests = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+        return URL(filePath: tests).deletingLastPathComponent().appending(path: "tollgate").path
+    }
+
+    static func environment(redisURL: String, identity: DevelopmentIdentity) -> [String: String] {
+        [
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "REDIS_URL": redisURL,
+            "CLERK_JWT_KEY": identity.publicKeyPEM,
+            "CLERK_ISSUER": identity.issuer,
+            "TOLLGATE_HOST": "127.0.0.1",
+            "TOLLGATE_PORT": "0",
+            "TOLLGATE_ADMIN_PORT": "0",
+            "TOLLGATE_THREADS": "2",
+            "TOLLGATE_DRAIN_SECONDS": "0",
+        ]
+    }
+
+    /// Starts a worker and waits until both its ports are open.
+    static func start(environment: [String: String], arguments: [String] = []) async throws -> Worker {
+        let process = try ChildProcess.start(
+            program, ["serve"] + arguments, environment: environment, output: .lines)
+        var ports: [String: Int] = [:]
+        var seen: [String] = []
+        for await line in process.lines {
+            seen.append(line)
+            for (words, name) in [("admin port open", "admin"), (" serving", "public")] where line.contains(words) {
+                ports[name] = port(in: line)
+            }
+            if let port = ports["public"], let adminPort = ports["admin"] {
+                return Worker(process: process, port: port, adminPort: adminPort)
+            }
+        }
+        throw NeverHappened(description: "the worker did not start: \(seen.joined(separator: "\n"))")
+    }
+
+    private static func port(in line: String) -> Int? {
+        line.split(separator: " ").first { $0.hasPrefix("address=") }
+            .flatMap { $0.split(separator: ":").last }.flatMap { Int($0.prefix { $0.isNumber }) }
+    }
+}
+
+/// A redis-server, an identity, and workers on them; all ended afterwards.
+struct Fleet {
+    let redis: RedisServerProcess
+    let identity: DevelopmentIdentity
+    let workers: [Worker]
+
+    func token(_ user: String, plan: String? = "free", lifetimeSeconds: Int = 3600) throws -> String {
+        try identity.token(user: user, plan: plan, now: SystemClock().now(), lifetimeSeconds: lifetimeSeconds)
+    }
+}
+
+func withFleet<Result>(
+    isolation: isolated (any Actor)? = #isolation, workers count: Int = 1, plans: String? = nil,
+    settings: [String: String] = [:], _ body: (Fleet) async throws -> Result
+) async throws -> Result {
+    try await withTemporaryDirectory { directory in
+        try await withRedis(in: directory) { redis in
+            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            var environment = Worker.environment(redisURL: redis.url, identity: identity)
+                .merging(settings) { _, setting in setting }
+            if let plans {
+                try plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
+                environment["TOLLGATE_CONFIG"] = directory + "/tollgate.yaml"
+            }
+            var workers: [Worker] = []
+            do {
+                for _ in 0..<count { workers.append(try await Worker.start(environment: environment)) }
+                let result = try await body(Fleet(redis: redis, identity: identity, workers: workers))
+                for worker in workers { await worker.process.terminate() }
+                return result
+            } catch {
+                for worker in workers { await worker.process.terminate() }
+                throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Ordinary requests, with connections kept open between them.
+package enum HTTP {
+    package struct Answer: Sendable {
+        package let status: Int
+        package let headers: [String: String]
+        package let body: String
+
+        /// A member of the JSON object that the body is.
+        package func member(_ name: String) -> String? {
+            guard let data = body.data(using: .utf8),
+                let object = try? JSONDecoder().decode([String: AnyJSON].self, from: data)
+            else { return nil }
+            return object[name]?.text
+        }
+    }
+
+    package static func get(_ path: String, port: Int, headers: [(String, String)] = []) async throws -> Answer {
+        try await send("GET", path, port: port, headers: headers)
+    }
+
+    /// `POST /verify-auth` with a bearer token.
+    package static func verify(_ token: String?, port: Int) async throws -> Answer {
+        try await send("POST", "/verify-auth", port: port, headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [])
+    }
+
+    package static func send(
+        _ method: String, _ path: String, port: Int, headers: [(String, String)] = [], body: String? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = .init(rawValue: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        let response = try await client.execute(request, timeout: .seconds(20))
+        let text = String(buffer: try await response.body.collect(upTo: 1 << 20))
+        let fields = response.headers.map { ($0.name.lowercased(), $0.value) }
+        return Answer(
+            status: Int(response.status.code), headers: Dictionary(fields) { first, second in "\(first), \(second)" },
+            body: text)
+    }
+
+    /// One for all tests: 64 connections to each worker and more, and no retries of its own.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+}
+
+/// Any JSON value, as text.
+private struct AnyJSON: Decodable {
+    let text: String?
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let string = try? container.decode(String.self) {
+            text = string
+        } else if let boolean = try? container.decode(Bool.self) {
+            text = "\(boolean)"
+        } else if let integer = try? container.decode(Int.self) {
+            text = "\(integer)"
+        } else {
+            text = nil
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import TollgateCore
+
+/// What admission means, written down a second time in plain Swift: the oracle that the script is compared with.
+struct AdmissionModel {
+    private struct Record {
+        var count: Int
+        var plan: String
+        var period: BillingPeriod
+    }
+
+    let plans: PlanTable
+    private var records: [UserID: Record] = [:]
+    private var minutes: [UserID: [Int64: Int]] = [:]
+
+    init(plans: PlanTable) { self.plans = plans }
+
+    mutating func admit(_ request: AdmissionRequest) -> AdmissionDecision {
+        let user = request.principal.userID
+        let wanted = request.principal.claimedPlan ?? records[user]?.plan ?? plans.fallback.name
+        let plan = plans[wanted] ?? plans.fallback
+        let current = BillingPeriod(containing: request.time)
+        var record = records[user] ?? Record(count: 0, plan: plan.name, period: current)
+        if record.period.firstDay < current.firstDay { record = Record(count: 0, plan: plan.name, period: current) }
+        let window = RateWindow(containing: request.time)
+        var requests = minutes[user]?[window.minute] ?? 0
+
+        let outcome: AdmissionDecision.Outcome
+        let fits = record.count + request.cost <= plan.quota
+        if requests >= plan.ratePerMinute {
+            outcome = .rateLimited
+        } else if !fits && request.quotaPolicy == .enforce {
+            outcome = .quotaExceeded
+        } else {
+            outcome = .admitted
+            requests += 1
+            if fits { record.count += request.cost }
+            record.plan = plan.name
+            records[user] = record
+            minutes[user, default: [:]][window.minute] = requests
+        }
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(
+                count: record.count, limit: plan.quota, plan: plan.name, period: record.period),
+            rate: RateSnapshot(count: requests, limit: plan.ratePerMinute, window: window),
+            planIsUnknown: plans[wanted] == nil)
+    }
+}

@@ -1,0 +1,222 @@
+import Hiredis
+import RedisClient
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateDev
+import TollgateStore
+
+@Suite struct AdmissionScriptTests {
+    /// 2025-11-26T23:00:00Z
+    private static let time = UnixTime(seconds: 1_764_198_000)
+
+    private static func user(_ name: String) throws -> UserID { try #require(UserID(name)) }
+
+    private static func request(
+        _ user: UserID, plan: String? = nil, at time: UnixTime = time, cost: Int = 1,
+        quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce
+    ) -> AdmissionRequest {
+        AdmissionRequest(
+            principal: Principal(userID: user, claimedPlan: plan), time: time, cost: cost, quotaPolicy: quotaPolicy)
+    }
+
+    private func withStore(
+        plans: PlanTable = .standard, _ body: (RedisAdmissionStore, RedisClient) async throws -> Void
+    ) async throws {
+        try await withRedis { server in
+            try await withRedisClient(server.configuration) { client in
+                try await body(RedisAdmissionStore(client: client, plans: plans), client)
+            }
+        }
+    }
+
+    @Test func recordsAreReadableAndExpire() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            for _ in 0..<3 { _ = try await store.admit(Self.request(user, plan: "free")) }
+            let fields = try await client.send("HGETALL usage:{user_abc}").array?.compactMap(\.string) ?? []
+            let record = Dictionary(
+                uniqueKeysWithValues: stride(from: 0, to: fields.count, by: 2).map { (fields[$0], fields[$0 + 1]) })
+            #expect(
+                record == [
+                    "usageCount": "3", "plan": "free", "lastUpdated": "2025-11-26T23:00:00Z",
+                    "periodStart": "2025-11-01", "periodEnd": "2025-11-30",
+                ])
+            // Four days and an hour to the end of the month, and 31 days to look back.
+            let life = try await client.send("TTL usage:{user_abc}").integer ?? 0
+            #expect(life > 35 * 86_400 && life <= 35 * 86_400 + 3600)
+            let minute = "ratelimit:{user_abc}:29403300"
+            #expect(try await client.send("GET \(minute)").string == "3")
+            let minuteLife = try await client.send("TTL \(minute)").integer ?? 0
+            #expect((115...120).contains(minuteLife))
+            #expect(try await client.send("DBSIZE").integer == 2)
+        }
+    }
+
+    @Test func refusedCallsCostNothing() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 3, ratePerMinute: 2)])
+        try await withStore(plans: plans) { store, client in
+            let user = try Self.user("user_abc")
+            for outcome in [AdmissionDecision.Outcome.admitted, .admitted, .rateLimited, .rateLimited] {
+                #expect(try await store.admit(Self.request(user)).outcome == outcome)
+            }
+            #expect(try await client.send("HGET usage:{user_abc} usageCount").string == "2")
+            let nextMinute = Self.time.adding(seconds: 60)
+            for outcome in [AdmissionDecision.Outcome.admitted, .quotaExceeded, .quotaExceeded] {
+                #expect(try await store.admit(Self.request(user, at: nextMinute)).outcome == outcome)
+            }
+            #expect(try await client.send("GET ratelimit:{user_abc}:29403301").string == "1")
+            #expect(try await client.send("HGET usage:{user_abc} usageCount").string == "3")
+        }
+    }
+
+    @Test func unknownUsersLeaveNoTraceWhenRefused() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 0, ratePerMinute: 2)])
+        try await withStore(plans: plans) { store, client in
+            let decision = try await store.admit(Self.request(Self.user("u")))
+            #expect(decision.outcome == .quotaExceeded)
+            let keys = try await client.send("DBSIZE").integer
+            #expect(keys == 0)
+        }
+    }
+
+    @Test func monthsRollOverAndNeverBack() async throws {
+        try await withStore { store, _ in
+            let user = try Self.user("user_abc")
+            let lastSecond = UnixTime(seconds: 1_764_547_199)
+            for _ in 0..<5 { _ = try await store.admit(Self.request(user, at: lastSecond)) }
+            #expect(try await store.admit(Self.request(user, at: lastSecond)).outcome == .quotaExceeded)
+            let december = try await store.admit(Self.request(user, at: lastSecond.adding(seconds: 1)))
+            #expect(december.outcome == .admitted)
+            #expect(december.usage.count == 1)
+            #expect(december.usage.period.firstDay.description == "2025-12-01")
+            let lateWorker = try await store.admit(Self.request(user, at: lastSecond))
+            #expect(lateWorker.usage.count == 2, "a worker whose clock is behind counts in the new month")
+            #expect(lateWorker.usage.period.firstDay.description == "2025-12-01")
+        }
+    }
+
+    @Test func plansComeFromTheClaimThenFromTheRecordThenFree() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            #expect(try await store.admit(Self.request(user)).usage.plan == "free")
+            #expect(try await store.admit(Self.request(user, plan: "paid")).usage.limit == 500)
+            #expect(try await store.admit(Self.request(user)).usage.plan == "paid", "last seen")
+            let unknown = try await store.admit(Self.request(user, plan: "gold"))
+            #expect(unknown.usage.plan == "free" && unknown.planIsUnknown)
+            try await client.send("HSET usage:{user_abc} plan nonsense")
+            #expect(try await store.admit(Self.request(user)).usage.plan == "free")
+        }
+    }
+
+    @Test func checkoutsCountButAreNotRefused() async throws {
+        try await withStore { store, _ in
+            let user = try Self.user("user_abc")
+            for count in [1, 2, 3, 4, 5, 5, 5] {
+                let decision = try await store.admit(Self.request(user, quotaPolicy: .countWhileSomeIsLeft))
+                #expect(decision.outcome == .admitted)
+                #expect(decision.usage.count == count)
+            }
+            #expect(try await store.admit(Self.request(user)).outcome == .quotaExceeded)
+        }
+    }
+
+    @Test func damagedRecordsAreRepaired() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            try await client.send("HSET usage:{user_abc} usageCount many periodStart 2025-11-01")
+            #expect(try await store.admit(Self.request(user)).usage.count == 1)
+            try await client.send("SET usage:{user_def} text")
+            await #expect(throws: StoreUnavailable.self) { try await store.admit(Self.request(Self.user("user_def"))) }
+        }
+    }
+
+    @Test func scriptAgreesWithTheModelOnRandomHistories() async throws {
+        let plans = try PlanTable([
+            Plan(name: "free", quota: 7, ratePerMinute: 4), Plan(name: "paid", quota: 30, ratePerMinute: 6),
+            Plan(name: "none", quota: 0, ratePerMinute: 0),
+        ])
+        try await withStore(plans: plans) { store, _ in
+            var random = SeededGenerator(seed: 42)
+            var model = AdmissionModel(plans: plans)
+            var time = UnixTime(seconds: 1_764_500_000)
+            let users = try ["a", "b", "c"].map { try Self.user($0) }
+            for step in 0..<2000 {
+                time = time.adding(seconds: [0, 0, 1, 5, 20, 300, 86_400, -30][Int.random(in: 0..<8, using: &random)])
+                let request = AdmissionRequest(
+                    principal: Principal(
+                        userID: users[Int.random(in: 0..<3, using: &random)],
+                        claimedPlan: [nil, "free", "paid", "none", "gold"][Int.random(in: 0..<5, using: &random)]),
+                    time: time, cost: [1, 1, 1, 0, 3][Int.random(in: 0..<5, using: &random)],
+                    quotaPolicy: Bool.random(using: &random) ? .enforce : .countWhileSomeIsLeft)
+                let expected = model.admit(request)
+                let decision = try await store.admit(request)
+                guard decision == expected else {
+                    Issue.record("step \(step): \(request): \(decision), not \(expected)")
+                    return
+                }
+            }
+        }
+    }
+
+    @Test func concurrentCallersGetExactlyTheLimit() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 300, ratePerMinute: 1_000_000)])
+        try await withStore(plans: plans) { store, client in
+            let user = try Self.user("user_abc")
+            let admitted = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<1000 {
+                    group.addTask { try await store.admit(Self.request(user)).outcome == .admitted }
+                }
+                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(admitted == 300)
+            #expect(try await client.send("HGET usage:{user_abc} usageCount").string == "300")
+        }
+    }
+
+    @Test func oneCommandDecides() async throws {
+        try await withStore { store, client in
+            _ = try await store.admit(Self.request(Self.user("warm")))
+            try await client.send("CONFIG RESETSTAT")
+            for number in 0..<50 { _ = try await store.admit(Self.request(Self.user("user_\(number)"))) }
+            #expect(try await client.calls(of: "evalsha") == 50)
+            #expect(try await client.calls(of: "eval") == 0)
+        }
+    }
+}
+
+@Suite struct RedisClockTests {
+    @Test func workersGoByTheClockOfRedis() async throws {
+        try await withRedis { server in
+            try await withRedisClient(server.configuration) { client in
+                let wrong = ManualTime(UnixTime(seconds: 1_000_000))
+                let clock = RedisClock(systemClock: wrong, client: client)
+                #expect(clock.now() == wrong.now())
+                #expect(await clock.synchronize())
+                let parts = try await client.send("TIME").array?.compactMap(\.string)
+                let redisTime = try #require(parts.flatMap { Int64($0[0]) })
+                #expect((0...2).contains(redisTime - clock.now().seconds))
+                wrong.advance(seconds: 100)
+                #expect((98...100).contains(clock.now().seconds - redisTime), "carries on between two looks")
+                await server.kill()
+                #expect(await clock.synchronize() == false)
+                #expect((98...100).contains(clock.now().seconds - redisTime), "keeps the offset while Redis is away")
+            }
+        }
+    }
+}
+
+/// The same numbers in every run (splitmix64).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
