@@ -16,7 +16,8 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -43,6 +44,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.9.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -70,7 +72,7 @@ let package = Package(
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
-            dependencies: ["TollgateCore", "RedisClient", "Hiredis"],
+            dependencies: ["TollgateCore", "RedisClient", "Hiredis", nioCore],
             resources: [.embedInCode("Scripts/admit.lua")],
             swiftSettings: strict),
         .target(
@@ -83,8 +85,8 @@ let package = Package(
             name: "TollgateServer",
             dependencies: [
                 "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", hummingbird, hummingbirdCore, httpTypes,
-                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging, metrics,
-                coreMetrics,
+                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras,
+                nioSSL, logging, metrics, coreMetrics,
             ],
             swiftSettings: strict),
 

@@ -1,7 +1,6 @@
 import Hiredis
 import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -91,11 +90,8 @@ package final class RedisClient: Sendable {
         @Sendable (_ connection: RedisConnection, _ identifier: UInt64, _ waiter: @escaping RedisConnection.Waiter) ->
         Void
 
-    /// The connection of the event loop that the caller runs on; else the next in turn, past those that do not stand.
+    /// The next connection in turn, past those that do not stand.
     private func pickConnection() -> RedisConnection {
-        if let eventLoop = MultiThreadedEventLoopGroup.currentEventLoop, let own = connection(on: eventLoop) {
-            return own
-        }
         let first = nextConnection.wrappingAdd(1, ordering: .relaxed).oldValue
         for offset in 0..<connections.count {
             let connection = connections[Int(UInt(bitPattern: first &+ offset) % UInt(connections.count))]
@@ -115,10 +111,9 @@ package final class RedisClient: Sendable {
         let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
-                let send = { @Sendable in
+                connection.eventLoop.execute {
                     operation(connection, identifier) { continuation.resume(returning: $0) }
                 }
-                if connection.eventLoop.inEventLoop { send() } else { connection.eventLoop.execute(send) }
             }
         } onCancel: {
             connection.eventLoop.execute { connection.cancel(identifier: identifier) }

@@ -2,6 +2,11 @@
 package protocol TokenAuthenticator: Sendable {
     /// - Throws: ``AuthenticationFailure`` with a reason that a caller can act on.
     func authenticate(token: String) async throws(AuthenticationFailure) -> Principal
+
+    /// The answer for a token that was verified before, at once. Nil for any other.
+    ///
+    /// - Throws: ``AuthenticationFailure`` when the token has expired since.
+    func remembered(token: String) throws(AuthenticationFailure) -> Principal?
 }
 
 /// Why a caller was not let in.

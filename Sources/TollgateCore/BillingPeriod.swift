@@ -24,7 +24,14 @@ package struct BillingPeriod: Sendable, Hashable {
 
     /// The last day that still belongs to the month.
     package var lastDay: CalendarDay {
-        CalendarDay(containing: end.adding(seconds: -1))
+        let isLeapYear = firstDay.year % 4 == 0 && (firstDay.year % 100 != 0 || firstDay.year % 400 == 0)
+        let days =
+            switch firstDay.month {
+            case 2: isLeapYear ? 29 : 28
+            case 4, 6, 9, 11: 30
+            default: 31
+            }
+        return CalendarDay(year: firstDay.year, month: firstDay.month, day: days)
     }
 
     /// The first moment of the month.
@@ -34,5 +41,5 @@ package struct BillingPeriod: Sendable, Hashable {
     package var end: UnixTime { next.start }
 
     /// Length of the month in seconds.
-    package var lengthSeconds: Int64 { end.seconds - start.seconds }
+    package var lengthSeconds: Int64 { Int64(lastDay.day) * 86_400 }
 }

@@ -42,7 +42,8 @@ package struct CalendarDay: Sendable, Hashable, Comparable, CustomStringConverti
 
     /// `YYYY-MM-DD`.
     package var description: String {
-        let digits = "\(year)"
-        return "\(String(repeating: "0", count: max(0, 4 - digits.count)))\(digits)-\(month.twoDigits)-\(day.twoDigits)"
+        let digits = String(year)
+        let padding = String(repeating: "0", count: max(0, 4 - digits.utf8.count))
+        return padding + digits + "-" + month.twoDigits + "-" + day.twoDigits
     }
 }

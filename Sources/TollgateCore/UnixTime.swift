@@ -14,9 +14,10 @@ package struct UnixTime: Sendable, Hashable, Comparable {
 
     /// ISO 8601 in UTC with whole seconds, such as `2025-11-26T23:00:00Z`.
     package var iso8601: String {
-        let secondOfDay = seconds - CalendarDay(containing: self).startOfDay.seconds
+        let day = CalendarDay(containing: self)
+        let secondOfDay = seconds - day.startOfDay.seconds
         let (hour, minute, second) = (secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60)
-        return "\(CalendarDay(containing: self))T\(hour.twoDigits):\(minute.twoDigits):\(second.twoDigits)Z"
+        return day.description + "T" + hour.twoDigits + ":" + minute.twoDigits + ":" + second.twoDigits + "Z"
     }
 }
 
@@ -27,5 +28,5 @@ extension FixedWidthInteger {
         return remainder < 0 ? quotient - 1 : quotient
     }
 
-    var twoDigits: String { self < 10 ? "0\(self)" : "\(self)" }
+    var twoDigits: String { (self < 10 ? "0" : "") + String(self) }
 }

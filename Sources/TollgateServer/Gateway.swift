@@ -22,6 +22,7 @@ package struct Gateway: Sendable {
     private let redisClock: RedisClock
     private let authenticator: ClerkAuthenticator
     private let controlPlane: ControlPlane
+    private let dataPlane: DataPlaneService
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
     private let drain = DrainState()
@@ -50,11 +51,12 @@ package struct Gateway: Sendable {
         let time = time ?? redisClock
         authenticator = try ClerkAuthenticator(
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
-        controlPlane = ControlPlane(
-            gatekeeper: Gatekeeper(
-                authenticator: authenticator,
-                store: RedisAdmissionStore(client: redis, plans: configuration.plans), time: time, metrics: metrics),
-            bodyLimitBytes: configuration.bodyLimitBytes)
+        let store = RedisAdmissionStore(client: redis, plans: configuration.plans)
+        let gatekeeper = Gatekeeper(authenticator: authenticator, store: store, time: time, metrics: metrics)
+        controlPlane = ControlPlane(gatekeeper: gatekeeper, bodyLimitBytes: configuration.bodyLimitBytes)
+        dataPlane = DataPlaneService(
+            gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,
+            requestIDs: requestIDs, logger: logger)
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: not ready any more, still serving; then the public port closes when
@@ -69,8 +71,12 @@ package struct Gateway: Sendable {
             RedisService(client: redis),
             BackgroundService { [redisClock] in await redisClock.run() },
             BackgroundService { [authenticator] in await authenticator.run() },
-            adminApplication,
-            publicApplication,
+            PortService(
+                server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
+                setting: "TOLLGATE_ADMIN_PORT"),
+            PortService(
+                server: publicApplication, address: "\(configuration.host):\(configuration.port)",
+                setting: "TOLLGATE_PORT"),
             DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
         ]
         var group = ServiceGroupConfiguration(
@@ -92,6 +98,7 @@ package struct Gateway: Sendable {
         // A client's defaults are not a server's: no redirects, bounded waits (5 s to connect, 10 s to read).
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(10))
+        configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
     }
 
@@ -101,7 +108,7 @@ package struct Gateway: Sendable {
             server: PublicChannel.builder(
                 limits: ConnectionLimits(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds))),
                 headerLimitBytes: configuration.headerLimitBytes, drain: drain, requestIDs: requestIDs,
-                eventLoopGroup: eventLoopGroup),
+                dataPlane: dataPlane),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { [addresses, logger] channel in

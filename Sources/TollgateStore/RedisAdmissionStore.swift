@@ -1,4 +1,5 @@
 import Hiredis
+import NIOCore
 import RedisClient
 import TollgateCore
 
@@ -21,16 +22,39 @@ package struct RedisAdmissionStore: AdmissionStore {
     }
 
     package func admit(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
-        let reply: RedisReply
+        let result: Result<RedisReply, RedisError>
         do {
-            reply = try await client.run(call(for: request))
+            result = .success(try await client.run(call(for: request)))
         } catch {
-            throw StoreUnavailable(reason: "\(error)")
+            result = .failure(error)
         }
-        guard let decision = decision(from: reply, for: request) else {
-            throw StoreUnavailable(reason: "the admission script answered in another form than this version knows")
+        return try decision(from: result, for: request).get()
+    }
+
+    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
+    package func admit(
+        _ request: AdmissionRequest, on eventLoop: any EventLoop,
+        completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
+    ) {
+        guard let connection = client.connection(on: eventLoop) else {
+            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
         }
-        return decision
+        connection.run(call(for: request)) { completion(self.decision(from: $0, for: request)) }
+    }
+
+    private func decision(
+        from result: Result<RedisReply, RedisError>, for request: AdmissionRequest
+    ) -> Result<AdmissionDecision, StoreUnavailable> {
+        switch result {
+        case .failure(let error): return .failure(StoreUnavailable(reason: "\(error)"))
+        case .success(let reply):
+            guard let decision = decision(from: reply, for: request) else {
+                return .failure(
+                    StoreUnavailable(
+                        reason: "the admission script answered in another form than this version knows"))
+            }
+            return .success(decision)
+        }
     }
 
     /// The script call that decides `request`.
@@ -50,7 +74,7 @@ package struct RedisAdmissionStore: AdmissionStore {
 
     /// Reads the script's reply. Nil when it has another form.
     package func decision(from reply: RedisReply, for request: AdmissionRequest) -> AdmissionDecision? {
-        guard let numbers = reply.array?.compactMap(\.integer), numbers.count == 6,
+        guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 6,
             let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
             plans.plans.indices.contains(Int(numbers[2]))
         else { return nil }

@@ -20,7 +20,7 @@ struct AnswerMiddleware: RouterMiddleware {
         var context = context
         context.requestID = requestIDs.next()
         var response = await answer(request, context: context, next: next)
-        response.headers[.xRequestID] = context.requestID
+        response.headers.append(HTTPField(name: .xRequestID, value: context.requestID))
         if endpoints.hasCORS(request.uri.path) {
             cors.apply(to: &response.headers, origin: request.headers[.origin])
         }
@@ -47,14 +47,7 @@ struct AnswerMiddleware: RouterMiddleware {
     }
 
     private func respond(_ error: APIError, request: Request, context: Context) -> Response {
-        if let cause = error.cause {
-            context.logger.error(
-                "request failed",
-                metadata: [
-                    "request": "\(context.requestID)", "path": "\(request.uri.path)",
-                    "status": "\(error.status.code)", "cause": "\(cause)",
-                ])
-        }
+        error.log(requestID: context.requestID, path: request.uri.path, to: context.logger)
         return Response(error, requestID: context.requestID)
     }
 }

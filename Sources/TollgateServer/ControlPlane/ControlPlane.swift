@@ -25,15 +25,11 @@ struct ControlPlane: Sendable {
         return router
     }
 
-    /// `POST /verify-auth`: who the caller is and where their quota stands, this call included.
+    /// `POST /verify-auth`, where the data plane does not take it: the first call of a token, or one with a body.
     @Sendable private func verifyAuth(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         // The body says nothing, but a client that sends one learns its limit before it is charged.
         _ = try await request.body(upTo: bodyLimitBytes)
         let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
-        return Response(
-            json: [
-                "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,
-            ],
-            headers: admitted.rateLimitHeaders)
+        return Response(Answer(verified: admitted))
     }
 }

@@ -33,35 +33,66 @@ package struct Gatekeeper: Sendable {
         _ headers: HTTPFields, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, logger: Logger
     ) async throws(APIError) -> Admitted {
         let principal = try await authenticate(headers)
-        let now = time.now()
-        let request = AdmissionRequest(principal: principal, time: now, quotaPolicy: quotaPolicy)
-        let decision: AdmissionDecision
+        let request = AdmissionRequest(principal: principal, time: time.now(), quotaPolicy: quotaPolicy)
+        let result: Result<AdmissionDecision, StoreUnavailable>
         do {
-            decision = try await store.admit(request)
+            result = .success(try await store.admit(request))
         } catch {
+            result = .failure(error)
+        }
+        return try conclude(result, of: request, logger: logger)
+    }
+
+    /// What the store's decision means to the caller, counted.
+    ///
+    /// - Throws: The refusal, ready to be answered.
+    func conclude(
+        _ result: Result<AdmissionDecision, StoreUnavailable>, of request: AdmissionRequest, logger: Logger
+    ) throws(APIError) -> Admitted {
+        let decision: AdmissionDecision
+        switch result {
+        case .success(let value): decision = value
+        case .failure(let error):
             metrics.storeUnavailable()
             throw .unavailable(cause: error.reason)
         }
+        let principal = request.principal
         metrics.admission(decision)
         if decision.planIsUnknown {
             logger.warning(
                 "plan unknown, fallback applied",
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
         }
-        if let refusal = APIError(decision, at: now) { throw refusal }
+        if let refusal = APIError(decision, at: request.time) { throw refusal }
         return Admitted(
             principal: principal, usage: decision.usage,
-            rateLimitHeaders: RateLimitHeaders.fields(for: decision, at: now))
+            rateLimitHeaders: RateLimitHeaders.fields(for: decision, at: request.time))
+    }
+
+    /// The caller, when their token was verified before; nil when it has yet to be.
+    ///
+    /// - Throws: The refusal of a token that has expired since, or of a request that carries none.
+    func rememberedPrincipal(_ headers: HTTPFields) throws(APIError) -> Principal? {
+        do {
+            return try authenticator.remembered(token: try Self.bearerToken(headers))
+        } catch {
+            throw refusal(of: error)
+        }
+    }
+
+    private func refusal(of error: any Error) -> APIError {
+        if let failure = error as? AuthenticationFailure {
+            metrics.authenticationFailure(failure.reason)
+            return .authentication(failure)
+        }
+        return (error as? APIError) ?? .internalError(cause: "\(error)")
     }
 
     private func authenticate(_ headers: HTTPFields) async throws(APIError) -> Principal {
         do {
             return try await authenticator.authenticate(token: try Self.bearerToken(headers))
-        } catch let failure as AuthenticationFailure {
-            metrics.authenticationFailure(failure.reason)
-            throw .authentication(failure)
         } catch {
-            throw (error as? APIError) ?? .internalError(cause: "\(error)")
+            throw refusal(of: error)
         }
     }
 

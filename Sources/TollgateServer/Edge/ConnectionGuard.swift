@@ -105,7 +105,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             guard !state.isRefused else { return drop(promise) }
             let answer = state.answerBegins(
                 asksToClose: head.headerFields[.connection] == "close", isDraining: drain.isDraining)
-            if answer == .last { head.headerFields[.connection] = "close" }
+            guard answer == .last else { return context.write(data, promise: promise) }
+            head.headerFields[.connection] = "close"
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end:
             guard !state.isRefused else { return drop(promise) }

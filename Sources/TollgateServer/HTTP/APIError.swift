@@ -1,4 +1,5 @@
 import HTTPTypes
+import Logging
 import TollgateCore
 
 /// A refusal as the caller sees it: a status, the original's `error` text, a `code` that never changes, and what else
@@ -30,6 +31,16 @@ package struct APIError: Error, Sendable {
         self.code = code
         self.message = message
         self.cause = cause
+    }
+
+    /// One line for the operator, when the fault is not the caller's.
+    package func log(requestID: String, path: String, to logger: Logger) {
+        guard let cause else { return }
+        logger.error(
+            "request failed",
+            metadata: [
+                "request": "\(requestID)", "path": "\(path)", "status": "\(status.code)", "cause": "\(cause)",
+            ])
     }
 
     /// `{"error": …, <details>, "message": …, "code": …, "requestId": …}`

@@ -16,23 +16,28 @@ package struct CORSPolicy: Sendable, Hashable {
         self.patterns = patterns
     }
 
-    /// Adds the fields to an answer to a request from `origin`.
+    /// Adds the fields to an answer to a request from `origin`, which has none of them yet.
     package func apply(to headers: inout HTTPFields, origin: String?) {
         let allowed = origin.flatMap { allows($0) ? $0 : nil } ?? frontendOrigin
-        if let allowed { headers[.accessControlAllowOrigin] = allowed }
-        headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
-        headers[.accessControlAllowHeaders] = "Content-Type, Authorization"
-        headers[.accessControlMaxAge] = "86400"
-        headers[.accessControlExposeHeaders] = Self.exposedHeaders
-        headers[.vary] = "Origin"
+        if let allowed { headers.append(HTTPField(name: .accessControlAllowOrigin, value: allowed)) }
+        for field in Self.constantFields { headers.append(field) }
     }
 
     package func allows(_ origin: String) -> Bool {
         origin == frontendOrigin || origins.contains(origin) || patterns.contains { Self.matches(origin, $0) }
     }
 
-    private static let exposedHeaders =
-        "RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Request-Id"
+    /// Made once: checking a field's value costs more than sending it.
+    private static let constantFields = [
+        HTTPField(name: .accessControlAllowMethods, value: "GET, POST, OPTIONS"),
+        HTTPField(name: .accessControlAllowHeaders, value: "Content-Type, Authorization"),
+        HTTPField(name: .accessControlMaxAge, value: "86400"),
+        HTTPField(
+            name: .accessControlExposeHeaders,
+            value: "RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
+                + "Retry-After, X-Request-Id"),
+        HTTPField(name: .vary, value: "Origin"),
+    ]
 
     private static func matches(_ origin: String, _ pattern: String) -> Bool {
         guard let star = pattern.firstIndex(of: "*") else { return origin == pattern }

@@ -15,6 +15,7 @@ package enum JSON: Sendable, Hashable {
     /// The value as JSON text (RFC 8259), without spaces.
     package var text: String {
         var text = ""
+        text.reserveCapacity(256)
         write(to: &text)
         return text
     }

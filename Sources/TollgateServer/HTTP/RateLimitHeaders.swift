@@ -11,14 +11,19 @@ package enum RateLimitHeaders {
         let usageReset = usage.secondsUntilReset(at: time)
         let rateBinds = rate.remaining <= usage.remaining
         var fields = HTTPFields()
-        fields.reserveCapacity(6)
-        fields[.rateLimitPolicy] =
-            "\"minute\";q=\(rate.limit);w=\(RateWindow.lengthSeconds), \"month\";q=\(usage.limit);w=\(usage.period.lengthSeconds)"
-        fields[.rateLimit] =
-            "\"minute\";r=\(rate.remaining);t=\(rateReset), \"month\";r=\(usage.remaining);t=\(usageReset)"
-        fields[.xRateLimitLimit] = String(rateBinds ? rate.limit : usage.limit)
-        fields[.xRateLimitRemaining] = String(rateBinds ? rate.remaining : usage.remaining)
-        fields[.xRateLimitReset] = String(rateBinds ? rateReset : usageReset)
+        // Room for the other fields of an answer as well; appended, since a lookup of each would cost more than all.
+        fields.reserveCapacity(16)
+        func append(_ name: HTTPField.Name, _ value: String) { fields.append(HTTPField(name: name, value: value)) }
+        append(
+            .rateLimitPolicy,
+            "\"minute\";q=\(rate.limit);w=\(RateWindow.lengthSeconds), "
+                + "\"month\";q=\(usage.limit);w=\(usage.period.lengthSeconds)")
+        append(
+            .rateLimit,
+            "\"minute\";r=\(rate.remaining);t=\(rateReset), \"month\";r=\(usage.remaining);t=\(usageReset)")
+        append(.xRateLimitLimit, String(rateBinds ? rate.limit : usage.limit))
+        append(.xRateLimitRemaining, String(rateBinds ? rate.remaining : usage.remaining))
+        append(.xRateLimitReset, String(rateBinds ? rateReset : usageReset))
         return fields
     }
 }

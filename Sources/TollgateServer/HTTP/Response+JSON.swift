@@ -1,18 +1,17 @@
 import HTTPTypes
 import Hummingbird
-import NIOCore
 
 extension Response {
-    /// An answer with a JSON body.
-    package init(status: HTTPResponse.Status = .ok, json: JSON, headers: HTTPFields = [:]) {
-        var headers = headers
-        let body = ByteBuffer(string: json.text)
-        headers[.contentType] = "application/json"
-        headers[.contentLength] = String(body.readableBytes)
-        self.init(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+    init(_ answer: Answer) {
+        self.init(status: answer.status, headers: answer.headers, body: ResponseBody(byteBuffer: answer.body))
     }
 
-    package init(_ error: APIError, requestID: String) {
-        self.init(status: error.status, json: error.body(requestID: requestID), headers: error.headers)
+    /// An answer with a JSON body.
+    init(status: HTTPResponse.Status = .ok, json: JSON, headers: HTTPFields = [:]) {
+        self.init(Answer(status: status, json: json, headers: headers))
+    }
+
+    init(_ error: APIError, requestID: String) {
+        self.init(Answer(error, requestID: requestID))
     }
 }

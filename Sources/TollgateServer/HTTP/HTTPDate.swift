@@ -1,0 +1,28 @@
+import TollgateCore
+
+/// The `Date` field of an answer: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Written once a second.
+struct HTTPDate {
+    private var second: Int64 = .min
+    private var text = ""
+
+    mutating func text(at time: UnixTime) -> String {
+        if time.seconds != second {
+            second = time.seconds
+            text = Self.format(time)
+        }
+        return text
+    }
+
+    private static let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// 1970-01-01 was a Thursday.
+    private static func format(_ time: UnixTime) -> String {
+        let iso = time.iso8601
+        let day = CalendarDay(containing: time)
+        let weekday = weekdays[Int((time.seconds / 86_400) % 7)]
+        return "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(day.year) \(iso.dropFirst(11).prefix(8)) GMT"
+    }
+}
