@@ -85,7 +85,8 @@ let package = Package(
             name: "TollgateServer",
             dependencies: [
                 "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", hummingbird, hummingbirdCore, httpTypes,
-                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras,
+                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
+                nioExtras,
                 nioSSL, logging, metrics, coreMetrics,
             ],
             swiftSettings: strict),

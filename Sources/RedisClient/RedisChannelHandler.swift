@@ -38,7 +38,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     /// Sends `command` and calls `waiter` once, with its reply or the reason why there is none.
     func send(_ command: RedisCommand, identifier: UInt64, timeout: TimeAmount, waiter: @escaping Waiter) {
-        guard let context, closeReason == nil else { return waiter(.failure(.notConnected("the connection is closing"))) }
+        guard let context, closeReason == nil else {
+            return waiter(.failure(.notConnected("the connection is closing")))
+        }
         guard !pending.isFull else { return waiter(.failure(.queueFull)) }
         do {
             // Unsafe: the bytes are copied before the closure returns.

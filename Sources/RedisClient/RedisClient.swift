@@ -110,7 +110,8 @@ package final class RedisClient: Sendable {
         if Task.isCancelled { throw .cancelled }
         let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
                 connection.eventLoop.execute {
                     operation(connection, identifier) { continuation.resume(returning: $0) }
                 }

@@ -135,9 +135,11 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
         case .badPort: "has a port that is not a number from 1 to 65535"
         case .badDatabase: "has a database that is not a number; write redis://host:6379/0 or unix:///path?db=0"
         case .badPercentEncoding: "has a user or password with a '%' that is not followed by two hexadecimal digits"
-        case .userWithoutPassword: "has a user but no password; write redis://user:password@host or redis://:password@host"
+        case .userWithoutPassword:
+            "has a user but no password; write redis://user:password@host or redis://:password@host"
         case .socketPathNotAbsolute: "has a socket path that does not begin with '/'; write unix:///path/to/redis.sock"
-        case .socketPathTooLong: "has a socket path longer than \(maximumSocketPathBytes) bytes, which no system accepts"
+        case .socketPathTooLong:
+            "has a socket path longer than \(maximumSocketPathBytes) bytes, which no system accepts"
         }
     }
 }

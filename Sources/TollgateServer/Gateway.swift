@@ -67,18 +67,19 @@ package struct Gateway: Sendable {
     ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
     package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
         // Lower first: the group shuts down in reverse order.
-        let services: [any Service] = lowerServices + [
-            RedisService(client: redis),
-            BackgroundService { [redisClock] in await redisClock.run() },
-            BackgroundService { [authenticator] in await authenticator.run() },
-            PortService(
-                server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
-                setting: "TOLLGATE_ADMIN_PORT"),
-            PortService(
-                server: publicApplication, address: "\(configuration.host):\(configuration.port)",
-                setting: "TOLLGATE_PORT"),
-            DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
-        ]
+        let services: [any Service] =
+            lowerServices + [
+                RedisService(client: redis),
+                BackgroundService { [redisClock] in await redisClock.run() },
+                BackgroundService { [authenticator] in await authenticator.run() },
+                PortService(
+                    server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
+                    setting: "TOLLGATE_ADMIN_PORT"),
+                PortService(
+                    server: publicApplication, address: "\(configuration.host):\(configuration.port)",
+                    setting: "TOLLGATE_PORT"),
+                DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
+            ]
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
         // A request that never ends must not keep a worker for ever.

@@ -74,7 +74,8 @@ struct DevServeCommand: AsyncParsableCommand {
             configuration: configuration,
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads), logger: logger)
         let banner = DevBanner(
-            dataDirectory: data.data, token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
+            dataDirectory: data.data,
+            token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
             redisPort: redis.port, identityPort: keyPort, addresses: gateway.addresses)
         try await gateway.run(above: [
             redis, DevelopmentIdentityServer(identity: identity, port: keyPort, logger: logger), banner,

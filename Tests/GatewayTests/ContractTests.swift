@@ -63,7 +63,9 @@ import TollgateCore
             gateway.time.set(UnixTime(seconds: 1_764_547_200))
             let after = try await gateway.verify("user_abc")
             #expect(after.status == 200)
-            #expect(after.body.contains(#""count":1,"limit":5,"plan":"free","periodStart":"2025-12-01","periodEnd":"2025-12-31""#))
+            #expect(
+                after.body.contains(
+                    #""count":1,"limit":5,"plan":"free","periodStart":"2025-12-01","periodEnd":"2025-12-31""#))
         }
     }
 

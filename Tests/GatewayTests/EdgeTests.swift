@@ -9,7 +9,10 @@ import Testing
         ("no HTTP at all", "hello\r\n\r\n", 400),
         ("a bad version", "GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400),
         ("a space in a header's name", "GET /health HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n", 400),
-        ("a head too long", "GET /health HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n", 431),
+        (
+            "a head too long", "GET /health HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n",
+            431
+        ),
         (
             "too many fields",
             "GET /health HTTP/1.1\r\nHost: a\r\n" + String(repeating: "X: y\r\n", count: 200) + "\r\n", 431
@@ -35,7 +38,8 @@ import Testing
     @Test func pipelinedRequestsAreAnsweredInOrder() async throws {
         try await withLocalGateway { gateway in
             let token = try gateway.token("user_abc")
-            let verify = "POST /verify-auth HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\nContent-Length: 0\r\n\r\n"
+            let verify =
+                "POST /verify-auth HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\nContent-Length: 0\r\n\r\n"
             let missing = "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n"
             let answers = try await RawHTTP.exchange(
                 port: gateway.port, pieces: [verify + Self.health + missing + verify + "nonsense\r\n\r\n"], answers: 5)
@@ -49,7 +53,8 @@ import Testing
     @Test func bodiesInPiecesAreRead() async throws {
         try await withLocalGateway { gateway in
             let token = try gateway.token("user_abc")
-            let head = "POST /verify-auth HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let head =
+                "POST /verify-auth HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\nTransfer-Encoding: chunked\r\n\r\n"
             let answers = try await RawHTTP.exchange(
                 port: gateway.port, pieces: [head, "3\r\n", "abc\r\n", "0\r\n\r\n", Self.health], answers: 2)
             #expect(answers.map(\.status) == [200, 200])

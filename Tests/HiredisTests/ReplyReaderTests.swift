@@ -14,7 +14,8 @@ import Testing
         return found
     }
 
-    private let everyKind = "+OK\r\n-NOSCRIPT No script\r\n:-9007199254740993\r\n$5\r\na\r\nb\0\r\n$-1\r\n$0\r\n\r\n*-1\r\n*0\r\n"
+    private let everyKind =
+        "+OK\r\n-NOSCRIPT No script\r\n:-9007199254740993\r\n$5\r\na\r\nb\0\r\n$-1\r\n$0\r\n\r\n*-1\r\n*0\r\n"
         + "*3\r\n:1\r\n*2\r\n$1\r\nx\r\n$-1\r\n+s\r\n"
 
     @Test(arguments: [1, 2, 3, 7, 1000])

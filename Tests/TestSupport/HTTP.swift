@@ -30,7 +30,8 @@ package enum HTTP {
 
     /// `POST /verify-auth` with a bearer token.
     package static func verify(_ token: String?, port: Int) async throws -> Answer {
-        try await send("POST", "/verify-auth", port: port, headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [])
+        try await send(
+            "POST", "/verify-auth", port: port, headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [])
     }
 
     package static func send(

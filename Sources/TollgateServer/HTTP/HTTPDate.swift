@@ -23,6 +23,7 @@ struct HTTPDate {
         let iso = time.iso8601
         let day = CalendarDay(containing: time)
         let weekday = weekdays[Int((time.seconds / 86_400) % 7)]
-        return "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(day.year) \(iso.dropFirst(11).prefix(8)) GMT"
+        return
+            "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(day.year) \(iso.dropFirst(11).prefix(8)) GMT"
     }
 }
