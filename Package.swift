@@ -72,19 +72,29 @@ let package = Package(
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
-            dependencies: ["TollgateCore", "RedisClient", "Hiredis", nioCore],
-            resources: [.embedInCode("Scripts/admit.lua")],
+            dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", nioCore],
+            resources: [
+                .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/apply_subscription.lua"),
+                .embedInCode("Scripts/claim_webhook.lua"), .embedInCode("Scripts/keep_credentials.lua"),
+                .embedInCode("Scripts/mark_clerk_updated.lua"), .embedInCode("Scripts/settle_webhook.lua"),
+            ],
             swiftSettings: strict),
         .target(
             name: "ClerkAuth",
             dependencies: ["TollgateCore", "Libcrypto", jwtKit, httpClient, nioCore, nioHTTP1, logging],
             swiftSettings: strict),
 
+        .target(
+            name: "StripeBilling",
+            dependencies: ["TollgateCore", "Libcrypto", httpClient, nioCore, nioHTTP1, logging],
+            swiftSettings: strict),
+
         // 4: HTTP, configuration, metrics
         .target(
             name: "TollgateServer",
             dependencies: [
-                "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", hummingbird, hummingbirdCore, httpTypes,
+                "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", "Libcrypto", hummingbird,
+                hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
                 nioExtras,
                 nioSSL, logging, metrics, coreMetrics,
@@ -129,6 +139,12 @@ let package = Package(
         .testTarget(
             name: "ClerkAuthTests",
             dependencies: ["ClerkAuth", "TollgateCore", jwtKit, httpClient, nioCore, nioPosix, nioHTTP1, logging],
+            swiftSettings: strict),
+        .testTarget(
+            name: "StripeBillingTests",
+            dependencies: [
+                "StripeBilling", "TollgateCore", "Libcrypto", httpClient, nioCore, nioPosix, nioHTTP1, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",

@@ -11,14 +11,6 @@ package struct UnixTime: Sendable, Hashable, Comparable {
     package static func < (left: Self, right: Self) -> Bool { left.milliseconds < right.milliseconds }
 
     package func adding(seconds: Int64) -> Self { Self(milliseconds: milliseconds + seconds * 1000) }
-
-    /// ISO 8601 in UTC with whole seconds, such as `2025-11-26T23:00:00Z`.
-    package var iso8601: String {
-        let day = CalendarDay(containing: self)
-        let secondOfDay = seconds - day.startOfDay.seconds
-        let (hour, minute, second) = (secondOfDay / 3600, secondOfDay / 60 % 60, secondOfDay % 60)
-        return day.description + "T" + hour.twoDigits + ":" + minute.twoDigits + ":" + second.twoDigits + "Z"
-    }
 }
 
 extension FixedWidthInteger {

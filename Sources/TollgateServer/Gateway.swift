@@ -53,7 +53,9 @@ package struct Gateway: Sendable {
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let store = RedisAdmissionStore(client: redis, plans: configuration.plans)
         let gatekeeper = Gatekeeper(authenticator: authenticator, store: store, time: time, metrics: metrics)
-        controlPlane = ControlPlane(gatekeeper: gatekeeper, bodyLimitBytes: configuration.bodyLimitBytes)
+        controlPlane = ControlPlane(
+            gatekeeper: gatekeeper, credentials: RedisCredentialStore(client: redis),
+            bodyLimitBytes: configuration.bodyLimitBytes)
         dataPlane = DataPlaneService(
             gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,
             requestIDs: requestIDs, logger: logger)
@@ -74,10 +76,10 @@ package struct Gateway: Sendable {
                 BackgroundService { [authenticator] in await authenticator.run() },
                 PortService(
                     server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
-                    setting: "TOLLGATE_ADMIN_PORT"),
+                    option: "--admin-port"),
                 PortService(
                     server: publicApplication, address: "\(configuration.host):\(configuration.port)",
-                    setting: "TOLLGATE_PORT"),
+                    option: "--port"),
                 DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
             ]
         var group = ServiceGroupConfiguration(
@@ -92,6 +94,9 @@ package struct Gateway: Sendable {
         }
         try await httpClient.shutdown()
     }
+
+    /// Whether Redis answers on every connection, asked just now.
+    package func isReady() async -> Bool { await redis.ping() }
 
     private static let maximumDrainSeconds = 30
 

@@ -8,15 +8,21 @@ package struct RedisAdmissionStore: AdmissionStore {
     /// How long a usage record outlives its period, for whoever looks at it afterwards.
     private static let recordKeptSeconds: Int64 = 31 * 86_400
 
-    private static let script = RedisScript(source: String(decoding: PackageResources.admit_lua, as: UTF8.self))
+    private static let script = RedisScript(resource: PackageResources.admit_lua)
 
     private let client: RedisClient
     private let plans: PlanTable
+    private let pastDueGraceSeconds: Int64
     private let planArguments: [String]
 
-    package init(client: RedisClient, plans: PlanTable) {
+    /// - Parameter pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
+    package init(
+        client: RedisClient, plans: PlanTable,
+        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds
+    ) {
         self.client = client
         self.plans = plans
+        self.pastDueGraceSeconds = pastDueGraceSeconds
         planArguments =
             [plans.fallback.name] + plans.plans.flatMap { [$0.name, "\($0.quota)", "\($0.ratePerMinute)"] }
     }
@@ -49,9 +55,7 @@ package struct RedisAdmissionStore: AdmissionStore {
         case .failure(let error): return .failure(StoreUnavailable(reason: "\(error)"))
         case .success(let reply):
             guard let decision = decision(from: reply, for: request) else {
-                return .failure(
-                    StoreUnavailable(
-                        reason: "the admission script answered in another form than this version knows"))
+                return .failure(.unexpectedReply(of: "admit.lua"))
             }
             return .success(decision)
         }
@@ -64,11 +68,14 @@ package struct RedisAdmissionStore: AdmissionStore {
         let recordLifetime = period.end.seconds - request.time.seconds + Self.recordKeptSeconds
         return RedisScript.Call(
             Self.script,
-            keys: [Keys.rateLimit(user, RateWindow(containing: request.time)), Keys.usage(user)],
+            keys: [
+                Keys.rateLimit(user, RateWindow(containing: request.time)), Keys.usage(user), Keys.subscription(user),
+            ],
             arguments: [
                 "\(request.cost)", request.quotaPolicy == .enforce ? "1" : "0", period.firstDay.description,
                 period.lastDay.description, request.time.iso8601, "\(recordLifetime)",
-                request.principal.claimedPlan ?? "",
+                request.principal.claimedPlan ?? "", request.principal.issuedAt?.iso8601 ?? "",
+                UnixTime(seconds: max(0, request.time.seconds - pastDueGraceSeconds)).iso8601,
             ] + planArguments)
     }
 

@@ -7,10 +7,12 @@ struct DevBanner: Service {
     let token: String
     let redisPort: Int
     let identityPort: Int
-    let addresses: GatewayAddresses
+    let gateway: Gateway
 
     func run() async throws {
-        guard let ports = await addresses.opened() else { return }
+        guard let ports = await gateway.addresses.opened() else { return }
+        // The first line may be pasted as soon as it is there. Redis runs already, so this takes milliseconds.
+        while !Task.isCancelled, !(await gateway.isReady()) { try? await Task.sleep(for: .milliseconds(10)) }
         Process.say(text(port: ports.publicPort, adminPort: ports.adminPort))
         try? await gracefulShutdown()
     }

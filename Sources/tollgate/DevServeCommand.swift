@@ -66,7 +66,7 @@ struct DevServeCommand: AsyncParsableCommand {
         let identity = try data.identity()
         let keyPort = identityPort == 0 ? try await Loopback.freePort() : identityPort
         let configuration = try GatewayConfiguration.load(
-            flags: settings(redis: redis, identity: identity, keyPort: keyPort), environment: [:],
+            flags: settings(redis: redis, identity: identity), environment: [:],
             // Not the user's directory: an .env there belongs to production.
             workingDirectory: data.data)
         let logger = Process.makeLogger(level: configuration.logLevel)
@@ -76,15 +76,13 @@ struct DevServeCommand: AsyncParsableCommand {
         let banner = DevBanner(
             dataDirectory: data.data,
             token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
-            redisPort: redis.port, identityPort: keyPort, addresses: gateway.addresses)
+            redisPort: redis.port, identityPort: keyPort, gateway: gateway)
         try await gateway.run(above: [
             redis, DevelopmentIdentityServer(identity: identity, port: keyPort, logger: logger), banner,
         ])
     }
 
-    private func settings(
-        redis: RedisServerProcess, identity: DevelopmentIdentity, keyPort: Int
-    ) -> [String: String] {
+    private func settings(redis: RedisServerProcess, identity: DevelopmentIdentity) -> [String: String] {
         var settings = [
             "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": "\(port)",
@@ -92,7 +90,8 @@ struct DevServeCommand: AsyncParsableCommand {
             "TOLLGATE_LOG_LEVEL": logLevel,
             "TOLLGATE_DRAIN_SECONDS": "0",
             "REDIS_URL": redis.url,
-            "CLERK_JWKS_URL": "http://127.0.0.1:\(keyPort)/.well-known/jwks.json",
+            // Not from the provider's key set, which may not be served yet when the first line is pasted.
+            "CLERK_JWT_KEY": identity.publicKeyPEM,
             "CLERK_ISSUER": identity.issuer,
             "FRONTEND_URL": "http://localhost:5173",
             "CORS_ORIGINS": "http://localhost:5174",

@@ -32,6 +32,22 @@ import TollgateCore
         }
     }
 
+    /// The README's line for giving a user a plan by hand.
+    @Test func recordedSubscriptionsWinOverOlderClaims() async throws {
+        try await withLocalGateway { gateway in
+            for _ in 1...5 { _ = try await gateway.verify("user_abc") }
+            try await withRedisClient(gateway.redis.configuration) { redis in
+                try await redis.send("HSET subscription:{user_abc} plan paid status active")
+                let paid = try await gateway.verify("user_abc")
+                #expect(paid.status == 200)
+                #expect(paid.body.contains(#""count":6,"limit":500,"plan":"paid""#))
+                try await redis.send("HSET subscription:{user_abc} status canceled")
+                let cancelled = try await gateway.verify("user_abc")
+                #expect(cancelled.status == 403)
+            }
+        }
+    }
+
     @Test func rateIsLimitedByTheClockMinute() async throws {
         try await withLocalGateway { gateway in
             gateway.time.advance(seconds: 20)

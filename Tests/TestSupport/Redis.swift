@@ -56,6 +56,15 @@ extension RedisServerProcess {
     package var configuration: RedisClientConfiguration {
         get throws { RedisClientConfiguration(endpoint: try RedisEndpoint(url: url)) }
     }
+
+    /// The same with patience: for tests of what is stored, on a machine that may be busy with others.
+    package var patientConfiguration: RedisClientConfiguration {
+        get throws {
+            var configuration = try configuration
+            configuration.commandTimeout = .seconds(10)
+            return configuration
+        }
+    }
 }
 
 extension RedisClient {

@@ -9,14 +9,24 @@ struct AdmissionModel {
     }
 
     let plans: PlanTable
+    let pastDueGraceSeconds: Int64
+
+    /// What billing says, kept by the test.
+    var subscriptions: [UserID: SubscriptionRecord] = [:]
     private var records: [UserID: Record] = [:]
     private var minutes: [UserID: [Int64: Int]] = [:]
 
-    init(plans: PlanTable) { self.plans = plans }
+    init(plans: PlanTable, pastDueGraceSeconds: Int64) {
+        self.plans = plans
+        self.pastDueGraceSeconds = pastDueGraceSeconds
+    }
 
     mutating func admit(_ request: AdmissionRequest) -> AdmissionDecision {
         let user = request.principal.userID
-        let wanted = request.principal.claimedPlan ?? records[user]?.plan ?? plans.fallback.name
+        let wanted = PlanResolution.resolve(
+            record: subscriptions[user], claimedPlan: request.principal.claimedPlan,
+            claimIssuedAt: request.principal.issuedAt, lastSeen: records[user]?.plan, now: request.time,
+            pastDueGraceSeconds: pastDueGraceSeconds)
         let plan = plans[wanted] ?? plans.fallback
         let current = BillingPeriod(containing: request.time)
         var record = records[user] ?? Record(count: 0, plan: plan.name, period: current)

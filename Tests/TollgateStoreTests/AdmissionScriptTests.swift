@@ -21,11 +21,14 @@ import TollgateStore
     }
 
     private func withStore(
-        plans: PlanTable = .standard, _ body: (RedisAdmissionStore, RedisClient) async throws -> Void
+        plans: PlanTable = .standard, pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds,
+        _ body: (RedisAdmissionStore, RedisClient) async throws -> Void
     ) async throws {
         try await withRedis { server in
-            try await withRedisClient(server.configuration) { client in
-                try await body(RedisAdmissionStore(client: client, plans: plans), client)
+            try await withRedisClient(server.patientConfiguration) { client in
+                let store = RedisAdmissionStore(
+                    client: client, plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
+                try await body(store, client)
             }
         }
     }
@@ -136,19 +139,18 @@ import TollgateStore
             Plan(name: "free", quota: 7, ratePerMinute: 4), Plan(name: "paid", quota: 30, ratePerMinute: 6),
             Plan(name: "none", quota: 0, ratePerMinute: 0),
         ])
-        try await withStore(plans: plans) { store, _ in
+        try await withStore(plans: plans, pastDueGraceSeconds: 3) { store, client in
             var random = SeededGenerator(seed: 42)
-            var model = AdmissionModel(plans: plans)
+            var model = AdmissionModel(plans: plans, pastDueGraceSeconds: 3)
+            let subscriptions = RedisSubscriptionStore(client: client)
             var time = UnixTime(seconds: 1_764_500_000)
-            let users = try ["a", "b", "c"].map { try Self.user($0) }
-            for step in 0..<2000 {
+            let users = try (0..<12).map { try Self.user("user_\($0)") }
+            for step in 0..<3000 {
                 time = time.adding(seconds: [0, 0, 1, 5, 20, 300, 86_400, -30][Int.random(in: 0..<8, using: &random)])
-                let request = AdmissionRequest(
-                    principal: Principal(
-                        userID: users[Int.random(in: 0..<3, using: &random)],
-                        claimedPlan: [nil, "free", "paid", "none", "gold"][Int.random(in: 0..<5, using: &random)]),
-                    time: time, cost: [1, 1, 1, 0, 3][Int.random(in: 0..<5, using: &random)],
-                    quotaPolicy: Bool.random(using: &random) ? .enforce : .countWhileSomeIsLeft)
+                if step % 3 == 0, step > 500 {
+                    try await bill(users, at: time, subscriptions, &model.subscriptions, using: &random)
+                }
+                let request = Self.randomRequest(users: users, at: time, using: &random)
                 let expected = model.admit(request)
                 let decision = try await store.admit(request)
                 guard decision == expected else {
@@ -156,6 +158,31 @@ import TollgateStore
                     return
                 }
             }
+        }
+    }
+
+    private static func randomRequest(
+        users: [UserID], at time: UnixTime, using random: inout SeededGenerator
+    ) -> AdmissionRequest {
+        func one<Value>(of values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &random)] }
+        return AdmissionRequest(
+            principal: Principal(
+                userID: one(of: users), claimedPlan: one(of: [nil, "free", "paid", "none", "gold"]),
+                issuedAt: one(of: [nil, time, time.adding(seconds: -1), time.adding(seconds: -2)])),
+            time: time, cost: one(of: [1, 1, 1, 0, 3]), quotaPolicy: one(of: [.enforce, .countWhileSomeIsLeft]))
+    }
+
+    /// An event comes in from Stripe, and perhaps Clerk is told of an earlier one.
+    private func bill(
+        _ users: [UserID], at time: UnixTime, _ store: RedisSubscriptionStore,
+        _ records: inout [UserID: SubscriptionRecord], using random: inout SeededGenerator
+    ) async throws {
+        let now = time.adding(seconds: -Int64.random(in: 0...3, using: &random))
+        let update = SubscriptionUpdate.random(users: users, from: now.adding(seconds: -3), using: &random)
+        if case .applied(let record) = try await store.apply(update, at: now) { records[update.userID] = record }
+        let user = users[Int.random(in: 0..<users.count, using: &random)]
+        if let event = records[user]?.eventID, try await store.markClerkUpdated(user, eventID: event, at: now) {
+            records[user]?.clerkUpdatedAt = now
         }
     }
 
@@ -178,6 +205,7 @@ import TollgateStore
         try await withStore { store, client in
             _ = try await store.admit(Self.request(Self.user("warm")))
             try await client.send("CONFIG RESETSTAT")
+            try await client.send("HSET subscription:{user_1} plan paid status active")
             for number in 0..<50 { _ = try await store.admit(Self.request(Self.user("user_\(number)"))) }
             #expect(try await client.calls(of: "evalsha") == 50)
             #expect(try await client.calls(of: "eval") == 0)

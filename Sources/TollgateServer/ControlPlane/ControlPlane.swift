@@ -5,13 +5,17 @@ import TollgateCore
 /// The endpoints of the original service, on the public port.
 struct ControlPlane: Sendable {
     let gatekeeper: Gatekeeper
+    let credentials: any CredentialStore
     let bodyLimitBytes: Int
 
-    var endpoints: EndpointTable {
-        EndpointTable([
+    private var endpoints: EndpointTable {
+        let own: [EndpointTable.Endpoint] = [
             .init(method: .get, path: "/health") { _, _ in Response(json: ["status": "ok"]) },
             .init(method: .post, path: "/verify-auth", handler: verifyAuth),
-        ])
+        ]
+        let forCredentials = CredentialEndpoints(
+            gatekeeper: gatekeeper, credentials: credentials, bodyLimitBytes: bodyLimitBytes)
+        return EndpointTable(own + forCredentials.endpoints)
     }
 
     func router(

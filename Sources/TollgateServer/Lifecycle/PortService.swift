@@ -8,14 +8,14 @@ struct PortService<Server: Service>: Service {
     /// Such as `127.0.0.1:8080`.
     let address: String
 
-    /// The environment name of the setting that moves it.
-    let setting: String
+    /// The command-line option that moves it.
+    let option: String
 
     func run() async throws {
         do {
             try await server.run()
         } catch let error as IOError {
-            throw PortUnavailable(address: address, setting: setting, reason: "\(error)")
+            throw PortUnavailable(address: address, option: option, reason: "\(error)")
         }
     }
 }
@@ -23,10 +23,10 @@ struct PortService<Server: Service>: Service {
 /// A port of the gateway cannot be opened.
 struct PortUnavailable: Error, CustomStringConvertible {
     let address: String
-    let setting: String
+    let option: String
     let reason: String
 
     var description: String {
-        "\(address) cannot be opened: \(reason). End what listens there, or set \(setting) to another port"
+        "\(address) cannot be opened: \(reason). End what listens there, or choose another port with \(option)"
     }
 }

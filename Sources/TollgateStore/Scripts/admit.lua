@@ -1,17 +1,19 @@
 -- Admission: rate limit, plan, quota and record in one step. Checks everything, then charges everything or nothing.
 --
--- KEYS[1] ratelimit:{user}:<minute>     KEYS[2] usage:{user}
+-- KEYS[1] ratelimit:{user}:<minute>     KEYS[2] usage:{user}                 KEYS[3] subscription:{user}
 -- ARGV[1] cost in calls                 ARGV[2] 1 = an exhausted quota refuses, 0 = it only stops counting
 -- ARGV[3] first day of the period       ARGV[4] last day of the period       (YYYY-MM-DD)
 -- ARGV[5] now, for people (ISO 8601)    ARGV[6] seconds to keep the usage record from now
 -- ARGV[7] plan claimed by the credential, or ''
--- ARGV[8] name of the fallback plan     ARGV[9...] the plan table: name, quota, rate per minute, name, ...
+-- ARGV[8] when the credential was issued (ISO 8601), or ''
+-- ARGV[9] who owes a payment since then or longer has had their grace (ISO 8601)
+-- ARGV[10] name of the fallback plan    ARGV[11...] the plan table: name, quota, rate per minute, name, ...
 --
 -- Reply, all integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded), usage count, place of the plan in the
 -- table (from 0), requests in this minute, 1 if the wanted plan is not in the table, first day of the period counted
 -- in (YYYYMMDD).
 
-local PLAN_TABLE = 9
+local FALLBACK, PLAN_TABLE = 10, 11
 local ADMITTED, RATE_LIMITED, QUOTA_EXCEEDED = 1, 2, 3
 local RATE_TTL_SECONDS = 120
 
@@ -25,12 +27,26 @@ local function place_of(name)
   end
 end
 
-local wanted = ARGV[7]
-if wanted == '' then wanted = record[3] or ARGV[8] end
+-- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings.
+local function wanted_plan()
+  local claimed, issued, grace_start = ARGV[7], ARGV[8], ARGV[9]
+  local bought, status, past_due_since, written, clerk_updated = unpack(
+    redis.call('HMGET', KEYS[3], 'plan', 'status', 'pastDueSince', 'writtenAt', 'clerkUpdatedAt'))
+  if not bought then return claimed ~= '' and claimed or record[3] or ARGV[FALLBACK] end
+
+  local grace_is_over = status == 'past_due' and (past_due_since or '') <= grace_start
+  if claimed ~= '' and clerk_updated and not grace_is_over and issued > clerk_updated and issued > (written or '') then
+    return claimed
+  end
+  local is_live = status == 'active' or status == 'trialing' or status == 'past_due'
+  return is_live and not grace_is_over and bought or ARGV[FALLBACK]
+end
+
+local wanted = wanted_plan()
 local place = place_of(wanted)
 local unknown = 0
 if not place then
-  place, unknown = place_of(ARGV[8]), 1
+  place, unknown = place_of(ARGV[FALLBACK]), 1
 end
 local plan, quota, rate = ARGV[place], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
 

@@ -1,0 +1,83 @@
+import TollgateCore
+
+/// One of Stripe's events, as a webhook brings it, in whatever version of the API it was made: an event keeps the
+/// shape of its day.
+package struct StripeEvent: Sendable, Hashable {
+    /// `evt_…`: what tells a repeated delivery from a new event.
+    package let id: String
+
+    /// Such as `invoice.paid`. New types appear at any time.
+    package let type: String
+
+    /// When it happened. Whole seconds, so two events of one subscription can tie.
+    package let created: UnixTime
+
+    /// Whether it is about money. Must agree with the mode of our key.
+    package let isLive: Bool
+
+    /// The version of the API whose shapes it has, such as `2026-10-28.endive`.
+    package let apiVersion: String?
+
+    /// What it is about.
+    package let object: StripeObject
+
+    /// Reads the body of a webhook whose signature is good.
+    package init(parsing body: [UInt8]) throws(StripeEventProblem) {
+        guard let event = JSON(parsing: body) else { throw .notJSON }
+        do {
+            id = try event.required("id", \.text)
+            type = try event.required("type", \.text)
+            created = try event.required("created", \.moment)
+            isLive = try event.required("livemode", \.flag)
+            apiVersion = event["api_version"].text
+            object = try StripeObject(event["data"]["object"], ofEventType: type)
+        } catch {
+            throw .notAnEvent(member: error.member)
+        }
+    }
+}
+
+/// What an event is about, as far as billing is concerned.
+package enum StripeObject: Sendable, Hashable {
+    /// Of `checkout.session.*`.
+    case checkout(CheckoutObject)
+
+    /// Of `customer.subscription.*`.
+    case subscription(SubscriptionObject)
+
+    /// Of `invoice.*`.
+    case invoice(InvoiceObject)
+
+    /// Anything else, unread.
+    case other
+
+    /// The event's type says what its object is.
+    init(_ object: JSON, ofEventType type: String) throws(UnexpectedShape) {
+        if type.hasPrefix("checkout.session.") {
+            self = .checkout(try CheckoutObject(object))
+        } else if type.hasPrefix("customer.subscription.") {
+            self = .subscription(try SubscriptionObject(object))
+        } else if type.hasPrefix("invoice.") {
+            self = .invoice(InvoiceObject(object))
+        } else {
+            self = .other
+        }
+    }
+}
+
+/// Why the body of a webhook is no event.
+package enum StripeEventProblem: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Not JSON in UTF-8.
+    case notJSON
+
+    /// JSON, but a member of every event is absent or of another type.
+    case notAnEvent(member: String)
+
+    /// One sentence for the sender.
+    package var description: String {
+        switch self {
+        case .notJSON: "The body is not JSON."
+        case .notAnEvent(let member): "The body is not an event of Stripe's: '\(member)' is missing or malformed."
+        }
+    }
+}

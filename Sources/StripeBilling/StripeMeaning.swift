@@ -1,0 +1,68 @@
+/// What an event means for billing.
+package enum StripeMeaning: Sendable, Hashable {
+    /// A user's subscription is not what it was, or has been paid for.
+    case subscriptionChanged(SubscriptionChange)
+
+    /// Nothing to do.
+    case ignored(IgnoredReason)
+
+    /// Why an event changes nothing. The raw value is the label of the metric.
+    package enum IgnoredReason: String, Sendable, Hashable, CaseIterable {
+        /// Not of a type that matters here.
+        case otherType = "other-type"
+
+        /// A checkout or an invoice for something that is no subscription.
+        case notForSubscription = "not-for-subscription"
+
+        /// The checkout is done and the payment is on its way; another event will tell how that ended.
+        case notPaidYet = "not-paid-yet"
+    }
+}
+
+extension StripeEvent {
+    /// What this event means for billing. Depends on nothing but the event.
+    package var meaning: StripeMeaning {
+        switch object {
+        case .checkout(let checkout): meaning(of: checkout)
+        case .subscription(let subscription): meaning(of: subscription)
+        case .invoice(let invoice): meaning(of: invoice)
+        case .other: .ignored(.otherType)
+        }
+    }
+
+    private func meaning(of checkout: CheckoutObject) -> StripeMeaning {
+        let kind: SubscriptionChange.Kind
+        switch type {
+        case "checkout.session.completed", "checkout.session.async_payment_succeeded": kind = .checkoutPaid
+        case "checkout.session.async_payment_failed": kind = .paymentFailed
+        default: return .ignored(.otherType)
+        }
+        guard checkout.isForSubscription else { return .ignored(.notForSubscription) }
+        guard checkout.isPaid || kind == .paymentFailed else { return .ignored(.notPaidYet) }
+        return .subscriptionChanged(SubscriptionChange(checkout: checkout, kind: kind, event: self))
+    }
+
+    private func meaning(of subscription: SubscriptionObject) -> StripeMeaning {
+        let kind: SubscriptionChange.Kind
+        switch type {
+        case "customer.subscription.created", "customer.subscription.updated", "customer.subscription.paused",
+            "customer.subscription.resumed":
+            kind = .subscription
+        case "customer.subscription.deleted": kind = .deleted
+        default: return .ignored(.otherType)
+        }
+        return .subscriptionChanged(
+            SubscriptionChange(subscription: subscription, kind: kind, eventID: id, eventTime: created))
+    }
+
+    private func meaning(of invoice: InvoiceObject) -> StripeMeaning {
+        let kind: SubscriptionChange.Kind
+        switch type {
+        case "invoice.paid", "invoice.payment_succeeded": kind = .paymentSucceeded
+        case "invoice.payment_failed": kind = .paymentFailed
+        default: return .ignored(.otherType)
+        }
+        guard invoice.subscriptionID != nil else { return .ignored(.notForSubscription) }
+        return .subscriptionChanged(SubscriptionChange(invoice: invoice, kind: kind, event: self))
+    }
+}

@@ -1,0 +1,132 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// One call of Stripe's API: what is asked, not how it gets there.
+struct StripeCall: Sendable {
+    let method: HTTPMethod
+    let path: String
+    var form: FormValue?
+    var idempotencyKey: String?
+}
+
+/// Carries calls to Stripe, again where that may help, and reads the answers. The only holder of the key.
+struct StripeTransport: Sendable {
+    /// All shapes of answers are those of this version, whatever the account's default is.
+    static let apiVersion = "2026-10-28.endive"
+
+    /// The largest objects that are asked for take some 10 KB.
+    static let maximumBodyBytes = 1 << 20
+
+    let apiURL: String
+    let timeLimits: StripeTimeLimits
+    let sleep: @Sendable (Duration) async throws -> Void
+    private let secretKey: String
+    private let httpClient: HTTPClient
+    private let logger: Logger
+
+    init(
+        secretKey: String, apiURL: String, httpClient: HTTPClient, logger: Logger, timeLimits: StripeTimeLimits,
+        sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) {
+        self.secretKey = secretKey
+        self.apiURL = apiURL
+        self.httpClient = httpClient
+        self.logger = logger
+        self.timeLimits = timeLimits
+        self.sleep = sleep
+    }
+
+    /// What `read` makes of the answer to `call`.
+    func send<Value>(
+        _ call: StripeCall, read: (JSON) throws(UnexpectedShape) -> Value
+    ) async throws(StripeError) -> Value {
+        let answer = try await answer(to: call)
+        let value = try answer.value(hiding: secretKey)
+        do {
+            return try read(value)
+        } catch {
+            throw answer.lacks(error.member)
+        }
+    }
+
+    /// The last answer, good or bad, after as many tries as are worthwhile and as time allows.
+    private func answer(to call: StripeCall) async throws(StripeError) -> StripeAnswer {
+        let deadline = ContinuousClock.now + timeLimits.call
+        var retries = 0
+        while true {
+            let attempt = await attempt(call, within: min(timeLimits.attempt, deadline - .now))
+            let answer = try? attempt.get()
+            if let answer, answer.isSuccess { return answer }
+            guard !Task.isCancelled,
+                let delay = StripeRetryPolicy.delay(
+                    afterRetries: retries, answer: answer, jitter: .random(in: 0...1)),
+                .now + delay < deadline, (try? await sleep(delay)) != nil
+            else { return try attempt.get() }
+            retries += 1
+        }
+    }
+
+    private func attempt(_ call: StripeCall, within limit: Duration) async -> Result<StripeAnswer, StripeError> {
+        var metadata: Logger.Metadata = ["method": "\(call.method)", "path": "\(call.path)"]
+        do {
+            let answer = try await withTimeLimit(limit) { try await fetch(call, within: limit) }
+            metadata["status"] = "\(answer.status)"
+            metadata["stripe-request"] = answer.requestID.map { "\($0)" }
+            logger.debug("Stripe answered", metadata: metadata)
+            return .success(answer)
+        } catch {
+            let error = StripeError(transportError: error)
+            metadata["error"] = "\(error)"
+            logger.debug("Stripe did not answer", metadata: metadata)
+            return .failure(error)
+        }
+    }
+
+    private func fetch(_ call: StripeCall, within limit: Duration) async throws -> StripeAnswer {
+        var request = HTTPClientRequest(url: apiURL + call.path)
+        request.method = call.method
+        request.headers.add(name: "authorization", value: "Bearer \(secretKey)")
+        request.headers.add(name: "stripe-version", value: Self.apiVersion)
+        request.headers.add(name: "accept", value: "application/json")
+        if let key = call.idempotencyKey { request.headers.add(name: "idempotency-key", value: key) }
+        if let form = call.form {
+            request.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
+            request.body = .bytes(ByteBuffer(string: form.encoded))
+        }
+        let response = try await httpClient.execute(request, timeout: TimeAmount(limit))
+        let body = try await response.body.collect(upTo: Self.maximumBodyBytes)
+        return StripeAnswer(
+            status: Int(response.status.code), headers: response.headers, body: Array(body.readableBytesView))
+    }
+}
+
+extension StripeTransport: CustomStringConvertible, CustomReflectable {
+    /// Where it leads. The key is left out, here and from reflection.
+    var description: String { "Stripe at \(apiURL)" }
+
+    var customMirror: Mirror { Mirror(self, children: ["apiURL": apiURL]) }
+}
+
+extension StripeError {
+    /// What the HTTP client threw, in few words: its own descriptions may repeat a header.
+    fileprivate init(transportError error: any Error) {
+        switch error {
+        case _ where Task.isCancelled: self.init(.cancelled, "The call of Stripe was cancelled.")
+        case is TimeLimitExceeded: self.init(.timedOut, "Stripe did not answer in time.")
+        case is NIOTooManyBytesError:
+            self.init(.unintelligible, "Stripe's answer is longer than \(StripeTransport.maximumBodyBytes) bytes.")
+        case let error as HTTPClientError where Self.timeouts.contains(error):
+            self.init(.timedOut, "Stripe did not answer in time: \(error.shortDescription).")
+        case let error as HTTPClientError:
+            self.init(.unreachable, "Stripe could not be reached: \(error.shortDescription).")
+        default: self.init(.unreachable, "Stripe could not be reached: \(error).")
+        }
+    }
+
+    private static let timeouts: [HTTPClientError] = [
+        .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout, .readTimeout, .writeTimeout,
+        .deadlineExceeded,
+    ]
+}

@@ -1,0 +1,86 @@
+/// What became of an update.
+package enum SubscriptionOutcome: Sendable, Hashable {
+    /// The update counts; this is the new record.
+    case applied(SubscriptionRecord)
+
+    /// The record comes from this very event. Whoever was interrupted after writing it goes on from here.
+    case alreadyApplied(SubscriptionRecord)
+
+    /// Something newer is recorded, or the update is about a subscription that does not count. Nothing to do.
+    case stale
+
+    /// Neither the update nor the record is known to be the newer. Fetch the subscription from Stripe and apply what
+    /// it says, with ``SubscriptionUpdate/isAuthoritative``.
+    case tie
+}
+
+/// Stripe delivers events late, twice and in any order. This decides which of them change the record, so that a record
+/// never goes back.
+///
+/// Event times order the events of one subscription and nothing else. Between two subscriptions of one user it is the
+/// later begun that counts, and one that serves the customer is never displaced by one that does not: else the end of
+/// a subscription that was replaced would end its successor.
+///
+/// `Scripts/apply_subscription.lua` in TollgateStore says the same once more; a test compares the two.
+extension SubscriptionRecord {
+    /// What `update` makes of `record`, at `time` by our clock. Nil stands for a user without a record.
+    package static func applying(
+        _ update: SubscriptionUpdate, to record: SubscriptionRecord?, at time: UnixTime
+    ) -> SubscriptionOutcome {
+        if let record, record.eventID == update.eventID { return .alreadyApplied(record) }
+        let known = record.flatMap { $0.isAboutSubscription(of: update) ? $0 : nil }
+        switch verdict(on: update, record: record, isSameSubscription: known != nil) {
+        case .apply: return .applied(SubscriptionRecord(update, keepingFrom: known, writtenAt: time))
+        case .stale: return .stale
+        case .tie: return .tie
+        }
+    }
+
+    private enum Verdict { case apply, stale, tie }
+
+    private static func verdict(
+        on update: SubscriptionUpdate, record: SubscriptionRecord?, isSameSubscription: Bool
+    ) -> Verdict {
+        // It may be of a product that is none of ours, or its beginning is still to come. Stripe knows.
+        if !isSameSubscription, update.plan == nil, update.status.isLive {
+            return update.isAuthoritative ? .stale : .tie
+        }
+        guard let record else { return .apply }
+        return isSameSubscription ? record.verdict(onSameSubscription: update) : record.verdict(onOther: update)
+    }
+
+    /// Updates that name no subscription are taken to be about the recorded one.
+    private func isAboutSubscription(of update: SubscriptionUpdate) -> Bool {
+        subscriptionID == nil || update.subscriptionID == nil || subscriptionID == update.subscriptionID
+    }
+
+    private func verdict(onSameSubscription update: SubscriptionUpdate) -> Verdict {
+        if update.eventTime < eventTime { return .stale }
+        if update.isAuthoritative { return .apply }
+        if update.eventTime == eventTime { return status.isFinal ? .stale : update.isDeletion ? .apply : .tie }
+        // Nothing comes back after its end. Perhaps a bill was paid late.
+        let comesBack = status.isFinal && !update.isDeletion && subscriptionID != nil && update.subscriptionID != nil
+        return comesBack ? .tie : .apply
+    }
+
+    private func verdict(onOther update: SubscriptionUpdate) -> Verdict {
+        if status.isLive && !update.status.isLive { return .stale }
+        if update.startedAt ?? update.eventTime > startedAt ?? UnixTime(seconds: 0) { return .apply }
+        // The later begun has ended. The earlier may still go on, or this event may be older than its end.
+        if update.status.isLive && !status.isLive { return update.isAuthoritative ? .apply : .tie }
+        return .stale
+    }
+
+    /// The record that `update` leaves, with what it does not say kept from `known`, the record of the same
+    /// subscription. Clerk has not been told of it.
+    private init(_ update: SubscriptionUpdate, keepingFrom known: SubscriptionRecord?, writtenAt: UnixTime) {
+        let subscriptionID = update.subscriptionID ?? known?.subscriptionID
+        self.init(
+            plan: update.plan ?? known?.plan ?? PlanTable.fallbackName, status: update.status,
+            customerID: update.customerID ?? known?.customerID, subscriptionID: subscriptionID,
+            startedAt: update.startedAt ?? known?.startedAt ?? (subscriptionID == nil ? nil : update.eventTime),
+            period: update.period ?? known?.period, eventTime: update.eventTime, eventID: update.eventID,
+            pastDueSince: update.status == .pastDue ? known?.pastDueSince ?? update.eventTime : nil,
+            writtenAt: writtenAt)
+    }
+}

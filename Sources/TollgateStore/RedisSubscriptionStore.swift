@@ -1,0 +1,73 @@
+import Hiredis
+import RedisClient
+import TollgateCore
+
+/// Subscriptions in Redis, one hash for each user. They have no TTL: a record of a subscription that ended must still
+/// outweigh an old token.
+package struct RedisSubscriptionStore: SubscriptionStore {
+    private static let applyScript = RedisScript(resource: PackageResources.apply_subscription_lua)
+    private static let markScript = RedisScript(resource: PackageResources.mark_clerk_updated_lua)
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func record(of user: UserID) async throws(StoreUnavailable) -> SubscriptionRecord? {
+        let reply = try await client.ask(RedisCommand("HGETALL", Keys.subscription(user)))
+        guard let fields = SubscriptionFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
+        return SubscriptionRecord(fields)
+    }
+
+    package func apply(
+        _ update: SubscriptionUpdate, at time: UnixTime
+    ) async throws(StoreUnavailable) -> SubscriptionOutcome {
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.applyScript, keys: [Keys.subscription(update.userID)],
+                arguments: [time.iso8601, update.isAuthoritative ? "1" : "0", PlanTable.fallbackName]
+                    + SubscriptionFields(update).arguments))
+        guard let outcome = SubscriptionOutcome(reply: reply) else {
+            throw .unexpectedReply(of: "apply_subscription.lua")
+        }
+        return outcome
+    }
+
+    @discardableResult
+    package func markClerkUpdated(
+        _ user: UserID, eventID: String, at time: UnixTime
+    ) async throws(StoreUnavailable) -> Bool {
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.markScript, keys: [Keys.subscription(user)], arguments: [eventID, time.iso8601]))
+        guard let marked = reply.integer else { throw .unexpectedReply(of: "mark_clerk_updated.lua") }
+        return marked == 1
+    }
+
+    /// A key of its own, in a slot of its own: no script can write it together with the record. So it is written
+    /// plainly and again with every event, and one that a crash left out comes with the next. It has no TTL, for the
+    /// cancellation that asks for it may come years later.
+    package func recordCustomer(_ customerID: String, of user: UserID) async throws(StoreUnavailable) {
+        _ = try await client.ask(RedisCommand("SET", Keys.customerUser(customerID: customerID), user.value))
+    }
+
+    package func user(ofCustomer customerID: String) async throws(StoreUnavailable) -> UserID? {
+        let reply = try await client.ask(RedisCommand("GET", Keys.customerUser(customerID: customerID)))
+        return reply.string.flatMap { UserID($0) }
+    }
+}
+
+extension SubscriptionOutcome {
+    /// Reads the script's reply: the outcome, then the record. Nil when it has another form.
+    fileprivate init?(reply: RedisReply) {
+        guard let elements = reply.array, let fields = SubscriptionFields(reply: elements.dropFirst()) else {
+            return nil
+        }
+        switch (elements.first?.integer, SubscriptionRecord(fields)) {
+        case (1, let record?): self = .applied(record)
+        case (2, let record?): self = .alreadyApplied(record)
+        case (3, _): self = .stale
+        case (4, _): self = .tie
+        default: return nil
+        }
+    }
+}

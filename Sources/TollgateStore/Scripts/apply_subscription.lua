@@ -1,0 +1,86 @@
+-- Applies what one event says of a user's subscription, unless something newer is recorded: the rule of
+-- SubscriptionFencing.swift, whose comments say why. Moments are ISO 8601 in UTC and are compared as strings.
+--
+-- KEYS[1] subscription:{user}
+-- ARGV[1] now                           ARGV[2] 1 = the contents were fetched from Stripe to settle this event
+-- ARGV[3] name of the fallback plan     ARGV[4...] the update: field, value, field, value, ... An absent field says
+--         nothing. eventTime, eventId and status are always there.
+--
+-- Reply: outcome (1 applied, 2 already applied, 3 stale, 4 tie), then the record as HGETALL gives it.
+
+local APPLIED, ALREADY_APPLIED, STALE, TIE = 1, 2, 3, 4
+local LIVE = { active = true, trialing = true, past_due = true }
+local FINAL = { canceled = true, incomplete_expired = true }
+local FIELDS = { 'plan', 'status', 'customer', 'subscription', 'startedAt', 'periodStart', 'periodEnd', 'eventTime',
+  'eventId', 'pastDueSince', 'writtenAt' }
+
+local function fields_to_table(list, first)
+  local result = {}
+  for i = first, #list, 2 do result[list[i]] = list[i + 1] end
+  return result
+end
+
+local authoritative = ARGV[2] == '1'
+local update = fields_to_table(ARGV, 4)
+local record = fields_to_table(redis.call('HGETALL', KEYS[1]), 1)
+-- Without a plan it is no record.
+local has_record = record.plan ~= nil
+if not has_record then record = {} end
+
+local same_subscription = has_record and
+  (not record.subscription or not update.subscription or record.subscription == update.subscription)
+
+local function verdict_on_same_subscription()
+  local recorded_time = record.eventTime or ''
+  if update.eventTime < recorded_time then return STALE end
+  if authoritative then return APPLIED end
+  if update.eventTime == recorded_time then
+    if FINAL[record.status] then return STALE end
+    return FINAL[update.status] and APPLIED or TIE
+  end
+  local comes_back = FINAL[record.status] and not FINAL[update.status] and record.subscription and update.subscription
+  return comes_back and TIE or APPLIED
+end
+
+local function verdict_on_other_subscription()
+  if LIVE[record.status] and not LIVE[update.status] then return STALE end
+  if (update.startedAt or update.eventTime) > (record.startedAt or '') then return APPLIED end
+  if LIVE[update.status] and not LIVE[record.status] then return authoritative and APPLIED or TIE end
+  return STALE
+end
+
+local function verdict()
+  if has_record and record.eventId == update.eventId then return ALREADY_APPLIED end
+  if not same_subscription and not update.plan and LIVE[update.status] then return authoritative and STALE or TIE end
+  if not has_record then return APPLIED end
+  if same_subscription then return verdict_on_same_subscription() end
+  return verdict_on_other_subscription()
+end
+
+-- Writes the update over the record, with what the update does not say kept from a record of the same subscription.
+-- Clerk has not been told of it, so clerkUpdatedAt goes.
+local function write()
+  local known = same_subscription and record or {}
+  local since = known.pastDueSince or update.eventTime
+  update.plan = update.plan or known.plan or ARGV[3]
+  update.customer = update.customer or known.customer
+  update.subscription = update.subscription or known.subscription
+  update.startedAt = update.startedAt or known.startedAt or (update.subscription and update.eventTime)
+  if not update.periodEnd then update.periodStart, update.periodEnd = known.periodStart, known.periodEnd end
+  update.pastDueSince = update.status == 'past_due' and since or nil
+  update.writtenAt = ARGV[1]
+
+  local hash = {}
+  for _, field in ipairs(FIELDS) do
+    if update[field] then
+      hash[#hash + 1] = field
+      hash[#hash + 1] = update[field]
+    end
+  end
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], unpack(hash))
+end
+
+local outcome = verdict()
+if outcome == APPLIED then write() end
+return { outcome, unpack(redis.call('HGETALL', KEYS[1])) }
