@@ -12,6 +12,6 @@ package enum SHA1 {
                 count = 20
             }
         }
-        return digest.map { $0 < 16 ? "0" + String($0, radix: 16) : String($0, radix: 16) }.joined()
+        return Hexadecimal.encode(digest)
     }
 }
