@@ -105,7 +105,8 @@ let package = Package(
         .target(
             name: "TollgateDev",
             dependencies: [
-                "TollgateCore", "RedisClient", hummingbird, httpTypes, jwtKit, lifecycle, nioCore, nioPosix, logging,
+                "TollgateCore", "RedisClient", httpClient, nioHTTP1, hummingbird, httpTypes, jwtKit, lifecycle, nioCore,
+                nioPosix, logging,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: strict),
@@ -134,7 +135,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TollgateStoreTests",
-            dependencies: ["TestSupport", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "TollgateDev"],
+            dependencies: [
+                "TestSupport", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "Libcrypto", "TollgateDev",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ClerkAuthTests",
@@ -151,7 +154,11 @@ let package = Package(
             dependencies: ["TollgateServer", "TollgateCore", "ClerkAuth", metrics, coreMetrics, httpTypes, logging],
             swiftSettings: strict),
         .testTarget(
-            name: "TollgateDevTests", dependencies: ["TollgateDev", "ClerkAuth", jwtKit], swiftSettings: strict),
+            name: "TollgateDevTests",
+            dependencies: [
+                "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, hummingbird, httpTypes, nioCore,
+                nioHTTP1, nioPosix, logging,
+            ], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

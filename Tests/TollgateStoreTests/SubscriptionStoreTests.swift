@@ -90,6 +90,12 @@ import TollgateStore
             let record = try #require(try await store.record(of: user))
             #expect(record.plan == "pro" && record.status == .active)
             #expect(record.eventTime == UnixTime(seconds: 0))
+            try await client.send("HSET subscription:{user_abc} subscription sub_0")
+            let handwritten = try await store.record(of: user)
+            let update = try Self.update("evt_1", at: Self.time, .active)
+            let outcome = try await store.apply(update, at: Self.time)
+            #expect(outcome == SubscriptionRecord.applying(update, to: handwritten, at: Self.time), "it gives way")
+            #expect(try await store.record(of: user)?.subscriptionID == "sub_1")
             try await client.send("SET subscription:{user_def} text")
             await #expect(throws: StoreUnavailable.self) { try await store.record(of: Self.user("user_def")) }
         }

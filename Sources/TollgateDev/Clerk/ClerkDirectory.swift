@@ -1,0 +1,87 @@
+import TollgateCore
+
+/// The users that Clerk would know, and the rules by which their metadata changes.
+struct ClerkDirectory: Sendable {
+    /// The kinds of metadata, as a user and an update name them.
+    static let metadataKinds = ["private_metadata", "public_metadata", "unsafe_metadata"]
+
+    /// Of all kinds together.
+    static let maximumMetadataBytes = 8_192
+
+    /// Updates of one user's metadata in ``windowSeconds``.
+    static let maximumUpdates = 10
+    static let windowSeconds: Int64 = 10
+
+    /// Whether users have to be added before they are known.
+    let isStrict: Bool
+
+    private(set) var users: [String: JSONValue] = [:]
+    private(set) var updates: [ClerkAPIStandIn.Update] = []
+    private var deleted: Set<String> = []
+    private var recentUpdates: [String: [UnixTime]] = [:]
+
+    init(isStrict: Bool) { self.isStrict = isStrict }
+
+    mutating func add(_ id: String, publicMetadata: [String: JSONValue], now: UnixTime) {
+        deleted.remove(id)
+        let milliseconds = JSONValue.integer(now.milliseconds)
+        users[id] = [
+            "id": .string(id), "object": "user", "banned": false, "created_at": milliseconds, "email_addresses": [],
+            "external_id": nil, "first_name": nil, "last_active_at": milliseconds, "last_name": nil, "locked": false,
+            "primary_email_address_id": nil, "private_metadata": [:], "public_metadata": .object(publicMetadata),
+            "unsafe_metadata": [:], "updated_at": milliseconds, "username": nil,
+        ]
+    }
+
+    /// Removes a user, who stays unknown until added again.
+    mutating func delete(_ id: String) {
+        users[id] = nil
+        deleted.insert(id)
+    }
+
+    /// A user; one that is seen for the first time is made up, unless this is strict.
+    mutating func user(_ id: String, now: UnixTime) throws -> JSONValue {
+        if users[id] == nil, !isStrict, !deleted.contains(id) { add(id, publicMetadata: [:], now: now) }
+        guard let user = users[id] else { throw ClerkAPIError.noSuchUser(id) }
+        return user
+    }
+
+    /// Merges metadata into a user's, and returns the user.
+    mutating func update(_ id: String, with body: JSONValue, now: UnixTime) throws -> JSONValue {
+        var user = try user(id, now: now)
+        try countUpdate(of: id, now: now)
+        for (kind, patch) in try Self.patches(body) { user[kind].merge(patch) }
+        let size = Self.metadataKinds.reduce(0) { $0 + user[$1].text.utf8.count }
+        guard size <= Self.maximumMetadataBytes else {
+            throw ClerkAPIError.unprocessable(code: "form_param_value_too_large", "Metadata exceeds 8 KB.")
+        }
+        user["updated_at"] = .integer(now.milliseconds)
+        users[id] = user
+        updates.append(ClerkAPIStandIn.Update(user: id, body: body, time: now))
+        return user
+    }
+
+    private static func patches(_ body: JSONValue) throws -> [String: JSONValue] {
+        guard let members = body.members else { throw ClerkAPIError.invalidBody }
+        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
+            guard metadataKinds.contains(name) else {
+                throw ClerkAPIError.unprocessable(
+                    code: "form_param_unknown", "\(name) is not a valid parameter for this request.")
+            }
+            guard value.members != nil else {
+                throw ClerkAPIError.unprocessable(code: "form_param_format_invalid", "\(name) must be an object.")
+            }
+        }
+        return members
+    }
+
+    /// - Throws: 429 when there were too many in the last seconds. A refused one is not counted.
+    private mutating func countUpdate(of id: String, now: UnixTime) throws {
+        let recent = (recentUpdates[id] ?? []).filter { now < $0.adding(seconds: Self.windowSeconds) }
+        guard recent.count < Self.maximumUpdates else {
+            let milliseconds = recent[0].adding(seconds: Self.windowSeconds).milliseconds - now.milliseconds
+            throw ClerkAPIError.tooManyRequests(retryAfterSeconds: Int((milliseconds + 999) / 1000))
+        }
+        recentUpdates[id] = recent + [now]
+    }
+}

@@ -1,0 +1,116 @@
+import TollgateCore
+
+/// Stripe's objects as the API version ``StripeStandIn/apiVersion`` shapes them, with what a gateway reads of them.
+enum StripeObjects {
+    private static let secondsPerDay: Int64 = 86_400
+
+    /// - Parameter parameters: As ``StripeParameters/checkoutSession`` checked them.
+    static func checkoutSession(
+        id: String, url: String, parameters: JSONValue, unitAmount: Int64, now: UnixTime
+    ) -> JSONValue {
+        let quantities = parameters["line_items"].elements?.compactMap { $0["quantity"].integer } ?? []
+        // Bounded by the rules: 20 items of fewer than a million.
+        let amount = JSONValue.integer(quantities.reduce(0, +) * unitAmount)
+        return [
+            "id": .string(id), "object": "checkout.session",
+            "amount_subtotal": amount, "amount_total": amount, "currency": "usd",
+            "cancel_url": parameters["cancel_url"], "success_url": parameters["success_url"],
+            "client_reference_id": parameters["client_reference_id"],
+            "created": .integer(now.seconds),
+            "expires_at": .integer(parameters["expires_at"].integer ?? now.seconds + secondsPerDay),
+            "customer": parameters["customer"], "customer_email": parameters["customer_email"],
+            "customer_details": nil, "invoice": nil, "livemode": false,
+            "metadata": .object(parameters["metadata"].members ?? [:]),
+            "mode": "subscription", "payment_intent": nil,
+            "payment_method_collection": .string(parameters["payment_method_collection"].string ?? "always"),
+            "payment_status": "unpaid", "status": "open", "subscription": nil,
+            "ui_mode": "hosted_page", "url": .string(url),
+        ]
+    }
+
+    static func customer(id: String, email: String?, now: UnixTime) -> JSONValue {
+        [
+            "id": .string(id), "object": "customer", "created": .integer(now.seconds), "email": JSONValue(email),
+            "livemode": false, "metadata": [:], "name": nil,
+        ]
+    }
+
+    static func portalSession(id: String, url: String, parameters: JSONValue, now: UnixTime) -> JSONValue {
+        [
+            "id": .string(id), "object": "billing_portal.session", "configuration": "bpc_standin",
+            "created": .integer(now.seconds), "customer": parameters["customer"], "flow": nil, "livemode": false,
+            "locale": parameters["locale"], "return_url": parameters["return_url"], "url": .string(url),
+        ]
+    }
+
+    /// - Parameter checkout: The parameters of the checkout session that sold it.
+    static func subscription(
+        id: String, customer: String, checkout: JSONValue, unitAmount: Int64, now: UnixTime
+    ) -> JSONValue {
+        let data = checkout["subscription_data"]
+        let trialEnd = data["trial_period_days"].integer.map { now.seconds + $0 * secondsPerDay }
+        let items = (checkout["line_items"].elements ?? []).map {
+            item($0, subscription: id, unitAmount: unitAmount, now: now, trialEnd: trialEnd)
+        }
+        return [
+            "id": .string(id), "object": "subscription",
+            "billing_cycle_anchor": .integer(trialEnd ?? now.seconds), "billing_mode": ["type": "flexible"],
+            "cancel_at": nil, "cancel_at_period_end": false, "canceled_at": nil,
+            "cancellation_details": ["comment": nil, "feedback": nil, "reason": nil],
+            "collection_method": "charge_automatically", "created": .integer(now.seconds), "currency": "usd",
+            "customer": .string(customer), "description": data["description"], "ended_at": nil,
+            "items": [
+                "object": "list", "data": .array(items), "has_more": false, "total_count": .integer(Int64(items.count)),
+                "url": .string("/v1/subscription_items?subscription=\(id)"),
+            ],
+            "latest_invoice": nil, "livemode": false, "metadata": .object(data["metadata"].members ?? [:]),
+            "pause_collection": nil, "start_date": .integer(now.seconds),
+            "status": .string(trialEnd == nil ? "active" : "trialing"),
+            "trial_end": trialEnd.map(JSONValue.integer) ?? .null,
+            "trial_start": trialEnd == nil ? nil : .integer(now.seconds),
+        ]
+    }
+
+    /// The billing period is the item's, not the subscription's, since the version named basil.
+    private static func item(
+        _ line: JSONValue, subscription: String, unitAmount: Int64, now: UnixTime, trialEnd: Int64?
+    ) -> JSONValue {
+        [
+            "id": .string(Identifier.make("si", length: 14)), "object": "subscription_item",
+            "created": .integer(now.seconds),
+            "current_period_start": .integer(now.seconds),
+            // Every month has 30 days here.
+            "current_period_end": .integer(trialEnd ?? now.seconds + 30 * secondsPerDay),
+            "metadata": [:], "quantity": line["quantity"], "subscription": .string(subscription),
+            "price": [
+                "id": line["price"], "object": "price", "active": true, "currency": "usd", "livemode": false,
+                "recurring": ["interval": "month", "interval_count": 1, "usage_type": "licensed"],
+                "type": "recurring", "unit_amount": .integer(unitAmount),
+            ],
+        ]
+    }
+
+    /// - Parameters:
+    ///   - reason: `subscription_create` or `subscription_cycle`.
+    ///   - isPaid: Otherwise the first try to collect failed, and another follows in three days.
+    static func invoice(
+        subscription: JSONValue, reason: String, amount: Int64, isPaid: Bool, now: UnixTime
+    ) -> JSONValue {
+        [
+            "id": .string(Identifier.make("in")), "object": "invoice",
+            "amount_due": .integer(amount), "amount_paid": .integer(isPaid ? amount : 0),
+            "amount_remaining": .integer(isPaid ? 0 : amount),
+            "attempt_count": 1, "attempted": true, "billing_reason": .string(reason),
+            "collection_method": "charge_automatically", "created": .integer(now.seconds), "currency": "usd",
+            "customer": subscription["customer"], "livemode": false, "metadata": [:],
+            "next_payment_attempt": isPaid ? nil : .integer(now.seconds + 3 * secondsPerDay),
+            "parent": [
+                "type": "subscription_details", "quote_details": nil,
+                "subscription_details": [
+                    "subscription": subscription["id"], "metadata": subscription["metadata"],
+                ],
+            ],
+            "status": .string(isPaid ? "paid" : "open"), "total": .integer(amount),
+        ]
+    }
+}

@@ -1,0 +1,139 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+import TollgateCore
+
+/// Stands in for Stripe on 127.0.0.1: the calls of its API that sell subscriptions, pages to click through instead of
+/// a card form, and signed webhooks. All of it is forgotten when the process ends.
+package final class StripeStandIn: Service {
+    /// The only version of the API that is spoken here, and that events are shaped by.
+    package static let apiVersion = "2026-10-28.endive"
+
+    /// How the stand-in is set up.
+    package struct Configuration: Sendable {
+        /// 0 takes a free one.
+        package var port = 0
+
+        /// The only key that is let in. Nil takes any that starts with `sk_test_`.
+        package var secretKey: String?
+
+        /// The secret that webhooks are signed with, with its `whsec_`.
+        package var webhookSecret: String
+
+        /// What one unit of any price costs, in cents.
+        package var unitAmount: Int64 = 2_900
+
+        package init(webhookSecret: String) { self.webhookSecret = webhookSecret }
+    }
+
+    struct State: Sendable {
+        var ledger: StripeLedger
+        var idempotency = StripeIdempotency()
+        var url = ""
+    }
+
+    /// The webhooks on their way, and how they are delivered.
+    package let webhooks: StripeWebhooks
+
+    /// What the API answers wrongly.
+    package let faults = FaultPlan()
+
+    let time: any TimeSource
+    let state: Mutex<State>
+    private let configuration: Configuration
+    private let logger: Logger
+    private let onRunning: @Sendable (Int) async -> Void
+
+    /// - Parameters:
+    ///   - time: Dates the objects and the webhooks' signatures.
+    ///   - onRunning: Called with the port once connections are accepted.
+    package init(
+        configuration: Configuration, time: any TimeSource, logger: Logger,
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.time = time
+        self.logger = logger
+        self.onRunning = onRunning
+        webhooks = StripeWebhooks(secret: configuration.webhookSecret, time: time, logger: logger)
+        state = Mutex(State(ledger: StripeLedger(unitAmount: configuration.unitAmount)))
+    }
+
+    /// Where it is, such as `http://127.0.0.1:4010`; empty until it runs.
+    package var url: String { state.withLock { $0.url } }
+
+    /// Serves and delivers webhooks until the graceful shutdown.
+    package func run() async throws {
+        let router = Router()
+        router.add(middleware: StripeGate(secretKey: configuration.secretKey, faults: faults))
+        addAPI(to: router)
+        addPages(to: router)
+        let application = Application(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
+            services: [webhooks],
+            onServerRunning: { [self] channel in
+                guard let port = channel.localAddress?.port else { return }
+                state.withLock { $0.url = "http://127.0.0.1:\(port)" }
+                await onRunning(port)
+            },
+            logger: logger)
+        try await application.run()
+    }
+
+    /// Makes a customer that the gateway knows from an earlier run.
+    package func addCustomer(_ id: String, email: String? = nil) {
+        let now = time.now()
+        state.withLock { $0.ledger.addCustomer(id, email: email, now: now) }
+    }
+
+    /// Pays a checkout session as its page's button does.
+    package func pay(_ checkoutSession: String) throws {
+        try change { ledger, now in try ledger.pay(checkoutSession, now: now) }
+    }
+
+    /// Cancels a subscription as the portal's button does.
+    package func cancel(_ subscription: String) throws {
+        try change { ledger, now in try ledger.cancel(subscription, now: now) }
+    }
+
+    /// Tries to collect for a subscription's next period: `past_due` when it fails, `active` when it succeeds.
+    package func collect(_ subscription: String, succeeds: Bool) throws {
+        try change { ledger, now in try ledger.collect(subscription, succeeds: succeeds, now: now) }
+    }
+
+    /// Sends any event.
+    ///
+    /// - Parameter created: When it happened; now, if nil.
+    /// - Returns: The event's id.
+    @discardableResult
+    package func emit(
+        type: String, object: JSONValue, previousAttributes: JSONValue? = nil, created: UnixTime? = nil
+    ) -> String {
+        let id = Identifier.make("evt")
+        let event = StripeEvent(type: type, object: object, previousAttributes: previousAttributes)
+        webhooks.send([event.json(id: id, created: created ?? time.now())])
+        return id
+    }
+
+    /// All customers by id.
+    package var customers: [String: JSONValue] { state.withLock { $0.ledger.customers } }
+
+    /// All subscriptions by id, also those that have ended.
+    package var subscriptions: [String: JSONValue] { state.withLock { $0.ledger.subscriptions } }
+
+    /// All checkout sessions by id.
+    package var checkoutSessions: [String: JSONValue] {
+        state.withLock { $0.ledger.checkouts.mapValues(\.object) }
+    }
+
+    /// Changes the ledger, and sends the webhooks that say so.
+    func change(_ body: (inout StripeLedger, UnixTime) throws -> [StripeEvent]) throws {
+        let now = time.now()
+        let events = try state.withLock { try body(&$0.ledger, now) }
+        webhooks.send(events.map { $0.json(created: now) })
+    }
+}

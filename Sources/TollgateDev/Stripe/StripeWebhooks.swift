@@ -1,0 +1,156 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import ServiceLifecycle
+import Synchronization
+import TollgateCore
+
+/// Delivers events to the gateway as Stripe does: signed, again until it answers 2xx, and, when a test asks for it,
+/// more than once, late and in any order. Events are kept from the start, and delivered once there is somewhere to.
+package final class StripeWebhooks: Service {
+    /// How events are delivered. What is on its way already keeps its order.
+    package struct Behaviour: Sendable {
+        /// How often each event is delivered.
+        package var copies = 1
+
+        /// Mixes events that happen together, or were held back together, and their copies. Nil keeps their order.
+        package var shuffleSeed: UInt64?
+
+        /// How long each event waits before its first delivery.
+        package var delay = Duration.zero
+
+        /// Whether all deliveries start at once, rather than each when the one before it was answered.
+        package var isConcurrent = false
+
+        /// How often a delivery is tried. Stripe tries for days.
+        package var maximumAttempts = 6
+
+        /// How long a failed delivery waits the first time; twice as long each further time.
+        package var firstBackoff = Duration.milliseconds(200)
+
+        /// How long the gateway may take to answer.
+        package var timeout = Duration.seconds(10)
+    }
+
+    /// One delivery as it went.
+    package struct Attempt: Sendable, Hashable {
+        /// The event that was sent.
+        package let eventID: String
+
+        /// 1 for the first try of this copy.
+        package let number: Int
+
+        /// What the gateway answered; nil when it did not.
+        package let status: Int?
+    }
+
+    private let secret: String
+    private let time: any TimeSource
+    private let logger: Logger
+    private let destination = Mutex<String?>(nil)
+    private let queue = Mutex(WebhookQueue())
+    private let rounds = AsyncStream.makeStream(of: WebhookQueue.Round.self)
+
+    init(secret: String, time: any TimeSource, logger: Logger) {
+        self.secret = secret
+        self.time = time
+        self.logger = logger
+    }
+
+    /// Where events go from now on. Nil keeps them without delivering: the state at the start.
+    package var url: String? {
+        get { destination.withLock(\.self) }
+        set { destination.withLock { $0 = newValue } }
+    }
+
+    /// How deliveries behave.
+    package var behaviour: Behaviour {
+        get { queue.withLock { $0.behaviour } }
+        set { queue.withLock { $0.behaviour = newValue } }
+    }
+
+    /// Deliveries that were neither answered with 2xx nor given up, those held back included.
+    package var pendingCount: Int { queue.withLock { $0.pendingCount } }
+
+    /// Deliveries that wait for ``release()``.
+    package var heldCount: Int { queue.withLock { $0.held.count } }
+
+    /// All events so far, as they are delivered.
+    package var events: [JSONValue] { queue.withLock { $0.events } }
+
+    /// All deliveries so far, in the order of their answers.
+    package var attempts: [Attempt] { queue.withLock { $0.attempts } }
+
+    /// Holds back what happens from now on.
+    package func hold() { queue.withLock { $0.hold() } }
+
+    /// Delivers what was held back, and everything after it at once.
+    package func release() { start(queue.withLock { $0.release() }) }
+
+    /// Delivers an event once more, as Stripe's dashboard does on request.
+    package func resend(_ eventID: String) { start(queue.withLock { $0.resend(eventID) }) }
+
+    func send(_ events: [JSONValue]) {
+        let isDelivered = url != nil
+        start(queue.withLock { $0.add(events, isDelivered: isDelivered) })
+    }
+
+    private func start(_ new: [WebhookQueue.Round]) {
+        for round in new { rounds.continuation.yield(round) }
+    }
+
+    /// Delivers until the graceful shutdown, which drops what is still on its way.
+    package func run() async throws {
+        // Stripe follows no redirect: it is a failed delivery.
+        let configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        await cancelWhenGracefulShutdown { await self.deliver(with: client) }
+        try await client.shutdown()
+    }
+
+    private func deliver(with client: HTTPClient) async {
+        await withDiscardingTaskGroup { group in
+            for await round in rounds.stream {
+                guard round.isAside else {
+                    await send(round, with: client)
+                    continue
+                }
+                group.addTask {
+                    guard (try? await Task.sleep(for: round.delay)) != nil else { return }
+                    await self.send(round, with: client)
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func send(_ round: WebhookQueue.Round, with client: HTTPClient) async {
+        for delivery in round.deliveries where !Task.isCancelled {
+            let status = await post(delivery, with: client)
+            if let retry = queue.withLock({ $0.finish(delivery, status: status) }) { start([retry]) }
+        }
+    }
+
+    /// The status of the answer; nil when none came in time.
+    private func post(_ delivery: WebhookQueue.Delivery, with client: HTTPClient) async -> Int? {
+        guard let url else { return nil }
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json; charset=utf-8")
+        request.headers.add(name: "User-Agent", value: "Stripe/1.0 (stand-in)")
+        // Each try is signed anew: an old time would be refused.
+        let signature = StripeSignature.header(body: delivery.body, secret: secret, time: time.now())
+        request.headers.add(name: "Stripe-Signature", value: signature)
+        request.body = .bytes(ByteBuffer(string: delivery.body))
+        do {
+            let response = try await client.execute(request, timeout: TimeAmount(behaviour.timeout))
+            _ = try? await response.body.collect(upTo: 1 << 20)
+            return Int(response.status.code)
+        } catch {
+            let metadata: Logger.Metadata = ["event": "\(delivery.eventID)", "error": "\(error)"]
+            logger.debug("a webhook was not answered", metadata: metadata)
+            return nil
+        }
+    }
+}
