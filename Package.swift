@@ -75,8 +75,9 @@ let package = Package(
             dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", nioCore],
             resources: [
                 .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/apply_subscription.lua"),
-                .embedInCode("Scripts/claim_webhook.lua"), .embedInCode("Scripts/keep_credentials.lua"),
-                .embedInCode("Scripts/mark_clerk_updated.lua"), .embedInCode("Scripts/settle_webhook.lua"),
+                .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
+                .embedInCode("Scripts/end_clerk_update.lua"), .embedInCode("Scripts/keep_credentials.lua"),
+                .embedInCode("Scripts/settle_webhook.lua"),
             ],
             swiftSettings: strict),
         .target(
@@ -93,7 +94,7 @@ let package = Package(
         .target(
             name: "TollgateServer",
             dependencies: [
-                "TollgateCore", "TollgateStore", "ClerkAuth", "RedisClient", "Libcrypto", hummingbird,
+                "TollgateCore", "TollgateStore", "ClerkAuth", "StripeBilling", "RedisClient", "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
                 nioExtras,
@@ -122,7 +123,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", httpClient,
-                nioCore, nioHTTP1, nioPosix, logging,
+                lifecycle, nioCore, nioHTTP1, nioPosix, logging,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -151,18 +152,22 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",
-            dependencies: ["TollgateServer", "TollgateCore", "ClerkAuth", metrics, coreMetrics, httpTypes, logging],
+            dependencies: [
+                "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", metrics, coreMetrics, httpTypes,
+                logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateDevTests",
             dependencies: [
-                "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, hummingbird, httpTypes, nioCore,
-                nioHTTP1, nioPosix, logging,
+                "TestSupport", "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, hummingbird, httpTypes,
+                nioCore, nioHTTP1, nioPosix, logging,
             ], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateCore", "RedisClient", "Hiredis",
+                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateStore", "StripeBilling",
+                "TollgateCore", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),

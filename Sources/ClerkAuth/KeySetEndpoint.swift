@@ -30,7 +30,7 @@ package struct KeySetEndpoint: Sendable {
     ///
     /// - Throws: ``KeySetProblem``, or what the HTTP client or the JSON decoder throws.
     package func load() async throws -> [String: VerificationKey] {
-        let body = try await withTimeout { try await fetch() }
+        let body = try await withTimeLimit(timeout) { try await fetch() }
         let document = try JSON.decode(KeySetDocument.self, from: body)
         var keys: [String: VerificationKey] = [:]
         for (name, key) in document.keys { keys[name] = try await VerificationKey(key) }
@@ -47,21 +47,6 @@ package struct KeySetEndpoint: Sendable {
         guard response.status == .ok else { throw KeySetProblem("the answer's status is \(response.status.code)") }
         let body = try await response.body.collect(upTo: Self.maximumBodyBytes)
         return Array(body.readableBytesView)
-    }
-
-    /// The client's own deadline ends with the head of the response; a body could drip for ever.
-    private func withTimeout(
-        _ operation: @escaping @Sendable () async throws -> [UInt8]
-    ) async throws -> [UInt8] {
-        try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            defer { group.cancelAll() }
-            group.addTask(operation: operation)
-            group.addTask {
-                try await Task.sleep(for: timeout)
-                throw KeySetProblem("it took longer than \(timeout)")
-            }
-            return try await group.next() ?? []
-        }
     }
 }
 

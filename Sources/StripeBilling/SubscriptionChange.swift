@@ -47,6 +47,9 @@ package struct SubscriptionChange: Sendable, Hashable {
     /// Where the subscription stands.
     package var status: SubscriptionStatus?
 
+    /// When the subscription began.
+    package var startedAt: UnixTime?
+
     /// When what is paid for now began.
     package var periodStart: UnixTime?
 
@@ -87,6 +90,7 @@ extension SubscriptionChange {
         tier = subscription.metadata["tier"]
         priceIDs = subscription.priceIDs
         status = subscription.status
+        startedAt = subscription.createdAt
         periodStart = subscription.periodStart
         periodEnd = subscription.periodEnd
         cancelAtPeriodEnd = subscription.cancelAtPeriodEnd

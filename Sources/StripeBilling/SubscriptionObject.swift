@@ -11,6 +11,9 @@ package struct SubscriptionObject: Sendable, Hashable {
     /// Where it stands in its life.
     package let status: SubscriptionStatus
 
+    /// When it began: of two subscriptions of one user the later counts.
+    package let createdAt: UnixTime?
+
     /// What was put there at checkout or later.
     package let metadata: [String: String]
 
@@ -33,6 +36,7 @@ package struct SubscriptionObject: Sendable, Hashable {
         id = try object.required("id", \.text)
         status = SubscriptionStatus(try object.required("status", \.text))
         customerID = object["customer"].identifier
+        createdAt = object["created"].moment
         metadata = object["metadata"].texts
         let items = object["items"]["data"].elements
         // Before there were prices there were plans, and old subscriptions have both.

@@ -51,10 +51,15 @@ package struct Gateway: Sendable {
         let time = time ?? redisClock
         authenticator = try ClerkAuthenticator(
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
-        let store = RedisAdmissionStore(client: redis, plans: configuration.plans)
+        let store = RedisAdmissionStore(
+            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
         let gatekeeper = Gatekeeper(authenticator: authenticator, store: store, time: time, metrics: metrics)
+        let billing = Billing(
+            configuration: configuration, redis: redis, httpClient: httpClient, time: time,
+            metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
         controlPlane = ControlPlane(
             gatekeeper: gatekeeper, credentials: RedisCredentialStore(client: redis),
+            checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
             bodyLimitBytes: configuration.bodyLimitBytes)
         dataPlane = DataPlaneService(
             gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,

@@ -17,6 +17,9 @@ package enum Keys {
     /// Hash: what billing says of the user's plan. Kept for good.
     package static func subscription(_ user: UserID) -> String { "subscription:{\(user.value)}" }
 
+    /// String: the token of the worker whose turn it is to tell Clerk of the user's plan. Kept for ten seconds at most.
+    package static func clerkTurn(_ user: UserID) -> String { "subscription:{\(user.value)}:clerk" }
+
     /// String: whose customer this is, for events that name no user. Kept for good.
     package static func customerUser(customerID: String) -> String { "customer:{\(customerID)}:userId" }
 

@@ -6,7 +6,11 @@ import TollgateCore
 /// outweigh an old token.
 package struct RedisSubscriptionStore: SubscriptionStore {
     private static let applyScript = RedisScript(resource: PackageResources.apply_subscription_lua)
-    private static let markScript = RedisScript(resource: PackageResources.mark_clerk_updated_lua)
+    private static let beginScript = RedisScript(resource: PackageResources.begin_clerk_update_lua)
+    private static let endScript = RedisScript(resource: PackageResources.end_clerk_update_lua)
+
+    /// Longer than a call of Clerk may take with all its retries.
+    private static let turnMilliseconds = 10_000
 
     private let client: RedisClient
 
@@ -32,15 +36,31 @@ package struct RedisSubscriptionStore: SubscriptionStore {
         return outcome
     }
 
-    @discardableResult
-    package func markClerkUpdated(
-        _ user: UserID, eventID: String, at time: UnixTime
-    ) async throws(StoreUnavailable) -> Bool {
+    package func beginClerkUpdate(
+        of user: UserID, token: String
+    ) async throws(StoreUnavailable) -> ClerkUpdateTurn {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.markScript, keys: [Keys.subscription(user)], arguments: [eventID, time.iso8601]))
-        guard let marked = reply.integer else { throw .unexpectedReply(of: "mark_clerk_updated.lua") }
-        return marked == 1
+                Self.beginScript, keys: [Keys.subscription(user), Keys.clerkTurn(user)],
+                arguments: [token, "\(Self.turnMilliseconds)"]))
+        guard let elements = reply.array, let fields = SubscriptionFields(reply: elements.dropFirst()) else {
+            throw .unexpectedReply(of: "begin_clerk_update.lua")
+        }
+        switch (elements.first?.integer, SubscriptionRecord(fields)) {
+        case (1, let record?): return .due(record)
+        case (2, _): return .upToDate
+        case (3, _): return .taken
+        default: throw .unexpectedReply(of: "begin_clerk_update.lua")
+        }
+    }
+
+    package func endClerkUpdate(
+        of user: UserID, token: String, toldOf eventID: String?, at time: UnixTime
+    ) async throws(StoreUnavailable) {
+        _ = try await client.ask(
+            RedisScript.Call(
+                Self.endScript, keys: [Keys.subscription(user), Keys.clerkTurn(user)],
+                arguments: [token, eventID ?? "", time.iso8601]))
     }
 
     /// A key of its own, in a slot of its own: no script can write it together with the record. So it is written

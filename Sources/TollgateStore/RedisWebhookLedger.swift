@@ -5,7 +5,7 @@ import TollgateCore
 /// Stripe's events in Redis, one string each: `claimed <token>` while in work, then the moment it was done.
 package struct RedisWebhookLedger: WebhookLedger {
     /// Long enough for any work on an event, and short enough that Stripe's next try finds a dead worker's claim gone.
-    package static let standardLease: Duration = .seconds(30)
+    package static let standardLease: Duration = .seconds(20)
 
     /// Stripe tries for three days and lets events be sent again by hand for 30.
     private static let doneKeptSeconds = 30 * 86_400

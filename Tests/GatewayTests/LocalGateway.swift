@@ -34,26 +34,42 @@ func withLocalGateway(
             let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
-            let gateway = try Gateway(
-                configuration: try GatewayConfiguration.load(
-                    flags: [:], environment: environment, workingDirectory: directory),
-                time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
-            let service = ServiceGroup(
-                configuration: .init(services: [RunningGateway(gateway: gateway)], logger: .silent))
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await service.run() }
-                let ports = try #require(await gateway.addresses.opened())
-                try await eventually("the gateway is ready") {
-                    try await HTTP.get("/readyz", port: ports.adminPort).status == 200
-                }
+            try await withGateways(1, environment: environment, directory: directory, time: time) { ports in
                 try await body(
                     LocalGateway(
-                        port: ports.publicPort, adminPort: ports.adminPort, redis: redis, time: time,
+                        port: ports[0].publicPort, adminPort: ports[0].adminPort, redis: redis, time: time,
                         identity: identity))
-                await service.triggerGracefulShutdown()
-                try await group.waitForAll()
             }
         }
+    }
+}
+
+/// Runs `body` while so many gateways run in the test's own process, each as a worker would.
+func withGateways(
+    _ count: Int, environment: [String: String], directory: String, time: any TimeSource,
+    _ body: @escaping @Sendable ([GatewayAddresses.Ports]) async throws -> Void
+) async throws {
+    let configuration = try GatewayConfiguration.load(
+        flags: [:], environment: environment, workingDirectory: directory)
+    let gateways = try (0..<count).map { _ in
+        try Gateway(
+            configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: .silent)
+    }
+    let service = ServiceGroup(
+        configuration: .init(services: gateways.map { RunningGateway(gateway: $0) }, logger: .silent))
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await service.run() }
+        var ports: [GatewayAddresses.Ports] = []
+        for gateway in gateways { ports.append(try #require(await gateway.addresses.opened())) }
+        for port in ports {
+            try await eventually("the gateway is ready") {
+                try await HTTP.get("/readyz", port: port.adminPort).status == 200
+            }
+        }
+        try await body(ports)
+        await service.triggerGracefulShutdown()
+        try await group.waitForAll()
     }
 }
 

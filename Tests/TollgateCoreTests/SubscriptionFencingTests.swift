@@ -121,14 +121,34 @@ import TollgateCore
         expected.eventTime = UnixTime(seconds: 300)
         expected.eventID = "evt_2"
         expected.writtenAt = Self.now
-        expected.clerkUpdatedAt = nil
         let silent = try Self.update("evt_2", at: 300, .pastDue, plan: nil, subscription: nil)
         #expect(SubscriptionRecord.applying(silent, to: record, at: Self.now) == .applied(expected))
         expected.status = .active
         expected.pastDueSince = nil
+        expected.clerkUpdatedAt = nil
         let paid = try Self.update("evt_2", at: 300, .active, plan: nil)
         #expect(SubscriptionRecord.applying(paid, to: record, at: Self.now) == .applied(expected))
     }
+
+    @Test func clerkIsToldOnlyWhatItDoesNotKnow() throws {
+        func isKnown(_ status: SubscriptionStatus, after known: SubscriptionStatus, plan: String = "paid") throws
+            -> Bool
+        {
+            let update = try Self.update("evt_2", at: 300, status, plan: plan)
+            let outcome = SubscriptionRecord.applying(update, to: try Self.record(known), at: Self.now)
+            guard case .applied(let record) = outcome else { throw UnexpectedOutcome(outcome: outcome) }
+            return record.clerkUpdatedAt != nil
+        }
+        #expect(try isKnown(.active, after: .active), "a renewal")
+        #expect(try isKnown(.active, after: .trialing))
+        #expect(try isKnown(.canceled, after: .unpaid))
+        #expect(try !isKnown(.active, after: .active, plan: "pro"))
+        #expect(try !isKnown(.canceled, after: .active))
+        #expect(try !isKnown(.active, after: .pastDue), "the grace may have run out meanwhile")
+        #expect(try !isKnown(.pastDue, after: .active))
+    }
+
+    private struct UnexpectedOutcome: Error { let outcome: SubscriptionOutcome }
 
     @Test func nothingIsKeptOfAnotherSubscription() throws {
         let update = try Self.update("evt_2", at: 300, .pastDue, plan: "pro", subscription: "sub_2")

@@ -181,7 +181,8 @@ import TollgateStore
         let update = SubscriptionUpdate.random(users: users, from: now.adding(seconds: -3), using: &random)
         if case .applied(let record) = try await store.apply(update, at: now) { records[update.userID] = record }
         let user = users[Int.random(in: 0..<users.count, using: &random)]
-        if let event = records[user]?.eventID, try await store.markClerkUpdated(user, eventID: event, at: now) {
+        if let event = records[user]?.eventID {
+            try await store.endClerkUpdate(of: user, token: "a", toldOf: event, at: now)
             records[user]?.clerkUpdatedAt = now
         }
     }

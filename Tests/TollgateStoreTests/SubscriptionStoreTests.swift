@@ -35,8 +35,7 @@ import TollgateStore
             #expect(try await store.record(of: user) == nil)
             let now = Self.time.adding(seconds: 2)
             let outcome = try await store.apply(Self.update("evt_1", at: Self.time, .pastDue), at: now)
-            let marked = try await store.markClerkUpdated(user, eventID: "evt_1", at: now.adding(seconds: 1))
-            #expect(marked)
+            try await tellClerk(user, store, at: now.adding(seconds: 1))
             let fields = try await client.send("HGETALL subscription:{user_abc}").array?.compactMap { $0.string } ?? []
             #expect(
                 fields == [
@@ -54,19 +53,51 @@ import TollgateStore
         }
     }
 
+    private func tellClerk(_ user: UserID, _ store: RedisSubscriptionStore, at time: UnixTime) async throws {
+        guard case .due(let record) = try await store.beginClerkUpdate(of: user, token: "a") else {
+            Issue.record("there is nothing to tell")
+            return
+        }
+        try await store.endClerkUpdate(of: user, token: "a", toldOf: record.eventID, at: time)
+    }
+
+    @Test func oneWorkerAtATimeTellsClerk() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            #expect(try await store.beginClerkUpdate(of: user, token: "a") == .upToDate, "there is no record")
+            let outcome = try await store.apply(Self.update("evt_1", at: Self.time, .active), at: Self.time)
+            guard case .applied(let record) = outcome else {
+                Issue.record("\(outcome)")
+                return
+            }
+            #expect(try await store.beginClerkUpdate(of: user, token: "a") == .due(record))
+            #expect(try await store.beginClerkUpdate(of: user, token: "b") == .taken)
+            let lease = try await client.send("PTTL subscription:{user_abc}:clerk").integer ?? 0
+            #expect((1...10_000).contains(lease), "a worker that dies does not keep the turn")
+
+            try await store.endClerkUpdate(of: user, token: "b", toldOf: nil, at: Self.time)
+            #expect(try await store.beginClerkUpdate(of: user, token: "b") == .taken, "the turn is not b's to end")
+            try await store.endClerkUpdate(of: user, token: "a", toldOf: nil, at: Self.time)
+            #expect(try await store.beginClerkUpdate(of: user, token: "b") == .due(record), "a failed to tell")
+            try await store.endClerkUpdate(of: user, token: "b", toldOf: "evt_1", at: Self.time)
+            #expect(try await store.beginClerkUpdate(of: user, token: "c") == .upToDate)
+        }
+    }
+
     @Test func clerkIsToldOfTheNewestRecord() async throws {
         try await withStore { store, _ in
             let user = try Self.user("user_abc")
-            let withoutRecord = try await store.markClerkUpdated(user, eventID: "evt_1", at: Self.time)
-            #expect(!withoutRecord)
-            #expect(try await store.record(of: user) == nil)
             _ = try await store.apply(Self.update("evt_1", at: Self.time, .active), at: Self.time)
-            _ = try await store.markClerkUpdated(user, eventID: "evt_1", at: Self.time)
+            _ = try await store.beginClerkUpdate(of: user, token: "a")
             let later = Self.time.adding(seconds: 1)
             _ = try await store.apply(Self.update("evt_2", at: later, .canceled), at: later)
-            let overtaken = try await store.markClerkUpdated(user, eventID: "evt_1", at: later)
-            #expect(!overtaken)
+            try await store.endClerkUpdate(of: user, token: "a", toldOf: "evt_1", at: later)
             #expect(try await store.record(of: user)?.clerkUpdatedAt == nil, "Clerk has heard of the first event only")
+            let renewal = try Self.update("evt_3", at: later.adding(seconds: 1), .canceled)
+            try await tellClerk(user, store, at: later)
+            _ = try await store.apply(renewal, at: later.adding(seconds: 1))
+            #expect(try await store.record(of: user)?.eventID == "evt_3")
+            #expect(try await store.beginClerkUpdate(of: user, token: "a") == .upToDate, "it would hear the same again")
         }
     }
 
@@ -149,6 +180,13 @@ import TollgateStore
                 }
                 seen[outcome.kind, default: 0] += 1
                 if case .applied(let record) = outcome { records[update.userID] = record }
+                if step.isMultiple(of: 2),
+                    case .due(let record) = try await store.beginClerkUpdate(
+                        of: update.userID, token: "a")
+                {
+                    try await store.endClerkUpdate(of: update.userID, token: "a", toldOf: record.eventID, at: now)
+                    records[update.userID]?.clerkUpdatedAt = now
+                }
             }
             for user in users {
                 let stored = try await store.record(of: user)

@@ -27,13 +27,13 @@ import TollgateStore
             #expect(try await ledger.claim(eventID: "evt_1", token: "first") == .claimed)
             #expect(try await client.send("GET \(key)").string == "claimed first")
             let lease = try await client.send("PTTL \(key)").integer ?? 0
-            #expect((1...30_000).contains(lease))
+            #expect((1...20_000).contains(lease))
             let second = try await ledger.claim(eventID: "evt_1", token: "second")
             guard case .inWork(let seconds) = second else {
                 Issue.record("\(second)")
                 return
             }
-            #expect((25...30).contains(seconds))
+            #expect((15...20).contains(seconds))
             #expect(try await ledger.markDone(eventID: "evt_1", token: "first", at: Self.time))
             #expect(try await client.send("GET \(key)").string == "2025-11-26T23:00:00Z")
             let kept = try await client.send("TTL \(key)").integer ?? 0
@@ -94,7 +94,7 @@ import TollgateStore
     @Test func claimsWrittenByHandAreWaitedFor() async throws {
         try await withLedger { ledger, client in
             _ = try await client.execute(RedisCommand("SET", "webhook:stripe:{evt_1}", "claimed by hand"))
-            #expect(try await ledger.claim(eventID: "evt_1", token: "first") == .inWork(retryAfterSeconds: 30))
+            #expect(try await ledger.claim(eventID: "evt_1", token: "first") == .inWork(retryAfterSeconds: 20))
             try await client.send("LPUSH webhook:stripe:{evt_2} text")
             await #expect(throws: StoreUnavailable.self) { try await ledger.claim(eventID: "evt_2", token: "first") }
         }

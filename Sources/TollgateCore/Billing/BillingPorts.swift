@@ -6,19 +6,39 @@ package protocol SubscriptionStore: Sendable {
     /// Decides and writes in one step, for all workers together: ``SubscriptionRecord/applying(_:to:at:)``.
     func apply(_ update: SubscriptionUpdate, at time: UnixTime) async throws(StoreUnavailable) -> SubscriptionOutcome
 
-    /// Notes that Clerk now says what the record says that came from `eventID`.
+    /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
+    /// newer one; and who comes second finds the newest record told, or tells it for all who waited.
     ///
-    /// - Returns: False when the record comes from another event by now. Clerk must then be told once more: it may
-    ///   have heard of the two in the wrong order.
-    func markClerkUpdated(
-        _ user: UserID, eventID: String, at time: UnixTime
-    ) async throws(StoreUnavailable) -> Bool
+    /// A worker that dies with the turn loses it by and by, later than its last call of Clerk can still arrive.
+    ///
+    /// - Parameter token: Names this worker's turn among all others; random.
+    func beginClerkUpdate(of user: UserID, token: String) async throws(StoreUnavailable) -> ClerkUpdateTurn
+
+    /// Gives the turn back.
+    ///
+    /// - Parameter eventID: The event of the record that Clerk was told, which is noted unless the record comes from
+    ///   another event by now. Nil when Clerk was not told.
+    func endClerkUpdate(
+        of user: UserID, token: String, toldOf eventID: String?, at time: UnixTime
+    ) async throws(StoreUnavailable)
 
     /// Remembers whose customer this is, for events that name no user. May be repeated.
     func recordCustomer(_ customerID: String, of user: UserID) async throws(StoreUnavailable)
 
     /// Whose customer this is. Nil when nobody has told.
     func user(ofCustomer customerID: String) async throws(StoreUnavailable) -> UserID?
+}
+
+/// The answer to asking for the turn to tell Clerk of a user's plan.
+package enum ClerkUpdateTurn: Sendable, Hashable {
+    /// The turn is ours, and this is what to tell.
+    case due(SubscriptionRecord)
+
+    /// Clerk knows already, or there is nothing to tell.
+    case upToDate
+
+    /// Another worker has the turn.
+    case taken
 }
 
 /// Sees to it that every webhook event is worked on by one worker at a time, and not again once it is done.

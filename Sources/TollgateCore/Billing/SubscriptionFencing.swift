@@ -72,7 +72,7 @@ extension SubscriptionRecord {
     }
 
     /// The record that `update` leaves, with what it does not say kept from `known`, the record of the same
-    /// subscription. Clerk has not been told of it.
+    /// subscription. Clerk has yet to be told of it, unless it would hear what it knows already.
     private init(_ update: SubscriptionUpdate, keepingFrom known: SubscriptionRecord?, writtenAt: UnixTime) {
         let subscriptionID = update.subscriptionID ?? known?.subscriptionID
         self.init(
@@ -82,5 +82,13 @@ extension SubscriptionRecord {
             period: update.period ?? known?.period, eventTime: update.eventTime, eventID: update.eventID,
             pastDueSince: update.status == .pastDue ? known?.pastDueSince ?? update.eventTime : nil,
             writtenAt: writtenAt)
+        if let known, tellsClerkTheSame(as: known) { clerkUpdatedAt = known.clerkUpdatedAt }
+    }
+
+    /// Clerk takes ten updates of a user in ten seconds, and a renewal changes nothing that it is told. A customer who
+    /// owes a payment is told of anew: with the grace the plan may have gone, without an event.
+    private func tellsClerkTheSame(as known: SubscriptionRecord) -> Bool {
+        plan == known.plan && customerID == known.customerID && subscriptionID == known.subscriptionID
+            && status.isLive == known.status.isLive && (status == .pastDue) == (known.status == .pastDue)
     }
 }

@@ -9,6 +9,9 @@ struct ConfigurationSources {
     /// From `tollgate.yaml`, with the place of the section.
     private(set) var plans: (table: PlanTable, place: String)?
 
+    /// From `tollgate.yaml`: `price_…` by the name of the plan that it sells.
+    private(set) var prices: [String: String] = [:]
+
     private(set) var problems: [ConfigurationProblem] = []
 
     /// False when a file could not be read at all, so that a setting that seems missing may well stand in it.
@@ -66,6 +69,7 @@ struct ConfigurationSources {
         problems += file.problems
         isComplete = isComplete && file.isReadable
         plans = file.plans.map { ($0, "\(name):\(file.plansLine ?? 1)") }
+        prices = file.prices
         layers.append(.yaml(file))
     }
 

@@ -88,10 +88,10 @@ package struct GatewayConfiguration: Sendable {
         idleTimeoutSeconds = reader.integer(.idleTimeoutSeconds)
         redis = RedisSettings(&reader, workingDirectory: workingDirectory)
         clerk = ClerkSettings(&reader)
-        stripe = StripeSettings(&reader)
+        plans = sources.plans?.table ?? .standard
+        stripe = StripeSettings(&reader, plans: plans, planPrices: sources.prices)
         frontendURL = reader.frontendURL()
         cors = CORSSettings(&reader)
-        plans = sources.plans?.table ?? .standard
         lines = reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
         if port != 0, port == adminPort, let found = reader.find(.adminPort) {
             reader.report(found, "is the public port too", remedy: "Give the admin port a number of its own.")

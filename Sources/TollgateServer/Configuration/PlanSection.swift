@@ -7,12 +7,17 @@ import Yams
 /// plans:
 ///   free: {quota: 5}
 ///   paid: {quota: 500, ratePerMinute: 300}
+///   pro: {quota: 20000, priceId: price_123}
 /// ```
 struct PlanSection {
     /// The rate of a plan that does not say.
     static let defaultRatePerMinute = 100
 
     let fileName: String
+
+    /// `price_…` by the name of the plan that it sells.
+    private(set) var prices: [String: String] = [:]
+
     private(set) var problems: [ConfigurationProblem] = []
 
     init(fileName: String) { self.fileName = fileName }
@@ -59,10 +64,11 @@ struct PlanSection {
             switch keyNode.scalar?.string {
             case "quota": quota = readLimit(value, named: "quota", plan: name)
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
+            case "priceId": readPrice(value, plan: name)
             case let key:
                 report(
                     keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
-                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute"]))
+                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute", "priceId"]))
             }
         }
         if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
@@ -70,6 +76,23 @@ struct PlanSection {
         }
         guard let quota, let ratePerMinute else { return nil }
         return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute)
+    }
+
+    private mutating func readPrice(_ node: Node, plan: String) {
+        let price = node.scalar?.string ?? ""
+        let other = prices.first { $0.value == price }?.key
+        if !price.hasPrefix("price_") {
+            report(
+                node, "the priceId of the plan '\(plan)' does not begin with price_",
+                remedy: "Copy the price's ID from the product's page in Stripe's dashboard; prod_… is the product.")
+        } else if plan == PlanTable.fallbackName {
+            report(node, "the plan '\(plan)' has a priceId", remedy: "Remove it: this plan is everybody's.")
+        } else if let other {
+            report(
+                node, "the plans '\(other)' and '\(plan)' have the same priceId",
+                remedy: "Give each a price of its own: by it a payment is told to be for one or the other.")
+        }
+        prices[plan] = price
     }
 
     private mutating func readLimit(_ node: Node, named key: String, plan: String) -> Int? {

@@ -51,7 +51,8 @@ extension Setting {
     // Clerk.
 
     package static let clerkSecretKey = Setting(
-        "CLERK_SECRET_KEY", isSecret: true, "Clerk's secret key, `sk_live_…` or `sk_test_…`.")
+        "CLERK_SECRET_KEY", isSecret: true,
+        "Clerk's secret key, `sk_live_…` or `sk_test_…`. Without it Clerk is not told what users have bought.")
     package static let clerkPublishableKey = Setting(
         "CLERK_PUBLISHABLE_KEY", .text, "Clerk's publishable key; tells the issuer and where the signing keys are.")
     package static let clerkJWTKey = Setting(
@@ -72,12 +73,16 @@ extension Setting {
     package static let stripeSecretKey = Setting(
         "STRIPE_SECRET_KEY", isSecret: true, "Stripe's secret or restricted key. Without it checkouts answer 501.")
     package static let stripePriceID = Setting(
-        "STRIPE_PRICE_ID", .text, "The price that a checkout sells, `price_…`.")
+        "STRIPE_PRICE_ID", .text,
+        "The price of the plan `paid`, `price_…`. Other plans have their `priceId` in `tollgate.yaml`.")
     package static let stripeWebhookSecret = Setting(
         "STRIPE_WEBHOOK_SECRET", .list, isSecret: true,
         "The webhook endpoint's signing secret, `whsec_…`; several during a rotation.")
     package static let stripeAPIURL = Setting(
         "STRIPE_API_URL", .url, default: "https://api.stripe.com", "Stripe's API.")
+    package static let stripePastDueGraceDays = Setting(
+        "STRIPE_PAST_DUE_GRACE_DAYS", .integer(0...90), default: "7",
+        "Days that a customer whose payment failed keeps the plan.")
 
     // Browsers.
 
@@ -96,7 +101,7 @@ extension Setting {
         .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences,
-        .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL,
+        .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,
         .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 

@@ -17,6 +17,9 @@ struct YAMLFile {
     /// Nil when the file has no `plans`, or wrong ones.
     private(set) var plans: PlanTable?
 
+    /// `price_…` by the name of the plan that it sells.
+    private(set) var prices: [String: String] = [:]
+
     /// The line of `plans`.
     private(set) var plansLine: Int?
 
@@ -92,6 +95,7 @@ struct YAMLFile {
     private mutating func takePlans(_ node: Node) {
         var section = PlanSection(fileName: name)
         plans = section.read(node)
+        prices = section.prices
         plansLine = node.line
         problems += section.problems
     }

@@ -6,6 +6,8 @@ import TollgateCore
 struct ControlPlane: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore
+    let checkout: CheckoutEndpoints
+    let webhook: WebhookEndpoint
     let bodyLimitBytes: Int
 
     private var endpoints: EndpointTable {
@@ -15,7 +17,7 @@ struct ControlPlane: Sendable {
         ]
         let forCredentials = CredentialEndpoints(
             gatekeeper: gatekeeper, credentials: credentials, bodyLimitBytes: bodyLimitBytes)
-        return EndpointTable(own + forCredentials.endpoints)
+        return EndpointTable(own + forCredentials.endpoints + checkout.endpoints + [webhook.endpoint])
     }
 
     func router(

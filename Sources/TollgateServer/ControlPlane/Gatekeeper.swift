@@ -28,12 +28,13 @@ package struct Gatekeeper: Sendable {
         package let rateLimitHeaders: HTTPFields
     }
 
+    /// - Parameter cost: Calls of the quota that the request costs.
     /// - Throws: The refusal, ready to be answered.
     package func admit(
-        _ headers: HTTPFields, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, logger: Logger
+        _ headers: HTTPFields, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, logger: Logger
     ) async throws(APIError) -> Admitted {
         let principal = try await authenticate(headers)
-        let request = AdmissionRequest(principal: principal, time: time.now(), quotaPolicy: quotaPolicy)
+        let request = AdmissionRequest(principal: principal, time: time.now(), cost: cost, quotaPolicy: quotaPolicy)
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
             result = .success(try await store.admit(request))

@@ -12,7 +12,7 @@ local APPLIED, ALREADY_APPLIED, STALE, TIE = 1, 2, 3, 4
 local LIVE = { active = true, trialing = true, past_due = true }
 local FINAL = { canceled = true, incomplete_expired = true }
 local FIELDS = { 'plan', 'status', 'customer', 'subscription', 'startedAt', 'periodStart', 'periodEnd', 'eventTime',
-  'eventId', 'pastDueSince', 'writtenAt' }
+  'eventId', 'pastDueSince', 'writtenAt', 'clerkUpdatedAt' }
 
 local function fields_to_table(list, first)
   local result = {}
@@ -57,8 +57,14 @@ local function verdict()
   return verdict_on_other_subscription()
 end
 
+local function tells_clerk_the_same(known)
+  return update.plan == known.plan and update.customer == known.customer and update.subscription == known.subscription
+    and LIVE[update.status] == LIVE[known.status]
+    and (update.status == 'past_due') == (known.status == 'past_due')
+end
+
 -- Writes the update over the record, with what the update does not say kept from a record of the same subscription.
--- Clerk has not been told of it, so clerkUpdatedAt goes.
+-- Clerk has yet to be told of it, unless it would hear what it knows already.
 local function write()
   local known = same_subscription and record or {}
   local since = known.pastDueSince or update.eventTime
@@ -69,6 +75,7 @@ local function write()
   if not update.periodEnd then update.periodStart, update.periodEnd = known.periodStart, known.periodEnd end
   update.pastDueSince = update.status == 'past_due' and since or nil
   update.writtenAt = ARGV[1]
+  update.clerkUpdatedAt = tells_clerk_the_same(known) and known.clerkUpdatedAt or nil
 
   local hash = {}
   for _, field in ipairs(FIELDS) do

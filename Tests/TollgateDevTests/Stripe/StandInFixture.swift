@@ -2,9 +2,8 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
-import ServiceLifecycle
 import Synchronization
-import Testing
+import TestSupport
 import TollgateCore
 import TollgateDev
 
@@ -22,26 +21,6 @@ final class StandInTime: TimeSource {
 
     func now() -> UnixTime { current.withLock(\.self) }
     func advance(milliseconds: Int64) { current.withLock { $0.milliseconds += milliseconds } }
-}
-
-/// Runs `body` while the service that `make` returns runs, with the URL of what it serves.
-func withRunning<Running: Service>(
-    _ make: (_ onRunning: @escaping @Sendable (Int) -> Void) -> Running,
-    _ body: (Running, _ url: String) async throws -> Void
-) async throws {
-    let (ports, port) = AsyncStream.makeStream(of: Int.self)
-    let service = make { port.yield($0) }
-    let group = ServiceGroup(services: [service], logger: standInLogger)
-    async let ended: Void = group.run()
-    let url = try #require(await ports.first { _ in true }.map { "http://127.0.0.1:\($0)" })
-    do {
-        try await body(service, url)
-        await group.triggerGracefulShutdown()
-        try await ended
-    } catch {
-        await group.triggerGracefulShutdown()
-        throw error
-    }
 }
 
 /// One API as its callers see it, with what every call carries.

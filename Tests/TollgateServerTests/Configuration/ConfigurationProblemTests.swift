@@ -1,9 +1,35 @@
 import FoundationEssentials
+import StripeBilling
 import Testing
 import TollgateServer
 
 @Suite struct ConfigurationProblemTests {
     private typealias Fixture = ConfigurationFixture
+
+    @Test func billingIsCheckedAsAWhole() throws {
+        let noPaid = ["tollgate.yaml": "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: price_1}\n"]
+        let unsold = try Fixture.problems(
+            environment: Fixture.minimal.merging(["STRIPE_PRICE_ID": "price_2"]) { $1 }, files: noPaid)
+        #expect(unsold.map(\.message) == ["'price_2' sells the plan 'paid', which is not among the plans"])
+        let twice = try Fixture.problems(
+            environment: Fixture.minimal.merging(["STRIPE_PRICE_ID": "price_1"]) { $1 },
+            files: [
+                "tollgate.yaml": "plans:\n  free: {quota: 5}\n  paid: {quota: 5}\n  pro: {quota: 6, priceId: price_1}"
+            ])
+        #expect(twice.map(\.message) == ["'price_1' is the priceId of the plan 'pro' too"])
+        let keyless = try Fixture.problems(
+            environment: Fixture.minimal.merging(["STRIPE_WEBHOOK_SECRET": "whsec_1"]) { $1 })
+        #expect(keyless.map(\.message) == ["the value is set and STRIPE_SECRET_KEY is not"])
+        let prices = try Fixture.load(
+            environment: Fixture.minimal.merging(["STRIPE_PRICE_ID": "price_2"]) { $1 },
+            files: [
+                "tollgate.yaml": "plans:\n  free: {quota: 5}\n  paid: {quota: 5}\n  pro: {quota: 6, priceId: price_1}"
+            ]
+        ).stripe.prices
+        #expect(prices.plans == ["paid", "pro"])
+        #expect(prices.price(ofPlan: "pro") == "price_1")
+        #expect(prices.price(ofPlan: "paid") == "price_2")
+    }
 
     @Test func nothingSetReportsBothNeedsAtOnce() throws {
         let problems = try Fixture.problems(environment: [:])

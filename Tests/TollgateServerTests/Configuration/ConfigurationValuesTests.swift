@@ -1,5 +1,6 @@
 import ClerkAuth
 import Logging
+import StripeBilling
 import Testing
 import TollgateCore
 import TollgateServer
@@ -30,7 +31,8 @@ import TollgateServer
         #expect(configuration.clerk.configuration.authorizedParties == ["https://a.example", "https://b.example"])
         #expect(configuration.clerk.configuration.audiences == ["one", "two"])
         #expect(configuration.stripe.secretKey?.revealed == "rk_live_hunter2")
-        #expect(configuration.stripe.priceID == "price_1")
+        #expect(configuration.stripe.prices.price(ofPlan: "paid") == "price_1")
+        #expect(configuration.stripe.pastDueGraceDays == 3)
         #expect(configuration.stripe.webhookSecrets.map(\.revealed) == ["whsec_hunter2", "whsec_hunter3"])
         #expect(configuration.stripe.apiURL == "http://127.0.0.1:4010")
         #expect(configuration.frontendURL == "https://app.example.com")

@@ -31,6 +31,12 @@ import TollgateServer
         ("plans:\n  free: 5", 2, "'free' is not a mapping", "{quota: 500}"),
         ("plans:\n  paid: {quota: 5}", 2, "no plan 'free'", "Add it"),
         ("plans:\n  free: {quota: 5}\n  Pro!: {quota: 6}", 3, "'Pro!' is no name", "lower-case"),
+        ("plans:\n  free: {quota: 5, priceId: price_1}", 2, "'free' has a priceId", "Remove it"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: prod_1}", 3, "does not begin with price_", "prod_"),
+        (
+            "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: price_1}\n  max: {quota: 7, priceId: price_1}", 4,
+            "'pro' and 'max' have the same priceId", "of its own"
+        ),
         ("plans: 5", 1, "'plans' is not a mapping", "free: {quota: 5}"),
         ("port: 80\n\thost: a", 2, "not YAML", "Correct"),
         ("port: 80\nhost: 'a", 2, "not YAML", "Correct"),

@@ -1,0 +1,139 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import TollgateCore
+
+/// Clerk's Backend API, as far as billing needs it: what a user bought becomes part of their tokens.
+///
+/// https://clerk.com/docs/reference/backend-api
+package struct ClerkBackend: Sendable {
+    /// What `Clerk-API-Version` asks for, whatever the instance's default is.
+    static let apiVersion = "2026-05-12"
+
+    /// A user with all metadata takes some 20 KB.
+    private static let maximumBodyBytes = 1 << 20
+
+    private let apiURL: String
+    private let secretKey: String
+    private let httpClient: HTTPClient
+    private let logger: Logger
+    private let timeLimits: ClerkTimeLimits
+
+    /// - Parameters:
+    ///   - apiURL: Without a slash at its end.
+    ///   - secretKey: `sk_…`. It appears in no description and no error.
+    ///   - httpClient: Must not follow redirects.
+    package init(
+        apiURL: String, secretKey: String, httpClient: HTTPClient, logger: Logger,
+        timeLimits: ClerkTimeLimits = ClerkTimeLimits()
+    ) {
+        self.apiURL = apiURL
+        self.secretKey = secretKey
+        self.httpClient = httpClient
+        self.logger = logger
+        self.timeLimits = timeLimits
+    }
+
+    /// Merges `metadata` into the user's public metadata; what others keep there stays. May be repeated.
+    ///
+    /// - Returns: False when Clerk knows no such user: they were deleted, and nobody needs to be told any more.
+    @discardableResult
+    package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
+        let answer = try await answer(
+            path: "/v1/users/\(Self.pathSegment(user.value))/metadata", body: try Self.body(metadata))
+        if answer.status == 404 { return false }
+        guard answer.isSuccess else { throw answer.refusal(hiding: secretKey) }
+        return true
+    }
+
+    /// The last answer, good or bad, after as many tries as are worthwhile and as time allows.
+    private func answer(path: String, body: [UInt8]) async throws(ClerkBackendError) -> ClerkAnswer {
+        let deadline = ContinuousClock.now + timeLimits.call
+        var retries = 0
+        while true {
+            let attempt = await attempt(path: path, body: body, within: min(timeLimits.attempt, deadline - .now))
+            let answer = try? attempt.get()
+            if let answer, answer.isSuccess || answer.status == 404 { return answer }
+            guard !Task.isCancelled,
+                let delay = ClerkRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1)),
+                .now + delay < deadline, (try? await Task.sleep(for: delay)) != nil
+            else { return try attempt.get() }
+            retries += 1
+        }
+    }
+
+    private func attempt(
+        path: String, body: [UInt8], within limit: Duration
+    ) async -> Result<ClerkAnswer, ClerkBackendError> {
+        do {
+            let answer = try await withTimeLimit(limit) { try await patch(path: path, body: body, within: limit) }
+            logger.debug("Clerk answered", metadata: ["path": "\(path)", "status": "\(answer.status)"])
+            return .success(answer)
+        } catch {
+            let error = ClerkBackendError(transportError: error)
+            logger.debug("Clerk did not answer", metadata: ["path": "\(path)", "error": "\(error)"])
+            return .failure(error)
+        }
+    }
+
+    private func patch(path: String, body: [UInt8], within limit: Duration) async throws -> ClerkAnswer {
+        var request = HTTPClientRequest(url: apiURL + path)
+        request.method = .PATCH
+        request.headers.add(name: "authorization", value: "Bearer \(secretKey)")
+        request.headers.add(name: "clerk-api-version", value: Self.apiVersion)
+        request.headers.add(name: "accept", value: "application/json")
+        request.headers.add(name: "content-type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: body))
+        let response = try await httpClient.execute(request, timeout: TimeAmount(limit))
+        let answer = try await response.body.collect(upTo: Self.maximumBodyBytes)
+        return ClerkAnswer(
+            status: Int(response.status.code), headers: response.headers, body: Array(answer.readableBytesView))
+    }
+
+    private static func body(_ metadata: BillingMetadata) throws(ClerkBackendError) -> [UInt8] {
+        do {
+            return try JSON.encode(["public_metadata": metadata])
+        } catch {
+            throw ClerkBackendError(.unintelligible, "The metadata cannot be written as JSON.")
+        }
+    }
+
+    /// A user's id may hold characters that have a meaning in a URL (RFC 3986, section 3.3).
+    private static func pathSegment(_ text: String) -> String {
+        text.utf8.reduce(into: "") { path, byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                path.unicodeScalars.append(UnicodeScalar(byte))
+            default: path += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+    }
+}
+
+extension ClerkBackend: CustomStringConvertible, CustomReflectable {
+    /// Where it leads.
+    package var description: String { "Clerk at \(apiURL)" }
+
+    /// Without the key.
+    package var customMirror: Mirror { Mirror(self, children: ["apiURL": apiURL]) }
+}
+
+/// What billing keeps in a user's public metadata. Nil leaves alone what is there.
+package struct BillingMetadata: Sendable, Hashable, Encodable {
+    /// The name of the plan that the user has.
+    package var plan: String
+
+    /// `cus_…`
+    package var stripeCustomerId: String?
+
+    /// `sub_…`
+    package var subscriptionId: String?
+
+    package init(plan: String, stripeCustomerId: String? = nil, subscriptionId: String? = nil) {
+        self.plan = plan
+        self.stripeCustomerId = stripeCustomerId
+        self.subscriptionId = subscriptionId
+    }
+}

@@ -1,0 +1,38 @@
+/// How long a call of Clerk's Backend API may take.
+package struct ClerkTimeLimits: Sendable, Hashable {
+    /// For all tries together, with the waits between them. Whoever delivers the webhook waits for it.
+    package var call: Duration
+
+    /// For one try, from connecting to the last byte.
+    package var attempt: Duration
+
+    package init(call: Duration = .seconds(4), attempt: Duration = .seconds(3)) {
+        self.call = call
+        self.attempt = attempt
+    }
+}
+
+/// When a call of Clerk's Backend API is made again. No clock and no dice: the caller waits and draws.
+package enum ClerkRetryPolicy {
+    /// Tries after the first one.
+    package static let maximumRetries = 2
+
+    /// How long to wait before the next try, or nil to leave it. The caller leaves it too when there is not so much
+    /// time.
+    ///
+    /// - Parameters:
+    ///   - retries: How many there have been.
+    ///   - answer: Nil when the connection failed or no answer came in time.
+    ///   - jitter: From 0 to 1.
+    package static func delay(afterRetries retries: Int, answer: ClerkAnswer?, jitter: Double) -> Duration? {
+        guard retries < maximumRetries, isWorthwhile(answer) else { return nil }
+        let longest = Duration.seconds(0.2) * (1 << retries)
+        let backoff = longest / 2 + longest / 2 * jitter
+        return max(backoff, .seconds(answer?.retryAfterSeconds ?? 0))
+    }
+
+    private static func isWorthwhile(_ answer: ClerkAnswer?) -> Bool {
+        guard let answer else { return true }
+        return answer.status == 429 || answer.status >= 500
+    }
+}

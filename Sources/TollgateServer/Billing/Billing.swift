@@ -1,0 +1,70 @@
+import AsyncHTTPClient
+import ClerkAuth
+import Logging
+import RedisClient
+import StripeBilling
+import TollgateCore
+import TollgateStore
+
+/// Selling plans, put together: the endpoints that lead to Stripe, and the one that hears from it.
+struct Billing {
+    let configuration: GatewayConfiguration
+    let redis: RedisClient
+    let httpClient: HTTPClient
+    let time: any TimeSource
+    let metrics: BillingMetrics
+    let logger: Logger
+
+    private var subscriptions: RedisSubscriptionStore { RedisSubscriptionStore(client: redis) }
+
+    func checkoutEndpoints(gatekeeper: Gatekeeper) -> CheckoutEndpoints {
+        CheckoutEndpoints(
+            gatekeeper: gatekeeper, shop: shop, missingSettings: configuration.settingsMissingForSale,
+            subscriptions: subscriptions, time: time, metrics: metrics,
+            bodyLimitBytes: configuration.bodyLimitBytes)
+    }
+
+    var webhookEndpoint: WebhookEndpoint {
+        let stripe = stripe(Self.webhookTimeLimits)
+        return WebhookEndpoint(
+            processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
+            secrets: configuration.stripe.webhookSecrets, isLive: stripe?.isLive ?? false, time: time,
+            metrics: metrics)
+    }
+
+    /// Stripe waits for the answer to a webhook, and the lease of the event runs.
+    private static let webhookTimeLimits = StripeTimeLimits(call: .seconds(4), attempt: .seconds(3))
+
+    private var shop: Shop? {
+        guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeTimeLimits()),
+            let frontendURL = configuration.frontendURL
+        else { return nil }
+        return Shop(stripe: stripe, prices: configuration.stripe.prices, dashboardURL: "\(frontendURL)/dashboard")
+    }
+
+    private func stripe(_ timeLimits: StripeTimeLimits) -> StripeClient? {
+        configuration.stripe.secretKey.map { key in
+            StripeClient(
+                secretKey: key.revealed, apiURL: configuration.stripe.apiURL, httpClient: httpClient, logger: logger,
+                timeLimits: timeLimits)
+        }
+    }
+
+    private func processor(_ stripe: StripeClient) -> WebhookProcessor {
+        WebhookProcessor(
+            ledger: RedisWebhookLedger(client: redis), subscriptions: subscriptions, stripe: stripe,
+            prices: configuration.stripe.prices, herald: herald, time: time, metrics: metrics, logger: logger)
+    }
+
+    private var herald: ClerkHerald? {
+        guard let key = configuration.clerk.secretKey else {
+            logger.warning("CLERK_SECRET_KEY is not set: Clerk is not told what users have bought")
+            return nil
+        }
+        let clerk = ClerkBackend(
+            apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger)
+        return ClerkHerald(
+            clerk: clerk, subscriptions: subscriptions, time: time,
+            pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, metrics: metrics)
+    }
+}

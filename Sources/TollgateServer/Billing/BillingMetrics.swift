@@ -1,0 +1,41 @@
+import ClerkAuth
+import CoreMetrics
+import StripeBilling
+
+/// What billing counts. Webhooks are few, so the handles are made when they are needed.
+struct BillingMetrics: Sendable {
+    let factory: any MetricsFactory
+
+    /// What became of a webhook. The raw value is the label.
+    enum WebhookOutcome: String, Sendable, CaseIterable {
+        case applied
+        /// Done before.
+        case duplicate
+        /// Another delivery of it is in work.
+        case inWork = "in_work"
+        /// Overtaken by a newer event.
+        case stale
+        /// Nothing to do with plans.
+        case ignored
+        /// About a subscription that sells no plan of ours.
+        case foreign
+        /// About a user nobody knows.
+        case unknownUser = "unknown_user"
+        /// Not signed by Stripe, or not readable.
+        case rejected
+        /// Redis, Stripe or Clerk could not be asked: Stripe sends it again.
+        case failed
+    }
+
+    func webhook(_ outcome: WebhookOutcome, reason: String = "") {
+        count("tollgate_webhooks", [("outcome", outcome.rawValue), ("reason", reason)])
+    }
+
+    func stripeError(_ error: StripeError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
+
+    func clerkError(_ error: ClerkBackendError) { count("tollgate_clerk_errors", [("kind", error.kind.rawValue)]) }
+
+    private func count(_ label: String, _ dimensions: [(String, String)]) {
+        Counter(label: label, dimensions: dimensions, factory: factory).increment()
+    }
+}

@@ -1,0 +1,161 @@
+import HTTPTypes
+import Hummingbird
+import StripeBilling
+import TollgateCore
+
+/// `POST /create-checkout` and `POST /billing-portal`: the two doors to Stripe's pages.
+///
+/// Both are limited by the minute and never refused for the quota: who is out of calls must be able to pay.
+struct CheckoutEndpoints: Sendable {
+    let gatekeeper: Gatekeeper
+
+    /// Nil when a setting is missing.
+    let shop: Shop?
+
+    /// Which.
+    let missingSettings: [String]
+
+    let subscriptions: any SubscriptionStore
+    let time: any TimeSource
+    let metrics: BillingMetrics
+    let bodyLimitBytes: Int
+
+    var endpoints: [EndpointTable.Endpoint] {
+        [
+            .init(method: .post, path: "/create-checkout", handler: createCheckout),
+            .init(method: .post, path: "/billing-portal", handler: openPortal),
+        ]
+    }
+
+    // MARK: Buying
+
+    /// Counts one call while there is one left.
+    @Sendable private func createCheckout(_ request: Request, _ context: GatewayRequestContext) async throws -> Response
+    {
+        let shop = try openShop()
+        let body = try await request.body(upTo: bodyLimitBytes)
+        let (tier, price) = try Self.goods(in: shop, asked: try CheckoutBody.tier(in: body))
+        let admitted = try await gatekeeper.admit(
+            request.headers, quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
+        return try await admitted.withLimitsTold {
+            let record = try await record(of: admitted.principal.userID)
+            try refuseSecondSubscription(to: tier, record, admitted)
+            let checkout = CheckoutRequest(
+                userID: admitted.principal.userID, tier: tier, priceID: price,
+                successURL: shop.returnURL(after: "success"), cancelURL: shop.returnURL(after: "cancelled"),
+                customerID: record?.customerID)
+            let session = try await session(for: checkout, in: shop)
+            return Response(
+                json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
+                headers: admitted.rateLimitHeaders)
+        }
+    }
+
+    private static func goods(in shop: Shop, asked: String?) throws(APIError) -> (tier: String, price: String) {
+        let sold = shop.prices.plans.joined(separator: ", ")
+        guard let tier = asked ?? shop.standardPlan else {
+            throw .badRequest("Say which plan: {\"tier\": \"…\"} with one of \(sold).")
+        }
+        guard let price = shop.prices.price(ofPlan: tier) else {
+            throw APIError(
+                .badRequest, error: "Unknown tier", code: "unknown-tier", message: "These plans are sold: \(sold).")
+        }
+        return (tier, price)
+    }
+
+    /// A second subscription would be paid for beside the first.
+    private func refuseSecondSubscription(
+        to tier: String, _ record: SubscriptionRecord?, _ admitted: Gatekeeper.Admitted
+    ) throws(APIError) {
+        let hasSubscription = record.map { $0.subscriptionID != nil && $0.status.isLasting } ?? false
+        guard hasSubscription || admitted.usage.plan == tier else { return }
+        var error = APIError(
+            .conflict, error: "Already subscribed", code: "already-subscribed",
+            message: "There is a subscription already. POST /billing-portal leads to the page where it is changed.")
+        error.details = [
+            JSON.Member(name: "plan", value: .string(admitted.usage.plan)),
+            JSON.Member(name: "portal", value: "/billing-portal"),
+        ]
+        throw error
+    }
+
+    private func session(for checkout: CheckoutRequest, in shop: Shop) async throws(APIError) -> CheckoutSession {
+        do {
+            return try await shop.stripe.createCheckoutSession(
+                checkout, idempotencyKey: checkout.idempotencyKey(at: time.now()))
+        } catch {
+            // Deleted at Stripe since: the user becomes a new customer.
+            guard error.isAboutMissingCustomer, checkout.customerID != nil else { throw refusal(error) }
+            var checkout = checkout
+            checkout.customerID = nil
+            return try await session(for: checkout, in: shop)
+        }
+    }
+
+    // MARK: Changing and cancelling
+
+    /// Costs no call.
+    @Sendable private func openPortal(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        let shop = try openShop()
+        _ = try await request.body(upTo: bodyLimitBytes)
+        let admitted = try await gatekeeper.admit(
+            request.headers, cost: 0, quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
+        return try await admitted.withLimitsTold {
+            guard let customerID = try await record(of: admitted.principal.userID)?.customerID else {
+                throw Self.noAccount
+            }
+            let url: String
+            do throws(StripeError) {
+                url = try await shop.stripe.createPortalSession(customerID: customerID, returnURL: shop.dashboardURL)
+            } catch {
+                throw error.isAboutMissingCustomer ? Self.noAccount : refusal(error)
+            }
+            return Response(
+                json: ["portalUrl": .string(url), "usage": admitted.usage.json], headers: admitted.rateLimitHeaders)
+        }
+    }
+
+    private static let noAccount = APIError(
+        .notFound, error: "No billing account", code: "billing-account-not-found",
+        message: "Nothing was bought yet. POST /create-checkout leads to the page where a plan is.")
+
+    // MARK: Both
+
+    private func openShop() throws(APIError) -> Shop {
+        if let shop { return shop }
+        throw APIError(
+            .notImplemented, error: "Billing is not configured", code: "billing-not-configured",
+            message: "Set \(missingSettings.joined(separator: ", ")).")
+    }
+
+    private func record(of user: UserID) async throws(APIError) -> SubscriptionRecord? {
+        do { return try await subscriptions.record(of: user) } catch { throw .unavailable(cause: error.reason) }
+    }
+
+    private func refusal(_ error: StripeError) -> APIError {
+        metrics.stripeError(error)
+        return .paymentProvider(error)
+    }
+}
+
+extension Gatekeeper.Admitted {
+    /// What `answer` gives; whatever it throws tells of the limits too, for the call was charged.
+    func withLimitsTold<Value>(_ answer: () async throws -> Value) async throws -> Value {
+        do {
+            return try await answer()
+        } catch var error as APIError {
+            for field in rateLimitHeaders { error.headers.append(field) }
+            throw error
+        }
+    }
+}
+
+extension SubscriptionStatus {
+    /// It goes on, paid or not, and can be changed or settled in the portal.
+    fileprivate var isLasting: Bool { !isFinal && self != .incomplete }
+}
+
+extension StripeError {
+    /// The customer that was named is none of the account's any more.
+    fileprivate var isAboutMissingCustomer: Bool { code == "resource_missing" && parameter == "customer" }
+}

@@ -1,0 +1,61 @@
+import ClerkAuth
+import Libcrypto
+import TollgateCore
+
+/// Tells Clerk what billing says of a user's plan, so that the user's next token carries it.
+///
+/// One worker at a time tells of one user, and always the newest record; whoever waited finds it told.
+struct ClerkHerald: Sendable {
+    let clerk: ClerkBackend
+    let subscriptions: any SubscriptionStore
+    let time: any TimeSource
+    let pastDueGraceSeconds: Int64
+    let metrics: BillingMetrics
+
+    /// How long to wait for another worker that tells Clerk of the same user.
+    private static let patience: Duration = .seconds(3)
+    private static let pause: Duration = .milliseconds(20)
+
+    /// Returns once Clerk knows what the record says, or something newer.
+    func tell(of user: UserID) async throws(WebhookFailure) {
+        let token = RandomBytes.hex(count: 16)
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            switch try await begin(user, token) {
+            case .upToDate: return
+            case .due(let record): return try await tell(record, of: user, token: token)
+            case .taken:
+                guard .now < deadline, (try? await Task.sleep(for: Self.pause)) != nil else { throw .clerkIsBusy }
+            }
+        }
+    }
+
+    private func begin(_ user: UserID, _ token: String) async throws(WebhookFailure) -> ClerkUpdateTurn {
+        do {
+            return try await subscriptions.beginClerkUpdate(of: user, token: token)
+        } catch {
+            throw .store(error)
+        }
+    }
+
+    private func tell(
+        _ record: SubscriptionRecord, of user: UserID, token: String
+    ) async throws(WebhookFailure) {
+        let plan = record.grantedPlan(at: time.now(), pastDueGraceSeconds: pastDueGraceSeconds)
+        let metadata = BillingMetadata(
+            plan: plan, stripeCustomerId: record.customerID, subscriptionId: record.subscriptionID)
+        do {
+            try await clerk.merge(metadata, into: user)
+        } catch {
+            metrics.clerkError(error)
+            // Not waited for to succeed: the turn ends by itself soon.
+            try? await subscriptions.endClerkUpdate(of: user, token: token, toldOf: nil, at: time.now())
+            throw .clerk(error)
+        }
+        do {
+            try await subscriptions.endClerkUpdate(of: user, token: token, toldOf: record.eventID, at: time.now())
+        } catch {
+            throw .store(error)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import StripeBilling
+
+/// What it takes to sell plans: Stripe, prices, and somewhere to come back to.
+struct Shop: Sendable {
+    let stripe: StripeClient
+    let prices: PriceTable
+
+    /// The front end's page of the user's own affairs, to which Stripe's pages lead back.
+    let dashboardURL: String
+
+    /// The page that is come back to after a checkout.
+    ///
+    /// - Parameter result: `success` or `cancelled`.
+    func returnURL(after result: String) -> String { "\(dashboardURL)?payment=\(result)" }
+
+    /// The plan that is bought by whoever names none. Nil when there is no telling.
+    var standardPlan: String? {
+        let plans = prices.plans
+        return plans.contains(StripeSettings.standardPlan)
+            ? StripeSettings.standardPlan : plans.count == 1 ? plans.first : nil
+    }
+}
+
+extension GatewayConfiguration {
+    /// The settings without which nothing can be sold.
+    var settingsMissingForSale: [String] {
+        var missing: [String] = []
+        if stripe.secretKey == nil { missing.append(Setting.stripeSecretKey.name) }
+        if stripe.prices.plans.isEmpty { missing.append(Setting.stripePriceID.name) }
+        // Without it nobody would hear of a payment.
+        if stripe.webhookSecrets.isEmpty { missing.append(Setting.stripeWebhookSecret.name) }
+        if frontendURL == nil { missing.append(Setting.frontendURL.name) }
+        return missing
+    }
+}

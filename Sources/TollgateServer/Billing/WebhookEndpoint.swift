@@ -1,0 +1,114 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import StripeBilling
+import TollgateCore
+
+/// `POST /webhook/stripe`: where Stripe tells what was paid for. Signed instead of authenticated; no browser calls it.
+struct WebhookEndpoint: Sendable {
+    /// Nil when `STRIPE_WEBHOOK_SECRET` is not set.
+    let processor: WebhookProcessor?
+
+    let secrets: [Secret]
+    let isLive: Bool
+    let time: any TimeSource
+    let metrics: BillingMetrics
+
+    /// Stripe's largest events have some 100 KB.
+    private static let maximumBodyBytes = 1 << 20
+
+    var endpoint: EndpointTable.Endpoint {
+        .init(method: .post, path: "/webhook/stripe", hasCORS: false, handler: receive)
+    }
+
+    @Sendable private func receive(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        guard let processor else {
+            throw APIError(
+                .internalServerError, error: "Webhook secret not configured", code: "webhook-not-configured",
+                message: "Set STRIPE_WEBHOOK_SECRET.", cause: "STRIPE_WEBHOOK_SECRET is not set")
+        }
+        let event = try await event(request)
+        let log = Logger.Metadata(dictionaryLiteral: ("event", "\(event.id)"), ("type", "\(event.type)"))
+        switch event.meaning {
+        case .ignored(let reason):
+            metrics.webhook(.ignored, reason: reason.rawValue)
+            context.logger.debug("webhook ignored", metadata: log)
+            return Self.received
+        case .subscriptionChanged(let change):
+            let response = try await answer(change, processor)
+            context.logger.info("webhook", metadata: log)
+            return response
+        }
+    }
+
+    private func answer(_ change: SubscriptionChange, _ processor: WebhookProcessor) async throws(APIError) -> Response
+    {
+        do {
+            switch try await processor.process(change) {
+            case .done: return Self.received
+            case .doneBefore:
+                metrics.webhook(.duplicate, reason: change.kind.rawValue)
+                return Response(json: ["received": true, "idempotent": true])
+            case .inWork(let seconds):
+                metrics.webhook(.inWork, reason: change.kind.rawValue)
+                throw Self.inWork(retryAfterSeconds: seconds)
+            }
+        } catch let failure as WebhookFailure {
+            metrics.webhook(.failed, reason: failure.reason)
+            throw failure.apiError
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .internalError(cause: "\(error)")
+        }
+    }
+
+    /// The event, once it is sure that Stripe sent it to us.
+    private func event(_ request: Request) async throws(APIError) -> StripeEvent {
+        let body = Array((try await request.body(upTo: Self.maximumBodyBytes)).readableBytesView)
+        do {
+            try WebhookSignature.verify(
+                header: Self.signature(request.headers), payload: body, secrets: secrets.map(\.revealed),
+                at: time.now())
+        } catch {
+            metrics.webhook(.rejected, reason: error.rawValue)
+            throw Self.rejected(
+                error == .headerMissing ? "No signature" : "Webhook Error: \(error)", code: error.rawValue)
+        }
+        let event: StripeEvent
+        do {
+            event = try StripeEvent(parsing: body)
+        } catch {
+            metrics.webhook(.rejected, reason: "event-malformed")
+            throw Self.rejected("Webhook Error: \(error)", code: "event-malformed")
+        }
+        guard event.isLive == isLive else {
+            metrics.webhook(.rejected, reason: "livemode-mismatch")
+            throw Self.rejected(
+                "Webhook Error: This is a \(event.isLive ? "live" : "test") event, and STRIPE_SECRET_KEY is a "
+                    + "\(isLive ? "live" : "test") key.", code: "livemode-mismatch")
+        }
+        return event
+    }
+
+    /// The SDK's, too, take the header's several values together.
+    private static func signature(_ headers: HTTPFields) -> String? {
+        guard let name = HTTPField.Name("Stripe-Signature") else { return nil }
+        return headers[name]
+    }
+
+    private static var received: Response { Response(json: ["received": true]) }
+
+    private static func rejected(_ error: String, code: String) -> APIError {
+        APIError(.badRequest, error: error, code: code, cause: error)
+    }
+
+    private static func inWork(retryAfterSeconds: Int64) -> APIError {
+        var error = APIError(
+            .conflict, error: "Event in work", code: "event-in-work",
+            message: "Another delivery of this event is being worked on. Send it again later.")
+        error.headers[.retryAfter] = String(retryAfterSeconds)
+        return error
+    }
+}

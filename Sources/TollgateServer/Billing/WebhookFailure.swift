@@ -1,0 +1,59 @@
+import ClerkAuth
+import HTTPTypes
+import StripeBilling
+import TollgateCore
+
+/// Why an event could not be carried out. None of it is Stripe's fault, and all of it passes: Stripe is told to come
+/// again.
+enum WebhookFailure: Error, Sendable {
+    case store(StoreUnavailable)
+    case stripe(StripeError)
+    case clerk(ClerkBackendError)
+
+    /// Others were telling Clerk of the same user all the while.
+    case clerkIsBusy
+
+    /// The label of the metric.
+    var reason: String {
+        switch self {
+        case .store: "redis"
+        case .stripe: "stripe"
+        case .clerk, .clerkIsBusy: "clerk"
+        }
+    }
+
+    /// What Stripe is answered; its dashboard shows this.
+    var apiError: APIError {
+        switch self {
+        case .store(let error): .unavailable(cause: error.reason)
+        case .stripe(let error): .paymentProvider(error)
+        case .clerk(let error): Self.clerkNotUpdated(cause: "\(error)")
+        case .clerkIsBusy: Self.clerkNotUpdated(cause: "other workers told Clerk of the same user for too long")
+        }
+    }
+
+    private static func clerkNotUpdated(cause: String) -> APIError {
+        var error = APIError(
+            .internalServerError, error: "Failed to update user metadata", code: "identity-provider-unavailable",
+            message: "Send the event again.", cause: cause)
+        error.headers[.retryAfter] = "5"
+        return error
+    }
+}
+
+extension APIError {
+    /// Stripe said no, or did not answer.
+    static func paymentProvider(_ problem: StripeError) -> APIError {
+        if problem.isTemporary {
+            var error = APIError(
+                problem.kind == .timedOut ? .gatewayTimeout : .serviceUnavailable,
+                error: "Payment provider unavailable", code: "payment-provider-unavailable",
+                message: "Stripe could not be asked. Try again in a few seconds.", cause: "\(problem)")
+            error.headers[.retryAfter] = "5"
+            return error
+        }
+        return APIError(
+            .badGateway, error: "Payment provider refused", code: "payment-provider-refused",
+            message: "Stripe said no. The request id finds its reason in the log.", cause: "\(problem)")
+    }
+}

@@ -1,0 +1,142 @@
+import Libcrypto
+import Logging
+import StripeBilling
+import TollgateCore
+
+/// Carries out what an event of Stripe's says, once: claim, apply, tell Clerk, done.
+///
+/// A worker may die at any point. Its claim runs out, Stripe sends the event again, and every step bears to be repeated.
+struct WebhookProcessor: Sendable {
+    let ledger: any WebhookLedger
+    let subscriptions: any SubscriptionStore
+    let stripe: StripeClient
+    let prices: PriceTable
+
+    /// Nil when there is no key for Clerk's Backend API: then the record alone counts.
+    let herald: ClerkHerald?
+
+    let time: any TimeSource
+    let metrics: BillingMetrics
+    let logger: Logger
+
+    /// What became of an event.
+    enum Outcome: Sendable, Hashable {
+        case done
+        case doneBefore
+        case inWork(retryAfterSeconds: Int64)
+    }
+
+    /// - Throws: What stood in the way. The event is free again then, for Stripe's next try.
+    func process(_ change: SubscriptionChange) async throws(WebhookFailure) -> Outcome {
+        let token = RandomBytes.hex(count: 16)
+        switch try await stored({ () async throws(StoreUnavailable) in
+            try await ledger.claim(eventID: change.eventID, token: token)
+        }) {
+        case .done: return .doneBefore
+        case .inWork(let seconds): return .inWork(retryAfterSeconds: seconds)
+        case .claimed: break
+        }
+        do {
+            metrics.webhook(try await carryOut(change), reason: change.kind.rawValue)
+            try await stored { () async throws(StoreUnavailable) in
+                try await ledger.markDone(eventID: change.eventID, token: token, at: time.now())
+            }
+            return .done
+        } catch {
+            // If this fails as well, the claim runs out.
+            _ = try? await ledger.release(eventID: change.eventID, token: token)
+            throw error
+        }
+    }
+
+    private func carryOut(_ change: SubscriptionChange) async throws(WebhookFailure) -> BillingMetrics.WebhookOutcome {
+        let facts = try await facts(of: change)
+        guard let user = try await user(of: facts.change) else {
+            logger.warning(
+                "webhook of an unknown user",
+                metadata: ["event": "\(change.eventID)", "customer": "\(change.customerID ?? "-")"])
+            return .unknownUser
+        }
+        if let customerID = facts.change.customerID {
+            try await stored { () async throws(StoreUnavailable) in
+                try await subscriptions.recordCustomer(customerID, of: user)
+            }
+        }
+        if try await isForeign(facts.change, user) { return .foreign }
+        switch try await apply(facts, to: user) {
+        case .applied, .alreadyApplied:
+            try await herald?.tell(of: user)
+            return .applied
+        case .stale, .tie: return .stale
+        }
+    }
+
+    /// A change, and whether it was settled by asking Stripe.
+    private struct Facts {
+        let change: SubscriptionChange
+        var isAuthoritative = false
+    }
+
+    /// A payment that came or did not come says nothing of the subscription; the subscription does.
+    private func facts(of change: SubscriptionChange) async throws(WebhookFailure) -> Facts {
+        switch change.kind {
+        case .checkoutPaid, .subscription, .deleted: Facts(change: change)
+        case .paymentSucceeded, .paymentFailed: try await askStripe(about: change) ?? Facts(change: change)
+        }
+    }
+
+    /// The subscription as it is now, in the place of what the event says. Nil when Stripe has none.
+    private func askStripe(about change: SubscriptionChange) async throws(WebhookFailure) -> Facts? {
+        guard let id = change.subscriptionID else { return nil }
+        do {
+            guard let subscription = try await stripe.subscription(id: id) else { return nil }
+            var current = SubscriptionChange(
+                subscription: subscription, kind: .subscription, eventID: change.eventID, eventTime: change.eventTime)
+            if current.userIDs.isEmpty { current.userIDs = change.userIDs }
+            if current.tier == nil { current.tier = change.tier }
+            return Facts(change: current, isAuthoritative: true)
+        } catch {
+            metrics.stripeError(error)
+            throw .stripe(error)
+        }
+    }
+
+    /// By what was set at checkout, else by whose customer it is.
+    private func user(of change: SubscriptionChange) async throws(WebhookFailure) -> UserID? {
+        if let user = change.userIDs.first { return user }
+        guard let customerID = change.customerID else { return nil }
+        return try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.user(ofCustomer: customerID)
+        }
+    }
+
+    /// The account may sell other things than plans. A subscription that is recorded is one, whatever its price.
+    private func isForeign(_ change: SubscriptionChange, _ user: UserID) async throws(WebhookFailure) -> Bool {
+        guard change.isForeign(prices) else { return false }
+        let record = try await stored { () async throws(StoreUnavailable) in try await subscriptions.record(of: user) }
+        return record?.subscriptionID == nil || record?.subscriptionID != change.subscriptionID
+    }
+
+    private func apply(_ facts: Facts, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome {
+        guard let outcome = try await applyOnce(facts, to: user) else { return .stale }
+        guard outcome == .tie else { return outcome }
+        // Without a subscription to ask for, the event in hand is all there is.
+        let settled = try await askStripe(about: facts.change) ?? Facts(change: facts.change, isAuthoritative: true)
+        return try await applyOnce(settled, to: user) ?? .stale
+    }
+
+    private func applyOnce(_ facts: Facts, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome? {
+        let update = facts.change.update(of: user, prices: prices, isAuthoritative: facts.isAuthoritative)
+        guard let update else { return nil }
+        return try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.apply(update, at: time.now())
+        }
+    }
+
+    @discardableResult
+    private func stored<Value>(
+        _ operation: () async throws(StoreUnavailable) -> Value
+    ) async throws(WebhookFailure) -> Value {
+        do { return try await operation() } catch { throw .store(error) }
+    }
+}

@@ -1,0 +1,138 @@
+import Logging
+import StripeBilling
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateDev
+import TollgateServer
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Gateways that sell plans, with everybody they deal with: stand-ins of Stripe and Clerk, and a redis-server.
+struct Market {
+    static let webhookSecret = "whsec_market"
+
+    let gateways: [GatewayAddresses.Ports]
+    let stripe: StripeStandIn
+    let clerk: ClerkAPIStandIn
+    let redis: RedisServerProcess
+    let time: ManualTime
+    let identity: DevelopmentIdentity
+
+    var port: Int { gateways[0].publicPort }
+
+    func token(_ user: String, plan: String? = "free", lifetimeSeconds: Int = 3600) throws -> String {
+        try identity.token(user: user, plan: plan, now: time.now(), lifetimeSeconds: lifetimeSeconds)
+    }
+
+    /// A request of a user, with the token that they got when they signed up.
+    func call(_ method: String, _ path: String, _ user: String, body: String? = nil) async throws -> HTTP.Answer {
+        try await HTTP.send(
+            method, path, port: port, headers: [("Authorization", "Bearer \(try token(user))")], body: body)
+    }
+
+    func verify(_ user: String) async throws -> HTTP.Answer { try await call("POST", "/verify-auth", user) }
+
+    /// Buys a plan: opens the checkout and pays. Returns once the webhooks are done.
+    func buy(_ user: String, tier: String = "paid") async throws {
+        let answer = try await call("POST", "/create-checkout", user, body: #"{"tier":"\#(tier)"}"#)
+        let url = try #require(answer.member("checkoutUrl"), "\(answer.body)")
+        try stripe.pay(String(try #require(url.split(separator: "/").last)))
+        try await webhooksAreDone()
+    }
+
+    func webhooksAreDone() async throws {
+        try await eventually("the webhooks are done") { stripe.webhooks.pendingCount == 0 }
+    }
+
+    /// The user's newest subscription.
+    func subscription(of user: String) -> JSONValue? {
+        stripe.subscriptions.values.filter { $0["metadata"]["userId"].string == user }
+            .max { ($0["created"].integer ?? 0) < ($1["created"].integer ?? 0) }
+    }
+
+    /// Delivers an event as Stripe does.
+    func deliver(
+        _ event: JSONValue, secret: String = webhookSecret, signedAt time: UnixTime? = nil
+    ) async throws -> HTTP.Answer {
+        let signature = WebhookSignature.sign(
+            payload: Array(event.text.utf8), secret: secret, at: time ?? self.time.now())
+        return try await post(event.text, signature: signature)
+    }
+
+    func post(_ body: String, signature: String?) async throws -> HTTP.Answer {
+        try await HTTP.send(
+            "POST", "/webhook/stripe", port: port, headers: signature.map { [("Stripe-Signature", $0)] } ?? [],
+            body: body)
+    }
+
+    /// An event as Stripe would write it.
+    static func event(
+        _ type: String, _ object: JSONValue, id: String = "evt_1", created: UnixTime, isLive: Bool = false
+    ) -> JSONValue {
+        [
+            "id": .string(id), "object": "event", "api_version": "2026-10-28.endive", "type": .string(type),
+            "created": .integer(created.seconds), "livemode": .bool(isLive), "data": ["object": object],
+        ]
+    }
+
+    /// How workers are told of the stand-ins.
+    static func settings(stripeURL: String, clerkURL: String) -> [String: String] {
+        [
+            "STRIPE_SECRET_KEY": "sk_test_market", "STRIPE_PRICE_ID": "price_paid",
+            "STRIPE_WEBHOOK_SECRET": webhookSecret, "STRIPE_API_URL": stripeURL, "CLERK_SECRET_KEY": "sk_test_market",
+            "CLERK_API_URL": clerkURL, "FRONTEND_URL": "https://app.example.com",
+        ]
+    }
+}
+
+/// Runs `body` in a market of its own, at 2025-11-26T23:00:00Z.
+///
+/// - Parameter settings: Win over those of ``Market/settings(stripeURL:clerkURL:)``; an empty one takes it away.
+func withMarket(
+    gateways count: Int = 1, settings: [String: String] = [:], plans: String? = nil,
+    _ body: @escaping @Sendable (Market) async throws -> Void
+) async throws {
+    let time = ManualTime(UnixTime(seconds: 1_764_198_000))
+    try await withTemporaryDirectory { directory in
+        if let plans { try plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8) }
+        let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+        try await withRedis(in: directory) { redis in
+            try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
+                let environment = Worker.environment(redisURL: redis.url, identity: identity)
+                    .merging(urls) { $1 }.merging(settings) { $1 }.filter { !$0.value.isEmpty }
+                try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
+                    stripe.webhooks.url = "http://127.0.0.1:\(ports[0].publicPort)/webhook/stripe"
+                    try await body(
+                        Market(
+                            gateways: ports, stripe: stripe, clerk: clerk, redis: redis, time: time,
+                            identity: identity))
+                }
+            }
+        }
+    }
+}
+
+/// Runs `body` with stand-ins of Stripe and Clerk, and the settings that lead to them.
+func withStandIns(
+    identity: DevelopmentIdentity, time: any TimeSource,
+    _ body: (StripeStandIn, ClerkAPIStandIn, [String: String]) async throws -> Void
+) async throws {
+    try await withRunning { onRunning in
+        ClerkAPIStandIn(identity: identity, time: time, logger: .silent, onRunning: { onRunning($0) })
+    } _: { clerk, clerkURL in
+        try await withRunning { onRunning in
+            let stripe = StripeStandIn(
+                configuration: .init(webhookSecret: Market.webhookSecret), time: time, logger: .silent,
+                onRunning: { onRunning($0) })
+            stripe.webhooks.behaviour.firstBackoff = .milliseconds(20)
+            return stripe
+        } _: { stripe, stripeURL in
+            try await body(stripe, clerk, Market.settings(stripeURL: stripeURL, clerkURL: clerkURL))
+        }
+    }
+}
