@@ -114,7 +114,8 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "TollgateServer", "TollgateDev", argumentParser, lifecycle, unixSignals, nioCore, nioPosix, logging,
+                "TollgateServer", "TollgateDev", argumentParser, httpClient, nioHTTP1, lifecycle, unixSignals, nioCore,
+                nioPosix, logging,
             ],
             swiftSettings: strict),
 

@@ -20,6 +20,7 @@ package struct DevelopmentIdentityServer: Service {
         let router = Router()
         router.get("/.well-known/jwks.json") { _, _ in Self.response(keys, type: "application/json") }
         router.get("/") { _, _ in Self.response(page, type: "text/html; charset=utf-8") }
+        router.get("/dashboard") { request, _ in Self.frontEnd(payment: request.uri.queryParameters["payment"]) }
         application = Application(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
@@ -32,6 +33,17 @@ package struct DevelopmentIdentityServer: Service {
     /// Serves until the graceful shutdown.
     package func run() async throws {
         try await application.run()
+    }
+
+    /// Where Stripe's pages lead back to while there is no front end.
+    private static func frontEnd(payment: Substring?) -> Response {
+        let text =
+            switch payment {
+            case "success": "Paid. The next call of the gateway has the new plan, with the token that was used before."
+            case "cancelled": "Not paid. Nothing has changed."
+            default: "Back from the portal. What was changed there counts from the next call on."
+            }
+        return HTMLPage(title: "Your front end's dashboard", body: "<p>\(text)</p>").response()
     }
 
     private static func response(_ body: String, type: String) -> Response {
@@ -47,23 +59,11 @@ package struct DevelopmentIdentityServer: Service {
         <body>
         <h1>Development identity provider: not for production</h1>
         <p>It stands in for Clerk while <code>tollgate dev</code> runs. Whoever reads its key file can be any user.</p>
-        <p>Issuer: <code>\(escaped(identity.issuer))</code></p>
+        <p>Issuer: <code>\(HTMLPage.escaped(identity.issuer))</code></p>
         <p>Keys: <a href="/.well-known/jwks.json">/.well-known/jwks.json</a></p>
         </body>
         </html>
 
         """
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.append(character)
-            }
-        }
     }
 }

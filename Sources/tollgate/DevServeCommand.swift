@@ -26,6 +26,15 @@ struct DevServeCommand: AsyncParsableCommand {
     @Option(help: "The stand-in identity provider's port; 0 takes a free one.")
     var identityPort = 9091
 
+    @Option(help: "The stand-in Stripe's port; 0 takes a free one.")
+    var stripePort = 9092
+
+    @Option(help: "The port of Clerk's stand-in Backend API; 0 takes a free one.")
+    var clerkPort = 9093
+
+    @Option(help: "The origin of your front end (default: a page of the identity provider stands in).")
+    var frontendURL: String?
+
     @Option(help: "The private redis-server's port (default: a free one).")
     var redisPort: Int?
 
@@ -64,25 +73,47 @@ struct DevServeCommand: AsyncParsableCommand {
 
     private func run(on redis: RedisServerProcess) async throws {
         let identity = try data.identity()
-        let keyPort = identityPort == 0 ? try await Loopback.freePort() : identityPort
+        let ports = try await StandInPorts(
+            identity: identityPort == 0 ? Loopback.freePort() : identityPort,
+            stripe: stripePort == 0 ? Loopback.freePort() : stripePort,
+            clerk: clerkPort == 0 ? Loopback.freePort() : clerkPort)
         let configuration = try GatewayConfiguration.load(
-            flags: settings(redis: redis, identity: identity), environment: [:],
+            flags: settings(redis: redis, identity: identity, ports: ports), environment: [:],
             // Not the user's directory: an .env there belongs to production.
             workingDirectory: data.data)
         let logger = Process.makeLogger(level: configuration.logLevel)
         let gateway = try Gateway(
             configuration: configuration,
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads), logger: logger)
+        let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(
             dataDirectory: data.data,
             token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
-            redisPort: redis.port, identityPort: keyPort, gateway: gateway)
+            redisPort: redis.port, ports: ports, stripe: stripe, gateway: gateway)
         try await gateway.run(above: [
-            redis, DevelopmentIdentityServer(identity: identity, port: keyPort, logger: logger), banner,
+            redis, DevelopmentIdentityServer(identity: identity, port: ports.identity, logger: logger),
+            clerk(identity: identity, port: ports.clerk, logger: logger), stripe, banner,
         ])
     }
 
-    private func settings(redis: RedisServerProcess, identity: DevelopmentIdentity) -> [String: String] {
+    private func stripe(port: Int, logger: Logger) -> StripeStandIn {
+        var configuration = StripeStandIn.Configuration(webhookSecret: Self.webhookSecret)
+        configuration.port = port
+        return StripeStandIn(configuration: configuration, time: SystemClock(), logger: logger)
+    }
+
+    private func clerk(identity: DevelopmentIdentity, port: Int, logger: Logger) -> ClerkAPIStandIn {
+        var configuration = ClerkAPIStandIn.Configuration()
+        configuration.port = port
+        return ClerkAPIStandIn(
+            configuration: configuration, identity: identity, time: SystemClock(), logger: logger)
+    }
+
+    private static let webhookSecret = "whsec_development"
+
+    private func settings(
+        redis: RedisServerProcess, identity: DevelopmentIdentity, ports: StandInPorts
+    ) -> [String: String] {
         var settings = [
             "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": "\(port)",
@@ -93,8 +124,14 @@ struct DevServeCommand: AsyncParsableCommand {
             // Not from the provider's key set, which may not be served yet when the first line is pasted.
             "CLERK_JWT_KEY": identity.publicKeyPEM,
             "CLERK_ISSUER": identity.issuer,
-            "FRONTEND_URL": "http://localhost:5173",
-            "CORS_ORIGINS": "http://localhost:5174",
+            "CLERK_SECRET_KEY": "sk_test_development",
+            "CLERK_API_URL": "http://127.0.0.1:\(ports.clerk)",
+            "STRIPE_SECRET_KEY": "sk_test_development",
+            "STRIPE_WEBHOOK_SECRET": Self.webhookSecret,
+            "STRIPE_PRICE_ID": "price_development",
+            "STRIPE_API_URL": "http://127.0.0.1:\(ports.stripe)",
+            "FRONTEND_URL": frontendURL ?? "http://127.0.0.1:\(ports.identity)",
+            "CORS_ORIGINS": "http://localhost:5173,http://localhost:5174",
         ]
         let here = Process.workingDirectory
         if let config {
@@ -104,4 +141,11 @@ struct DevServeCommand: AsyncParsableCommand {
         }
         return settings
     }
+}
+
+/// Where the stand-ins listen.
+struct StandInPorts {
+    let identity: Int
+    let stripe: Int
+    let clerk: Int
 }

@@ -13,7 +13,9 @@ struct Tollgate: AsyncParsableCommand {
             'tollgate serve' runs a worker in production; start as many as you like on one Redis.
             """,
         version: Version.current,
-        subcommands: [ServeCommand.self, DevCommand.self, CheckConfigCommand.self, VersionCommand.self])
+        subcommands: [
+            ServeCommand.self, DevCommand.self, CheckConfigCommand.self, HealthcheckCommand.self, VersionCommand.self,
+        ])
 }
 
 /// `tollgate version`

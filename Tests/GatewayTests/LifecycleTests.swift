@@ -91,16 +91,19 @@ import Darwin
         try await withTemporaryDirectory { directory in
             let development = try ChildProcess.start(
                 Worker.program,
-                ["dev", "--port", "0", "--admin-port", "0", "--identity-port", "0", "--data", directory + "/data"],
+                ["dev", "--data", directory + "/data"]
+                    + ["", "admin-", "identity-", "stripe-", "clerk-"].flatMap { ["--\($0)port", "0"] },
                 environment: ["PATH": "/usr/bin:/bin"], output: .lines)
             var commands: [String] = []
             for await line in development.lines {
                 if line.hasPrefix("  curl ") || line.hasPrefix("  redis-cli ") { commands.append(line) }
                 if line.hasPrefix("Ctrl-C") { break }
             }
-            #expect(commands.count == 2)
+            #expect(commands.count == 3)
             let call = try await shell(try #require(commands.first))
             #expect(call.contains(#""success":true,"userId":"user_abc","usage":{"count":1,"limit":5,"plan":"free""#))
+            let checkout = try await shell(commands[1])
+            #expect(checkout.contains(#"{"checkoutUrl":"http://127.0.0.1:"#))
             let record = try await shell(try #require(commands.last))
             #expect(record.contains("usageCount"))
             development.signal(SIGINT)

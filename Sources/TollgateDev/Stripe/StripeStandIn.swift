@@ -71,6 +71,7 @@ package final class StripeStandIn: Service {
         router.add(middleware: StripeGate(secretKey: configuration.secretKey, faults: faults))
         addAPI(to: router)
         addPages(to: router)
+        addEventPages(to: router)
         let application = Application(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
