@@ -168,6 +168,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateStore", "StripeBilling",
+                httpClient,
                 "TollgateCore", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,
             ],

@@ -23,7 +23,16 @@ struct Market {
     let time: ManualTime
     let identity: DevelopmentIdentity
 
-    var port: Int { gateways[0].publicPort }
+    /// Where customers call.
+    private(set) var port: Int
+
+    /// The same market, entered through what listens on `port`, also by Stripe.
+    func behind(_ port: Int) -> Market {
+        var market = self
+        market.port = port
+        stripe.webhooks.url = "http://127.0.0.1:\(port)/webhook/stripe"
+        return market
+    }
 
     func token(_ user: String, plan: String? = "free", lifetimeSeconds: Int = 3600) throws -> String {
         try identity.token(user: user, plan: plan, now: time.now(), lifetimeSeconds: lifetimeSeconds)
@@ -106,11 +115,10 @@ func withMarket(
                 let environment = Worker.environment(redisURL: redis.url, identity: identity)
                     .merging(urls) { $1 }.merging(settings) { $1 }.filter { !$0.value.isEmpty }
                 try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
-                    stripe.webhooks.url = "http://127.0.0.1:\(ports[0].publicPort)/webhook/stripe"
-                    try await body(
-                        Market(
-                            gateways: ports, stripe: stripe, clerk: clerk, redis: redis, time: time,
-                            identity: identity))
+                    let market = Market(
+                        gateways: ports, stripe: stripe, clerk: clerk, redis: redis, time: time, identity: identity,
+                        port: ports[0].publicPort)
+                    try await body(market.behind(ports[0].publicPort))
                 }
             }
         }
@@ -118,12 +126,15 @@ func withMarket(
 }
 
 /// Runs `body` with stand-ins of Stripe and Clerk, and the settings that lead to them.
+///
+/// - Parameter clerkTime: Where Clerk counts the updates of a user by another clock than Stripe dates its events.
 func withStandIns(
-    identity: DevelopmentIdentity, time: any TimeSource,
+    identity: DevelopmentIdentity, time: any TimeSource, clerkTime: (any TimeSource)? = nil,
     _ body: (StripeStandIn, ClerkAPIStandIn, [String: String]) async throws -> Void
 ) async throws {
     try await withRunning { onRunning in
-        ClerkAPIStandIn(identity: identity, time: time, logger: .silent, onRunning: { onRunning($0) })
+        ClerkAPIStandIn(
+            identity: identity, time: clerkTime ?? time, logger: .silent, onRunning: { onRunning($0) })
     } _: { clerk, clerkURL in
         try await withRunning { onRunning in
             let stripe = StripeStandIn(
