@@ -87,6 +87,7 @@ extension SubscriptionOutcome {
         case (2, let record?): self = .alreadyApplied(record)
         case (3, _): self = .stale
         case (4, _): self = .tie
+        case (5, let record?): self = .rivalry(record)
         default: return nil
         }
     }

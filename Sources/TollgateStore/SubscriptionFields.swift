@@ -16,6 +16,7 @@ struct SubscriptionFields {
         values["periodEnd"] = update.period?.end.iso8601
         values["eventTime"] = update.eventTime.iso8601
         values["eventId"] = update.eventID
+        values["endedRival"] = update.endedRivalID
     }
 
     /// Reads what HGETALL gives: field, value, field, value. Nil when it is something else.

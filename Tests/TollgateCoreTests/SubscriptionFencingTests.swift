@@ -25,7 +25,7 @@ import TollgateCore
             clerkUpdatedAt: UnixTime(seconds: 211))
     }
 
-    private enum Verdict: Equatable { case applied, alreadyApplied, stale, tie }
+    private enum Verdict: Equatable { case applied, alreadyApplied, stale, tie, rivalry }
 
     private static func verdict(_ update: SubscriptionUpdate, on record: SubscriptionRecord?) -> Verdict {
         switch SubscriptionRecord.applying(update, to: record, at: now) {
@@ -33,6 +33,7 @@ import TollgateCore
         case .alreadyApplied: .alreadyApplied
         case .stale: .stale
         case .tie: .tie
+        case .rivalry: .rivalry
         }
     }
 
@@ -79,28 +80,44 @@ import TollgateCore
     @Test func theEndOfAReplacedSubscriptionEndsNothing() throws {
         let record = try Self.record(.active)
         for status: SubscriptionStatus in [.canceled, .unpaid, .incomplete, .incompleteExpired, .paused] {
-            for startedAt: Int64 in [50, 150] {
-                let update = try Self.update("evt_2", at: 300, status, subscription: "sub_2", startedAt: startedAt)
-                #expect(Self.verdict(update, on: record) == .stale)
-            }
+            let update = try Self.update("evt_2", at: 300, status, subscription: "sub_0", startedAt: 50)
+            #expect(Self.verdict(update, on: record) == .stale)
+        }
+    }
+
+    /// The recorded subscription may have ended as well, and the news of that be late.
+    @Test func theEndOfALaterSubscriptionAsksForTheRecordedOne() throws {
+        let record = try Self.record(.active)
+        for status: SubscriptionStatus in [.canceled, .unpaid, .incomplete, .incompleteExpired, .paused] {
+            var update = try Self.update("evt_2", at: 300, status, subscription: "sub_2", startedAt: 150)
+            #expect(Self.verdict(update, on: record) == .rivalry)
+            update.endedRivalID = "sub_0"
+            #expect(Self.verdict(update, on: record) == .rivalry, "another one was asked for")
+            update.endedRivalID = "sub_1"
+            #expect(Self.verdict(update, on: record) == .applied)
+            #expect(Self.verdict(update, on: try Self.record(.unpaid)) == .applied)
         }
     }
 
     @Test func ofTwoSubscriptionsTheLaterBegunCounts() throws {
         let active = try Self.record(.active)
         let ended = try Self.record(.canceled)
-        let newer = try Self.update("evt_2", at: 150, .active, subscription: "sub_2", startedAt: 150)
-        #expect(Self.verdict(newer, on: active) == .applied, "event times order the events of one subscription only")
-        #expect(Self.verdict(newer, on: ended) == .applied)
-        let older = try Self.update("evt_2", at: 300, .active, subscription: "sub_0", startedAt: 50)
-        #expect(Self.verdict(older, on: active) == .stale)
-        #expect(Self.verdict(older, on: ended) == .tie, "it may go on, or this is an event from before its end")
-        let settled = try Self.update(
-            "evt_2", at: 300, .active, subscription: "sub_0", startedAt: 50, isAuthoritative: true)
-        #expect(Self.verdict(settled, on: ended) == .applied)
-        #expect(Self.verdict(settled, on: active) == .stale)
-        let checkout = try Self.update("evt_2", at: 300, .active, subscription: "sub_2")
-        #expect(Self.verdict(checkout, on: active) == .applied, "begun with the event, where it does not say")
+        func verdicts(at seconds: Int64, _ subscription: String, startedAt: Int64?) throws -> [Verdict] {
+            try [active, ended].flatMap { record in
+                try [false, true].map { isAuthoritative in
+                    let update = try Self.update(
+                        "evt_2", at: seconds, .active, subscription: subscription, startedAt: startedAt,
+                        isAuthoritative: isAuthoritative)
+                    return Self.verdict(update, on: record)
+                }
+            }
+        }
+        let newer = try verdicts(at: 150, "sub_2", startedAt: 150)
+        #expect(newer == [.tie, .applied, .tie, .applied], "its end may have come before")
+        let older = try verdicts(at: 300, "sub_0", startedAt: 50)
+        #expect(older == [.stale, .stale, .tie, .applied], "it may go on, or this is an event from before its end")
+        let checkout = try verdicts(at: 300, "sub_2", startedAt: nil)
+        #expect(checkout == [.tie, .applied, .tie, .applied], "begun with the event, where it does not say")
     }
 
     @Test func plansOfUnknownSubscriptionsAreAskedFor() throws {
@@ -151,7 +168,8 @@ import TollgateCore
     private struct UnexpectedOutcome: Error { let outcome: SubscriptionOutcome }
 
     @Test func nothingIsKeptOfAnotherSubscription() throws {
-        let update = try Self.update("evt_2", at: 300, .pastDue, plan: "pro", subscription: "sub_2")
+        let update = try Self.update(
+            "evt_2", at: 300, .pastDue, plan: "pro", subscription: "sub_2", isAuthoritative: true)
         let expected = SubscriptionRecord(
             plan: "pro", status: .pastDue, subscriptionID: "sub_2", startedAt: UnixTime(seconds: 300),
             eventTime: UnixTime(seconds: 300), eventID: "evt_2", pastDueSince: UnixTime(seconds: 300),
@@ -186,13 +204,18 @@ import TollgateCore
         switch SubscriptionRecord.applying(update, to: record, at: Self.now) {
         case .applied(let new): record = new
         case .alreadyApplied, .stale: break
+        case .rivalry(let rival):
+            guard rival.subscriptionID == "sub_1" else { return }
+            var settled = update
+            settled.endedRivalID = "sub_1"
+            deliver(settled, to: &record)
         case .tie:
             let settled = SubscriptionUpdate(
                 userID: update.userID, plan: update.plan,
                 status: update.subscriptionID == "sub_1" ? .canceled : .active,
                 subscriptionID: update.subscriptionID, startedAt: update.startedAt, eventTime: update.eventTime,
                 eventID: update.eventID, isAuthoritative: true)
-            if case .applied(let new) = SubscriptionRecord.applying(settled, to: record, at: Self.now) { record = new }
+            deliver(settled, to: &record)
         }
     }
 

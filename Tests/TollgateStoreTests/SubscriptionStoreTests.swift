@@ -20,13 +20,13 @@ import TollgateStore
         }
     }
 
-    private static func update(_ event: String, at time: UnixTime, _ status: SubscriptionStatus) throws
-        -> SubscriptionUpdate
-    {
+    private static func update(
+        _ event: String, at time: UnixTime, _ status: SubscriptionStatus, isAuthoritative: Bool = false
+    ) throws -> SubscriptionUpdate {
         SubscriptionUpdate(
             userID: try user("user_abc"), plan: "paid", status: status, customerID: "cus_1", subscriptionID: "sub_1",
             startedAt: time, period: SubscriptionPeriod(start: time, end: time.adding(seconds: 30 * 86_400)),
-            eventTime: time, eventID: event)
+            eventTime: time, eventID: event, isAuthoritative: isAuthoritative)
     }
 
     @Test func recordsAreReadable() async throws {
@@ -123,7 +123,7 @@ import TollgateStore
             #expect(record.eventTime == UnixTime(seconds: 0))
             try await client.send("HSET subscription:{user_abc} subscription sub_0")
             let handwritten = try await store.record(of: user)
-            let update = try Self.update("evt_1", at: Self.time, .active)
+            let update = try Self.update("evt_1", at: Self.time, .active, isAuthoritative: true)
             let outcome = try await store.apply(update, at: Self.time)
             #expect(outcome == SubscriptionRecord.applying(update, to: handwritten, at: Self.time), "it gives way")
             #expect(try await store.record(of: user)?.subscriptionID == "sub_1")
@@ -192,13 +192,13 @@ import TollgateStore
                 let stored = try await store.record(of: user)
                 #expect(stored == records[user])
             }
-            #expect(seen.count == 4 && seen.values.allSatisfy { $0 > 20 }, "one-sided: \(seen)")
+            #expect(seen.count == 5 && seen.values.allSatisfy { $0 > 20 }, "one-sided: \(seen)")
         }
     }
 }
 
 extension SubscriptionOutcome {
-    fileprivate enum Kind { case applied, alreadyApplied, stale, tie }
+    fileprivate enum Kind { case applied, alreadyApplied, stale, tie, rivalry }
 
     fileprivate var kind: Kind {
         switch self {
@@ -206,6 +206,7 @@ extension SubscriptionOutcome {
         case .alreadyApplied: .alreadyApplied
         case .stale: .stale
         case .tie: .tie
+        case .rivalry: .rivalry
         }
     }
 }
@@ -218,11 +219,13 @@ extension SubscriptionUpdate {
         func one<Value>(of values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &random)] }
         func moment() -> UnixTime { start.adding(seconds: one(of: [0, 1, 2, 3, 4, 5, 6])) }
         let period = SubscriptionPeriod(start: moment(), end: moment().adding(seconds: 86_400))
-        return SubscriptionUpdate(
+        var update = SubscriptionUpdate(
             userID: one(of: users), plan: one(of: [nil, "free", "paid", "paid", "pro"]),
             status: one(of: SubscriptionStatus.named + [.active, .active, .pastDue, .canceled, .unknown("frozen")]),
             customerID: one(of: [nil, "cus_1", "cus_2"]), subscriptionID: one(of: [nil, "sub_1", "sub_1", "sub_2"]),
             startedAt: one(of: [nil, moment()]), period: one(of: [nil, period]), eventTime: moment(),
             eventID: "evt_\(one(of: Array(0..<20)))", isAuthoritative: one(of: [true, false, false, false]))
+        update.endedRivalID = one(of: [nil, "sub_1"])
+        return update
     }
 }

@@ -12,6 +12,11 @@ package enum SubscriptionOutcome: Sendable, Hashable {
     /// Neither the update nor the record is known to be the newer. Fetch the subscription from Stripe and apply what
     /// it says, with ``SubscriptionUpdate/isAuthoritative``.
     case tie
+
+    /// This record is of another subscription, which began earlier and serves the user, as far as is known; and the
+    /// update is about one that does not. Ask Stripe whether the recorded one has ended, and if so, apply the update
+    /// with ``SubscriptionUpdate/endedRivalID``. Else there is nothing to do.
+    case rivalry(SubscriptionRecord)
 }
 
 /// Stripe delivers events late, twice and in any order. This decides which of them change the record, so that a record
@@ -19,7 +24,8 @@ package enum SubscriptionOutcome: Sendable, Hashable {
 ///
 /// Event times order the events of one subscription and nothing else. Between two subscriptions of one user it is the
 /// later begun that counts, and one that serves the customer is never displaced by one that does not: else the end of
-/// a subscription that was replaced would end its successor.
+/// a subscription that was replaced would end its successor. The record knows of one subscription only, so what it
+/// says of another may have been dropped before: whoever would take its place with a service is asked for at Stripe.
 ///
 /// `Scripts/apply_subscription.lua` in TollgateStore says the same once more; a test compares the two.
 extension SubscriptionRecord {
@@ -33,10 +39,11 @@ extension SubscriptionRecord {
         case .apply: return .applied(SubscriptionRecord(update, keepingFrom: known, writtenAt: time))
         case .stale: return .stale
         case .tie: return .tie
+        case .rivalry: return record.map { .rivalry($0) } ?? .stale
         }
     }
 
-    private enum Verdict { case apply, stale, tie }
+    private enum Verdict { case apply, stale, tie, rivalry }
 
     private static func verdict(
         on update: SubscriptionUpdate, record: SubscriptionRecord?, isSameSubscription: Bool
@@ -64,11 +71,15 @@ extension SubscriptionRecord {
     }
 
     private func verdict(onOther update: SubscriptionUpdate) -> Verdict {
-        if status.isLive && !update.status.isLive { return .stale }
-        if update.startedAt ?? update.eventTime > startedAt ?? UnixTime(seconds: 0) { return .apply }
-        // The later begun has ended. The earlier may still go on, or this event may be older than its end.
-        if update.status.isLive && !status.isLive { return update.isAuthoritative ? .apply : .tie }
-        return .stale
+        let serves = status.isLive && subscriptionID != update.endedRivalID
+        let isLater = update.startedAt ?? update.eventTime > startedAt ?? UnixTime(seconds: 0)
+        guard update.status.isLive else {
+            // Dropped, the end of the later one would be missing when its beginning comes.
+            return isLater ? (serves ? .rivalry : .apply) : .stale
+        }
+        if serves && !isLater { return .stale }
+        // Its end may have come before this, and have been dropped.
+        return update.isAuthoritative ? .apply : .tie
     }
 
     /// The record that `update` leaves, with what it does not say kept from `known`, the record of the same

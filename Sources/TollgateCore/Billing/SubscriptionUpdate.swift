@@ -21,6 +21,10 @@ package struct SubscriptionUpdate: Sendable, Hashable {
     /// The contents were fetched from Stripe to settle this event, and so they win where times do not tell.
     package let isAuthoritative: Bool
 
+    /// Another subscription of the user, recorded as live, of which Stripe says that it has ended. Nil when it was not
+    /// asked for one.
+    package var endedRivalID: String?
+
     package init(
         userID: UserID, plan: String? = nil, status: SubscriptionStatus, customerID: String? = nil,
         subscriptionID: String? = nil, startedAt: UnixTime? = nil, period: SubscriptionPeriod? = nil,

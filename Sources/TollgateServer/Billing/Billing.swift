@@ -33,7 +33,7 @@ struct Billing {
     }
 
     /// Stripe waits for the answer to a webhook, and the lease of the event runs.
-    private static let webhookTimeLimits = StripeTimeLimits(call: .seconds(4), attempt: .seconds(3))
+    private static let webhookTimeLimits = StripeTimeLimits(call: .seconds(3), attempt: .seconds(2))
 
     private var shop: Shop? {
         guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeTimeLimits()),

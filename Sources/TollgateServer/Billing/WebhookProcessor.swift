@@ -67,7 +67,7 @@ struct WebhookProcessor: Sendable {
         case .applied, .alreadyApplied:
             try await herald?.tell(of: user)
             return .applied
-        case .stale, .tie: return .stale
+        case .stale, .tie, .rivalry: return .stale
         }
     }
 
@@ -117,20 +117,43 @@ struct WebhookProcessor: Sendable {
         return record?.subscriptionID == nil || record?.subscriptionID != change.subscriptionID
     }
 
+    /// Applies the change, and asks Stripe what cannot be decided from here: each question once.
     private func apply(_ facts: Facts, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome {
-        guard let outcome = try await applyOnce(facts, to: user) else { return .stale }
-        guard outcome == .tie else { return outcome }
-        // Without a subscription to ask for, the event in hand is all there is.
-        let settled = try await askStripe(about: facts.change) ?? Facts(change: facts.change, isAuthoritative: true)
-        return try await applyOnce(settled, to: user) ?? .stale
+        var facts = facts
+        var endedRivalID: String?
+        while var update = facts.change.update(
+            of: user, prices: prices, isAuthoritative: facts.isAuthoritative)
+        {
+            update.endedRivalID = endedRivalID
+            let outcome = try await applyOnce(update)
+            switch outcome {
+            case .applied, .alreadyApplied, .stale: return outcome
+            case .tie:
+                guard !facts.isAuthoritative else { return .stale }
+                // Without a subscription to ask for, the event in hand is all there is.
+                facts = try await askStripe(about: facts.change) ?? Facts(change: facts.change, isAuthoritative: true)
+            case .rivalry(let record):
+                guard let rivalID = record.subscriptionID, endedRivalID != rivalID, try await hasEnded(rivalID) else {
+                    return .stale
+                }
+                endedRivalID = rivalID
+            }
+        }
+        return .stale
     }
 
-    private func applyOnce(_ facts: Facts, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome? {
-        let update = facts.change.update(of: user, prices: prices, isAuthoritative: facts.isAuthoritative)
-        guard let update else { return nil }
-        return try await stored { () async throws(StoreUnavailable) in
-            try await subscriptions.apply(update, at: time.now())
+    private func hasEnded(_ subscriptionID: String) async throws(WebhookFailure) -> Bool {
+        do {
+            guard let subscription = try await stripe.subscription(id: subscriptionID) else { return true }
+            return !subscription.status.isLive
+        } catch {
+            metrics.stripeError(error)
+            throw .stripe(error)
         }
+    }
+
+    private func applyOnce(_ update: SubscriptionUpdate) async throws(WebhookFailure) -> SubscriptionOutcome {
+        try await stored { () async throws(StoreUnavailable) in try await subscriptions.apply(update, at: time.now()) }
     }
 
     @discardableResult

@@ -4,11 +4,12 @@
 -- KEYS[1] subscription:{user}
 -- ARGV[1] now                           ARGV[2] 1 = the contents were fetched from Stripe to settle this event
 -- ARGV[3] name of the fallback plan     ARGV[4...] the update: field, value, field, value, ... An absent field says
---         nothing. eventTime, eventId and status are always there.
+--         nothing. eventTime, eventId and status are always there. endedRival is no field of the record: the
+--         subscription that Stripe says has ended.
 --
--- Reply: outcome (1 applied, 2 already applied, 3 stale, 4 tie), then the record as HGETALL gives it.
+-- Reply: outcome (1 applied, 2 already applied, 3 stale, 4 tie, 5 rivalry), then the record as HGETALL gives it.
 
-local APPLIED, ALREADY_APPLIED, STALE, TIE = 1, 2, 3, 4
+local APPLIED, ALREADY_APPLIED, STALE, TIE, RIVALRY = 1, 2, 3, 4, 5
 local LIVE = { active = true, trialing = true, past_due = true }
 local FINAL = { canceled = true, incomplete_expired = true }
 local FIELDS = { 'plan', 'status', 'customer', 'subscription', 'startedAt', 'periodStart', 'periodEnd', 'eventTime',
@@ -43,10 +44,14 @@ local function verdict_on_same_subscription()
 end
 
 local function verdict_on_other_subscription()
-  if LIVE[record.status] and not LIVE[update.status] then return STALE end
-  if (update.startedAt or update.eventTime) > (record.startedAt or '') then return APPLIED end
-  if LIVE[update.status] and not LIVE[record.status] then return authoritative and APPLIED or TIE end
-  return STALE
+  local serves = LIVE[record.status] and record.subscription ~= update.endedRival
+  local is_later = (update.startedAt or update.eventTime) > (record.startedAt or '')
+  if not LIVE[update.status] then
+    if not is_later then return STALE end
+    return serves and RIVALRY or APPLIED
+  end
+  if serves and not is_later then return STALE end
+  return authoritative and APPLIED or TIE
 end
 
 local function verdict()
