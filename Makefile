@@ -6,8 +6,8 @@ SHELL := /bin/bash
 
 APT_BUILD := libhiredis-dev libssl-dev
 APT_RUN   := redis-server
-APT_TEST  := $(APT_RUN) curl openssl
-BREW      := hiredis openssl@3 redis
+APT_TEST  := $(APT_RUN) curl openssl haproxy nginx-light python3 python3-venv
+BREW      := hiredis openssl@3 redis haproxy nginx python
 DATA      ?= .tollgate/dev
 
 .PHONY: help run build test lint deps test-deps
@@ -33,3 +33,4 @@ deps:
 
 test-deps:
 	@deploy/install-packages $(APT_BUILD) $(APT_TEST) -- $(BREW)
+	@Tests/Oracles/install

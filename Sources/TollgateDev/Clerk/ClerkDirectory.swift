@@ -26,10 +26,18 @@ struct ClerkDirectory: Sendable {
         deleted.remove(id)
         let milliseconds = JSONValue.integer(now.milliseconds)
         users[id] = [
-            "id": .string(id), "object": "user", "banned": false, "created_at": milliseconds, "email_addresses": [],
-            "external_id": nil, "first_name": nil, "last_active_at": milliseconds, "last_name": nil, "locked": false,
-            "primary_email_address_id": nil, "private_metadata": [:], "public_metadata": .object(publicMetadata),
-            "unsafe_metadata": [:], "updated_at": milliseconds, "username": nil,
+            "id": .string(id), "object": "user", "created_at": milliseconds, "updated_at": milliseconds,
+            "last_active_at": milliseconds, "last_sign_in_at": nil, "legal_accepted_at": nil,
+            "external_id": nil, "username": nil, "first_name": nil, "last_name": nil, "has_image": false,
+            "email_addresses": [], "phone_numbers": [], "web3_wallets": [], "passkeys": [],
+            "external_accounts": [], "saml_accounts": [], "enterprise_accounts": [],
+            "primary_email_address_id": nil, "primary_phone_number_id": nil, "primary_web3_wallet_id": nil,
+            "private_metadata": [:], "public_metadata": .object(publicMetadata), "unsafe_metadata": [:],
+            "password_enabled": true, "two_factor_enabled": false, "totp_enabled": false,
+            "backup_code_enabled": false, "mfa_enabled_at": nil, "mfa_disabled_at": nil,
+            "banned": false, "locked": false, "lockout_expires_in_seconds": nil,
+            "verification_attempts_remaining": nil, "delete_self_enabled": true,
+            "create_organization_enabled": true,
         ]
     }
 

@@ -19,6 +19,7 @@ struct Market {
     let gateways: [GatewayAddresses.Ports]
     let stripe: StripeStandIn
     let clerk: ClerkAPIStandIn
+    let clerkURL: String
     let redis: RedisServerProcess
     let time: ManualTime
     let identity: DevelopmentIdentity
@@ -116,7 +117,8 @@ func withMarket(
                     .merging(urls) { $1 }.merging(settings) { $1 }.filter { !$0.value.isEmpty }
                 try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
                     let market = Market(
-                        gateways: ports, stripe: stripe, clerk: clerk, redis: redis, time: time, identity: identity,
+                        gateways: ports, stripe: stripe, clerk: clerk, clerkURL: urls["CLERK_API_URL"] ?? "",
+                        redis: redis, time: time, identity: identity,
                         port: ports[0].publicPort)
                     try await body(market.behind(ports[0].publicPort))
                 }

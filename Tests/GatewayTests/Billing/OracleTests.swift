@@ -1,0 +1,86 @@
+import StripeBilling
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateDev
+import TollgateServer
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Stripe's and Clerk's own libraries as judges: what they make we accept, and what we make they accept.
+@Suite struct OracleTests {
+    private static let event = Market.event(
+        "product.created", ["id": "prod_ä", "object": "product"], created: SystemClock().now())
+
+    @Test func theGatewayAcceptsStripesSignature() async throws {
+        try await withMarket { market in
+            market.time.set(SystemClock().now())
+            let header = try await oracle("stripe", ["sign", Market.webhookSecret], input: Self.event.text)
+            let answer = try await market.post(Self.event.text, signature: header)
+            #expect(answer.status == 200, "\(answer.body)")
+            let other = try await oracle("stripe", ["sign", "whsec_other"], input: Self.event.text)
+            let refused = try await market.post(Self.event.text, signature: other)
+            #expect(refused.status == 400)
+        }
+    }
+
+    @Test func stripeAcceptsOurSignature() async throws {
+        let header = WebhookSignature.sign(
+            payload: Array(Self.event.text.utf8), secret: Market.webhookSecret, at: SystemClock().now())
+        let id = try await oracle("stripe", ["verify", Market.webhookSecret, header], input: Self.event.text)
+        #expect(id == "evt_1")
+        let refused = try await oracle("stripe", ["verify", "whsec_other", header], input: Self.event.text)
+        #expect(refused.contains("SignatureVerificationError"))
+    }
+
+    @Test func stripesClientUnderstandsTheStandIn() async throws {
+        try await withMarket { market in
+            let answer = try await oracle("stripe", ["checkout", market.stripe.url])
+            let session = try #require(market.stripe.checkoutSessions.values.first)
+            #expect(session["client_reference_id"] == "user_abc")
+            #expect(answer == "\(session["url"].string ?? "-")\n400 resource_missing customer")
+        }
+    }
+
+    @Test func clerkAcceptsDevelopmentTokens() async throws {
+        try await withTemporaryDirectory { directory in
+            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
+            let user = try await oracle("clerk", ["verify", identity.publicKeyPEM], input: token)
+            #expect(user == "user_abc")
+        }
+    }
+
+    @Test func clerksClientUnderstandsTheStandIn() async throws {
+        try await withMarket { market in
+            market.clerk.addUser(id: "user_abc", publicMetadata: ["role": "editor"])
+            let answer = try await oracle("clerk", ["metadata", market.clerkURL, "user_abc"])
+            #expect(answer == #"{"plan": "paid", "role": "editor"}"#)
+        }
+    }
+
+    /// What one of the scripts in Tests/Oracles prints, or how it fails.
+    private func oracle(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
+        let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let python = package.appending(path: ".build/oracles/bin/python").path
+        guard FileManager.default.fileExists(atPath: python) else {
+            throw NeverHappened(description: "Tests/Oracles/install was not run; 'make test' does")
+        }
+        let file = "/tmp/tg-oracle-\(UInt32.random(in: 0...UInt32.max))"
+        try input.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let process = try ChildProcess.start(
+            "sh",
+            ["-c", "file=$1; shift; exec \"$@\" < \"$file\" 2>&1", "sh", file, python]
+                + [package.appending(path: "Tests/Oracles/\(name)_oracle.py").path] + arguments, output: .lines)
+        var lines: [String] = []
+        for await line in process.lines { lines.append(line) }
+        _ = await process.wait()
+        return lines.joined(separator: "\n")
+    }
+}
