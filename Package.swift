@@ -143,7 +143,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ClerkAuthTests",
-            dependencies: ["ClerkAuth", "TollgateCore", jwtKit, httpClient, nioCore, nioPosix, nioHTTP1, logging],
+            dependencies: [
+                "TestSupport", "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, nioCore, nioPosix,
+                nioHTTP1, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "StripeBillingTests",

@@ -89,17 +89,23 @@ package final class ClerkAPIStandIn: Service {
         let keys = identity.jwksJSON
         router.get("/v1/jwks") { _, _ in Response.json(keys) }
         router.get("/v1/users/:id") { [self] _, context in
-            let (id, now) = (try context.parameters.require("id"), time.now())
+            let (id, now) = (try Self.userID(context), time.now())
             return Response.json(try directory.withLock { try $0.user(id, now: now) }.text)
         }
         router.patch("/v1/users/:id/metadata") { [self] request, context in
-            let (id, now) = (try context.parameters.require("id"), time.now())
+            let (id, now) = (try Self.userID(context), time.now())
             let bytes = try await request.body.collect(upTo: Self.maximumBodyBytes)
             guard let body = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView)) else {
                 throw ClerkAPIError.invalidBody
             }
             return Response.json(try directory.withLock { try $0.update(id, with: body, now: now) }.text)
         }
+    }
+
+    /// Ids may hold characters that a path must not, such as `auth0|abc`.
+    private static func userID(_ context: BasicRequestContext) throws -> String {
+        let segment = try context.parameters.require("id")
+        return segment.removingPercentEncoding ?? segment
     }
 
     /// Makes a user known, or starts one afresh.
