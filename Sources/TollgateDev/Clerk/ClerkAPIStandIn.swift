@@ -105,7 +105,7 @@ package final class ClerkAPIStandIn: Service {
     /// Ids may hold characters that a path must not, such as `auth0|abc`.
     private static func userID(_ context: BasicRequestContext) throws -> String {
         let segment = try context.parameters.require("id")
-        return segment.removingPercentEncoding ?? segment
+        return segment.percentDecoded() ?? segment
     }
 
     /// Makes a user known, or starts one afresh.

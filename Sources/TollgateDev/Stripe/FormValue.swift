@@ -8,7 +8,7 @@ indirect enum FormValue: Sendable, Hashable {
         self = .fields([:])
         for pair in form.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = Self.decoded(parts[0]), let text = Self.decoded(parts.count > 1 ? parts[1] : "") else {
+            guard let name = parts[0].percentDecoded(plusIsSpace: true), let text = (parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true) else {
                 throw StripeError("Invalid request: the form is not percent-encoded UTF-8.")
             }
             guard let path = Self.path(name) else { throw StripeError.unknown(name) }
@@ -44,25 +44,5 @@ indirect enum FormValue: Sendable, Hashable {
         }
         self = .fields(fields)
         return true
-    }
-
-    private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            switch byte {
-            case UInt8(ascii: "+"):
-                bytes.append(UInt8(ascii: " "))
-            case UInt8(ascii: "%"):
-                guard let digits = String(rest.prefix(2)), digits.utf8.count == 2,
-                    digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16)
-                else { return nil }
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            default:
-                bytes.append(byte)
-            }
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }
