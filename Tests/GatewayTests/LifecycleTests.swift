@@ -87,6 +87,24 @@ import Darwin
         }
     }
 
+    @Test func healthcheckAsksTheWorkerOfTheSameSettings() async throws {
+        try await withFleet { fleet in
+            let worker = fleet.workers[0]
+            let environment = fleet.environment.merging(["TOLLGATE_ADMIN_PORT": "\(worker.adminPort)"]) { $1 }
+            let healthy = try await run(["healthcheck"], environment: environment)
+            #expect(healthy.status == .exited(0))
+            #expect(healthy.lines.isEmpty)
+            await fleet.redis.stop()
+            let unready = try await run(["healthcheck"], environment: environment)
+            #expect(unready.status == .exited(1))
+            #expect(unready.lines.count == 1 && unready.lines[0].contains("/readyz answers 503"))
+            await worker.process.terminate()
+            let gone = try await run(["healthcheck"], environment: environment)
+            #expect(gone.status == .exited(1))
+            #expect(gone.lines.count == 1 && gone.lines[0].contains("does not answer"))
+        }
+    }
+
     @Test func developmentModeWorksByCopyAndPaste() async throws {
         try await withTemporaryDirectory { directory in
             let development = try ChildProcess.start(

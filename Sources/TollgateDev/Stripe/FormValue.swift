@@ -8,7 +8,9 @@ indirect enum FormValue: Sendable, Hashable {
         self = .fields([:])
         for pair in form.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = parts[0].percentDecoded(plusIsSpace: true), let text = (parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true) else {
+            guard let name = parts[0].percentDecoded(plusIsSpace: true),
+                let text = (parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true)
+            else {
                 throw StripeError("Invalid request: the form is not percent-encoded UTF-8.")
             }
             guard let path = Self.path(name) else { throw StripeError.unknown(name) }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import TollgateCore
 import TollgateDev
@@ -38,6 +39,40 @@ struct StripePagesTests {
             try checkObjects(events.map { $0["data"]["object"] }, stripe: stripe)
             let session = try await api.get("/v1/checkout/sessions/\(id)")
             #expect(session.json == events[0]["data"]["object"])
+        }
+    }
+
+    @Test
+    func eventsCanBeSentAgainAndOtherwise() async throws {
+        let receiver = WebhookReceiver()
+        try await receiver.listen { url in
+            try await withStripe { stripe, api, _ in
+                stripe.webhooks.url = url
+                let browser = browser(api)
+                let empty = try await browser.get("/")
+                #expect(empty.body.contains("No events yet."))
+                let id = stripe.emit(type: "product.<b>", object: ["id": "prod_1"])
+                try await eventually("the event is delivered") { receiver.received.count == 1 }
+                let page = try await browser.get("/")
+                #expect(page.body.contains("<code>product.&lt;b&gt;</code>"))
+                #expect(page.body.contains("<td>200</td>"))
+                #expect(page.body.contains("action=\"/events/\(id)/resend\""))
+                let again = try await browser.send("POST", "/events/\(id)/resend")
+                #expect(again.status == 303)
+                try await eventually("the event is delivered again") { receiver.received.count == 2 }
+
+                let set = try await browser.send(
+                    "POST", "/deliveries", body: "copies=9&order=mixed", type: "application/x-www-form-urlencoded")
+                #expect(set.status == 303)
+                #expect(stripe.webhooks.behaviour.copies == 5, "no more than the form offers")
+                #expect(stripe.webhooks.behaviour.isConcurrent)
+                #expect(stripe.webhooks.behaviour.shuffleSeed != nil)
+                stripe.emit(type: "product.created", object: ["id": "prod_1"])
+                try await eventually("five copies are delivered") { receiver.received.count == 7 }
+                _ = try await browser.send(
+                    "POST", "/deliveries", body: "order=kept", type: "application/x-www-form-urlencoded")
+                #expect(stripe.webhooks.behaviour.shuffleSeed == nil)
+            }
         }
     }
 
