@@ -175,6 +175,20 @@ import TollgateServer
         }
     }
 
+    @Test func aStripeThatIsDownOrHangsIsToldToComeAgain() async throws {
+        try await withMarket(settings: ["STRIPE_API_URL": "http://127.0.0.1:1"]) { market in
+            let answer = try await market.call("POST", "/create-checkout", "user_abc")
+            #expect(answer.status == 503)
+            #expect(answer.member("code") == "payment-provider-unavailable")
+        }
+        try await withMarket { market in
+            market.stripe.faults.inject(.stall(.seconds(30)), times: 10)
+            let (answer, duration) = try await timed { try await market.call("POST", "/create-checkout", "user_abc") }
+            #expect(answer.status == 504)
+            #expect(duration < .seconds(12))
+        }
+    }
+
     @Test func anHourOfRetriesIsNotForUs() async throws {
         try await withMarket { market in
             market.stripe.faults.inject(.status(500), times: 2)

@@ -309,6 +309,17 @@ import TollgateServer
         }
     }
 
+    @Test func whileClerkIsDownStripeIsToldToComeAgain() async throws {
+        try await withMarket(settings: ["CLERK_API_URL": "http://127.0.0.1:1"]) { market in
+            let event = Market.event("checkout.session.completed", Self.checkout(), created: market.time.now())
+            for _ in 1...2 {
+                let answer = try await market.deliver(event)
+                #expect(answer.status == 500)
+                #expect(answer.member("error") == "Failed to update user metadata")
+            }
+        }
+    }
+
     @Test func usersThatClerkHasDeletedHoldNothingUp() async throws {
         try await withMarket { market in
             market.clerk.deleteUser(id: "user_abc")
