@@ -69,6 +69,9 @@ let package = Package(
             dependencies: ["Hiredis", "Libcrypto", nioCore, nioPosix, nioSSL, logging],
             swiftSettings: strict),
 
+        // 2: calls of other companies' APIs
+        .target(name: "OutboundCalls", dependencies: [httpClient, nioCore], swiftSettings: strict),
+
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
@@ -82,19 +85,22 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "ClerkAuth",
-            dependencies: ["TollgateCore", "Libcrypto", jwtKit, httpClient, nioCore, nioHTTP1, logging],
+            dependencies: [
+                "TollgateCore", "Libcrypto", "OutboundCalls", jwtKit, httpClient, nioCore, nioHTTP1, logging,
+            ],
             swiftSettings: strict),
 
         .target(
             name: "StripeBilling",
-            dependencies: ["TollgateCore", "Libcrypto", httpClient, nioCore, nioHTTP1, logging],
+            dependencies: ["TollgateCore", "Libcrypto", "OutboundCalls", httpClient, nioCore, nioHTTP1, logging],
             swiftSettings: strict),
 
         // 4: HTTP, configuration, metrics
         .target(
             name: "TollgateServer",
             dependencies: [
-                "TollgateCore", "TollgateStore", "ClerkAuth", "StripeBilling", "RedisClient", "Libcrypto", hummingbird,
+                "TollgateCore", "TollgateStore", "ClerkAuth", "StripeBilling", "OutboundCalls", "RedisClient",
+                "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
                 nioExtras,
@@ -144,14 +150,16 @@ let package = Package(
         .testTarget(
             name: "ClerkAuthTests",
             dependencies: [
-                "TestSupport", "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, nioCore, nioPosix,
+                "TestSupport", "TollgateDev", "ClerkAuth", "OutboundCalls", "TollgateCore", jwtKit, httpClient, nioCore,
+                nioPosix,
                 nioHTTP1, logging,
             ],
             swiftSettings: strict),
         .testTarget(
             name: "StripeBillingTests",
             dependencies: [
-                "StripeBilling", "TollgateCore", "Libcrypto", httpClient, nioCore, nioPosix, nioHTTP1, logging,
+                "StripeBilling", "OutboundCalls", "TollgateCore", "Libcrypto", httpClient, nioCore, nioPosix, nioHTTP1,
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(

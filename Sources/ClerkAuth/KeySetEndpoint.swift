@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
+import OutboundCalls
 
 /// Where the key set is read over HTTP.
 package struct KeySetEndpoint: Sendable {

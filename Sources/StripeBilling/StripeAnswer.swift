@@ -1,4 +1,5 @@
 import NIOHTTP1
+import OutboundCalls
 
 /// An HTTP answer that came instead of none, not yet understood.
 package struct StripeAnswer: Sendable {

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Libcrypto
 import Logging
 import NIOHTTP1
+import OutboundCalls
 import TollgateCore
 
 /// The few calls of Stripe's API that selling a subscription takes.
@@ -10,6 +11,9 @@ import TollgateCore
 package struct StripeClient: Sendable {
     /// Stripe itself; anything else is a stand-in.
     package static let defaultURL = "https://api.stripe.com"
+
+    /// Stripe answers within a second or two; a user waits for it.
+    package static let timeLimits = CallTimeLimits(call: .seconds(10), attempt: .seconds(6))
 
     /// Whether the key moves money.
     package let isLive: Bool
@@ -24,7 +28,7 @@ package struct StripeClient: Sendable {
     ///   - sleep: Waits between tries. Ends the call when it throws.
     package init(
         secretKey: String, apiURL: String = Self.defaultURL, httpClient: HTTPClient, logger: Logger,
-        timeLimits: StripeTimeLimits = StripeTimeLimits(),
+        timeLimits: CallTimeLimits = Self.timeLimits,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         isLive = secretKey.hasPrefix("sk_live_") || secretKey.hasPrefix("rk_live_")

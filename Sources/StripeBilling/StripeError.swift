@@ -1,25 +1,9 @@
+import OutboundCalls
+
 /// Why a call of Stripe's API did not succeed. For the operator's log; it never holds our key.
 package struct StripeError: Error, Sendable, Hashable {
-    /// What went wrong. The raw value is the label of the metric.
-    package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Stripe answered, and said no or that it has a fault. ``StripeError/httpStatus`` tells which.
-        case refused
-
-        /// No connection, or it broke.
-        case unreachable
-
-        /// No answer in time.
-        case timedOut = "timed-out"
-
-        /// An answer that is not Stripe's: HTML, or JSON without what was asked for.
-        case unintelligible
-
-        /// The caller gave up.
-        case cancelled
-    }
-
     /// What went wrong.
-    package let kind: Kind
+    package let kind: CallFailure
 
     /// One sentence: Stripe's own, or ours.
     package let message: String
@@ -40,7 +24,7 @@ package struct StripeError: Error, Sendable, Hashable {
     package var requestID: String?
 
     /// An error that is no more than this.
-    package init(_ kind: Kind, _ message: String) {
+    package init(_ kind: CallFailure, _ message: String) {
         self.kind = kind
         self.message = message
     }

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
+import OutboundCalls
 
 /// One call of Stripe's API: what is asked, not how it gets there.
 struct StripeCall: Sendable {
@@ -20,14 +21,14 @@ struct StripeTransport: Sendable {
     static let maximumBodyBytes = 1 << 20
 
     let apiURL: String
-    let timeLimits: StripeTimeLimits
+    let timeLimits: CallTimeLimits
     let sleep: @Sendable (Duration) async throws -> Void
     private let secretKey: String
     private let httpClient: HTTPClient
     private let logger: Logger
 
     init(
-        secretKey: String, apiURL: String, httpClient: HTTPClient, logger: Logger, timeLimits: StripeTimeLimits,
+        secretKey: String, apiURL: String, httpClient: HTTPClient, logger: Logger, timeLimits: CallTimeLimits,
         sleep: @escaping @Sendable (Duration) async throws -> Void
     ) {
         self.secretKey = secretKey
@@ -51,20 +52,12 @@ struct StripeTransport: Sendable {
         }
     }
 
-    /// The last answer, good or bad, after as many tries as are worthwhile and as time allows.
     private func answer(to call: StripeCall) async throws(StripeError) -> StripeAnswer {
-        let deadline = ContinuousClock.now + timeLimits.call
-        var retries = 0
-        while true {
-            let attempt = await attempt(call, within: min(timeLimits.attempt, deadline - .now))
-            let answer = try? attempt.get()
-            if let answer, answer.isSuccess { return answer }
-            guard !Task.isCancelled,
-                let delay = StripeRetryPolicy.delay(
-                    afterRetries: retries, answer: answer, jitter: .random(in: 0...1)),
-                .now + delay < deadline, (try? await sleep(delay)) != nil
-            else { return try attempt.get() }
-            retries += 1
+        try await retrying(within: timeLimits, sleep: sleep) { retries, answer in
+            answer?.isSuccess == true
+                ? nil : StripeRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1))
+        } attempt: { limit in
+            await attempt(call, within: limit)
         }
     }
 
@@ -110,23 +103,8 @@ extension StripeTransport: CustomStringConvertible, CustomReflectable {
 }
 
 extension StripeError {
-    /// What the HTTP client threw, in few words: its own descriptions may repeat a header.
     fileprivate init(transportError error: any Error) {
-        switch error {
-        case _ where Task.isCancelled: self.init(.cancelled, "The call of Stripe was cancelled.")
-        case is TimeLimitExceeded: self.init(.timedOut, "Stripe did not answer in time.")
-        case is NIOTooManyBytesError:
-            self.init(.unintelligible, "Stripe's answer is longer than \(StripeTransport.maximumBodyBytes) bytes.")
-        case let error as HTTPClientError where Self.timeouts.contains(error):
-            self.init(.timedOut, "Stripe did not answer in time: \(error.shortDescription).")
-        case let error as HTTPClientError:
-            self.init(.unreachable, "Stripe could not be reached: \(error.shortDescription).")
-        default: self.init(.unreachable, "Stripe could not be reached: \(error).")
-        }
+        let (failure, message) = CallFailure.explained(error, calling: "Stripe")
+        self.init(failure, message)
     }
-
-    private static let timeouts: [HTTPClientError] = [
-        .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout, .readTimeout, .writeTimeout,
-        .deadlineExceeded,
-    ]
 }

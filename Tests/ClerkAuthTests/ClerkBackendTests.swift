@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import ClerkAuth
 import Logging
 import NIOHTTP1
+import OutboundCalls
 import TestSupport
 import Testing
 import TollgateCore
@@ -11,7 +12,7 @@ import TollgateDev
     private static let key = "sk_test_backend"
 
     private func withBackend(
-        key: String = key, timeLimits: ClerkTimeLimits = ClerkTimeLimits(),
+        key: String = key, timeLimits: CallTimeLimits = ClerkBackend.timeLimits,
         _ body: (ClerkBackend, ClerkAPIStandIn) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
@@ -80,11 +81,11 @@ import TollgateDev
     }
 
     @Test(arguments: [
-        (Fault.status(500), ClerkBackendError.Kind.refused), (.status(429, retryAfterSeconds: 30), .refused),
+        (Fault.status(500), CallFailure.refused), (.status(429, retryAfterSeconds: 30), .refused),
         (.status(422), .refused), (.html(502), .unintelligible), (.stall(.seconds(20)), .timedOut),
     ])
-    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: ClerkBackendError.Kind) async throws {
-        let limits = ClerkTimeLimits(call: .seconds(1), attempt: .milliseconds(400))
+    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallFailure) async throws {
+        let limits = CallTimeLimits(call: .seconds(1), attempt: .milliseconds(400))
         try await withBackend(timeLimits: limits) { backend, clerk in
             clerk.faults.inject(fault, times: 10)
             let user = try user()

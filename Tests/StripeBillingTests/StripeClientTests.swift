@@ -1,4 +1,5 @@
 import NIOHTTP1
+import OutboundCalls
 import StripeBilling
 import Testing
 import TollgateCore

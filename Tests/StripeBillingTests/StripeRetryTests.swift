@@ -1,4 +1,5 @@
 import NIOHTTP1
+import OutboundCalls
 import StripeBilling
 import Testing
 import TollgateCore
@@ -57,7 +58,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
     @Test(arguments: [StripeServer.Answer.silence, .stall])
     func aTryIsGivenUp(_ answer: StripeServer.Answer) async throws {
         try await StripeServer.with(answer, page) { server, url in
-            let limits = StripeTimeLimits(attempt: .seconds(1))
+            let limits = CallTimeLimits(call: .seconds(10), attempt: .seconds(1))
             let made = try await portal(stripeClient(url, timeLimits: limits))
             #expect(made == "https://billing.stripe.com/p/1")
             #expect(server.requests.count >= 2)
@@ -68,7 +69,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
     @Test(arguments: [StripeServer.Answer.silence, .stall])
     func aCallIsGivenUp(_ answer: StripeServer.Answer) async throws {
         try await StripeServer.with(answer) { server, url in
-            let limits = StripeTimeLimits(call: .milliseconds(100))
+            let limits = CallTimeLimits(call: .milliseconds(100), attempt: .seconds(6))
             let error = await failure { () throws(StripeError) in
                 try await portal(stripeClient(url, timeLimits: limits))
             }
@@ -80,7 +81,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
 
     @Test func noTryBeginsWhenTimeIsUp() async throws {
         try await StripeServer.with(.json(500, "{}", ["Retry-After": "3"])) { server, url in
-            let limits = StripeTimeLimits(call: .seconds(2))
+            let limits = CallTimeLimits(call: .seconds(2), attempt: .seconds(6))
             let pauses = Pauses()
             let error = await failure { () throws(StripeError) in
                 try await portal(stripeClient(url, pauses: pauses, timeLimits: limits))

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import OutboundCalls
 import StripeBilling
 import Synchronization
 
@@ -129,7 +130,8 @@ final class Pauses: Sendable {
 }
 
 func stripeClient(
-    _ url: String, key: String = testKey, pauses: Pauses = Pauses(), timeLimits: StripeTimeLimits = StripeTimeLimits()
+    _ url: String, key: String = testKey, pauses: Pauses = Pauses(),
+    timeLimits: CallTimeLimits = StripeClient.timeLimits
 ) -> StripeClient {
     StripeClient(
         secretKey: key, apiURL: url, httpClient: httpClient,

@@ -1,4 +1,5 @@
 import NIOHTTP1
+import OutboundCalls
 
 /// An HTTP answer of Clerk's Backend API, not yet understood.
 package struct ClerkAnswer: Sendable {

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
+import OutboundCalls
 import TollgateCore
 
 /// Clerk's Backend API, as far as billing needs it: what a user bought becomes part of their tokens.
@@ -11,6 +12,9 @@ package struct ClerkBackend: Sendable {
     /// What `Clerk-API-Version` asks for, whatever the instance's default is.
     static let apiVersion = "2026-05-12"
 
+    /// Whoever delivers a webhook waits for it.
+    package static let timeLimits = CallTimeLimits(call: .seconds(4), attempt: .seconds(3))
+
     /// A user with all metadata takes some 20 KB.
     private static let maximumBodyBytes = 1 << 20
 
@@ -18,7 +22,7 @@ package struct ClerkBackend: Sendable {
     private let secretKey: String
     private let httpClient: HTTPClient
     private let logger: Logger
-    private let timeLimits: ClerkTimeLimits
+    private let timeLimits: CallTimeLimits
 
     /// - Parameters:
     ///   - apiURL: Without a slash at its end.
@@ -26,7 +30,7 @@ package struct ClerkBackend: Sendable {
     ///   - httpClient: Must not follow redirects.
     package init(
         apiURL: String, secretKey: String, httpClient: HTTPClient, logger: Logger,
-        timeLimits: ClerkTimeLimits = ClerkTimeLimits()
+        timeLimits: CallTimeLimits = Self.timeLimits
     ) {
         self.apiURL = apiURL
         self.secretKey = secretKey
@@ -47,19 +51,11 @@ package struct ClerkBackend: Sendable {
         return true
     }
 
-    /// The last answer, good or bad, after as many tries as are worthwhile and as time allows.
     private func answer(path: String, body: [UInt8]) async throws(ClerkBackendError) -> ClerkAnswer {
-        let deadline = ContinuousClock.now + timeLimits.call
-        var retries = 0
-        while true {
-            let attempt = await attempt(path: path, body: body, within: min(timeLimits.attempt, deadline - .now))
-            let answer = try? attempt.get()
-            if let answer, answer.isSuccess || answer.status == 404 { return answer }
-            guard !Task.isCancelled,
-                let delay = ClerkRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1)),
-                .now + delay < deadline, (try? await Task.sleep(for: delay)) != nil
-            else { return try attempt.get() }
-            retries += 1
+        try await retrying(within: timeLimits, sleep: { try await Task.sleep(for: $0) }) { retries, answer in
+            ClerkRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1))
+        } attempt: { limit in
+            await attempt(path: path, body: body, within: limit)
         }
     }
 

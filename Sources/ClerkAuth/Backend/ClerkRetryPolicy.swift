@@ -1,17 +1,3 @@
-/// How long a call of Clerk's Backend API may take.
-package struct ClerkTimeLimits: Sendable, Hashable {
-    /// For all tries together, with the waits between them. Whoever delivers the webhook waits for it.
-    package var call: Duration
-
-    /// For one try, from connecting to the last byte.
-    package var attempt: Duration
-
-    package init(call: Duration = .seconds(4), attempt: Duration = .seconds(3)) {
-        self.call = call
-        self.attempt = attempt
-    }
-}
-
 /// When a call of Clerk's Backend API is made again. No clock and no dice: the caller waits and draws.
 package enum ClerkRetryPolicy {
     /// Tries after the first one.

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import ClerkAuth
 import Logging
+import OutboundCalls
 import RedisClient
 import StripeBilling
 import TollgateCore
@@ -33,16 +34,16 @@ struct Billing {
     }
 
     /// Stripe waits for the answer to a webhook, and the lease of the event runs.
-    private static let webhookTimeLimits = StripeTimeLimits(call: .seconds(3), attempt: .seconds(2))
+    private static let webhookTimeLimits = CallTimeLimits(call: .seconds(3), attempt: .seconds(2))
 
     private var shop: Shop? {
-        guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeTimeLimits()),
+        guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeClient.timeLimits),
             let frontendURL = configuration.frontendURL
         else { return nil }
         return Shop(stripe: stripe, prices: configuration.stripe.prices, dashboardURL: "\(frontendURL)/dashboard")
     }
 
-    private func stripe(_ timeLimits: StripeTimeLimits) -> StripeClient? {
+    private func stripe(_ timeLimits: CallTimeLimits) -> StripeClient? {
         configuration.stripe.secretKey.map { key in
             StripeClient(
                 secretKey: key.revealed, apiURL: configuration.stripe.apiURL, httpClient: httpClient, logger: logger,

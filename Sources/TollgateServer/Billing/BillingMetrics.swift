@@ -1,5 +1,6 @@
 import ClerkAuth
 import CoreMetrics
+import OutboundCalls
 import StripeBilling
 
 /// What billing counts. Webhooks are few, so the handles are made when they are needed.

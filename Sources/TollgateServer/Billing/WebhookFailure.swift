@@ -1,5 +1,6 @@
 import ClerkAuth
 import HTTPTypes
+import OutboundCalls
 import StripeBilling
 import TollgateCore
 

@@ -2,7 +2,7 @@
 /// drip for ever.
 ///
 /// - Throws: ``TimeLimitExceeded``, or what `operation` throws.
-func withTimeLimit<Value: Sendable>(
+package func withTimeLimit<Value: Sendable>(
     _ limit: Duration, _ operation: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
     try await withThrowingTaskGroup(of: Value.self) { group in
@@ -10,12 +10,17 @@ func withTimeLimit<Value: Sendable>(
         group.addTask(operation: operation)
         group.addTask {
             try await Task.sleep(for: limit)
-            throw TimeLimitExceeded()
+            throw TimeLimitExceeded(limit: limit)
         }
-        guard let first = try await group.next() else { throw TimeLimitExceeded() }
+        guard let first = try await group.next() else { throw TimeLimitExceeded(limit: limit) }
         return first
     }
 }
 
 /// It took too long.
-struct TimeLimitExceeded: Error {}
+package struct TimeLimitExceeded: Error, CustomStringConvertible {
+    /// How long was allowed.
+    package let limit: Duration
+
+    package var description: String { "it took longer than \(limit)" }
+}
