@@ -6,8 +6,8 @@ SHELL := /bin/bash
 
 APT_BUILD := libhiredis-dev libssl-dev
 APT_RUN   := redis-server
-APT_TEST  := $(APT_RUN) curl openssl haproxy nginx-light python3 python3-venv
-BREW      := hiredis openssl@3 redis haproxy nginx python
+APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light python3 python3-venv
+BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
 .PHONY: help run build test lint deps test-deps

@@ -11,14 +11,19 @@ struct EndpointTable: Sendable {
         /// False for what no browser calls.
         var hasCORS = true
         let handler: Handler
+
+        /// Whether `path` is the endpoint's, or below it when that ends with `/**`.
+        func isAt(_ path: String) -> Bool {
+            self.path.hasSuffix("/**") ? path.hasPrefix(self.path.dropLast(2)) : path == self.path
+        }
     }
 
     private let endpoints: [Endpoint]
-    private let pathsWithoutCORS: Set<String>
+    private let endpointsWithoutCORS: [Endpoint]
 
     init(_ endpoints: [Endpoint]) {
         self.endpoints = endpoints
-        pathsWithoutCORS = Set(endpoints.filter { !$0.hasCORS }.map(\.path))
+        endpointsWithoutCORS = endpoints.filter { !$0.hasCORS }
     }
 
     func register(in router: Router<GatewayRequestContext>) {
@@ -29,9 +34,9 @@ struct EndpointTable: Sendable {
 
     /// The methods that `path` takes; none when there is nothing at it.
     func methods(at path: String) -> [String] {
-        let found = endpoints.filter { $0.path == path }.map(\.method.rawValue)
+        let found = endpoints.filter { $0.isAt(path) }.map(\.method.rawValue)
         return found.isEmpty ? [] : found + (found.contains("GET") ? ["HEAD"] : []) + ["OPTIONS"]
     }
 
-    func hasCORS(_ path: String) -> Bool { !pathsWithoutCORS.contains(path) }
+    func hasCORS(_ path: String) -> Bool { !endpointsWithoutCORS.contains { $0.isAt(path) } }
 }

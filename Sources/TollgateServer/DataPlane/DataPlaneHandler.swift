@@ -24,7 +24,7 @@ final class DataPlaneHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let service: DataPlaneService
     private var order = AnswerOrder()
     private var held = CircularBuffer<HTTPRequestPart>()
-    private var taken: HTTPRequest?
+    private var taken: (head: HTTPRequest, endpoint: MeteredEndpoint)?
     private var isReadHeld = false
     private var isQuiesceHeld = false
     private var isActive = true
@@ -43,26 +43,26 @@ final class DataPlaneHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func route(_ part: HTTPRequestPart, _ context: ChannelHandlerContext) {
         switch part {
         case .head(let head):
-            if order.mayAnswerHere && service.takes(head) {
-                taken = head
+            if order.mayAnswerHere, let endpoint = MeteredEndpoint(head) {
+                taken = (head, endpoint)
             } else {
                 order.passedUp()
                 context.fireChannelRead(wrapInboundOut(part))
             }
         case .body: context.fireChannelRead(wrapInboundOut(part))
         case .end:
-            guard let head = taken.take() else { return context.fireChannelRead(wrapInboundOut(part)) }
-            answer(head, context)
+            guard let (head, endpoint) = taken.take() else { return context.fireChannelRead(wrapInboundOut(part)) }
+            answer(head, endpoint, context)
         }
     }
 
-    private func answer(_ head: HTTPRequest, _ context: ChannelHandlerContext) {
+    private func answer(_ head: HTTPRequest, _ endpoint: MeteredEndpoint, _ context: ChannelHandlerContext) {
         let start = NIODeadline.now()
         let closes = head.headerFields[.connection]?.lowercased() == "close"
         let origin = head.headerFields[.origin]
         order.beginAnswer()
-        let isTaken = service.verify(head, on: context.eventLoop) { answer in
-            self.write(answer, closes: closes, origin: origin, start: start, context)
+        let isTaken = service.admit(head, to: endpoint, on: context.eventLoop) { answer in
+            self.write(answer, of: endpoint, closes: closes, origin: origin, start: start, context)
         }
         guard !isTaken else { return }
         order.endAnswer()
@@ -72,13 +72,14 @@ final class DataPlaneHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func write(
-        _ answer: Answer, closes: Bool, origin: String?, start: NIODeadline, _ context: ChannelHandlerContext
+        _ answer: Answer, of endpoint: MeteredEndpoint, closes: Bool, origin: String?, start: NIODeadline,
+        _ context: ChannelHandlerContext
     ) {
         order.endAnswer()
         // The client may have gone while Redis was asked.
         guard isActive else { return }
         var head = HTTPResponse(status: answer.status, headerFields: answer.headers)
-        service.finish(&head.headerFields, origin: origin)
+        service.finish(&head.headerFields, of: endpoint, origin: origin)
         head.headerFields.append(HTTPField(name: .date, value: date.text(at: service.time.now())))
         if closes { head.headerFields[.connection] = "close" }
         context.write(wrapOutboundOut(.head(head)), promise: nil)

@@ -36,6 +36,12 @@ extension HTTPField.Name {
     package static let xRateLimitReset = constant("X-RateLimit-Reset")
     package static let xRequestID = constant("X-Request-Id")
 
+    /// Who a request was admitted for. What a client sends in it is never believed.
+    package static let xTollgateUser = constant("X-Tollgate-User")
+
+    /// The plan that was applied.
+    package static let xTollgatePlan = constant("X-Tollgate-Plan")
+
     private static func constant(_ name: String) -> HTTPField.Name {
         guard let name = HTTPField.Name(name) else { preconditionFailure("'\(name)' is no field name") }
         return name
