@@ -38,7 +38,7 @@ struct CheckoutEndpoints: Sendable {
         let admitted = try await gatekeeper.admit(
             request.headers, quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
         return try await admitted.withLimitsTold {
-            let record = try await record(of: admitted.principal.userID)
+            let record = try await subscriptions.record(of: admitted.principal.userID)
             try refuseSecondSubscription(to: tier, record, admitted)
             let checkout = CheckoutRequest(
                 userID: admitted.principal.userID, tier: tier, priceID: price,
@@ -101,7 +101,7 @@ struct CheckoutEndpoints: Sendable {
         let admitted = try await gatekeeper.admit(
             request.headers, cost: 0, quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
         return try await admitted.withLimitsTold {
-            guard let customerID = try await record(of: admitted.principal.userID)?.customerID else {
+            guard let customerID = try await subscriptions.record(of: admitted.principal.userID)?.customerID else {
                 throw Self.noAccount
             }
             let url: String
@@ -128,25 +128,9 @@ struct CheckoutEndpoints: Sendable {
             message: "Set \(missingSettings.joined(separator: ", ")).")
     }
 
-    private func record(of user: UserID) async throws(APIError) -> SubscriptionRecord? {
-        do { return try await subscriptions.record(of: user) } catch { throw .unavailable(cause: error.reason) }
-    }
-
     private func refusal(_ error: StripeError) -> APIError {
         metrics.stripeError(error)
         return .paymentProvider(error)
-    }
-}
-
-extension Gatekeeper.Admitted {
-    /// What `answer` gives; whatever it throws tells of the limits too, for the call was charged.
-    func withLimitsTold<Value>(_ answer: () async throws -> Value) async throws -> Value {
-        do {
-            return try await answer()
-        } catch var error as APIError {
-            for field in rateLimitHeaders { error.headers.append(field) }
-            throw error
-        }
     }
 }
 

@@ -21,39 +21,22 @@ struct CredentialEndpoints: Sendable {
     @Sendable private func generate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
         let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
-        let candidate = try Self.candidate()
-        let found = try await stored(admitted) {
-            () async throws(StoreUnavailable) in
-            try await credentials.credentials(for: admitted.principal.userID, candidate: candidate)
+        return try await admitted.withLimitsTold {
+            let kept = try await credentials.credentials(
+                for: admitted.principal.userID, candidate: try Self.candidate())
+            return Self.response(kept, admitted)
         }
-        return Self.response(found, admitted)
     }
 
     @Sendable private func get(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
-        let found = try await stored(admitted) {
-            () async throws(StoreUnavailable) in
-            try await credentials.existing(for: admitted.principal.userID)
-        }
-        guard let found else {
-            var error = APIError(
-                .notFound, error: "Credentials not generated yet", code: "credentials-not-generated",
-                message: "Make them with POST /generate-credentials.")
-            error.headers = admitted.rateLimitHeaders
-            throw error
-        }
-        return Self.response(found, admitted)
-    }
-
-    private func stored<Value>(
-        _ admitted: Gatekeeper.Admitted, _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(APIError) -> Value {
-        do {
-            return try await operation()
-        } catch {
-            var unavailable = APIError.unavailable(cause: error.reason)
-            for field in admitted.rateLimitHeaders { unavailable.headers.append(field) }
-            throw unavailable
+        return try await admitted.withLimitsTold {
+            guard let found = try await credentials.existing(for: admitted.principal.userID) else {
+                throw APIError(
+                    .notFound, error: "Credentials not generated yet", code: "credentials-not-generated",
+                    message: "Make them with POST /generate-credentials.")
+            }
+            return Self.response(found, admitted)
         }
     }
 
