@@ -1,3 +1,5 @@
+import OutboundCalls
+
 /// A value in a form as Stripe reads forms: members in brackets (`a[b]`), elements by their index (`a[0]`).
 package enum FormValue: Sendable {
     /// Not sent at all. An empty text would be sent, and unset what is set.
@@ -25,12 +27,12 @@ package enum FormValue: Sendable {
     private func append(to pairs: inout [String], name: String) {
         switch self {
         case .absent: break
-        case .text(let text): pairs.append("\(name)=\(FormEncoding.encode(text))")
+        case .text(let text): pairs.append("\(name)=\(PercentEncoding.formText(text))")
         case .list(let elements):
             for (index, element) in elements.enumerated() { element.append(to: &pairs, name: "\(name)[\(index)]") }
         case .fields(let fields):
             for field in fields {
-                let part = FormEncoding.encode(field.name)
+                let part = PercentEncoding.formText(field.name)
                 field.value.append(to: &pairs, name: name.isEmpty ? part : "\(name)[\(part)]")
             }
         }
@@ -55,27 +57,5 @@ extension FormValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Ex
     /// Several by name.
     package init(dictionaryLiteral fields: (String, FormValue)...) {
         self = .fields(fields.map { (name: $0.0, value: $0.1) })
-    }
-}
-
-/// Percent-encoding of what is not a letter, a digit or one of `- . _ ~` (RFC 3986).
-enum FormEncoding {
-    /// For a form, where a space is a plus sign.
-    static func encode(_ text: String) -> String { encode(text, space: "+") }
-
-    /// For a segment of a path.
-    static func encodePathSegment(_ text: String) -> String { encode(text, space: "%20") }
-
-    private static func encode(_ text: String, space: String) -> String {
-        text.utf8.reduce(into: "") { encoded, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            case UInt8(ascii: " "): encoded += space
-            default: encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
-            }
-        }
     }
 }

@@ -69,7 +69,7 @@ package struct StripeClient: Sendable {
     package func subscription(id: String) async throws(StripeError) -> SubscriptionObject? {
         // Without an id the path would be that of the list.
         guard !id.isEmpty else { return nil }
-        let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + FormEncoding.encodePathSegment(id))
+        let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + PercentEncoding.pathSegment(id))
         do {
             return try await transport.send(call) { object throws(UnexpectedShape) in try SubscriptionObject(object) }
         } catch {

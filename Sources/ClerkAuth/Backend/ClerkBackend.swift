@@ -45,7 +45,7 @@ package struct ClerkBackend: Sendable {
     @discardableResult
     package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
         let answer = try await answer(
-            path: "/v1/users/\(Self.pathSegment(user.value))/metadata", body: try Self.body(metadata))
+            path: "/v1/users/\(PercentEncoding.pathSegment(user.value))/metadata", body: try Self.body(metadata))
         if answer.status == 404 { return false }
         guard answer.isSuccess else { throw answer.refusal(hiding: secretKey) }
         return true
@@ -92,18 +92,6 @@ package struct ClerkBackend: Sendable {
             return try JSON.encode(["public_metadata": metadata])
         } catch {
             throw ClerkBackendError(.unintelligible, "The metadata cannot be written as JSON.")
-        }
-    }
-
-    /// A user's id may hold characters that have a meaning in a URL (RFC 3986, section 3.3).
-    private static func pathSegment(_ text: String) -> String {
-        text.utf8.reduce(into: "") { path, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                path.unicodeScalars.append(UnicodeScalar(byte))
-            default: path += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
-            }
         }
     }
 }
