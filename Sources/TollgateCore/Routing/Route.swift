@@ -1,0 +1,183 @@
+/// One rule of the gateway: which requests it is about, and what is done with them.
+///
+/// A route without ``upstreams`` only answers other proxies that ask whether a request may pass.
+package struct Route: Sendable, Hashable {
+    /// Stands in metrics, logs and Redis keys: 1 to 64 lower-case letters, digits, `_` and `-`.
+    package var name: String
+
+    /// Empty: any host.
+    package var hosts: [HostPattern]
+    package var path: PathPattern
+
+    /// In capitals as they travel. Empty: any. `GET` takes `HEAD` as well.
+    package var methods: [String]
+    package var upstreams: [Upstream]
+    package var authentication: Authentication
+
+    /// All of them must be the caller's.
+    package var requiredScopes: [String]
+
+    /// Calls of the quota that one request costs. 0: free.
+    package var cost: Int
+
+    /// Requests of one user in a clock minute on this route, beside the plan's own limit. Nil: only that one.
+    package var ratePerMinute: Int?
+    package var charge: Charge
+    package var onRedisDown: OutagePolicy
+    package var timeouts: Timeouts
+
+    /// Further tries of a request that bears repeating, before the first byte of an answer.
+    package var retries: Int
+    package var limits: Limits
+    package var requestHeaders: HeaderRules
+    package var responseHeaders: HeaderRules
+
+    /// The upstream sees the path without the prefix that matched, and at least `/`.
+    package var stripsPrefix: Bool
+
+    /// - Parameter cost: Nil: 1, or 0 on a route that knows no caller.
+    package init(
+        name: String, hosts: [HostPattern] = [], path: PathPattern, methods: [String] = [],
+        upstreams: [Upstream] = [], authentication: Authentication = .any, requiredScopes: [String] = [],
+        cost: Int? = nil, ratePerMinute: Int? = nil, charge: Charge = .admitted, onRedisDown: OutagePolicy = .closed,
+        timeouts: Timeouts = Timeouts(), retries: Int = 1, limits: Limits = Limits(),
+        requestHeaders: HeaderRules = HeaderRules(), responseHeaders: HeaderRules = HeaderRules(),
+        stripsPrefix: Bool = false
+    ) {
+        self.name = name
+        self.hosts = hosts
+        self.path = path
+        self.methods = methods
+        self.upstreams = upstreams
+        self.authentication = authentication
+        self.requiredScopes = requiredScopes
+        self.cost = cost ?? (authentication == .none ? 0 : 1)
+        self.ratePerMinute = ratePerMinute
+        self.charge = charge
+        self.onRedisDown = onRedisDown
+        self.timeouts = timeouts
+        self.retries = retries
+        self.limits = limits
+        self.requestHeaders = requestHeaders
+        self.responseHeaders = responseHeaders
+        self.stripsPrefix = stripsPrefix
+    }
+}
+
+extension Route {
+    /// Which credentials open the route.
+    package enum Authentication: String, Sendable, Hashable, CaseIterable {
+        case jwt, key
+        /// A session token or a key.
+        case any
+        /// Everybody passes, nobody is counted.
+        case none
+    }
+
+    /// When the cost is owed.
+    package enum Charge: String, Sendable, Hashable, CaseIterable {
+        case admitted
+        /// Given back when the upstream fails: a 5xx, a timeout, an abort.
+        case success
+    }
+
+    /// What happens to requests while Redis cannot be asked.
+    package enum OutagePolicy: String, Sendable, Hashable, CaseIterable {
+        /// 503.
+        case closed
+        /// They pass, within the worker's own bounds.
+        case open
+    }
+
+    /// How long the upstream may take.
+    package struct Timeouts: Sendable, Hashable {
+        /// For a connection, with TLS.
+        package var connectMilliseconds: Int
+
+        /// From the end of the request to the head of the answer.
+        package var responseMilliseconds: Int
+
+        /// While nothing moves in either direction.
+        package var idleMilliseconds: Int
+
+        package init(
+            connectMilliseconds: Int = 2_000, responseMilliseconds: Int = 30_000, idleMilliseconds: Int = 60_000
+        ) {
+            self.connectMilliseconds = connectMilliseconds
+            self.responseMilliseconds = responseMilliseconds
+            self.idleMilliseconds = idleMilliseconds
+        }
+    }
+
+    /// How large a request may be.
+    package struct Limits: Sendable, Hashable {
+        /// Request line and fields. Nil: the worker's limit, which holds in any case.
+        package var headBytes: Int?
+        package var bodyBytes: Int
+
+        package init(headBytes: Int? = nil, bodyBytes: Int = 1 << 30) {
+            self.headBytes = headBytes
+            self.bodyBytes = bodyBytes
+        }
+    }
+}
+
+/// Where a route's requests go.
+package struct Upstream: Sendable, Hashable {
+    package var usesTLS: Bool
+
+    /// Lower case; an IPv6 address stands in brackets.
+    package var host: String
+    package var port: Int
+
+    /// The share of the requests, relative to the other upstreams. 0: none.
+    package var weight: Int
+
+    package init(usesTLS: Bool = false, host: String, port: Int, weight: Int = 1) {
+        self.usesTLS = usesTLS
+        self.host = host
+        self.port = port
+        self.weight = weight
+    }
+
+    /// `scheme://host:port`: what two upstreams may not have in common.
+    package var origin: String { (usesTLS ? "https://" : "http://") + host + ":" + String(port) }
+}
+
+/// Fields that are set, or else removed, on the way through.
+///
+/// Values may be credentials of the upstream, so no description shows them.
+package struct HeaderRules: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    package struct Field: Sendable, Hashable {
+        package var name: String
+        package var value: String
+
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// Replace every field of that name.
+    package var set: [Field]
+
+    /// Names.
+    package var remove: [String]
+
+    package init(set: [Field] = [], remove: [String] = []) {
+        self.set = set
+        self.remove = remove
+    }
+
+    package var isEmpty: Bool { self.set.isEmpty && remove.isEmpty }
+
+    /// Names only.
+    package var description: String {
+        (self.set.map { "set \($0.name)" } + remove.map { "remove \($0)" }).joined(separator: ", ")
+    }
+
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -1,0 +1,154 @@
+/// What a route may say.
+extension Route {
+    package static let maximumHosts = 64
+    package static let maximumMethods = 32
+    package static let maximumUpstreams = 64
+    package static let maximumScopes = 32
+
+    /// Rules for one direction.
+    package static let maximumHeaderRules = 64
+    package static let weightRange = 0...1_000
+
+    /// So that no request can be refused for ever: every plan's quota may be smaller all the same.
+    package static let costRange = 0...1_000_000
+    package static let rateRange = 0...Plan.maximumLimit
+    package static let retryRange = 0...5
+    package static let connectTimeoutRange = 1...60_000
+    package static let responseTimeoutRange = 1...3_600_000
+    package static let idleTimeoutRange = 1...86_400_000
+    package static let headLimitRange = 1_024...1_048_576
+    package static let bodyLimitRange = 0...1 << 40
+
+    /// Everything that is wrong with this route alone.
+    package var problems: [RouteProblem] {
+        (Plan.isValidName(name) ? [] : [.invalidName]) + matchProblems + upstreamProblems + accessProblems
+            + numberProblems + requestHeaders.problems(.requestHeaders) + responseHeaders.problems(.responseHeaders)
+    }
+
+    /// Where the path stands in the configuration.
+    package var pathField: RouteProblem.Field {
+        switch path {
+        case .prefix: .path
+        case .exactly: .exactPath
+        }
+    }
+
+    private var matchProblems: [RouteProblem] {
+        var problems: [RouteProblem] = []
+        problems += Self.tooMany(.hosts, hosts.count, Self.maximumHosts)
+        problems += hosts.duplicates.map { .duplicateHost($0.text) }
+        do throws(RequestTarget.Problem) {
+            let target = try RequestTarget(path.text)
+            if target.query != nil {
+                problems.append(.pathWithQuery(pathField))
+            } else if target.normalPath != path.text {
+                problems.append(.unusualPath(pathField, normal: target.normalPath))
+            }
+        } catch {
+            problems.append(.invalidPath(pathField, error))
+        }
+        problems += Self.tooMany(.methods, methods.count, Self.maximumMethods)
+        // CONNECT asks for a tunnel, which is no resource of an upstream.
+        problems += methods.filter { !HTTPToken.isValid($0) || $0 != $0.uppercased() || $0 == "CONNECT" }
+            .map { .invalidMethod($0) }
+        problems += methods.duplicates.map { .duplicateMethod($0) }
+        if stripsPrefix, path.strippablePrefix == nil { problems.append(.stripsExactPath) }
+        return problems
+    }
+
+    private var upstreamProblems: [RouteProblem] {
+        var problems = Self.tooMany(.upstreams, upstreams.count, Self.maximumUpstreams)
+        for upstream in upstreams {
+            problems += Self.outOfRange(.upstreams, "port", upstream.port, 1...65_535)
+            problems += Self.outOfRange(.upstreams, "weight", upstream.weight, Self.weightRange)
+        }
+        problems += upstreams.map(\.origin).duplicates.map { .duplicateUpstream($0) }
+        if !upstreams.isEmpty, upstreams.allSatisfy({ $0.weight == 0 }) { problems.append(.noWeight) }
+        return problems
+    }
+
+    private var accessProblems: [RouteProblem] {
+        var problems = Self.tooMany(.scopes, requiredScopes.count, Self.maximumScopes)
+        problems += requiredScopes.filter { !Self.isScope($0) }.map { .invalidScope($0) }
+        problems += requiredScopes.duplicates.map { .duplicateScope($0) }
+        if authentication == .none {
+            if !requiredScopes.isEmpty { problems.append(.needsCaller(.scopes)) }
+            if cost != 0 { problems.append(.needsCaller(.cost)) }
+            if ratePerMinute != nil { problems.append(.needsCaller(.ratePerMinute)) }
+        }
+        if charge == .success, cost == 0 { problems.append(.nothingToCharge) }
+        return problems
+    }
+
+    private var numberProblems: [RouteProblem] {
+        Self.outOfRange(.cost, nil, cost, Self.costRange)
+            + (ratePerMinute.map { Self.outOfRange(.ratePerMinute, nil, $0, Self.rateRange) } ?? [])
+            + Self.outOfRange(.retries, nil, retries, Self.retryRange)
+            + Self.outOfRange(.timeouts, "connect", timeouts.connectMilliseconds, Self.connectTimeoutRange)
+            + Self.outOfRange(.timeouts, "response", timeouts.responseMilliseconds, Self.responseTimeoutRange)
+            + Self.outOfRange(.timeouts, "idle", timeouts.idleMilliseconds, Self.idleTimeoutRange)
+            + (limits.headBytes.map { Self.outOfRange(.limits, "head", $0, Self.headLimitRange) } ?? [])
+            + Self.outOfRange(.limits, "body", limits.bodyBytes, Self.bodyLimitRange)
+    }
+
+    /// RFC 6749, section 3.3.
+    private static func isScope(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
+    }
+
+    private static func tooMany(_ field: RouteProblem.Field, _ count: Int, _ maximum: Int) -> [RouteProblem] {
+        count > maximum ? [.tooMany(field, count: count, maximum: maximum)] : []
+    }
+
+    private static func outOfRange(
+        _ field: RouteProblem.Field, _ part: String?, _ value: Int, _ range: ClosedRange<Int>
+    ) -> [RouteProblem] {
+        range.contains(value) ? [] : [.outOfRange(field, part: part, value: value, range: range)]
+    }
+}
+
+extension HeaderRules {
+    /// Fields that frame the message or belong to one connection (RFC 9110, section 7.6.1), in lower case.
+    private static let reserved: Set = [
+        "connection", "content-length", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    ]
+
+    fileprivate func problems(_ field: RouteProblem.Field) -> [RouteProblem] {
+        let names = set.map(\.name) + remove
+        var problems: [RouteProblem] = []
+        if names.count > Route.maximumHeaderRules {
+            problems.append(.tooMany(field, count: names.count, maximum: Route.maximumHeaderRules))
+        }
+        for name in names where !HTTPToken.isValid(name) { problems.append(.invalidHeaderName(field, name)) }
+        for rule in set where !HTTPToken.isFieldValue(rule.value) {
+            problems.append(.invalidHeaderValue(field, name: rule.name))
+        }
+        problems += names.map { $0.lowercased() }.duplicates.map { .duplicateHeader(field, name: $0) }
+        problems += names.filter(Self.isReserved).map { .reservedHeader(field, name: $0) }
+        // An upstream needs a host; which one may be chosen.
+        problems += remove.filter { $0.lowercased() == "host" }.map { .reservedHeader(field, name: $0) }
+        return problems
+    }
+
+    /// Whoever the caller is, the gateway says; a rule could only falsify it.
+    private static func isReserved(_ name: String) -> Bool {
+        let name = name.lowercased()
+        return reserved.contains(name) || name.hasPrefix("x-tollgate-")
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element that stands there again, once.
+    fileprivate var duplicates: [Element] {
+        var seen = Set<Element>()
+        var duplicates: [Element] = []
+        for element in self where !seen.insert(element).inserted && !duplicates.contains(element) {
+            duplicates.append(element)
+        }
+        return duplicates
+    }
+}
