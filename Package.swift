@@ -16,6 +16,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -95,6 +96,12 @@ let package = Package(
             dependencies: ["TollgateCore", "Libcrypto", "OutboundCalls", httpClient, nioCore, nioHTTP1, logging],
             swiftSettings: strict),
 
+        // Carries requests to upstreams; knows no Redis and no admission
+        .target(
+            name: "ReverseProxy",
+            dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS],
+            swiftSettings: strict),
+
         // 4: HTTP, configuration, metrics
         .target(
             name: "TollgateServer",
@@ -161,6 +168,10 @@ let package = Package(
                 "StripeBilling", "OutboundCalls", "TollgateCore", "Libcrypto", httpClient, nioCore, nioPosix, nioHTTP1,
                 logging,
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReverseProxyTests",
+            dependencies: ["TestSupport", "ReverseProxy", nioCore, nioPosix, nioHTTP1, nioSSL],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",

@@ -1,0 +1,57 @@
+/// When an upstream that fails is left out, and for how long.
+package struct HealthPolicy: Sendable, Hashable {
+    /// Failures in a row that eject an upstream.
+    package var failuresToEject: Int
+
+    /// The first time out, in milliseconds; it doubles with each ejection that follows without a success between.
+    package var firstEjectionMilliseconds: UInt64
+    package var maximumEjectionMilliseconds: UInt64
+
+    package init(
+        failuresToEject: Int = 3, firstEjectionMilliseconds: UInt64 = 1000, maximumEjectionMilliseconds: UInt64 = 60_000
+    ) {
+        self.failuresToEject = failuresToEject
+        self.firstEjectionMilliseconds = firstEjectionMilliseconds
+        self.maximumEjectionMilliseconds = maximumEjectionMilliseconds
+    }
+}
+
+/// What the fate of its requests says about an upstream. Pure; times are in nanoseconds of a clock that never goes back.
+struct PassiveHealth {
+    private let policy: HealthPolicy
+    private var failuresInARow = 0
+    private var ejections = 0
+    private(set) var ejectedUntil: UInt64?
+    private var isProbing = false
+
+    init(policy: HealthPolicy) { self.policy = policy }
+
+    /// Whether a request may go there now. When the time out is over, one probe may, and no more until it is back.
+    func isAvailable(at now: UInt64) -> Bool {
+        guard let ejectedUntil else { return true }
+        return now >= ejectedUntil && !isProbing
+    }
+
+    mutating func requestBegan(at now: UInt64) {
+        if let ejectedUntil, now >= ejectedUntil { isProbing = true }
+    }
+
+    mutating func succeeded() {
+        (failuresInARow, ejections, ejectedUntil, isProbing) = (0, 0, nil, false)
+    }
+
+    /// The request came to nothing by no fault of the upstream.
+    mutating func abandoned() { isProbing = false }
+
+    mutating func failed(at now: UInt64) {
+        failuresInARow += 1
+        // Requests that were on their way when it was ejected say nothing new.
+        if let ejectedUntil, now < ejectedUntil { return }
+        guard isProbing || failuresInARow >= policy.failuresToEject else { return }
+        let doublings = UInt64(min(ejections, 20))
+        let milliseconds = min(policy.maximumEjectionMilliseconds, policy.firstEjectionMilliseconds << doublings)
+        ejectedUntil = now + milliseconds * 1_000_000
+        ejections += 1
+        isProbing = false
+    }
+}
