@@ -1,0 +1,121 @@
+import NIOCore
+import NIOSSL
+
+/// One server that requests are carried to.
+package struct Upstream: Sendable, Hashable {
+    /// Name or address.
+    package var host: String
+    package var port: Int
+
+    /// Whether to speak TLS. The certificate must be for ``serverName``.
+    package var usesTLS: Bool
+
+    /// For Server Name Indication and the certificate's check; nil takes ``host``.
+    package var serverName: String?
+
+    /// Share of the requests, against those of the other upstreams: 1 or more.
+    package var weight: Int
+
+    package init(host: String, port: Int, usesTLS: Bool = false, serverName: String? = nil, weight: Int = 1) {
+        self.host = host
+        self.port = port
+        self.usesTLS = usesTLS
+        self.serverName = serverName
+        self.weight = max(1, weight)
+    }
+}
+
+/// How long an exchange may take, phase by phase.
+package struct ProxyTimeouts: Sendable, Hashable {
+    /// Name lookup, TCP and TLS together; also the longest wait for a free connection.
+    package var connect: TimeAmount
+
+    /// From the end of the request to the head of the answer.
+    package var firstByte: TimeAmount
+
+    /// While anything else is waited for: nothing moves in either direction.
+    package var idle: TimeAmount
+
+    /// The whole exchange. Streams that never end are cut here, and come back.
+    package var total: TimeAmount
+
+    /// Nothing moves in a connection that changed its protocol.
+    package var tunnelIdle: TimeAmount
+
+    package init(
+        connect: TimeAmount = .seconds(2), firstByte: TimeAmount = .seconds(30), idle: TimeAmount = .seconds(60),
+        total: TimeAmount = .hours(1), tunnelIdle: TimeAmount = .minutes(10)
+    ) {
+        self.connect = connect
+        self.firstByte = firstByte
+        self.idle = idle
+        self.total = total
+        self.tunnelIdle = tunnelIdle
+    }
+}
+
+/// What is done with requests of one route.
+package struct ProxyRoute: Sendable {
+    /// Whose name the upstream sees in `Host`.
+    package enum HostHeader: Sendable, Hashable {
+        /// What the client asked for.
+        case client
+        /// The upstream's own.
+        case upstream
+        case fixed(String)
+    }
+
+    package var hostHeader: HostHeader
+    package var strippedPrefix: String
+    package var requestRules: HeaderRules
+    package var answerRules: HeaderRules
+    package var timeouts: ProxyTimeouts
+    package var retries: RetryPolicy
+
+    /// Protocols a client may change to, in lower case.
+    package var allowedUpgrades: Set<String>
+
+    /// Largest body a client may send, in bytes. Nil sets no limit.
+    package var maximumRequestBytes: Int?
+
+    package init(
+        hostHeader: HostHeader = .client, strippedPrefix: String = "", requestRules: HeaderRules = HeaderRules(),
+        answerRules: HeaderRules = HeaderRules(), timeouts: ProxyTimeouts = ProxyTimeouts(),
+        retries: RetryPolicy = RetryPolicy(), allowedUpgrades: Set<String> = ["websocket"],
+        maximumRequestBytes: Int? = nil
+    ) {
+        self.hostHeader = hostHeader
+        self.strippedPrefix = strippedPrefix
+        self.requestRules = requestRules
+        self.answerRules = answerRules
+        self.timeouts = timeouts
+        self.retries = retries
+        self.allowedUpgrades = allowedUpgrades
+        self.maximumRequestBytes = maximumRequestBytes
+    }
+}
+
+/// The upstreams of a route and how their connections are kept.
+package struct UpstreamGroupSettings: Sendable {
+    /// Most upstreams of one group: those that were tried are remembered as the bits of a word.
+    package static let maximumUpstreams = 64
+
+    package var upstreams: [Upstream]
+    package var pool: PoolPolicy
+    package var health: HealthPolicy
+    package var breaker: BreakerPolicy
+
+    /// For upstreams that use TLS. Nil trusts the system's authorities and shows no certificate.
+    package var tls: TLSConfiguration?
+
+    package init(
+        upstreams: [Upstream], pool: PoolPolicy = PoolPolicy(), health: HealthPolicy = HealthPolicy(),
+        breaker: BreakerPolicy = BreakerPolicy(), tls: TLSConfiguration? = nil
+    ) {
+        self.upstreams = upstreams
+        self.pool = pool
+        self.health = health
+        self.breaker = breaker
+        self.tls = tls
+    }
+}
