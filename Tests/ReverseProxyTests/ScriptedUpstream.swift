@@ -1,0 +1,118 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// An upstream that says, byte by byte, what a test wants.
+final class ScriptedUpstream: Sendable {
+    enum Step: Sendable {
+        case say(String)
+        case hangUp
+        /// Closes with a reset instead of an end.
+        case reset
+        case pause(TimeAmount)
+    }
+
+    private let channel: any Channel
+    private let state: State
+    let port: Int
+
+    /// Connections that were accepted.
+    var connectionCount: Int { state.value.connections }
+
+    /// What came on all connections.
+    var received: String { state.value.received }
+    var closedCount: Int { state.value.closed }
+
+    /// What the handlers of all connections share.
+    final class State: Sendable {
+        struct Value {
+            var connections = 0
+            var requests = 0
+            var received = ""
+            var closed = 0
+        }
+
+        private let mutex = Mutex(Value())
+
+        var value: Value { mutex.withLock(\.self) }
+        func update<Result: Sendable>(_ body: (inout sending Value) -> Result) -> Result {
+            mutex.withLock { body(&$0) }
+        }
+    }
+
+    /// - Parameter script: What to do about the request with this number (from 1), given all that came on its
+    ///   connection since the last request. Nil waits for more.
+    init(port: Int = 0, script: @escaping @Sendable (Int, String) -> [Step]?) async throws {
+        let state = State()
+        self.state = state
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ScriptHandler(state: state, script: script))
+                }
+            }
+            .bind(host: "127.0.0.1", port: port).get()
+        self.port = channel.localAddress?.port ?? 0
+    }
+
+    /// Answers each request whose head is complete.
+    static func answering(_ steps: [Step]) async throws -> ScriptedUpstream {
+        try await ScriptedUpstream { _, text in text.contains("\r\n\r\n") ? steps : nil }
+    }
+
+    func close() async throws { try await channel.close() }
+}
+
+private final class ScriptHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let state: ScriptedUpstream.State
+    private let script: @Sendable (Int, String) -> [ScriptedUpstream.Step]?
+    private var text = ""
+
+    init(state: ScriptedUpstream.State, script: @escaping @Sendable (Int, String) -> [ScriptedUpstream.Step]?) {
+        self.state = state
+        self.script = script
+    }
+
+    func channelActive(context: ChannelHandlerContext) { state.update { $0.connections += 1 } }
+    func channelInactive(context: ChannelHandlerContext) { state.update { $0.closed += 1 } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let piece = String(buffer: unwrapInboundIn(data))
+        text += piece
+        let number = state.update { value in
+            value.received += piece
+            return value.requests + 1
+        }
+        guard let steps = script(number, text) else { return }
+        state.update { $0.requests += 1 }
+        text = ""
+        perform(steps[...], context)
+    }
+
+    private func perform(_ steps: ArraySlice<ScriptedUpstream.Step>, _ context: ChannelHandlerContext) {
+        guard let step = steps.first else { return }
+        let rest = steps.dropFirst()
+        switch step {
+        case .say(let text): context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        case .hangUp: context.close(promise: nil)
+        case .reset:
+            (context.channel as? any SocketOptionProvider)?
+                .setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in }
+            context.close(promise: nil)
+        case .pause(let time):
+            context.eventLoop.assumeIsolated().scheduleTask(in: time) { self.perform(rest, context) }
+            return
+        }
+        perform(rest, context)
+    }
+}
