@@ -20,14 +20,9 @@ package struct Credentials: Sendable, Hashable {
         self.apiKey = apiKey
     }
 
-    private static func isValid(_ text: String, prefix: String, digits: Int) -> Bool {
+    static func isValid(_ text: String, prefix: String, digits: Int) -> Bool {
         text.hasPrefix(prefix) && text.utf8.count == prefix.utf8.count + digits
-            && text.utf8.dropFirst(prefix.utf8.count).allSatisfy {
-                switch $0 {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
-                default: false
-                }
-            }
+            && text.utf8.dropFirst(prefix.utf8.count).allSatisfy(\.isLowercaseHexadecimalDigit)
     }
 }
 

@@ -1,4 +1,4 @@
-/// Who a request was authenticated as, and what its credential says of their plan.
+/// Who a request was authenticated as, by what, and what that says of their plan.
 package struct Principal: Sendable, Hashable {
     package let userID: UserID
 
@@ -8,9 +8,15 @@ package struct Principal: Sendable, Hashable {
     /// When the credential was issued. Nil when it does not say.
     package let issuedAt: UnixTime?
 
-    package init(userID: UserID, claimedPlan: String? = nil, issuedAt: UnixTime? = nil) {
+    /// What the caller presented.
+    package let credential: Credential
+
+    package init(
+        userID: UserID, claimedPlan: String? = nil, issuedAt: UnixTime? = nil, credential: Credential = .token
+    ) {
         self.userID = userID
         self.claimedPlan = claimedPlan
         self.issuedAt = issuedAt
+        self.credential = credential
     }
 }

@@ -1,0 +1,37 @@
+/// What a key may be used for, in words that the operator's routes choose: `read`, `orders:write`.
+package struct KeyScope: Sendable, Hashable, CustomStringConvertible {
+    package static let maximumLength = 64
+
+    /// The most that a key can have, or a route ask for.
+    package static let maximumCount = 32
+
+    /// Grants every scope. No route can ask for it.
+    package static let all = KeyScope(trusted: "*")
+
+    package let value: String
+
+    private init(trusted value: String) { self.value = value }
+
+    /// Fails unless `value` is `*`, or has 1 to ``maximumLength`` lower-case letters, digits and `_ - . : /`.
+    package init?(_ value: String) {
+        guard
+            value == "*" || (1...Self.maximumLength).contains(value.utf8.count) && value.utf8.allSatisfy(Self.isAllowed)
+        else { return nil }
+        self.value = value
+    }
+
+    package var description: String { value }
+
+    /// Whether a key with the scopes `granted` may do what needs all of `required`.
+    package static func satisfied(_ required: [KeyScope], by granted: [KeyScope]) -> Bool {
+        granted.contains(.all) || required.allSatisfy(granted.contains)
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "/"): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/// Keeps every user's secret keys. What it says is effective with the next call, on every worker.
+package protocol KeyStore: Sendable {
+    /// Makes a key.
+    ///
+    /// - Parameter time: Now.
+    func create(_ draft: KeyDraft, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyCreation
+
+    /// The user's keys, the oldest first: all that are not revoked. One whose end has come is among them until it has
+    /// to make room.
+    func keys(of user: UserID) async throws(StoreUnavailable) -> [KeyRecord]
+
+    /// Revokes a key with all its secrets. May be repeated.
+    ///
+    /// - Returns: False when the user has no such key.
+    func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool
+
+    /// Gives a key a new secret. Name, scopes and end stay; no limit is lifted by it, for quota and rate are the
+    /// user's.
+    ///
+    /// The secret so far works for `overlapSeconds` more. If nobody has used it yet, as when the answer of the last
+    /// rotation was lost, it is forgotten instead, and the one before it stays.
+    ///
+    /// - Parameter overlapSeconds: 0 to ``KeyLimits/maximumOverlapSeconds``; more is taken as that.
+    func rotate(
+        _ id: KeyID, of user: UserID, overlapSeconds: Int64, at time: UnixTime
+    ) async throws(StoreUnavailable) -> KeyRotation
+}
+
+/// How much of everything a user may have.
+package enum KeyLimits {
+    /// Keys of one user that are neither revoked nor expired.
+    package static let maximumCount = 50
+
+    /// How long a secret that was rotated out may work at most: 30 days.
+    package static let maximumOverlapSeconds: Int64 = 30 * 86_400
+
+    /// How long it is remembered that a key was revoked or has expired, so that its user is told so: a week. Then the
+    /// key is unknown.
+    package static let refusalKeptSeconds: Int64 = 7 * 86_400
+}
+
+/// A key with its secret, which is shown once and kept nowhere.
+package struct IssuedKey: Sendable, Hashable {
+    package let key: APIKey
+    package let record: KeyRecord
+
+    package init(key: APIKey, record: KeyRecord) {
+        self.key = key
+        self.record = record
+    }
+}
+
+/// What became of a wish for a key.
+package enum KeyCreation: Sendable, Hashable {
+    case created(IssuedKey)
+    /// The user has ``KeyLimits/maximumCount`` keys already.
+    case tooMany
+}
+
+/// What became of a rotation.
+package enum KeyRotation: Sendable, Hashable {
+    case rotated(IssuedKey)
+    /// The user has no such key, or it is revoked.
+    case unknown
+    /// Its end has come, and a rotation does not lift it.
+    case expired
+}
