@@ -80,7 +80,9 @@ let package = Package(
             resources: [
                 .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/apply_subscription.lua"),
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
-                .embedInCode("Scripts/end_clerk_update.lua"), .embedInCode("Scripts/keep_credentials.lua"),
+                .embedInCode("Scripts/create_key.lua"), .embedInCode("Scripts/end_clerk_update.lua"),
+                .embedInCode("Scripts/keep_credentials.lua"),
+                .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
                 .embedInCode("Scripts/settle_webhook.lua"),
             ],
             swiftSettings: strict),

@@ -9,6 +9,22 @@ package enum Keys {
     /// Hash: `usageCount plan lastUpdated periodStart periodEnd`. Kept for a month after the period's end.
     package static func usage(_ user: UserID) -> String { "usage:{\(user.value)}" }
 
+    /// Sorted set: the user's open reservations, scored by the moment when their lease ends (YYYYMMDDhhmmss). A member
+    /// is `<id> <calls> <first day of the period>`, or `<id> <idempotency key>`. Kept as long as the usage.
+    package static func reservations(_ user: UserID) -> String { "reservations:{\(user.value)}" }
+
+    /// Hash: `fingerprint until repeats calls periodStart state open` of a call that may be repeated without charge.
+    /// Kept for 24 hours.
+    package static func idempotency(_ user: UserID, key: String) -> String { "idempotency:{\(user.value)}:{\(key)}" }
+
+    /// Sorted set: the ids of the user's keys that are not revoked, scored by the moment when they were made
+    /// (YYYYMMDDhhmmss). Kept for good.
+    package static func keys(of user: UserID) -> String { "keys:{\(user.value)}" }
+
+    /// Hash: `hash name mode scopes createdAt expiresAt status lastUsedAt previousHash previousUntil previousUsedAt
+    /// revokedAt` of a secret key. Kept for good, or for a week after its revocation or its end.
+    package static func key(_ id: KeyID, of user: UserID) -> String { "key:{\(user.value)}:{\(id.value)}" }
+
     /// String: the requests of one clock minute. Kept for 120 seconds.
     package static func rateLimit(_ user: UserID, _ window: RateWindow) -> String {
         "ratelimit:{\(user.value)}:\(window.minute)"

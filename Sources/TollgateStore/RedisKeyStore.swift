@@ -1,0 +1,102 @@
+import Hiredis
+import Libcrypto
+import RedisClient
+import TollgateCore
+
+/// Secret keys in Redis: one hash for each, and a sorted set of each user's.
+package struct RedisKeyStore: KeyStore {
+    private static let createScript = RedisScript(resource: PackageResources.create_key_lua)
+    private static let revokeScript = RedisScript(resource: PackageResources.revoke_key_lua)
+    private static let rotateScript = RedisScript(resource: PackageResources.rotate_key_lua)
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func create(
+        _ draft: KeyDraft, of user: UserID, at time: UnixTime
+    ) async throws(StoreUnavailable) -> KeyCreation {
+        guard let id = KeyID(bytes: RandomBytes.make(count: KeyID.byteCount)) else {
+            throw StoreUnavailable(reason: "a key's id was made in another form than it has")
+        }
+        let key = try Self.makeKey(id, of: user, draft.mode)
+        let record = KeyRecord(
+            id: id, name: draft.name, mode: draft.mode, scopes: draft.scopes, hash: KeyHash(of: key),
+            createdAt: time.wholeSeconds, expiresAt: draft.expiresAt?.wholeSeconds)
+        let keptSeconds = draft.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.createScript, keys: [Keys.keys(of: user), Keys.key(id, of: user)],
+                arguments: [
+                    id.value, time.iso8601.filter(\.isNumber), time.iso8601, "\(KeyLimits.maximumCount)",
+                    "\(keptSeconds)",
+                ] + KeyFields(record).arguments))
+        switch reply.integer {
+        case 1: return .created(IssuedKey(key: key, record: record))
+        case 0: return .tooMany
+        default: throw .unexpectedReply(of: "create_key.lua")
+        }
+    }
+
+    /// As many commands as there are keys, of which there are few, and one more.
+    package func keys(of user: UserID) async throws(StoreUnavailable) -> [KeyRecord] {
+        let reply = try await client.ask(RedisCommand("ZRANGE", Keys.keys(of: user), "0", "-1"))
+        guard let ids = reply.array else { throw .unexpectedReply(of: "ZRANGE") }
+        var records: [KeyRecord] = []
+        for id in ids.compactMap({ $0.string.flatMap { KeyID($0) } }) {
+            if let record = try await record(id, of: user), record.status == .active { records.append(record) }
+        }
+        return records
+    }
+
+    package func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool {
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.revokeScript, keys: [Keys.keys(of: user), Keys.key(id, of: user)],
+                arguments: [id.value, time.iso8601, "\(KeyLimits.refusalKeptSeconds)"]))
+        guard let found = reply.integer else { throw .unexpectedReply(of: "revoke_key.lua") }
+        return found == 1
+    }
+
+    /// The mode is part of the secret's text and never changes, so it may be read before.
+    package func rotate(
+        _ id: KeyID, of user: UserID, overlapSeconds: Int64, at time: UnixTime
+    ) async throws(StoreUnavailable) -> KeyRotation {
+        guard let before = try await record(id, of: user) else { return .unknown }
+        let key = try Self.makeKey(id, of: user, before.mode)
+        let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.rotateScript, keys: [Keys.key(id, of: user)],
+                arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]))
+        guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
+        switch (elements.first?.integer, KeyFields(reply: elements.dropFirst())?.record(id)) {
+        case (1, let record?): return .rotated(IssuedKey(key: key, record: record))
+        case (2, _): return .unknown
+        case (3, _): return .expired
+        default: throw .unexpectedReply(of: "rotate_key.lua")
+        }
+    }
+
+    /// Nil when there is none, or not enough of it to be one.
+    private func record(_ id: KeyID, of user: UserID) async throws(StoreUnavailable) -> KeyRecord? {
+        let reply = try await client.ask(RedisCommand("HGETALL", Keys.key(id, of: user)))
+        guard let fields = KeyFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
+        return fields.record(id)
+    }
+
+    private static func makeKey(
+        _ id: KeyID, of user: UserID, _ mode: KeyMode
+    ) throws(StoreUnavailable) -> APIKey {
+        let secret = RandomBytes.make(count: APIKey.secretByteCount)
+        guard let key = APIKey(id: id, owner: user, mode: mode, secret: secret) else {
+            throw StoreUnavailable(reason: "a key was made in another form than it has")
+        }
+        return key
+    }
+}
+
+extension UnixTime {
+    /// What of the moment is stored.
+    fileprivate var wholeSeconds: UnixTime { UnixTime(seconds: seconds) }
+}
