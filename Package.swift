@@ -81,9 +81,9 @@ let package = Package(
                 .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/apply_subscription.lua"),
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
                 .embedInCode("Scripts/create_key.lua"), .embedInCode("Scripts/end_clerk_update.lua"),
-                .embedInCode("Scripts/keep_credentials.lua"),
+                .embedInCode("Scripts/give_back.lua"), .embedInCode("Scripts/keep_credentials.lua"),
                 .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
-                .embedInCode("Scripts/settle_webhook.lua"),
+                .embedInCode("Scripts/settle_reservation.lua"), .embedInCode("Scripts/settle_webhook.lua"),
             ],
             swiftSettings: strict),
         .target(

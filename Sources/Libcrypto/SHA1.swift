@@ -1,6 +1,7 @@
 import COpenSSL
 
-/// SHA-1, for the one thing that asks for it: Redis names a cached script by the SHA-1 of its text.
+/// SHA-1, where Redis asks for it: it names a cached script by the SHA-1 of its text, and has no other digest to offer
+/// to a script.
 package enum SHA1 {
     /// 40 lower-case hexadecimal digits of the digest of the string's UTF-8 bytes.
     package static func hexDigest(_ text: String) -> String {

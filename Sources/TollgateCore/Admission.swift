@@ -15,13 +15,28 @@ package struct AdmissionRequest: Sendable, Hashable {
         case countWhileSomeIsLeft
     }
 
+    /// What a key needs to be good for, all of it; at most ``KeyScope/maximumCount``. Session tokens and the keys of
+    /// platform credentials are the user's own and good for everything.
+    package let requiredScopes: [KeyScope]
+
+    /// Set when the sender may repeat the call without being charged again.
+    package let idempotentCall: IdempotentCall?
+
+    /// Set when the charge depends on what becomes of the request.
+    package let reservation: Reservation.Request?
+
     package init(
-        principal: Principal, time: UnixTime, cost: Int = 1, quotaPolicy: QuotaPolicy = .enforce
+        principal: Principal, time: UnixTime, cost: Int = 1, quotaPolicy: QuotaPolicy = .enforce,
+        requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
+        reservation: Reservation.Request? = nil
     ) {
         self.principal = principal
         self.time = time
         self.cost = cost
         self.quotaPolicy = quotaPolicy
+        self.requiredScopes = requiredScopes
+        self.idempotentCall = idempotentCall
+        self.reservation = reservation
     }
 }
 
@@ -34,26 +49,44 @@ package struct AdmissionDecision: Sendable, Hashable {
         case rateLimited
         /// Refused by the quota; nothing was charged.
         case quotaExceeded
+        /// The key is not let in; nothing was charged, and nothing is told of the user whom it names: usage and rate
+        /// are those of somebody whom nobody knows.
+        case keyRefused(KeyRefusal)
+        /// The idempotency key was used for another request; nothing was charged.
+        case idempotencyKeyReused
     }
 
     package let outcome: Outcome
     package let usage: UsageSnapshot
     package let rate: RateSnapshot
 
+    /// An ``IdempotentCall`` that was admitted before: no call was charged now.
+    package let isRepeat: Bool
+
+    /// To be settled when it is known what became of the request. Nil when none was asked for, and when there is
+    /// nothing to give back.
+    package let reservation: Reservation?
+
     /// The caller's plan as claimed or recorded is not in the plan table, and the fallback plan was applied.
     package let planIsUnknown: Bool
 
-    package init(outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, planIsUnknown: Bool = false) {
+    package init(
+        outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, planIsUnknown: Bool = false,
+        isRepeat: Bool = false, reservation: Reservation? = nil
+    ) {
         self.outcome = outcome
         self.usage = usage
         self.rate = rate
         self.planIsUnknown = planIsUnknown
+        self.isRepeat = isRepeat
+        self.reservation = reservation
     }
 
-    /// Seconds until a refused call can pass: the next minute, or the next period. Nil for an admitted one.
+    /// Seconds until a refused call can pass: the next minute, or the next period. Nil for an admitted one,
+    /// and for one that waiting does not help.
     package func retryAfterSeconds(at time: UnixTime) -> Int64? {
         switch outcome {
-        case .admitted: nil
+        case .admitted, .keyRefused, .idempotencyKeyReused: nil
         case .rateLimited: rate.secondsUntilReset(at: time)
         case .quotaExceeded: usage.secondsUntilReset(at: time)
         }

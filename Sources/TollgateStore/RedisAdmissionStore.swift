@@ -5,15 +5,9 @@ import TollgateCore
 
 /// Admission in Redis: one script, one round trip.
 package struct RedisAdmissionStore: AdmissionStore {
-    /// How long a usage record outlives its period, for whoever looks at it afterwards.
-    private static let recordKeptSeconds: Int64 = 31 * 86_400
-
-    private static let script = RedisScript(resource: PackageResources.admit_lua)
-
     private let client: RedisClient
     private let plans: PlanTable
-    private let pastDueGraceSeconds: Int64
-    private let planArguments: [String]
+    private let calls: AdmissionCalls
 
     /// - Parameter pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
     package init(
@@ -22,19 +16,22 @@ package struct RedisAdmissionStore: AdmissionStore {
     ) {
         self.client = client
         self.plans = plans
-        self.pastDueGraceSeconds = pastDueGraceSeconds
-        planArguments =
-            [plans.fallback.name] + plans.plans.flatMap { [$0.name, "\($0.quota)", "\($0.ratePerMinute)"] }
+        calls = AdmissionCalls(plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
     }
 
     package func admit(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
-        let result: Result<RedisReply, RedisError>
-        do {
-            result = .success(try await client.run(call(for: request)))
-        } catch {
-            result = .failure(error)
-        }
-        return try decision(from: result, for: request).get()
+        try await decide(request, onlyTells: false)
+    }
+
+    package func peek(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
+        try await decide(request, onlyTells: true)
+    }
+
+    private func decide(
+        _ request: AdmissionRequest, onlyTells: Bool
+    ) async throws(StoreUnavailable) -> AdmissionDecision {
+        let reply = try await client.ask(calls.admission(request, onlyTells: onlyTells))
+        return try decision(from: .success(reply), for: request).get()
     }
 
     /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
@@ -45,7 +42,7 @@ package struct RedisAdmissionStore: AdmissionStore {
         guard let connection = client.connection(on: eventLoop) else {
             return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
         }
-        connection.run(call(for: request)) { completion(self.decision(from: $0, for: request)) }
+        connection.run(calls.admission(request)) { completion(self.decision(from: $0, for: request)) }
     }
 
     private func decision(
@@ -61,27 +58,36 @@ package struct RedisAdmissionStore: AdmissionStore {
         }
     }
 
-    /// The script call that decides `request`.
-    package func call(for request: AdmissionRequest) -> RedisScript.Call {
-        let user = request.principal.userID
-        let period = BillingPeriod(containing: request.time)
-        let recordLifetime = period.end.seconds - request.time.seconds + Self.recordKeptSeconds
-        return RedisScript.Call(
-            Self.script,
-            keys: [
-                Keys.rateLimit(user, RateWindow(containing: request.time)), Keys.usage(user), Keys.subscription(user),
-            ],
-            arguments: [
-                "\(request.cost)", request.quotaPolicy == .enforce ? "1" : "0", period.firstDay.description,
-                period.lastDay.description, request.time.iso8601, "\(recordLifetime)",
-                request.principal.claimedPlan ?? "", request.principal.issuedAt?.iso8601 ?? "",
-                UnixTime(seconds: max(0, request.time.seconds - pastDueGraceSeconds)).iso8601,
-            ] + planArguments)
+    @discardableResult
+    package func settle(
+        _ reservation: Reservation, as outcome: Reservation.Outcome
+    ) async throws(StoreUnavailable) -> Bool {
+        let reply = try await client.ask(AdmissionCalls.settlement(reservation, outcome))
+        guard let ended = reply.integer else { throw .unexpectedReply(of: "settle_reservation.lua") }
+        return ended == 1
     }
 
-    /// Reads the script's reply. Nil when it has another form.
-    package func decision(from reply: RedisReply, for request: AdmissionRequest) -> AdmissionDecision? {
-        guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 6,
+    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
+    package func settle(
+        _ reservation: Reservation, as outcome: Reservation.Outcome, on eventLoop: any EventLoop,
+        completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
+    ) {
+        guard let connection = client.connection(on: eventLoop) else {
+            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+        }
+        connection.run(AdmissionCalls.settlement(reservation, outcome)) { result in
+            switch result {
+            case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+            case .success(.integer(let ended)): completion(.success(ended == 1))
+            case .success: completion(.failure(.unexpectedReply(of: "settle_reservation.lua")))
+            }
+        }
+    }
+
+    /// Reads the script's reply: six numbers, and two more when there was more than a session token to look at. Nil
+    /// when it has another form.
+    private func decision(from reply: RedisReply, for request: AdmissionRequest) -> AdmissionDecision? {
+        guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 6 || numbers.count == 8,
             let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
             plans.plans.indices.contains(Int(numbers[2]))
         else { return nil }
@@ -94,7 +100,15 @@ package struct RedisAdmissionStore: AdmissionStore {
             usage: UsageSnapshot(count: Int(numbers[1]), limit: plan.quota, plan: plan.name, period: period),
             rate: RateSnapshot(
                 count: Int(numbers[3]), limit: plan.ratePerMinute, window: RateWindow(containing: request.time)),
-            planIsUnknown: numbers[4] == 1)
+            planIsUnknown: numbers[4] == 1, isRepeat: numbers.count == 8 && numbers[7] == 1,
+            reservation: numbers.count == 8 ? reservation(for: request, calls: Int(numbers[6]), period) : nil)
+    }
+
+    private func reservation(for request: AdmissionRequest, calls: Int, _ period: BillingPeriod) -> Reservation? {
+        guard let wish = request.reservation, calls > 0 else { return nil }
+        return Reservation(
+            id: wish.id, userID: request.principal.userID, calls: calls, period: period,
+            idempotencyKey: request.idempotentCall?.key)
     }
 }
 
@@ -104,6 +118,11 @@ extension AdmissionDecision.Outcome {
         case 1: self = .admitted
         case 2: self = .rateLimited
         case 3: self = .quotaExceeded
+        case 4: self = .keyRefused(.unknown)
+        case 5: self = .keyRefused(.revoked)
+        case 6: self = .keyRefused(.expired)
+        case 7: self = .keyRefused(.scopeMissing)
+        case 8: self = .idempotencyKeyReused
         default: return nil
         }
     }

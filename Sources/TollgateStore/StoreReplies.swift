@@ -16,7 +16,11 @@ extension RedisClient {
 
 extension RedisScript {
     /// A script that was embedded by the build.
-    init(resource: [UInt8]) { self.init(source: String(decoding: resource, as: UTF8.self)) }
+    ///
+    /// - Parameter prelude: What stands before it, for what several scripts have in common.
+    init(resource: [UInt8], prelude: [UInt8] = []) {
+        self.init(source: String(decoding: prelude + resource, as: UTF8.self))
+    }
 }
 
 extension StoreUnavailable {

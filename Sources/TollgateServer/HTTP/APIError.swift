@@ -124,7 +124,6 @@ extension APIError {
 
     /// The refusal of an admission. Nil for an admitted one.
     package init?(_ decision: AdmissionDecision, at time: UnixTime) {
-        guard let retryAfter = decision.retryAfterSeconds(at: time) else { return nil }
         switch decision.outcome {
         case .admitted: return nil
         case .rateLimited:
@@ -135,9 +134,26 @@ extension APIError {
                 .forbidden, error: "Tier limit reached", code: "quota-exceeded",
                 message: "Please upgrade to unlock more requests")
             details = decision.usage.limitMembers
+        case .keyRefused(let refusal):
+            self.init(refusal)
+            return
+        case .idempotencyKeyReused:
+            self.init(
+                .unprocessableContent, error: "Idempotency key reused", code: "idempotency-key-reused",
+                message: "This Idempotency-Key was sent with another request. Send a new one.")
         }
         headers = RateLimitHeaders.fields(for: decision, at: time)
-        headers[.retryAfter] = String(retryAfter)
+        if let retryAfter = decision.retryAfterSeconds(at: time) { headers[.retryAfter] = String(retryAfter) }
+    }
+
+    /// A key that the store does not let in. Both limits are its owner's business and not told.
+    private init(_ refusal: KeyRefusal) {
+        let isForbidden = refusal == .scopeMissing
+        self.init(
+            isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
+            code: refusal.rawValue, message: refusal.message)
+        // RFC 6750, section 3.1, names both errors.
+        headers[.wwwAuthenticate] = "Bearer error=\"\(isForbidden ? "insufficient_scope" : "invalid_token")\""
     }
 }
 

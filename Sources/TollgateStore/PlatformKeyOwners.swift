@@ -1,0 +1,43 @@
+import Hiredis
+import Libcrypto
+import RedisClient
+import Synchronization
+import TollgateCore
+
+/// Finds whose a platform key is. The key does not say, so the first time Redis is asked twice: for the platform, then
+/// for its user, which lie in two slots.
+///
+/// The answer is remembered, and only as a hint: every admission compares the key with the one that the user has now.
+/// So a key that was taken away is refused at once, whatever any worker remembers.
+package final class PlatformKeyOwners: Sendable {
+    /// Owners that a worker remembers, about 200 bytes each.
+    package static let standardCapacity = 32_768
+
+    private let client: RedisClient
+    private let hints: Mutex<GenerationCache<SHA256Digest, Principal>>
+
+    package init(client: RedisClient, capacity: Int = standardCapacity) {
+        self.client = client
+        hints = Mutex(GenerationCache(capacity: capacity))
+    }
+
+    /// The key's owner, if remembered. Asks nobody.
+    package func remembered(_ key: PlatformKey) -> Principal? {
+        let digest = SHA256.digest(key.text)
+        return hints.withLock { $0.value(for: digest) }
+    }
+
+    /// The key's owner. Nil when nobody has such a key.
+    package func principal(for key: PlatformKey) async throws(StoreUnavailable) -> Principal? {
+        let digest = SHA256.digest(key.text)
+        if let known = hints.withLock({ $0.value(for: digest) }) { return known }
+        guard let platformID = try await client.ask(RedisCommand("GET", Keys.apiKey(sha256: digest.hex))).string,
+            let userID = try await client.ask(RedisCommand("GET", Keys.platformUser(platformID))).string,
+            let owner = UserID(userID)
+        else { return nil }
+        let principal = Principal(
+            userID: owner, credential: .platformKey(fingerprint: SHA1.hexDigest(key.text)))
+        hints.withLock { $0.insert(principal, for: digest) }
+        return principal
+    }
+}
