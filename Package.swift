@@ -70,6 +70,9 @@ let package = Package(
             dependencies: ["Hiredis", "Libcrypto", nioCore, nioPosix, nioSSL, logging],
             swiftSettings: strict),
 
+        // 2: HTTP/1.1 messages as bytes
+        .target(name: "HTTPWire", dependencies: [nioCore], swiftSettings: strict),
+
         // 2: calls of other companies' APIs
         .target(name: "OutboundCalls", dependencies: [httpClient, nioCore], swiftSettings: strict),
 
@@ -101,7 +104,7 @@ let package = Package(
         // Carries requests to upstreams; knows no Redis and no admission
         .target(
             name: "ReverseProxy",
-            dependencies: [nioCore, nioPosix, nioHTTP1, nioSSL, nioTLS],
+            dependencies: ["HTTPWire", nioCore, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
 
         // 4: HTTP, configuration, metrics
@@ -109,7 +112,7 @@ let package = Package(
             name: "TollgateServer",
             dependencies: [
                 "TollgateCore", "TollgateStore", "ClerkAuth", "StripeBilling", "OutboundCalls", "RedisClient",
-                "Libcrypto", hummingbird,
+                "ReverseProxy", "HTTPWire", "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
                 nioExtras,
@@ -146,6 +149,7 @@ let package = Package(
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),
         .testTarget(name: "HiredisTests", dependencies: ["Hiredis", "Libcrypto"], swiftSettings: strict),
+        .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore], swiftSettings: strict),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["TestSupport", "RedisClient", "Hiredis", "TollgateDev", nioCore, nioPosix, logging],
@@ -173,7 +177,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReverseProxyTests",
-            dependencies: ["TestSupport", "ReverseProxy", nioCore, nioPosix, nioHTTP1, nioSSL],
+            dependencies: ["TestSupport", "ReverseProxy", "HTTPWire", nioCore, nioPosix, nioHTTP1, nioSSL],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",

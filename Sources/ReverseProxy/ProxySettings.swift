@@ -66,7 +66,6 @@ package struct ProxyRoute: Sendable {
     }
 
     package var hostHeader: HostHeader
-    package var strippedPrefix: String
     package var requestRules: HeaderRules
     package var answerRules: HeaderRules
     package var timeouts: ProxyTimeouts
@@ -79,13 +78,12 @@ package struct ProxyRoute: Sendable {
     package var maximumRequestBytes: Int?
 
     package init(
-        hostHeader: HostHeader = .client, strippedPrefix: String = "", requestRules: HeaderRules = HeaderRules(),
+        hostHeader: HostHeader = .client, requestRules: HeaderRules = HeaderRules(),
         answerRules: HeaderRules = HeaderRules(), timeouts: ProxyTimeouts = ProxyTimeouts(),
         retries: RetryPolicy = RetryPolicy(), allowedUpgrades: Set<String> = ["websocket"],
         maximumRequestBytes: Int? = nil
     ) {
         self.hostHeader = hostHeader
-        self.strippedPrefix = strippedPrefix
         self.requestRules = requestRules
         self.answerRules = answerRules
         self.timeouts = timeouts

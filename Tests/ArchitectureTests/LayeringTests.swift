@@ -7,7 +7,7 @@ import Testing
     private static let layers: [String: Int] = [
         "CHiredis": 0, "COpenSSL": 0, "TollgateCore": 0,
         "Hiredis": 1, "Libcrypto": 1,
-        "RedisClient": 2, "OutboundCalls": 2,
+        "RedisClient": 2, "OutboundCalls": 2, "HTTPWire": 2,
         "TollgateStore": 3, "ClerkAuth": 3, "StripeBilling": 3, "ReverseProxy": 3,
         "TollgateServer": 4,
         "TollgateDev": 5,

@@ -1,5 +1,5 @@
+import HTTPWire
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import ReverseProxy
 import Synchronization
@@ -52,8 +52,6 @@ final class Front: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(HTTPResponseEncoder())
-                    try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder()))
                     try pipeline.addHandler(FrontHandler(service: service))
                 }
             }
@@ -79,47 +77,64 @@ final class Outcomes: Sendable {
 }
 
 private final class FrontHandler: ChannelDuplexHandler, ProxyExchangeDelegate {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let service: Front.Service
     private var context: ChannelHandlerContext?
+    private var inbound = ByteBuffer()
+    private var scanner = HeadScanner(limitBytes: 32 * 1024)
+    private var body: BodyReader?
     private var exchange: ProxyExchange?
-    private var isRequestOpen = false
-    private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var isReadHeld = false
     private var closesAfter = false
+    private var isChunked = false
     private var isHead = false
-    private var hasLength = false
 
     init(service: Front.Service) { self.service = service }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) { take(unwrapInboundIn(data), context) }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        inbound.writeBuffer(&bytes)
+        process()
+    }
 
-    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
-        if exchange != nil && !isRequestOpen { return waiting.append(part) }
-        switch part {
-        case .head(let head): begin(head, context)
-        case .body(let bytes): exchange?.sendBody(bytes)
-        case .end(let trailers):
-            isRequestOpen = false
-            exchange?.endRequest(trailers: trailers)
+    private func process() {
+        do {
+            while let context {
+                if let part = try body?.next(from: &inbound) {
+                    switch part {
+                    case .bytes(let bytes): exchange?.sendBody(bytes)
+                    case .end(let trailers):
+                        body = nil
+                        exchange?.endRequest(trailers: trailers)
+                    }
+                } else {
+                    guard body == nil, exchange == nil, let end = try scanner.end(in: inbound),
+                        let bytes = inbound.readSlice(length: end)
+                    else { return }
+                    begin(try RequestHead(parsing: bytes), context)
+                }
+            }
+        } catch {
+            exchange?.clientGone()
+            answer(400, "\(error)")
         }
     }
 
-    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        isRequestOpen = true
-        // The decoder stops for good behind a request that asks for an upgrade.
-        closesAfter = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
-        isHead = head.method == .HEAD
+    private func begin(_ head: RequestHead, _ context: ChannelHandlerContext) {
+        body = BodyReader(head.framing)
+        closesAfter = !head.isKeptAlive
+        isHead = head.method == "HEAD"
         guard let upstreams = service.group.on(context.eventLoop) else { return }
-        let target: RequestTarget
-        do { target = try RequestTarget(head.uri) } catch { return answer(400, "\(error)") }
-        let request = ProxyRequest(head: head, target: target, client: service.client, identity: service.identity)
+        let host: String?
+        do { host = try head.host() } catch { return answer(400, "\(error)") }
+        let request = ProxyRequest(
+            head: head, uri: head.target, host: host ?? "", client: service.client, identity: service.identity)
         let exchange = upstreams.exchange(request, route: service.route, delegate: self)
         self.exchange = exchange
         exchange.start(isClientWritable: context.channel.isWritable)
@@ -128,7 +143,11 @@ private final class FrontHandler: ChannelDuplexHandler, ProxyExchangeDelegate {
     func channelReadComplete(context: ChannelHandlerContext) { exchange?.flushBody() }
 
     func read(context: ChannelHandlerContext) {
-        if exchange?.takesBody ?? true, waiting.isEmpty { context.read() } else { isReadHeld = true }
+        if exchange?.takesBody ?? true, inbound.readableBytes == 0 || body != nil || exchange == nil {
+            context.read()
+        } else {
+            isReadHeld = true
+        }
     }
 
     private func releaseRead() {
@@ -145,35 +164,50 @@ private final class FrontHandler: ChannelDuplexHandler, ProxyExchangeDelegate {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
+    private func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+
     // MARK: ProxyExchangeDelegate
 
-    func proxyExchange(_ exchange: ProxyExchange, interim head: HTTPResponseHead) {
-        context?.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer) {
+        var head = ByteBuffer()
+        answer.write(to: &head)
+        head.writeLineEnd()
+        context?.writeAndFlush(wrapOutboundOut(head), promise: nil)
     }
 
-    func proxyExchange(_ exchange: ProxyExchange, answers head: HTTPResponseHead) {
-        var head = head
-        hasLength = head.headers.contains(name: "Content-Length")
-        if isRequestOpen { closesAfter = true }
-        if closesAfter { head.headers.replaceOrAdd(name: "Connection", value: "close") }
-        context?.write(wrapOutboundOut(.head(head)), promise: nil)
+    func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
+        var head = ByteBuffer()
+        answer.write(to: &head)
+        isChunked = answer.framing == .chunked || answer.framing == .untilClose
+        if isChunked { head.writeField("Transfer-Encoding", "chunked") }
+        if body != nil { closesAfter = true }
+        if closesAfter { head.writeField("Connection", "close") }
+        head.writeLineEnd()
+        write(head)
     }
 
     func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        guard isChunked else { return write(bytes) }
+        var chunk = ByteBuffer()
+        chunk.writeChunkSize(bytes.readableBytes)
+        write(chunk)
+        write(bytes)
+        write(ByteBuffer(string: "\r\n"))
     }
 
     func proxyExchangeFlushes(_ exchange: ProxyExchange) { context?.flush() }
 
-    func proxyExchange(_ exchange: ProxyExchange, upgrades head: HTTPResponseHead, tunnel: Tunnel) {
+    func proxyExchange(_ exchange: ProxyExchange, upgrades answer: ProxyAnswer, tunnel: Tunnel) {
         guard let context else { return tunnel.close() }
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
-        do { try tunnel.attach(to: context.pipeline) } catch { tunnel.close() }
+        proxyExchange(exchange, interim: answer)
+        let early = inbound
+        inbound = ByteBuffer()
+        do { try tunnel.attach(to: context.pipeline, early: early) } catch { tunnel.close() }
     }
 
     func proxyExchangeTakesBody(_ exchange: ProxyExchange) { releaseRead() }
 
-    func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: HTTPHeaders?) {
+    func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
         self.exchange = nil
         service.report(outcome)
         guard let context, outcome.status != 101 else { return }
@@ -181,34 +215,39 @@ private final class FrontHandler: ChannelDuplexHandler, ProxyExchangeDelegate {
             guard outcome.status == nil, error != .clientGone else { return context.close(promise: nil) }
             return answer(error.status, "\(error)")
         }
-        finish(trailers)
+        if isChunked {
+            var end = ByteBuffer()
+            end.writeLastChunk(trailers: trailers) { HeaderFilter.passesInTrailers($0, of: trailers) }
+            write(end)
+        }
+        finish()
     }
 
     private func answer(_ status: Int, _ text: String) {
         exchange = nil
-        if isRequestOpen { closesAfter = true }
-        var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
-        head.headers.add(name: "Content-Length", value: String(text.utf8.count))
-        if closesAfter { head.headers.add(name: "Connection", value: "close") }
-        hasLength = true
-        context?.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !isHead { context?.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil) }
-        finish(nil)
+        if body != nil { closesAfter = true }
+        var head = ByteBuffer()
+        head.writeString("HTTP/1.1 \(status) -\r\n")
+        head.writeField("Content-Length", text.utf8.count)
+        if closesAfter { head.writeField("Connection", "close") }
+        head.writeLineEnd()
+        if !isHead { head.writeString(text) }
+        write(head)
+        finish()
     }
 
-    private func finish(_ trailers: HTTPHeaders?) {
+    private func finish() {
         guard let context else { return }
-        // NIO's encoder would end the body that an answer to HEAD does not have.
-        if !isHead || hasLength { context.write(wrapOutboundOut(.end(trailers)), promise: nil) }
+        isChunked = false
         if closesAfter {
-            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer())))).assumeIsolated().whenComplete {
-                _ in
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
                 context.close(promise: nil)
             }
+            self.context = nil
             return
         }
         context.flush()
-        while exchange == nil || isRequestOpen, let part = waiting.popFirst() { take(part, context) }
+        process()
         releaseRead()
     }
 }

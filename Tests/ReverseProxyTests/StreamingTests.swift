@@ -133,7 +133,7 @@ import Testing
         ])
         try await withFront(upstream) { front in
             let text = try await RawClient.ask(front.port, .get())
-            #expect(text.hasPrefix("HTTP/1.1 103 \r\nLink: </style.css>\r\n\r\nHTTP/1.1 200"))
+            #expect(text.hasPrefix("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 200"))
         }
     }
 }

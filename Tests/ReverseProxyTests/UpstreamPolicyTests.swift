@@ -1,4 +1,3 @@
-import NIOHTTP1
 import Testing
 
 @testable import ReverseProxy
@@ -128,8 +127,8 @@ import Testing
         #expect(allows(idempotent: false, head: false), "nothing was sent")
         #expect(!allows(body: true))
         #expect(!allows(answer: true))
-        #expect([.PUT, .DELETE, .GET, .HEAD].allSatisfy(RetryPolicy.isIdempotent))
-        #expect(![.POST, .PATCH, .RAW(value: "FROBNICATE")].contains(where: RetryPolicy.isIdempotent))
+        #expect(["PUT", "DELETE", "GET", "HEAD"].allSatisfy(RetryPolicy.isIdempotent))
+        #expect(!["POST", "PATCH", "FROBNICATE", "get"].contains(where: RetryPolicy.isIdempotent))
     }
 }
 

@@ -1,5 +1,5 @@
+import HTTPWire
 import NIOCore
-import NIOHTTP1
 
 /// Carries one request to an upstream and its answer back, on one event loop.
 ///
@@ -23,12 +23,11 @@ package final class ProxyExchange {
     private let upstreams: LoopUpstreams
     private var delegate: (any ProxyExchangeDelegate)?
     private let start = NIODeadline.now()
-    private let expectsContinue: Bool
     private var stage = Stage.created
 
     // The request.
     private var held = CircularBuffer<ByteBuffer>()
-    private var trailers: HTTPHeaders?
+    private var trailers = FieldSection.none
     private var isRequestComplete = false
     private var requestBytes = 0
     private var isRequestSent = false
@@ -44,7 +43,7 @@ package final class ProxyExchange {
     private var status: Int?
     private var answerBytes = 0
     private var isKeptAlive = false
-    private var upgradeHead: HTTPResponseHead?
+    private var upgrade: ProxyAnswer?
     private var isClientWritable = true
     private var needsFlush = false
 
@@ -55,7 +54,6 @@ package final class ProxyExchange {
         self.route = route
         self.upstreams = upstreams
         self.delegate = delegate
-        expectsContinue = request.head.headers.contains(name: "Expect")
     }
 
     // MARK: For the embedder
@@ -89,19 +87,13 @@ package final class ProxyExchange {
     package func sendBody(_ bytes: ByteBuffer) {
         guard case .success(let request) = request, !isEnded else { return }
         requestBytes += bytes.readableBytes
-        if let problem = problem(request.framing) { return finish(.request(problem), .abandoned) }
+        if let limit = route.maximumRequestBytes, requestBytes > limit {
+            return finish(.request(.bodyTooLarge(limitBytes: limit)), .abandoned)
+        }
         lastActivity = .now()
         guard case .active(let connection) = stage else { return held.append(bytes) }
         progress.isBodySent = true
-        connection.send(bytes)
-    }
-
-    private func problem(_ framing: RequestFraming) -> RequestProblem? {
-        switch framing {
-        case .noBody where requestBytes > 0: .bodyLengthMismatch
-        case .length(let count) where requestBytes > count: .bodyLengthMismatch
-        default: route.maximumRequestBytes.flatMap { requestBytes > $0 ? .bodyTooLarge(limitBytes: $0) : nil }
-        }
+        connection.send(bytes, isChunked: request.framing == .chunked)
     }
 
     /// What was handed over is to leave: to be called when the client's channel has no more for now.
@@ -110,13 +102,10 @@ package final class ProxyExchange {
     }
 
     /// The request is complete.
-    package func endRequest(trailers: HTTPHeaders?) {
-        guard case .success(let request) = request, !isEnded, !isRequestComplete else { return }
-        if case .length(let count) = request.framing, requestBytes < count {
-            return finish(.request(.bodyLengthMismatch), .abandoned)
-        }
+    package func endRequest(trailers: FieldSection) {
+        guard !isEnded, !isRequestComplete else { return }
         isRequestComplete = true
-        self.trailers = HeaderFilter.trailers(trailers)
+        self.trailers = trailers
         if case .active(let connection) = stage { sendEnd(on: connection) }
     }
 
@@ -155,7 +144,7 @@ package final class ProxyExchange {
             return
         }
         stage = .active(connection)
-        connection.begin(self)
+        connection.begin(self, isHead: request.isHead)
         lastActivity = .now()
         progress.isHeadSent = true
         let upstream = upstreams[slot].upstream
@@ -168,7 +157,7 @@ package final class ProxyExchange {
         connection.send(request.head(hostHeader: hostHeader))
         while let bytes = held.popFirst() {
             progress.isBodySent = true
-            connection.send(bytes)
+            connection.send(bytes, isChunked: request.framing == .chunked)
         }
         if isRequestComplete { sendEnd(on: connection) } else { connection.flush() }
         if let deadline = deadline(now: lastActivity) { connection.checkDeadline(noLaterThan: deadline) }
@@ -179,7 +168,7 @@ package final class ProxyExchange {
     private func sendEnd(on connection: UpstreamConnection) {
         lastActivity = .now()
         isRequestSent = true
-        connection.sendEnd(trailers)
+        if case .success(let request) = request, request.framing == .chunked { connection.sendLastChunk(trailers) }
         connection.flush()
         if let deadline = deadline(now: lastActivity) { connection.checkDeadline(noLaterThan: deadline) }
     }
@@ -221,31 +210,29 @@ package final class ProxyExchange {
 
     // MARK: The answer
 
-    func upstreamSent(_ head: HTTPResponseHead) {
+    func upstreamSent(_ head: ResponseHead) {
         guard case .success(let request) = request else { return }
         lastActivity = .now()
         progress.isAnswerBegun = true
-        var answer = HTTPResponseHead(
-            version: .http1_1, status: head.status, headers: HeaderFilter.answer(head.headers))
-        if head.status == .switchingProtocols {
-            let protocols = head.headers["Upgrade"].flatMap(listMembers)
-            guard isRequestSent, !protocols.isEmpty, protocols.allSatisfy(request.upgrades.contains) else {
-                return finish(.badGateway(.unrequestedUpgrade), .failure)
-            }
-            answer.headers.add(name: "Connection", value: "Upgrade")
-            answer.headers.add(name: "Upgrade", value: protocols.joined(separator: ", "))
-            upgradeHead = answer
-            return
-        }
-        if head.status.code < 200 {
+        if head.status == 101 { return upstreamUpgrades(head, asked: request.upgrades) }
+        let answer = ProxyAnswer(
+            head: head, rules: head.status < 200 ? HeaderRules() : route.answerRules, upgrades: [])
+        if head.status < 200 {
             delegate?.proxyExchange(self, interim: answer)
             return
         }
-        isKeptAlive = head.isKeepAlive
-        route.answerRules.apply(to: &answer.headers)
-        status = Int(head.status.code)
+        isKeptAlive = head.isKeptAlive
+        status = head.status
         needsFlush = true
         delegate?.proxyExchange(self, answers: answer)
+    }
+
+    private func upstreamUpgrades(_ head: ResponseHead, asked: [String]) {
+        let protocols = head.fields.members(.upgrade)
+        guard isRequestSent, !protocols.isEmpty, protocols.allSatisfy(asked.contains) else {
+            return finish(.badGateway(.unrequestedUpgrade), .failure)
+        }
+        upgrade = ProxyAnswer(head: head, rules: HeaderRules(), upgrades: protocols)
     }
 
     func upstreamSent(_ bytes: ByteBuffer) {
@@ -255,9 +242,11 @@ package final class ProxyExchange {
         delegate?.proxyExchange(self, body: bytes)
     }
 
-    func upstreamEnded(_ trailers: HTTPHeaders?) {
-        if let head = upgradeHead.take() { return beginTunnel(head) }
-        finish(nil, .success, trailers: HeaderFilter.trailers(trailers))
+    /// The answer is complete. After an interim one the final one is still to come.
+    func upstreamEnded(_ trailers: FieldSection) {
+        if let answer = upgrade.take() { return beginTunnel(answer) }
+        guard status != nil else { return }
+        finish(nil, .success, trailers: trailers)
     }
 
     /// The upstream has nothing more for now. Gives whether more is to be read from it.
@@ -277,21 +266,19 @@ package final class ProxyExchange {
 
     // MARK: Tunnel
 
-    private func beginTunnel(_ head: HTTPResponseHead) {
+    private func beginTunnel(_ answer: ProxyAnswer) {
         guard case .active(let connection) = stage else { return }
-        status = Int(head.status.code)
+        status = answer.status
         stage = .tunnel
         let tunnel = Tunnel(idleTimeout: route.timeouts.tunnelIdle) {
             connection.close()
             self.finish(nil, .success)
         }
         // First the 101, then what may have come behind it.
-        delegate?.proxyExchange(self, upgrades: head, tunnel: tunnel)
+        delegate?.proxyExchange(self, upgrades: answer, tunnel: tunnel)
         do {
-            let eventLoop = upstreams.eventLoop
-            try connection.becomeTunnel(tunnel.upstreamEnd).assumeIsolated().whenComplete { _ in
-                tunnel.begin(on: eventLoop)
-            }
+            try connection.becomeTunnel(tunnel.upstreamEnd)
+            tunnel.begin(on: upstreams.eventLoop)
         } catch {
             tunnel.close()
         }
@@ -299,7 +286,7 @@ package final class ProxyExchange {
 
     // MARK: End
 
-    private func finish(_ error: ProxyError?, _ end: LoopUpstreams.End?, trailers: HTTPHeaders? = nil) {
+    private func finish(_ error: ProxyError?, _ end: LoopUpstreams.End?, trailers: FieldSection = .none) {
         guard !isEnded, let delegate = delegate.take() else { return }
         let outcome = ProxyOutcome(
             status: status, requestBytes: requestBytes, answerBytes: answerBytes,
@@ -322,6 +309,12 @@ package final class ProxyExchange {
 
     // MARK: Time
 
+    /// The client waits for the upstream's word before it sends the body.
+    private var waitsForContinue: Bool {
+        guard case .success(let request) = request else { return false }
+        return request.expectsContinue && !progress.isAnswerBegun
+    }
+
     /// What the timer is to wait for next. Nil when the exchange has ended, perhaps just now, by its time.
     func deadline(now: NIODeadline) -> NIODeadline? {
         guard case .active(let connection) = stage else { return nil }
@@ -333,7 +326,7 @@ package final class ProxyExchange {
         guard now >= end else { return end }
         if now >= totalEnd {
             finish(.gatewayTimeout(.total), .failure)
-        } else if waitsForHead || (expectsContinue && !progress.isAnswerBegun && requestBytes == 0) {
+        } else if waitsForHead || (waitsForContinue && requestBytes == 0) {
             finish(.gatewayTimeout(.firstByte), .failure)
         } else if isRequestSent ? !isClientWritable : connection.isWritable {
             finish(.clientStalled, .abandoned)

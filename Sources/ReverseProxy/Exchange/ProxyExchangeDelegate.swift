@@ -1,14 +1,14 @@
+import HTTPWire
 import NIOCore
-import NIOHTTP1
 
 /// What an exchange tells whoever embeds it. Called on the event loop, in the order of the answer.
 package protocol ProxyExchangeDelegate: AnyObject {
     /// A 1xx answer other than 101, to be passed on at once.
-    func proxyExchange(_ exchange: ProxyExchange, interim head: HTTPResponseHead)
+    func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer)
 
-    /// The head of the final answer. It has `Content-Length` when the upstream sent one; otherwise the body is to be
-    /// framed as the client's connection asks. To be written, not flushed.
-    func proxyExchange(_ exchange: ProxyExchange, answers head: HTTPResponseHead)
+    /// The head of the final answer. Where the upstream's framing is a length, so may be the client's; otherwise the
+    /// body is to be framed as the client's connection asks. To be written, not flushed.
+    func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer)
 
     /// A part of the answer's body. To be written, not flushed.
     func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer)
@@ -16,9 +16,9 @@ package protocol ProxyExchangeDelegate: AnyObject {
     /// There is nothing more for now: what was written is to be flushed.
     func proxyExchangeFlushes(_ exchange: ProxyExchange)
 
-    /// The upstream changes the protocol. `head` is the 101 to be written and flushed; then ``Tunnel/attach(to:)`` is
-    /// to be called on the client's pipeline.
-    func proxyExchange(_ exchange: ProxyExchange, upgrades head: HTTPResponseHead, tunnel: Tunnel)
+    /// The upstream changes the protocol. `answer` is the 101 to be written and flushed; then
+    /// ``Tunnel/attach(to:early:position:)`` is to be called on the client's pipeline.
+    func proxyExchange(_ exchange: ProxyExchange, upgrades answer: ProxyAnswer, tunnel: Tunnel)
 
     /// ``ProxyExchange/takesBody`` has become true.
     func proxyExchangeTakesBody(_ exchange: ProxyExchange)
@@ -26,5 +26,5 @@ package protocol ProxyExchangeDelegate: AnyObject {
     /// The last call. Without an error in `outcome` the answer is whole, and ends with `trailers`. With one, either
     /// nothing was answered yet (`outcome.status` is nil) and the embedder answers, or the answer was cut off and the
     /// client's connection must be closed without ending it.
-    func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: HTTPHeaders?)
+    func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection)
 }

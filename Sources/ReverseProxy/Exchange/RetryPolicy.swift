@@ -1,5 +1,3 @@
-import NIOHTTP1
-
 /// How often a request is tried when it fails.
 package struct RetryPolicy: Sendable, Hashable {
     /// Tries altogether, the first included.
@@ -8,9 +6,9 @@ package struct RetryPolicy: Sendable, Hashable {
     package init(maximumTries: Int = 3) { self.maximumTries = max(1, maximumTries) }
 
     /// Methods that may be carried out twice (RFC 9110, section 9.2.2). A method we do not know is none of them.
-    static func isIdempotent(_ method: HTTPMethod) -> Bool {
+    static func isIdempotent(_ method: String) -> Bool {
         switch method {
-        case .GET, .HEAD, .OPTIONS, .TRACE, .PUT, .DELETE: true
+        case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE": true
         default: false
         }
     }

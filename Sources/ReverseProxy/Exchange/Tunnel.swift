@@ -19,15 +19,18 @@ package final class Tunnel {
         upstreamEnd.tunnel = self
     }
 
-    /// Takes the bytes of the client's channel from here on. It stands where the bytes are still bytes: in front of the
-    /// HTTP decoder, behind TLS if there is any. Handlers behind it see and send nothing more, but the channel's end.
+    /// Takes the bytes of the client's channel from here on. It stands in front of all that speaks HTTP, behind TLS if
+    /// there is any. Handlers behind it see and send nothing more, but the channel's end.
     ///
+    /// - Parameter early: What the client has sent already behind its request.
     /// - Throws: `ChannelPipelineError` when the pipeline is closed.
     package func attach(
-        to pipeline: ChannelPipeline, position: ChannelPipeline.SynchronousOperations.Position = .first
+        to pipeline: ChannelPipeline, early: ByteBuffer = ByteBuffer(),
+        position: ChannelPipeline.SynchronousOperations.Position = .first
     ) throws {
         try pipeline.syncOperations.addHandler(clientEnd, position: position)
         clientEnd.becameReady()
+        if early.readableBytes > 0 { clientEnd.take(early) }
     }
 
     /// Closes both connections; what is on its way is lost.
@@ -72,7 +75,7 @@ final class TunnelEnd: ChannelDuplexHandler {
     fileprivate var tunnel: Tunnel?
     fileprivate private(set) var lastActivity = NIODeadline.now()
     private var context: ChannelHandlerContext?
-    /// Comes before the other codec is out of the way.
+    /// Comes before this end stands.
     private var early: [ByteBuffer] = []
     private var isReady = false
     private var isReadOutstanding = false
@@ -82,10 +85,16 @@ final class TunnelEnd: ChannelDuplexHandler {
         for bytes in early { write(bytes) }
         early = []
         flush()
-        // The codec that went has let go of what it held.
         partner?.flush()
         partner?.readMore()
         readMore()
+    }
+
+    /// Passes on what came before this end stood.
+    func take(_ bytes: ByteBuffer) {
+        lastActivity = .now()
+        partner?.write(bytes)
+        partner?.flush()
     }
 
     private func write(_ bytes: ByteBuffer) {

@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTPWire
 
 /// What the upstream is told about an authenticated caller. A client's own fields of these names never get through.
 package struct CallerIdentity: Sendable, Hashable {
@@ -14,16 +14,16 @@ package struct CallerIdentity: Sendable, Hashable {
         self.keyID = keyID
     }
 
-    func add(to headers: inout HTTPHeaders) {
-        if let user { headers.add(name: "X-Tollgate-User", value: Self.safe(user)) }
-        if let platform { headers.add(name: "X-Tollgate-Platform", value: Self.safe(platform)) }
-        if let plan { headers.add(name: "X-Tollgate-Plan", value: Self.safe(plan)) }
-        if let keyID { headers.add(name: "X-Tollgate-Key-Id", value: Self.safe(keyID)) }
+    func write(to writer: inout FieldWriter) {
+        if let user { writer.field("X-Tollgate-User", Self.safe(user)) }
+        if let platform { writer.field("X-Tollgate-Platform", Self.safe(platform)) }
+        if let plan { writer.field("X-Tollgate-Plan", Self.safe(plan)) }
+        if let keyID { writer.field("X-Tollgate-Key-Id", Self.safe(keyID)) }
     }
 
     /// A value comes from a token or a store: one with a line break must not become a field of its own.
     private static func safe(_ value: String) -> String {
-        guard !value.utf8.allSatisfy(\.mayStandInFieldValue) else { return value }
-        return String(decoding: value.utf8.map { $0.mayStandInFieldValue ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+        guard !value.utf8.allSatisfy(\.isFieldValueByte) else { return value }
+        return String(decoding: value.utf8.map { $0.isFieldValueByte ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }
 }

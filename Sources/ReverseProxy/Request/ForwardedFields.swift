@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTPWire
 
 /// Who sent a request, as the connection shows it.
 package struct ClientConnection: Sendable, Hashable {
@@ -20,26 +20,23 @@ package struct ClientConnection: Sendable, Hashable {
 }
 
 /// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239) as the upstream gets them.
-struct ForwardedFields {
-    /// Adds the fields to `headers`, which has none of them.
-    ///
+enum ForwardedFields {
     /// - Parameters:
     ///   - host: What the client asked for.
     ///   - received: All fields of the client's request.
-    static func add(to headers: inout HTTPHeaders, client: ClientConnection, host: String, received: HTTPHeaders) {
+    static func write(to writer: inout FieldWriter, client: ClientConnection, host: String, received: FieldSection) {
+        let ours = element(client: client, host: host)
         guard client.isTrustedProxy else {
-            headers.add(name: "X-Forwarded-For", value: client.address)
-            headers.add(name: "X-Forwarded-Proto", value: client.scheme)
-            headers.add(name: "X-Forwarded-Host", value: host)
-            headers.add(name: "Forwarded", value: element(client: client, host: host))
+            writer.field("X-Forwarded-For", client.address)
+            writer.field("X-Forwarded-Proto", client.scheme)
+            writer.field("X-Forwarded-Host", host)
+            writer.field("Forwarded", ours)
             return
         }
-        let chain = received[canonicalForm: "X-Forwarded-For"].map(String.init) + [client.address]
-        headers.add(name: "X-Forwarded-For", value: chain.joined(separator: ", "))
-        headers.add(name: "X-Forwarded-Proto", value: received.first(name: "X-Forwarded-Proto") ?? client.scheme)
-        headers.add(name: "X-Forwarded-Host", value: received.first(name: "X-Forwarded-Host") ?? host)
-        let elements = received["Forwarded"] + [element(client: client, host: host)]
-        headers.add(name: "Forwarded", value: elements.joined(separator: ", "))
+        writer.field("X-Forwarded-For", (received.values(.forwardedFor) + [client.address]).joined(separator: ", "))
+        writer.field("X-Forwarded-Proto", received.first(.forwardedProto) ?? client.scheme)
+        writer.field("X-Forwarded-Host", received.first(.forwardedHost) ?? host)
+        writer.field("Forwarded", (received.values(.forwardedElements) + [ours]).joined(separator: ", "))
     }
 
     /// One element of `Forwarded`, such as `for="[2001:db8::1]";host="api.example:8080";proto=http`. IPv6 addresses and

@@ -1,84 +1,50 @@
-import NIOHTTP1
+import HTTPWire
 
-/// Which fields pass from one hop to the next (RFC 9110, section 7.6.1). One pass over the fields, one new array.
-enum HeaderFilter {
-    /// The fields of the client's request that go to the upstream as they are. Framing, `Host`, forwarding and
-    /// identity are written anew by whoever calls.
-    static func request(_ received: HTTPHeaders) -> HTTPHeaders {
-        let named = connectionNames(received)
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(received.count + roomForOurs)
-        for (name, value) in received {
-            switch FieldKind(name) {
-            case .endToEnd where !named.contains(folded: name), .expect: headers.add(name: name, value: value)
-            default: break
-            }
+/// Which fields pass from one hop to the next (RFC 9110, section 7.6.1).
+package struct HeaderFilter {
+    /// What `Connection` declares to be of this hop.
+    private let options: [String]
+    private let fields: FieldSection
+
+    package init(_ fields: FieldSection) {
+        self.fields = fields
+        options = fields.connectionOptions
+    }
+
+    /// Whether a field of a client's request goes to the upstream as it is. Framing, `Host`, forwarding and identity
+    /// are written anew.
+    func passesInRequest(_ line: FieldLine) -> Bool {
+        switch line.kind {
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin: !isNamed(line)
+        case .expect: true
+        default: false
         }
-        return headers
     }
 
-    /// The fields of an upstream's answer that go to the client. `Content-Length` stays, a transfer coding does not:
-    /// the client's connection has its own.
-    static func answer(_ received: HTTPHeaders) -> HTTPHeaders {
-        let named = connectionNames(received)
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(received.count + roomForOurs)
-        for (name, value) in received {
-            switch FieldKind(name) {
-            case .contentLength, .forwarded, .identity, .host, .expect: headers.add(name: name, value: value)
-            case .endToEnd where !named.contains(folded: name): headers.add(name: name, value: value)
-            default: break
-            }
+    /// Whether a field of an upstream's answer goes to the client as it is. The body is framed by whoever writes it.
+    package func passesInAnswer(_ line: FieldLine) -> Bool {
+        switch line.kind {
+        case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength: false
+        case .host, .expect, .identity: true
+        default: !isNamed(line)
         }
-        return headers
     }
 
-    /// The trailer fields that may pass. Some servers merge trailers into the header, so nothing that frames, routes
-    /// or authenticates may come this way (RFC 9110, section 6.5.1). Nil when none is left.
-    static func trailers(_ received: HTTPHeaders?) -> HTTPHeaders? {
-        guard let received else { return nil }
-        var headers = HTTPHeaders()
-        for (name, value) in received where FieldKind(name) == .endToEnd && !isForbiddenInTrailer(name) {
-            headers.add(name: name, value: value)
-        }
-        return headers.isEmpty ? nil : headers
-    }
-
-    /// Fields that the proxy adds; saves growing the array.
-    private static let roomForOurs = 12
-
-    private static let forbiddenInTrailer: Set<String> = [
-        "authorization", "cache-control", "content-encoding", "content-range", "content-type", "cookie", "max-forwards",
-        "set-cookie", "trailer", "x-api-key",
-    ]
-
-    private static func isForbiddenInTrailer(_ name: String) -> Bool {
-        forbiddenInTrailer.contains(name.lowercased())
-    }
-
-    /// The field names that `Connection` lists, in lower case.
-    private static func connectionNames(_ headers: HTTPHeaders) -> [String] {
-        var names: [String] = []
-        for (name, value) in headers where FieldKind(name) == .connection {
-            if value.utf8.folds(to: "keep-alive") || value.utf8.folds(to: "close") { continue }
-            names += listMembers(value)
-        }
-        return names
-    }
-}
-
-extension [String] {
-    fileprivate func contains(folded name: String) -> Bool {
-        isEmpty ? false : contains(name.lowercased())
-    }
-}
-
-extension HTTPHeaders {
-    /// Whether `Connection` lists `option`, which is in lower case.
-    func connectionLists(_ option: String) -> Bool {
-        for (name, value) in self where FieldKind(name) == .connection {
-            if listMembers(value).contains(option) { return true }
-        }
+    private func isNamed(_ line: FieldLine) -> Bool {
+        for name in options where fields.name(of: line, folds: name) { return true }
         return false
     }
+
+    /// Whether a trailer field may pass. Some servers merge trailers into the header, so nothing that frames, routes
+    /// or authenticates may come this way (RFC 9110, section 6.5.1).
+    package static func passesInTrailers(_ line: FieldLine, of trailers: FieldSection) -> Bool {
+        guard line.kind == .endToEnd || line.kind == .requestID else { return false }
+        for name in forbiddenInTrailer where trailers.name(of: line, folds: name) { return false }
+        return true
+    }
+
+    private static let forbiddenInTrailer = [
+        "cache-control", "content-encoding", "content-range", "content-type", "cookie", "max-forwards", "set-cookie",
+        "trailer",
+    ]
 }

@@ -1,4 +1,4 @@
-import NIOHTTP1
+import HTTPWire
 
 /// What an operator wants changed in the head of a message, after all else has been done to it.
 package struct HeaderRules: Sendable, Hashable {
@@ -10,49 +10,39 @@ package struct HeaderRules: Sendable, Hashable {
         /// Nil when the name is no field name, the value has a control byte, or the name is one that frames or routes
         /// the message: those are the proxy's own.
         package init?(name: String, value: String) {
-            guard HeaderRules.mayName(name), value.utf8.allSatisfy(\.mayStandInFieldValue) else { return nil }
+            guard HeaderRules.mayName(name), value.utf8.allSatisfy(\.isFieldValueByte) else { return nil }
             self.name = name
             self.value = value
         }
     }
 
-    /// Names of fields to be removed, in any case.
-    package let remove: [String]
-
     /// Fields that take the place of any of the same name.
     package let set: [Field]
 
-    package init(remove: [String] = [], set: [Field] = []) {
-        self.remove = remove.filter(Self.mayName)
-        self.set = set
-    }
+    /// Names of fields that do not pass, in lower case: those removed, and those set.
+    let replaced: [String]
 
-    func apply(to headers: inout HTTPHeaders) {
-        for name in remove { headers.remove(name: name) }
-        for field in set { headers.replaceOrAdd(name: field.name, value: field.value) }
+    package init(remove: [String] = [], set: [Field] = []) {
+        self.set = set
+        replaced = remove.filter(Self.mayName).map { $0.lowercased() } + set.map { $0.name.lowercased() }
     }
 
     /// Whether a rule may touch the field called `name`.
     package static func mayName(_ name: String) -> Bool {
-        guard !name.isEmpty, name.utf8.allSatisfy(\.mayStandInFieldName) else { return false }
-        return switch FieldKind(name) {
-        case .endToEnd, .forwarded: true
-        default: false
+        guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte) else { return false }
+        let kind = FieldKind(name: name)
+        return switch kind {
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin: true
+        default: kind.tellsOfClient
         }
     }
-}
 
-extension UInt8 {
-    /// RFC 9110, section 5.5: visible bytes, space and tab.
-    var mayStandInFieldValue: Bool { (self >= 0x20 && self != 0x7f) || self == 0x09 }
+    /// Whether a field of ours is to be left out.
+    func replaces(_ name: String) -> Bool { !replaced.isEmpty && replaced.contains(name.lowercased()) }
 
-    /// `tchar` of RFC 9110, section 5.6.2.
-    fileprivate var mayStandInFieldName: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(self)
-        }
+    /// Whether a field that passes through is to be left out.
+    func replaces(_ line: FieldLine, of fields: FieldSection) -> Bool {
+        for name in replaced where fields.name(of: line, folds: name) { return true }
+        return false
     }
 }

@@ -1,106 +1,122 @@
-import NIOHTTP1
+import HTTPWire
+import NIOCore
 
 /// A client's request as it is handed over to be carried to an upstream. The body follows part by part.
 package struct ProxyRequest: Sendable {
-    /// As it was decoded. Nothing in it is trusted.
-    package var head: HTTPRequestHead
+    /// As it was parsed. Nothing in it is trusted.
+    package var head: RequestHead
 
-    /// The target of `head`, checked; routes are matched on it.
-    package var target: RequestTarget
+    /// What the upstream is asked for: path and query, checked and with any prefix taken off.
+    package var uri: String
+
+    /// Whom the client asked for: a valid host, perhaps with a port; empty for an HTTP/1.0 request that does not say.
+    package var host: String
     package var client: ClientConnection
     package var identity: CallerIdentity
 
     /// Under which the upstream finds this request in our log: its `X-Request-Id`. Nil leaves the client's field.
     package var requestID: String?
 
+    /// Fields that stay with the gateway, such as the key that opened it.
+    package var withheld: Set<FieldKind>
+
     package init(
-        head: HTTPRequestHead, target: RequestTarget, client: ClientConnection,
-        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil
+        head: RequestHead, uri: String, host: String, client: ClientConnection,
+        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil, withheld: Set<FieldKind> = []
     ) {
         self.head = head
-        self.target = target
+        self.uri = uri
+        self.host = host
         self.client = client
         self.identity = identity
         self.requestID = requestID
+        self.withheld = withheld
     }
+}
+
+/// Why a request is not carried to any upstream: the fault is the client's.
+package enum RequestProblem: Error, Sendable, Hashable {
+    /// CONNECT asks for a tunnel to anywhere.
+    case badMethod
+
+    /// The body is larger than the route allows, in bytes.
+    case bodyTooLarge(limitBytes: Int)
 }
 
 /// What an upstream is asked, without what differs from upstream to upstream: made once, sent on every try.
 struct UpstreamRequest {
-    let framing: RequestFraming
-
     /// The protocols the client wants to change to, in lower case, as far as the route allows them.
     let upgrades: [String]
-    private let method: HTTPMethod
-    private let uri: String
-    private let clientHost: String
-    private let headers: HTTPHeaders
+    private let request: ProxyRequest
+    private let rules: HeaderRules
 
     /// - Throws: ``RequestProblem`` when the request must not be carried on.
     init(_ request: ProxyRequest, route: ProxyRoute) throws(RequestProblem) {
-        framing = try RequestFraming(request.head.headers)
-        if case .length(let count) = framing, let limit = route.maximumRequestBytes, count > limit {
+        guard request.head.method != "CONNECT" else { throw .badMethod }
+        if case .length(let count) = request.head.framing, let limit = route.maximumRequestBytes, count > limit {
             throw .bodyTooLarge(limitBytes: limit)
         }
-        method = request.head.method
-        guard method != .CONNECT else { throw .badTarget(.form) }
-        uri = request.target.uri(strippingPrefix: route.strippedPrefix)
-        clientHost = try Self.host(of: request)
-        upgrades = Self.upgrades(request.head.headers, allowed: route.allowedUpgrades)
-        headers = Self.headers(request, route: route, host: clientHost, framing: framing, upgrades: upgrades)
+        self.request = request
+        rules = route.requestRules
+        upgrades = Self.upgrades(request.head.fields, allowed: route.allowedUpgrades)
     }
 
-    var isIdempotent: Bool { RetryPolicy.isIdempotent(method) }
-    var isHead: Bool { method == .HEAD }
-
-    /// - Parameter hostHeader: Nil sends the client's.
-    func head(hostHeader: String?) -> HTTPRequestHead {
-        var fields = headers
-        fields.add(name: "Host", value: hostHeader ?? clientHost)
-        return HTTPRequestHead(version: .http1_1, method: method, uri: uri, headers: fields)
-    }
-
-    private static func host(of request: ProxyRequest) throws(RequestProblem) -> String {
-        var hosts = request.head.headers.lazy.filter { FieldKind($0.name) == .host }.map(\.value).makeIterator()
-        let first = hosts.next()
-        guard hosts.next() == nil else { throw .badHost }
-        if let authority = request.target.authority { return authority }
-        // HTTP/1.0 knows no Host.
-        guard let first else {
-            guard request.head.version == .http1_0 else { throw .badHost }
-            return ""
-        }
-        guard HostName.isValid(first) else { throw .badHost }
-        return first
-    }
+    var framing: BodyFraming { request.head.framing }
+    var isIdempotent: Bool { RetryPolicy.isIdempotent(request.head.method) }
+    var isHead: Bool { request.head.method == "HEAD" }
+    var expectsContinue: Bool { request.head.expectsContinue }
 
     /// Only what the route allows may pass. `h2c` above all must not: behind it a client would speak to the upstream
     /// past every check of ours.
-    private static func upgrades(_ headers: HTTPHeaders, allowed: Set<String>) -> [String] {
-        guard !allowed.isEmpty, headers.connectionLists("upgrade") else { return [] }
-        return headers.lazy.filter { FieldKind($0.name) == .upgrade }.flatMap { listMembers($0.value) }
-            .filter(allowed.contains)
+    private static func upgrades(_ fields: FieldSection, allowed: Set<String>) -> [String] {
+        guard !allowed.isEmpty, fields.contains(.upgrade), fields.connectionLists("upgrade") else { return [] }
+        return fields.members(.upgrade).filter(allowed.contains)
     }
 
-    private static func headers(
-        _ request: ProxyRequest, route: ProxyRoute, host: String, framing: RequestFraming, upgrades: [String]
-    ) -> HTTPHeaders {
-        var headers = HeaderFilter.request(request.head.headers)
-        ForwardedFields.add(to: &headers, client: request.client, host: host, received: request.head.headers)
-        request.identity.add(to: &headers)
-        if let requestID = request.requestID { headers.replaceOrAdd(name: "X-Request-Id", value: requestID) }
-        route.requestRules.apply(to: &headers)
+    /// The head as it travels.
+    ///
+    /// - Parameter hostHeader: Nil sends the client's.
+    func head(hostHeader: String?) -> ByteBuffer {
+        let fields = request.head.fields
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(request.head.byteCount + Self.roomForOurs)
+        buffer.writeString(request.head.method)
+        buffer.writeInteger(UInt8(ascii: " "))
+        buffer.writeString(request.uri)
+        buffer.writeStaticString(" HTTP/1.1\r\n")
+        var writer = FieldWriter(buffer, rules: rules)
+        buffer = ByteBuffer()
+        writer.ownField("Host", hostHeader ?? request.host)
+        let filter = HeaderFilter(fields)
+        let hasRequestID = request.requestID != nil
+        writer.pass(fields) { line in
+            filter.passesInRequest(line) && !(hasRequestID && line.kind == .requestID)
+                && !(!request.withheld.isEmpty && request.withheld.contains(line.kind))
+        }
+        ForwardedFields.write(to: &writer, client: request.client, host: request.host, received: fields)
+        request.identity.write(to: &writer)
+        if let requestID = request.requestID { writer.field("X-Request-Id", requestID) }
+        writer.addRules()
+        writeFraming(to: &writer)
+        var head = writer.buffer
+        head.writeLineEnd()
+        return head
+    }
+
+    private func writeFraming(to writer: inout FieldWriter) {
         switch framing {
-        case .noBody: break
-        case .length(let count): headers.add(name: "Content-Length", value: String(count))
-        case .chunked: headers.add(name: "Transfer-Encoding", value: "chunked")
+        case .none, .untilClose: break
+        case .length(let count): writer.ownField("Content-Length", count)
+        case .chunked: writer.ownField("Transfer-Encoding", "chunked")
         }
         // Trailers are passed on, so a client that takes them may say so.
-        let takesTrailers = request.head.headers["TE"].contains { listMembers($0).contains("trailers") }
-        if takesTrailers { headers.add(name: "TE", value: "trailers") }
+        let takesTrailers = request.head.fields.contains(.te) && request.head.fields.members(.te).contains("trailers")
+        if takesTrailers { writer.ownField("TE", "trailers") }
         let options = (takesTrailers ? ["TE"] : []) + (upgrades.isEmpty ? [] : ["Upgrade"])
-        if !options.isEmpty { headers.add(name: "Connection", value: options.joined(separator: ", ")) }
-        if !upgrades.isEmpty { headers.add(name: "Upgrade", value: upgrades.joined(separator: ", ")) }
-        return headers
+        if !options.isEmpty { writer.ownField("Connection", options.joined(separator: ", ")) }
+        if !upgrades.isEmpty { writer.ownField("Upgrade", upgrades.joined(separator: ", ")) }
     }
+
+    /// Bytes of the fields that the proxy adds, roughly.
+    private static let roomForOurs = 384
 }

@@ -1,5 +1,5 @@
+import HTTPWire
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import NIOTLS
 
@@ -9,8 +9,8 @@ import NIOTLS
 ///
 /// Confined to its event loop.
 final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         case connecting
@@ -24,8 +24,6 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     /// When the connection stood, in nanoseconds.
     private(set) var born: UInt64 = 0
-    private let encoder: HTTPRequestEncoder
-    private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private let pool: UpstreamPool
     private var state = State.connecting
     private var context: ChannelHandlerContext?
@@ -34,47 +32,59 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
     private var isReadOutstanding = false
 
-    /// Limits of an answer's head.
-    private static let headerLimits = {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = 64 * 1024
-        limits.maxHeaderListSize = 256 * 1024
-        return limits
-    }()
+    // The answer that is being read.
+    private var inbound = ByteBuffer()
+    private var scanner = HeadScanner(limitBytes: maximumHeadBytes)
+    private var body: BodyReader?
+    private var isAnswerToHead = false
+
+    /// The largest head of an answer.
+    private static let maximumHeadBytes = 256 * 1024
+    private static let maximumFields = 500
 
     init(pool: UpstreamPool, whenReady: @escaping (Result<Void, ProxyError>) -> Void) {
         self.pool = pool
         self.whenReady = whenReady
-        var configuration = HTTPRequestEncoder.Configuration()
-        configuration.automaticallySetFramingHeaders = false
-        encoder = HTTPRequestEncoder(configuration: configuration)
-        decoder = ByteToMessageHandler(
-            HTTPResponseDecoder(
-                leftOverBytesStrategy: .forwardBytes, informationalResponseStrategy: .forward,
-                limitConfiguration: Self.headerLimits))
     }
 
     func addHandlers(to channel: any Channel, tls: NIOSSLClientHandler?) throws {
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandler(tls) }
-        try pipeline.addHandlers([encoder, decoder, self])
+        try pipeline.addHandler(self)
     }
 
     // MARK: Use by an exchange
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
-    func begin(_ exchange: ProxyExchange) {
+    func begin(_ exchange: ProxyExchange, isHead: Bool) {
         user = exchange
+        isAnswerToHead = isHead
         state = .busy
     }
 
-    func send(_ head: HTTPRequestHead) { write(.head(head)) }
-    func send(_ body: ByteBuffer) { write(.body(.byteBuffer(body))) }
-    func sendEnd(_ trailers: HTTPHeaders?) { write(.end(trailers)) }
+    func send(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
     func flush() { context?.flush() }
 
-    private func write(_ part: HTTPClientRequestPart) { context?.write(wrapOutboundOut(part), promise: nil) }
+    /// A part of a body.
+    func send(_ bytes: ByteBuffer, isChunked: Bool) {
+        guard isChunked else { return send(bytes) }
+        // A chunk without bytes would be the last one.
+        guard bytes.readableBytes > 0 else { return }
+        var size = ByteBuffer()
+        size.writeChunkSize(bytes.readableBytes)
+        send(size)
+        send(bytes)
+        send(Self.lineEnd)
+    }
+
+    func sendLastChunk(_ trailers: FieldSection) {
+        var end = ByteBuffer()
+        end.writeLastChunk(trailers: trailers) { HeaderFilter.passesInTrailers($0, of: trailers) }
+        send(end)
+    }
+
+    private static let lineEnd = ByteBuffer(staticString: "\r\n")
 
     /// The exchange is over. The connection goes back to the pool unless something about it is not clean.
     func end(isReusable: Bool) {
@@ -136,17 +146,16 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Leaves bytes alone from now on.
     ///
-    /// - Parameter end: Takes the place of the HTTP codec.
-    /// - Returns: When the codec is gone.
-    func becomeTunnel(_ end: TunnelEnd) throws -> EventLoopFuture<Void> {
+    /// - Parameter end: Stands between the bytes and this handler.
+    func becomeTunnel(_ end: TunnelEnd) throws {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         state = .tunnel
         timer?.task.cancel()
         timer = nil
-        let pipeline = context.pipeline.syncOperations
-        try pipeline.addHandler(end, position: .before(self))
-        pipeline.removeHandler(encoder, promise: nil)
-        return pipeline.removeHandler(decoder)
+        try context.pipeline.syncOperations.addHandler(end, position: .before(self))
+        let early = inbound
+        inbound = ByteBuffer()
+        if early.readableBytes > 0 { end.take(early) }
     }
 
     // MARK: ChannelInboundHandler
@@ -179,12 +188,50 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .busy = state, let user else { return close() }
-        switch unwrapInboundIn(data) {
-        case .head(let head): user.upstreamSent(head)
-        case .body(let bytes): user.upstreamSent(bytes)
-        case .end(let trailers): user.upstreamEnded(trailers)
+        var bytes = unwrapInboundIn(data)
+        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+        // Nobody has asked for anything: whatever comes, the two sides are out of step.
+        guard case .busy = state else { return close() }
+        do {
+            try readAnswer()
+        } catch {
+            user?.upstreamFailed(.malformed(error.rawValue))
         }
+    }
+
+    private func readAnswer() throws(MessageProblem) {
+        while case .busy = state, let user {
+            guard let part = try body?.next(from: &inbound) else {
+                if body != nil { return }
+                guard try readHead(for: user) else { return }
+                continue
+            }
+            switch part {
+            case .bytes(let bytes): user.upstreamSent(bytes)
+            case .end(let trailers):
+                body = nil
+                user.upstreamEnded(trailers)
+            }
+        }
+        // What comes behind a complete answer belongs to nothing.
+        if case .ending = state, inbound.readableBytes > 0 { state = .ending(isReusable: false) }
+    }
+
+    private func readHead(for user: ProxyExchange) throws(MessageProblem) -> Bool {
+        guard let length = try scanner.end(in: inbound), let bytes = inbound.readSlice(length: length) else {
+            return false
+        }
+        let head = try ResponseHead(
+            parsing: bytes, isAnswerToHead: isAnswerToHead, maximumFields: Self.maximumFields)
+        body = BodyReader(head.framing)
+        user.upstreamSent(head)
+        return true
+    }
+
+    private func resetReading() {
+        inbound = ByteBuffer()
+        scanner = HeadScanner(limitBytes: Self.maximumHeadBytes)
+        body = nil
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -192,6 +239,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
         switch state {
         case .busy: if user?.upstreamPaused() == true { readMore() }
         case .ending(let isReusable):
+            resetReading()
             state = .idle
             pool.release(self, isReusable: isReusable)
         case .idle, .connecting: readMore()
@@ -216,7 +264,8 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if case .connecting = state { failed(with: .badGateway(.tlsFailed("the connection was closed"))) }
-        user?.upstreamFailed(.closed)
+        if case .busy = state, body?.closed() == true { user?.upstreamEnded(.none) }
+        user?.upstreamFailed(body == nil && inbound.readableBytes == 0 ? .closed : .truncated)
         close()
         context.fireChannelInactive()
     }
@@ -233,10 +282,6 @@ enum UpstreamFault {
     case malformed(String)
 
     init(_ error: any Error) {
-        guard let error = error as? HTTPParserError else {
-            self = error is IOError || error is ChannelError || error is NIOSSLError ? .closed : .malformed("\(error)")
-            return
-        }
-        self = error == .invalidEOFState ? .truncated : .malformed("\(error)")
+        self = error is IOError || error is ChannelError || error is NIOSSLError ? .closed : .malformed("\(error)")
     }
 }

@@ -1,0 +1,65 @@
+import NIOCore
+
+/// Writing messages, piece by piece, into one buffer.
+extension ByteBuffer {
+    package mutating func writeLineEnd() { writeInteger(0x0D0A as UInt16) }
+
+    /// A number in decimal digits, without going through a string.
+    package mutating func writeDecimal(_ value: Int) {
+        guard value >= 0 else { return _ = writeString(String(value)) }
+        if value >= 10 { writeDecimal(value / 10) }
+        writeInteger(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+    }
+
+    /// `name: value` and the line's end. The value must have been checked.
+    package mutating func writeField(_ name: StaticString, _ value: String) {
+        writeStaticString(name)
+        writeInteger(0x3A20 as UInt16)
+        writeString(value)
+        writeLineEnd()
+    }
+
+    package mutating func writeField(_ name: StaticString, _ value: Int) {
+        writeStaticString(name)
+        writeInteger(0x3A20 as UInt16)
+        writeDecimal(value)
+        writeLineEnd()
+    }
+
+    package mutating func writeField(name: String, _ value: String) {
+        writeString(name)
+        writeInteger(0x3A20 as UInt16)
+        writeString(value)
+        writeLineEnd()
+    }
+
+    /// A field line as it came.
+    package mutating func writeLine(_ line: FieldLine, of section: FieldSection) {
+        write(section.bytes, line.whole)
+    }
+
+    /// `size CRLF`: what stands before a chunk's bytes.
+    package mutating func writeChunkSize(_ size: Int) {
+        writeHexadecimal(size)
+        writeLineEnd()
+    }
+
+    /// The last chunk, and behind it trailer fields.
+    package mutating func writeLastChunk(trailers: FieldSection, where mayPass: (FieldLine) -> Bool) {
+        writeStaticString("0\r\n")
+        for line in trailers.lines where mayPass(line) { writeLine(line, of: trailers) }
+        writeLineEnd()
+    }
+
+    private mutating func writeHexadecimal(_ value: Int) {
+        if value >= 16 { writeHexadecimal(value >> 4) }
+        let digit = UInt8(truncatingIfNeeded: value & 0xF)
+        writeInteger(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+
+    /// The bytes at `range` of `bytes`, counted from its reader index.
+    mutating func write(_ bytes: ByteBuffer, _ range: Range<Int>) {
+        guard let slice = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count) else { return }
+        writeImmutableBuffer(slice)
+    }
+}

@@ -1,0 +1,146 @@
+import NIOCore
+
+/// One field line, as places in the bytes of its section.
+package struct FieldLine: Sendable, Hashable {
+    package let kind: FieldKind
+    let start: Int32
+    let nameEnd: Int32
+    let valueStart: Int32
+    let valueEnd: Int32
+
+    /// Behind the line's CRLF.
+    let end: Int32
+
+    var name: Range<Int> { Int(start)..<Int(nameEnd) }
+    var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+    var whole: Range<Int> { Int(start)..<Int(end) }
+}
+
+/// The fields of a message, left where they came in: nothing is copied until it is needed.
+package struct FieldSection: Sendable {
+    /// What the lines' places count in, from the reader index on.
+    let bytes: ByteBuffer
+    package let lines: [FieldLine]
+
+    package var isEmpty: Bool { lines.isEmpty }
+
+    package static let none = FieldSection(bytes: ByteBuffer(), lines: [])
+
+    package func name(of line: FieldLine) -> String { text(line.name) }
+    package func value(of line: FieldLine) -> String { text(line.value) }
+
+    /// The values of all fields of one kind, in their order.
+    package func values(_ kind: FieldKind) -> [String] {
+        guard contains(kind) else { return [] }
+        return lines.lazy.filter { $0.kind == kind }.map { value(of: $0) }
+    }
+
+    /// The value of the first field of one kind.
+    package func first(_ kind: FieldKind) -> String? { firstLine(kind).map { value(of: $0) } }
+
+    package func contains(_ kind: FieldKind) -> Bool { firstLine(kind) != nil }
+
+    /// The value of the first field called `lowercase`, not minding case.
+    package func first(named lowercase: String) -> String? {
+        let span = bytes.readableBytesUInt8Span
+        for line in lines where span.foldsName(line.name, to: lowercase) { return value(of: line) }
+        return nil
+    }
+
+    /// Whether the value of `line` is `lowercase`, not minding case.
+    package func value(of line: FieldLine, folds lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.foldsName(line.value, to: lowercase)
+    }
+
+    /// Whether the name of `line` is `lowercase`, not minding case.
+    package func name(of line: FieldLine, folds lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.foldsName(line.name, to: lowercase)
+    }
+
+    /// The members of all fields of one kind, as of a comma-separated list (RFC 9110, section 5.6.1), in lower case.
+    package func members(_ kind: FieldKind) -> [String] {
+        values(kind).flatMap(Self.members)
+    }
+
+    /// The names of fields that `Connection` declares to be of this hop, in lower case; `close` and `keep-alive` left
+    /// out. Without allocation for a message that says nothing else.
+    package var connectionOptions: [String] {
+        var options: [String] = []
+        for line in lines where line.kind == .connection {
+            if value(of: line, folds: "keep-alive") || value(of: line, folds: "close") { continue }
+            options += Self.members(value(of: line)).filter { $0 != "keep-alive" && $0 != "close" }
+        }
+        return options
+    }
+
+    /// Whether `Connection` lists `option`, which is in lower case.
+    package func connectionLists(_ option: String) -> Bool {
+        for line in lines where line.kind == .connection {
+            if value(of: line, folds: option) || Self.members(value(of: line)).contains(option) { return true }
+        }
+        return false
+    }
+
+    private func firstLine(_ kind: FieldKind) -> FieldLine? {
+        for line in lines where line.kind == kind { return line }
+        return nil
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+        bytes.getString(at: bytes.readerIndex + range.lowerBound, length: range.count) ?? ""
+    }
+
+    /// The members of a comma-separated list, trimmed and in lower case, empty ones left out.
+    package static func members(_ value: String) -> [String] {
+        value.split(separator: ",").compactMap { member in
+            let trimmed = member.drop { $0 == " " || $0 == "\t" }
+            guard let last = trimmed.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return nil }
+            return trimmed[...last].lowercased()
+        }
+    }
+}
+
+extension FieldSection {
+    /// Most fields of one message.
+    package static let maximumFields = 100
+
+    /// Reads field lines up to the empty line that ends them.
+    ///
+    /// - Parameters:
+    ///   - bytes: Holds the whole section, and before it what the places count from.
+    ///   - start: Where the first line begins.
+    init(parsing bytes: ByteBuffer, from start: Int, maximumFields: Int) throws(MessageProblem) {
+        let span = bytes.readableBytesUInt8Span
+        var lines: [FieldLine] = []
+        lines.reserveCapacity(16)
+        var index = start
+        while index + 1 < span.count, span[index] != .carriageReturn {
+            guard lines.count < maximumFields else { throw .tooManyFields }
+            let line = try Self.line(span, at: index)
+            lines.append(line)
+            index = Int(line.end)
+        }
+        self.init(bytes: bytes, lines: lines)
+    }
+
+    private static func line(_ bytes: Span<UInt8>, at start: Int) throws(MessageProblem) -> FieldLine {
+        if bytes[start].isBlank { throw .foldedField }
+        var index = start
+        while bytes[index] != UInt8(ascii: ":") {
+            guard bytes[index].isTokenByte else { throw .fieldName }
+            index += 1
+        }
+        let nameEnd = index
+        guard nameEnd > start else { throw .fieldName }
+        index += 1
+        while bytes[index].isBlank { index += 1 }
+        let valueStart = index
+        while bytes[index].isFieldValueByte { index += 1 }
+        guard bytes[index] == .carriageReturn, bytes[index + 1] == .lineFeed else { throw .fieldValue }
+        var valueEnd = index
+        while valueEnd > valueStart, bytes[valueEnd - 1].isBlank { valueEnd -= 1 }
+        return FieldLine(
+            kind: FieldKind(bytes, start..<nameEnd), start: Int32(start), nameEnd: Int32(nameEnd),
+            valueStart: Int32(valueStart), valueEnd: Int32(valueEnd), end: Int32(index + 2))
+    }
+}

@@ -1,0 +1,135 @@
+import NIOCore
+
+/// The head of a request, checked to have one meaning only.
+package struct RequestHead: Sendable {
+    /// A token, as it was sent: methods are case-sensitive.
+    package let method: String
+
+    /// The second word of the request line. Not yet looked at.
+    package let target: String
+    package let isHTTP10: Bool
+    package let fields: FieldSection
+    package let framing: BodyFraming
+
+    /// Whether the client wants to send another request on the same connection.
+    package let isKeptAlive: Bool
+
+    /// `Expect: 100-continue`: the client waits before it sends the body.
+    package let expectsContinue: Bool
+
+    /// - Parameter bytes: The whole head, as ``HeadScanner`` has found it.
+    package init(
+        parsing bytes: ByteBuffer, maximumFields: Int = FieldSection.maximumFields
+    ) throws(MessageProblem) {
+        let line = try RequestLine(bytes)
+        fields = try FieldSection(parsing: bytes, from: line.end, maximumFields: maximumFields)
+        method = line.method
+        target = line.target
+        isHTTP10 = line.isHTTP10
+        framing = try BodyFraming.stated(fields, isHTTP10: isHTTP10) ?? .none
+        isKeptAlive = isHTTP10 ? fields.connectionLists("keep-alive") : !fields.connectionLists("close")
+        expectsContinue = !isHTTP10 && (fields.first(.expect)?.lowercased() == "100-continue")
+    }
+
+    /// The one value of `Host`, if it looks like a host and perhaps a port. Nil for an HTTP/1.0 request without one.
+    package func host() throws(MessageProblem) -> String? {
+        var host: String?
+        for line in fields.lines where line.kind == .host {
+            guard host == nil else { throw .host }
+            host = fields.value(of: line)
+        }
+        guard let host else {
+            guard isHTTP10 else { throw .host }
+            return nil
+        }
+        guard HostName.isValid(host) else { throw .host }
+        return host
+    }
+}
+
+/// `method SP request-target SP HTTP-version CRLF` (RFC 9112, section 3).
+private struct RequestLine {
+    let method: String
+    let target: String
+    let isHTTP10: Bool
+
+    /// Where the fields begin.
+    let end: Int
+
+    init(_ bytes: ByteBuffer) throws(MessageProblem) {
+        let span = bytes.readableBytesUInt8Span
+        let start = Self.lineStart(span)
+        var index = start
+        while span[index].isTokenByte { index += 1 }
+        let methodEnd = index
+        guard methodEnd > start, span[index] == 0x20 else { throw .startLine }
+        index += 1
+        let targetStart = index
+        while span[index] > 0x20, span[index] != 0x7F { index += 1 }
+        let targetEnd = index
+        guard targetEnd > targetStart, span[index] == 0x20 else { throw .startLine }
+        isHTTP10 = try Self.version(span, at: index + 1)
+        end = index + 1 + Self.versionLength + 2
+        method = bytes.getString(at: bytes.readerIndex + start, length: methodEnd - start) ?? ""
+        target = bytes.getString(at: bytes.readerIndex + targetStart, length: targetEnd - targetStart) ?? ""
+    }
+
+    /// One empty line before a request is forgiven (RFC 9112, section 2.2).
+    private static func lineStart(_ bytes: Span<UInt8>) -> Int {
+        bytes.count > 2 && bytes[0] == .carriageReturn && bytes[1] == .lineFeed ? 2 : 0
+    }
+
+    private static let versionLength = "HTTP/1.1".utf8.count
+
+    private static func version(_ bytes: Span<UInt8>, at start: Int) throws(MessageProblem) -> Bool {
+        guard bytes.count >= start + versionLength + 2 else { throw .startLine }
+        let isHTTP1 = bytes.isText("HTTP/1.", at: start)
+        let isLineEnd =
+            bytes[start + versionLength] == .carriageReturn
+            && bytes[start + versionLength + 1] == .lineFeed
+        guard bytes.isText("HTTP/", at: start) else { throw .startLine }
+        guard isLineEnd else { throw .version }
+        switch bytes[start + versionLength - 1] {
+        case UInt8(ascii: "1") where isHTTP1: return false
+        case UInt8(ascii: "0") where isHTTP1: return true
+        default: throw .version
+        }
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether `text` stands at `start`.
+    func isText(_ text: String, at start: Int) -> Bool {
+        guard start + text.utf8.count <= count else { return false }
+        var index = start
+        for byte in text.utf8 {
+            guard self[index] == byte else { return false }
+            index += 1
+        }
+        return true
+    }
+}
+
+/// Whether a text can be the value of `Host`: a name or an address, perhaps with a port. No user, no path.
+package enum HostName {
+    /// Longest that is taken, in bytes: a name of 253, brackets or a port.
+    private static let maximumBytes = 262
+
+    package static func isValid(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= maximumBytes
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                    UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+extension RequestHead {
+    /// Bytes of the whole head.
+    package var byteCount: Int { fields.bytes.readableBytes }
+}

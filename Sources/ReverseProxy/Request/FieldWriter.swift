@@ -1,0 +1,36 @@
+import HTTPWire
+import NIOCore
+
+/// Writes the fields of one head, and has the operator's rules obeyed in all of them.
+struct FieldWriter {
+    private(set) var buffer: ByteBuffer
+    let rules: HeaderRules
+
+    init(_ buffer: ByteBuffer, rules: HeaderRules) {
+        self.buffer = buffer
+        self.rules = rules
+    }
+
+    /// A field of ours.
+    mutating func field(_ name: StaticString, _ value: String) {
+        guard rules.replaced.isEmpty || !rules.replaces(name.description) else { return }
+        buffer.writeField(name, value)
+    }
+
+    /// A field that frames or routes the message, which no rule touches.
+    mutating func ownField(_ name: StaticString, _ value: String) { buffer.writeField(name, value) }
+
+    mutating func ownField(_ name: StaticString, _ value: Int) { buffer.writeField(name, value) }
+
+    /// Fields that came, as they came.
+    mutating func pass(_ fields: FieldSection, where mayPass: (FieldLine) -> Bool) {
+        for line in fields.lines where mayPass(line) && !rules.replaces(line, of: fields) {
+            buffer.writeLine(line, of: fields)
+        }
+    }
+
+    /// What the rules add.
+    mutating func addRules() {
+        for field in rules.set { buffer.writeField(name: field.name, field.value) }
+    }
+}

@@ -1,0 +1,35 @@
+import HTTPWire
+import NIOCore
+
+/// The head of an upstream's answer, for whoever passes it on.
+package struct ProxyAnswer: Sendable {
+    package let head: ResponseHead
+    let rules: HeaderRules
+
+    /// The protocols that the connection changes to, with a 101.
+    let upgrades: [String]
+
+    package var status: Int { head.status }
+
+    /// How the upstream's body ends. Only a length may be told to the client as it is.
+    package var framing: BodyFraming { head.framing }
+
+    /// Appends the status line and the fields that pass, without the empty line that ends them.
+    ///
+    /// `Content-Length` is among them where the upstream sent one, also where there is no body for it (RFC 9110,
+    /// section 8.6: an answer to HEAD tells of the one to GET).
+    package func write(to buffer: inout ByteBuffer) {
+        head.writeStatusLine(to: &buffer)
+        let filter = HeaderFilter(head.fields)
+        let tellsLength = (200...599).contains(status) && status != 204
+        var writer = FieldWriter(buffer, rules: rules)
+        buffer = ByteBuffer()
+        writer.pass(head.fields) { filter.passesInAnswer($0) || (tellsLength && $0.kind == .contentLength) }
+        writer.addRules()
+        if !upgrades.isEmpty {
+            writer.ownField("Connection", "Upgrade")
+            writer.ownField("Upgrade", upgrades.joined(separator: ", "))
+        }
+        buffer = writer.buffer
+    }
+}
