@@ -29,12 +29,17 @@ package struct ReplyReader: ~Copyable {
 
     /// The next complete reply, or nil when more bytes are needed.
     package mutating func next() throws(ProtocolViolation) -> RedisReply? {
+        guard let reply = try nextParsed() else { return nil }
+        return reply.copied()
+    }
+
+    /// The same, not yet copied out of hiredis' hands.
+    package mutating func nextParsed() throws(ProtocolViolation) -> ParsedReply? {
         var object: UnsafeMutableRawPointer?
         guard unsafe redisReaderGetReply(reader, &object) == REDIS_OK else { throw violation() }
         guard let object = unsafe object else { return nil }
-        // Unsafe: with the default functions of hiredis the object is a redisReply that we own and free once.
-        defer { unsafe freeReplyObject(object) }
-        return unsafe RedisReply(copying: object.assumingMemoryBound(to: redisReply.self).pointee)
+        // Unsafe: with the default functions of hiredis the object is a redisReply that we own.
+        return unsafe ParsedReply(owning: object)
     }
 
     private func violation() -> ProtocolViolation {
@@ -46,30 +51,4 @@ package struct ReplyReader: ~Copyable {
 /// What came is not the Redis protocol. Nothing after it on the same connection can be trusted.
 package struct ProtocolViolation: Error, Sendable, Hashable {
     package let reason: String
-}
-
-extension RedisReply {
-    /// Copies hiredis' tree. Recursion is bounded by ``ReplyReader/maximumDepth``.
-    fileprivate init(copying reply: redisReply) {
-        switch unsafe reply.type {
-        case REDIS_REPLY_INTEGER: self = unsafe .integer(reply.integer)
-        case REDIS_REPLY_STRING: self = unsafe .bytes([UInt8](reply.textBytes))
-        case REDIS_REPLY_STATUS: self = unsafe .status(String(decoding: reply.textBytes, as: UTF8.self))
-        case REDIS_REPLY_ERROR: self = unsafe .error(String(decoding: reply.textBytes, as: UTF8.self))
-        case REDIS_REPLY_ARRAY:
-            self = .array(
-                (0..<Int(unsafe reply.elements)).map { index in
-                    guard let element = unsafe reply.element[index] else { return .null }
-                    return unsafe RedisReply(copying: element.pointee)
-                })
-        default: self = .null
-        }
-    }
-}
-
-extension redisReply {
-    /// Unsafe: `str` points to `len` bytes for as long as the reply lives.
-    fileprivate var textBytes: UnsafeRawBufferPointer {
-        unsafe UnsafeRawBufferPointer(start: str, count: Int(len))
-    }
 }

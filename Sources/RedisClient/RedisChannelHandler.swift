@@ -18,12 +18,11 @@ protocol RedisChannelDelegate: AnyObject {
 final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
-    typealias Waiter = (Result<RedisReply, RedisError>) -> Void
 
     private weak var delegate: (any RedisChannelDelegate)?
     private var context: ChannelHandlerContext?
     private var reader = ReplyReader()
-    private var pending: PendingCommands<Waiter>
+    private var pending: PendingCommands<ReplyWaiter>
     private var outgoing = ByteBuffer()
     private var isFlushScheduled = false
     private var deadlineCheck: (at: NIODeadline, task: Scheduled<Void>)?
@@ -37,17 +36,30 @@ final class RedisChannelHandler: ChannelInboundHandler {
     var pendingCount: Int { pending.count }
 
     /// Sends `command` and calls `waiter` once, with its reply or the reason why there is none.
-    func send(_ command: RedisCommand, identifier: UInt64, timeout: TimeAmount, waiter: @escaping Waiter) {
+    func send(
+        _ command: RedisCommand, identifier: UInt64, timeout: TimeAmount,
+        waiter: @escaping (Result<RedisReply, RedisError>) -> Void
+    ) {
+        send(identifier: identifier, timeout: timeout, waiter: .reply(waiter)) { outgoing throws(RedisError) in
+            do throws(CommandTooLong) {
+                // Unsafe: the bytes are copied before the closure returns.
+                _ = try unsafe command.withEncoded { bytes in unsafe outgoing.writeBytes(bytes) }
+            } catch {
+                throw .commandTooLong(byteCount: error.byteCount)
+            }
+        }
+    }
+
+    /// Sends the one command that `write` appends to the bytes that leave next. `waiter` is told once.
+    func send(
+        identifier: UInt64, timeout: TimeAmount, waiter: ReplyWaiter,
+        write: (inout ByteBuffer) throws(RedisError) -> Void
+    ) {
         guard let context, closeReason == nil else {
-            return waiter(.failure(.notConnected("the connection is closing")))
+            return waiter.fail(.notConnected("the connection is closing"))
         }
-        guard !pending.isFull else { return waiter(.failure(.queueFull)) }
-        do {
-            // Unsafe: the bytes are copied before the closure returns.
-            _ = try unsafe command.withEncoded { bytes in unsafe outgoing.writeBytes(bytes) }
-        } catch {
-            return waiter(.failure(.commandTooLong(byteCount: error.byteCount)))
-        }
+        guard !pending.isFull else { return waiter.fail(.queueFull) }
+        do { try write(&outgoing) } catch { return waiter.fail(error) }
         let deadline = NIODeadline.now() + timeout
         pending.append(waiter, identifier: identifier, deadline: deadline.uptimeNanoseconds)
         delegate?.pendingCountChanged(pending.count)
@@ -57,7 +69,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     /// Tells the caller of a command that it is cancelled; the reply is dropped when it comes.
     func cancel(identifier: UInt64) {
-        pending.cancel(identifier: identifier)?(.failure(.cancelled))
+        pending.cancel(identifier: identifier)?.fail(.cancelled)
     }
 
     /// Closes the channel; everybody who waits is told `reason`.
@@ -109,7 +121,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private func failAll(with error: RedisError) {
         let waiters = pending.removeAll()
         delegate?.pendingCountChanged(0)
-        for waiter in waiters { waiter(.failure(error)) }
+        for waiter in waiters { waiter.fail(error) }
     }
 
     // MARK: ChannelInboundHandler
@@ -126,26 +138,27 @@ final class RedisChannelHandler: ChannelInboundHandler {
         do {
             // Unsafe: hiredis copies the bytes before the closure returns.
             try unsafe buffer.withUnsafeReadableBytes { bytes in try unsafe reader.feed(bytes) }
-            while closeReason == nil, let reply = try reader.next() { receive(reply) }
+            while closeReason == nil, let reply = try reader.nextParsed() { receive(reply) }
         } catch {
             let reason = (error as? ProtocolViolation)?.reason ?? "\(error)"
             close(reason: "what came is not Redis' protocol: \(reason)")
         }
     }
 
-    private func receive(_ reply: RedisReply) {
+    private func receive(_ reply: borrowing ParsedReply) {
+        let error = reply.error
         let action = pending.replyArrived()
         delegate?.pendingCountChanged(pending.count)
         switch action {
-        case .deliver(let waiter): waiter(reply.result)
+        case .deliver(let waiter):
+            // An error reply is the command's failure.
+            if let error { waiter.fail(RedisError(reply: error)) } else { waiter.succeed(reply) }
         case .drop: break
-        case .unsolicited:
-            if case .error(let message) = reply { return close(reason: message) }
-            return close(reason: "Redis sent something that nobody had asked for")
+        case .unsolicited: return close(reason: error ?? "Redis sent something that nobody had asked for")
         }
-        if case .error(let message) = reply, message.hasPrefix("READONLY") {
+        if let error, error.hasPrefix("READONLY") {
             // A failover has turned this server into a replica: the name may lead to the new primary by now.
-            return close(reason: message)
+            return close(reason: error)
         }
         if pending.isEmpty { delegate?.channelDrained() }
     }
@@ -166,10 +179,3 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
 @available(*, unavailable)
 extension RedisChannelHandler: Sendable {}
-
-extension RedisReply {
-    /// An error reply is the command's failure.
-    fileprivate var result: Result<RedisReply, RedisError> {
-        if case .error(let message) = self { .failure(RedisError(reply: message)) } else { .success(self) }
-    }
-}

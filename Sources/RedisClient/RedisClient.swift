@@ -86,9 +86,13 @@ package final class RedisClient: Sendable {
         }
     }
 
-    private typealias Operation =
-        @Sendable (_ connection: RedisConnection, _ identifier: UInt64, _ waiter: @escaping RedisConnection.Waiter) ->
-        Void
+    /// What is done on a connection's event loop, such as sending a command under `identifier`, which is how it is
+    /// cancelled. It calls `waiter` once.
+    package typealias Operation<Reply> =
+        @Sendable (
+            _ connection: RedisConnection, _ identifier: UInt64,
+            _ waiter: @escaping (Result<Reply, RedisError>) -> Void
+        ) -> Void
 
     /// The next connection in turn, past those that do not stand.
     private func pickConnection() -> RedisConnection {
@@ -100,18 +104,19 @@ package final class RedisClient: Sendable {
         return connections[Int(UInt(bitPattern: first) % UInt(connections.count))]
     }
 
-    private func call(_ operation: @escaping Operation) async throws(RedisError) -> RedisReply {
+    /// Lets `operation` use the next connection in turn, and waits for what it gives.
+    package func call<Reply: Sendable>(_ operation: @escaping Operation<Reply>) async throws(RedisError) -> Reply {
         try await call(on: pickConnection(), operation)
     }
 
-    private func call(
-        on connection: RedisConnection, _ operation: @escaping Operation
-    ) async throws(RedisError) -> RedisReply {
+    private func call<Reply: Sendable>(
+        on connection: RedisConnection, _ operation: @escaping Operation<Reply>
+    ) async throws(RedisError) -> Reply {
         if Task.isCancelled { throw .cancelled }
         let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation {
-                (continuation: CheckedContinuation<Result<RedisReply, RedisError>, Never>) in
+                (continuation: CheckedContinuation<Result<Reply, RedisError>, Never>) in
                 connection.eventLoop.execute {
                     operation(connection, identifier) { continuation.resume(returning: $0) }
                 }

@@ -53,10 +53,32 @@ package final class RedisConnection: @unchecked Sendable {
 
     /// Sends `command`. `waiter` is called once, on the event loop. Call on the event loop.
     package func send(_ command: RedisCommand, identifier: UInt64 = 0, waiter: @escaping Waiter) {
+        switch readyHandler() {
+        case .success(let handler):
+            handler.send(command, identifier: identifier, timeout: configuration.commandTimeout, waiter: waiter)
+        case .failure(let error): waiter(.failure(error))
+        }
+    }
+
+    /// Sends the one command that `write` appends to the bytes that leave next. `waiter` is called once, on the event
+    /// loop, with nil when the reply is no flat array of a few integers. Call on the event loop.
+    func send(
+        identifier: UInt64, write: (inout ByteBuffer) -> Void,
+        waiter: @escaping (Result<IntegerReply?, RedisError>) -> Void
+    ) {
+        switch readyHandler() {
+        case .success(let handler):
+            handler.send(
+                identifier: identifier, timeout: configuration.commandTimeout, waiter: .integers(waiter), write: write)
+        case .failure(let error): waiter(.failure(error))
+        }
+    }
+
+    private func readyHandler() -> Result<RedisChannelHandler, RedisError> {
         eventLoop.preconditionInEventLoop()
-        guard !lifecycle.isShutDown else { return waiter(.failure(.closed)) }
-        guard lifecycle.isReady, let handler else { return waiter(.failure(.notConnected(lastFailure))) }
-        handler.send(command, identifier: identifier, timeout: configuration.commandTimeout, waiter: waiter)
+        guard !lifecycle.isShutDown else { return .failure(.closed) }
+        guard lifecycle.isReady, let handler else { return .failure(.notConnected(lastFailure)) }
+        return .success(handler)
     }
 
     /// Lets the caller of a command go; the connection stays. Call on the event loop.

@@ -1,5 +1,6 @@
 import Hiredis
 import Libcrypto
+import NIOCore
 
 /// A Lua script that Redis runs in one step. Redis keeps its text by its SHA-1 after the first run.
 package struct RedisScript: Sendable, Hashable {
@@ -8,9 +9,22 @@ package struct RedisScript: Sendable, Hashable {
     /// The name that EVALSHA calls it by: 40 hexadecimal digits.
     package let sha1: String
 
+    /// How a call of it begins on the wire, by its name and by its text: what comes before the number of keys.
+    let startByName: ByteBuffer
+    let startByText: ByteBuffer
+
     package init(source: String) {
         self.source = source
         sha1 = SHA1.hexDigest(source)
+        startByName = Self.start("EVALSHA", sha1)
+        startByText = Self.start("EVAL", source)
+    }
+
+    private static func start(_ command: String, _ script: String) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.writeArgument(command)
+        buffer.writeArgument(script)
+        return buffer
     }
 
     /// A call of the script: keys, then other arguments.

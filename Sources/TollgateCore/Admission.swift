@@ -25,10 +25,13 @@ package struct AdmissionRequest: Sendable, Hashable {
     /// Set when the charge depends on what becomes of the request.
     package let reservation: Reservation.Request?
 
+    /// Set when the route has a rate of its own, beside the plan's.
+    package let routeLimit: RouteLimit?
+
     package init(
         principal: Principal, time: UnixTime, cost: Int = 1, quotaPolicy: QuotaPolicy = .enforce,
         requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
-        reservation: Reservation.Request? = nil
+        reservation: Reservation.Request? = nil, routeLimit: RouteLimit? = nil
     ) {
         self.principal = principal
         self.time = time
@@ -37,15 +40,16 @@ package struct AdmissionRequest: Sendable, Hashable {
         self.requiredScopes = requiredScopes
         self.idempotentCall = idempotentCall
         self.reservation = reservation
+        self.routeLimit = routeLimit
     }
 }
 
-/// The store's answer: what was decided, and where both limits stand after it.
+/// The store's answer: what was decided, and where the limits stand after it.
 package struct AdmissionDecision: Sendable, Hashable {
     package enum Outcome: Sendable, Hashable {
-        /// Charged to both limits.
+        /// Charged to all limits.
         case admitted
-        /// Refused by the rate limit; nothing was charged.
+        /// Refused by the rate of the plan or by that of the route; nothing was charged.
         case rateLimited
         /// Refused by the quota; nothing was charged.
         case quotaExceeded
@@ -60,6 +64,9 @@ package struct AdmissionDecision: Sendable, Hashable {
     package let usage: UsageSnapshot
     package let rate: RateSnapshot
 
+    /// Where the route's own rate stands. Nil when the request named none.
+    package let routeRate: RateSnapshot?
+
     /// An ``IdempotentCall`` that was admitted before: no call was charged now.
     package let isRepeat: Bool
 
@@ -71,19 +78,20 @@ package struct AdmissionDecision: Sendable, Hashable {
     package let planIsUnknown: Bool
 
     package init(
-        outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, planIsUnknown: Bool = false,
-        isRepeat: Bool = false, reservation: Reservation? = nil
+        outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, routeRate: RateSnapshot? = nil,
+        planIsUnknown: Bool = false, isRepeat: Bool = false, reservation: Reservation? = nil
     ) {
         self.outcome = outcome
         self.usage = usage
         self.rate = rate
+        self.routeRate = routeRate
         self.planIsUnknown = planIsUnknown
         self.isRepeat = isRepeat
         self.reservation = reservation
     }
 
-    /// Seconds until a refused call can pass: the next minute, or the next period. Nil for an admitted one,
-    /// and for one that waiting does not help.
+    /// Seconds until a refused call can pass: the next minute, in which both rates begin anew, or the next period. Nil
+    /// for an admitted one, and for one that waiting does not help.
     package func retryAfterSeconds(at time: UnixTime) -> Int64? {
         switch outcome {
         case .admitted, .keyRefused, .idempotencyKeyReused: nil
@@ -114,7 +122,7 @@ package struct UsageSnapshot: Sendable, Hashable {
     package func secondsUntilReset(at time: UnixTime) -> Int64 { max(1, period.end.seconds - time.seconds) }
 }
 
-/// Where a user's rate limit stands.
+/// Where a user's rate limit stands, the plan's or a route's.
 package struct RateSnapshot: Sendable, Hashable {
     /// Requests charged in this minute.
     package let count: Int

@@ -7,7 +7,7 @@ import TollgateCore
 /// in one slot, and one script can touch them together.
 package enum Keys {
     /// Hash: `usageCount plan lastUpdated periodStart periodEnd`. Kept for a month after the period's end.
-    package static func usage(_ user: UserID) -> String { "usage:{\(user.value)}" }
+    package static func usage(_ user: UserID) -> String { KeyName.usage(user).description }
 
     /// Sorted set: the user's open reservations, scored by the moment when their lease ends (YYYYMMDDhhmmss). A member
     /// is `<id> <calls> <first day of the period>`, or `<id> <idempotency key>`. Kept as long as the usage.
@@ -15,7 +15,9 @@ package enum Keys {
 
     /// Hash: `fingerprint until repeats calls periodStart state open` of a call that may be repeated without charge.
     /// Kept for 24 hours.
-    package static func idempotency(_ user: UserID, key: String) -> String { "idempotency:{\(user.value)}:{\(key)}" }
+    package static func idempotency(_ user: UserID, key: String) -> String {
+        KeyName.idempotency(user, key: key).description
+    }
 
     /// Sorted set: the ids of the user's keys that are not revoked, scored by the moment when they were made
     /// (YYYYMMDDhhmmss). Kept for good.
@@ -23,15 +25,20 @@ package enum Keys {
 
     /// Hash: `hash name mode scopes createdAt expiresAt status lastUsedAt previousHash previousUntil previousUsedAt
     /// revokedAt` of a secret key. Kept for good, or for a week after its revocation or its end.
-    package static func key(_ id: KeyID, of user: UserID) -> String { "key:{\(user.value)}:{\(id.value)}" }
+    package static func key(_ id: KeyID, of user: UserID) -> String { KeyName.key(id, of: user).description }
 
     /// String: the requests of one clock minute. Kept for 120 seconds.
     package static func rateLimit(_ user: UserID, _ window: RateWindow) -> String {
-        "ratelimit:{\(user.value)}:\(window.minute)"
+        KeyName.rateLimit(user, minute: "\(window.minute)").description
+    }
+
+    /// String: the requests of one clock minute on a route that has a rate of its own. Kept for 120 seconds.
+    package static func rateLimit(_ user: UserID, route: String, _ window: RateWindow) -> String {
+        KeyName.rateLimit(user, route: route, minute: "\(window.minute)").description
     }
 
     /// Hash: what billing says of the user's plan. Kept for good.
-    package static func subscription(_ user: UserID) -> String { "subscription:{\(user.value)}" }
+    package static func subscription(_ user: UserID) -> String { KeyName.subscription(user).description }
 
     /// String: the token of the worker whose turn it is to tell Clerk of the user's plan. Kept for ten seconds at most.
     package static func clerkTurn(_ user: UserID) -> String { "subscription:{\(user.value)}:clerk" }
@@ -47,7 +54,7 @@ package enum Keys {
     package static func platformID(of user: UserID) -> String { "user:{\(user.value)}:platformId" }
 
     /// String: `pk_live_…`.
-    package static func apiKey(of user: UserID) -> String { "user:{\(user.value)}:apiKey" }
+    package static func apiKey(of user: UserID) -> String { KeyName.apiKey(of: user).description }
 
     /// String: the user that a platform belongs to.
     package static func platformUser(_ platformID: String) -> String { "platform:{\(platformID)}:userId" }

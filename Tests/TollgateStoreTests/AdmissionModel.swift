@@ -15,13 +15,15 @@ struct AdmissionModel {
     var subscriptions: [UserID: SubscriptionRecord] = [:]
     private var records: [UserID: Record] = [:]
     private var minutes: [UserID: [Int64: Int]] = [:]
+    private var routeMinutes: [UserID: [String: [Int64: Int]]] = [:]
 
     init(plans: PlanTable, pastDueGraceSeconds: Int64) {
         self.plans = plans
         self.pastDueGraceSeconds = pastDueGraceSeconds
     }
 
-    mutating func admit(_ request: AdmissionRequest) -> AdmissionDecision {
+    /// - Parameter onlyTells: Charge nothing.
+    mutating func admit(_ request: AdmissionRequest, onlyTells: Bool = false) -> AdmissionDecision {
         let user = request.principal.userID
         let wanted = PlanResolution.resolve(
             record: subscriptions[user], claimedPlan: request.principal.claimedPlan,
@@ -33,26 +35,35 @@ struct AdmissionModel {
         if record.period.firstDay < current.firstDay { record = Record(count: 0, plan: plan.name, period: current) }
         let window = RateWindow(containing: request.time)
         var requests = minutes[user]?[window.minute] ?? 0
+        let route = request.routeLimit
+        var routeRequests = route.flatMap { routeMinutes[user]?[$0.route]?[window.minute] } ?? 0
 
         let outcome: AdmissionDecision.Outcome
         let fits = record.count + request.cost <= plan.quota
-        if requests >= plan.ratePerMinute {
+        if requests >= plan.ratePerMinute || route.map({ routeRequests >= $0.ratePerMinute }) == true {
             outcome = .rateLimited
         } else if !fits && request.quotaPolicy == .enforce {
             outcome = .quotaExceeded
         } else {
             outcome = .admitted
+        }
+        if outcome == .admitted && !onlyTells {
             requests += 1
             if fits { record.count += request.cost }
             record.plan = plan.name
             records[user] = record
             minutes[user, default: [:]][window.minute] = requests
+            if let route {
+                routeRequests += 1
+                routeMinutes[user, default: [:]][route.route, default: [:]][window.minute] = routeRequests
+            }
         }
         return AdmissionDecision(
             outcome: outcome,
             usage: UsageSnapshot(
                 count: record.count, limit: plan.quota, plan: plan.name, period: record.period),
             rate: RateSnapshot(count: requests, limit: plan.ratePerMinute, window: window),
+            routeRate: route.map { RateSnapshot(count: routeRequests, limit: $0.ratePerMinute, window: window) },
             planIsUnknown: plans[wanted] == nil)
     }
 }

@@ -150,9 +150,10 @@ import TollgateStore
                 if step % 3 == 0, step > 500 {
                     try await bill(users, at: time, subscriptions, &model.subscriptions, using: &random)
                 }
-                let request = Self.randomRequest(users: users, at: time, using: &random)
-                let expected = model.admit(request)
-                let decision = try await store.admit(request)
+                let request = try Self.randomRequest(users: users, at: time, using: &random)
+                let onlyTells = Int.random(in: 0..<10, using: &random) == 0
+                let expected = model.admit(request, onlyTells: onlyTells)
+                let decision = try await onlyTells ? store.peek(request) : store.admit(request)
                 guard decision == expected else {
                     Issue.record("step \(step): \(request): \(decision), not \(expected)")
                     return
@@ -163,13 +164,16 @@ import TollgateStore
 
     private static func randomRequest(
         users: [UserID], at time: UnixTime, using random: inout SeededGenerator
-    ) -> AdmissionRequest {
+    ) throws -> AdmissionRequest {
         func one<Value>(of values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &random)] }
+        let slow = try #require(RouteLimit(route: "slow", ratePerMinute: 2))
+        let fast = try #require(RouteLimit(route: "fast", ratePerMinute: 5))
         return AdmissionRequest(
             principal: Principal(
                 userID: one(of: users), claimedPlan: one(of: [nil, "free", "paid", "none", "gold"]),
                 issuedAt: one(of: [nil, time, time.adding(seconds: -1), time.adding(seconds: -2)])),
-            time: time, cost: one(of: [1, 1, 1, 0, 3]), quotaPolicy: one(of: [.enforce, .countWhileSomeIsLeft]))
+            time: time, cost: one(of: [1, 1, 1, 0, 3]), quotaPolicy: one(of: [.enforce, .countWhileSomeIsLeft]),
+            routeLimit: one(of: [nil, nil, slow, fast]))
     }
 
     /// An event comes in from Stripe, and perhaps Clerk is told of an earlier one.

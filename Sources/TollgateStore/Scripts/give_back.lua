@@ -5,28 +5,26 @@
 -- The names of the other keys are made from that of usage:{user}: which ones are needed shows only here, and all of
 -- one user's keys lie in one slot.
 
--- Calls of a period that is over went with it.
-local function return_calls(usage_key, calls, period)
-  local used, current = unpack(redis.call('HMGET', usage_key, 'usageCount', 'periodStart'))
-  if current ~= period then return end
-  redis.call('HSET', usage_key, 'usageCount', string.format('%.0f', math.max(0, (tonumber(used) or 0) - calls)))
-end
-
-local function idempotency_key(usage_key, name)
-  return 'idempotency' .. string.sub(usage_key, #'usage' + 1) .. ':{' .. name .. '}'
-end
-
 -- Gives back what a reservation holds, after it was taken out of the set. The attempts at one call share a charge,
 -- which goes back with the last of them; a later repeat is a new call then.
+--
+-- One function, for every admission makes it anew and hardly any calls it.
 local function give_back(usage_key, member)
   local calls, period = string.match(member, '^%S+ (%d+) (%S+)$')
-  if calls then return return_calls(usage_key, tonumber(calls), period) end
+  if not calls then
+    local name = string.match(member, '^%S+ (%S+)$') or ''
+    local call_key = 'idempotency' .. string.sub(usage_key, #'usage' + 1) .. ':{' .. name .. '}'
+    local state, shared, since = unpack(redis.call('HMGET', call_key, 'state', 'calls', 'periodStart'))
+    if not state then return end
+    local open = redis.call('HINCRBY', call_key, 'open', -1)
+    if state ~= 'open' or open > 0 then return end
+    redis.call('DEL', call_key)
+    calls, period = shared, since
+  end
 
-  local call_key = idempotency_key(usage_key, string.match(member, '^%S+ (%S+)$') or '')
-  local state, shared, since = unpack(redis.call('HMGET', call_key, 'state', 'calls', 'periodStart'))
-  if not state then return end
-  local open = redis.call('HINCRBY', call_key, 'open', -1)
-  if state ~= 'open' or open > 0 then return end
-  redis.call('DEL', call_key)
-  return_calls(usage_key, tonumber(shared) or 0, since)
+  -- Calls of a period that is over went with it.
+  local used, current = unpack(redis.call('HMGET', usage_key, 'usageCount', 'periodStart'))
+  if current ~= period then return end
+  local left = math.max(0, (tonumber(used) or 0) - (tonumber(calls) or 0))
+  redis.call('HSET', usage_key, 'usageCount', string.format('%.0f', left))
 end

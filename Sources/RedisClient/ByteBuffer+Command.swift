@@ -1,0 +1,70 @@
+import NIOCore
+
+/// Commands written straight into the bytes that leave, in the form that hiredis' encoder gives them
+/// (https://redis.io/docs/latest/develop/reference/protocol-spec/): for the hot path, where a command must not cost an
+/// allocation for each argument. Everything else is encoded by `RedisCommand`, and a test compares the two.
+extension ByteBuffer {
+    /// Begins a command. As many arguments must follow as are announced; the command's name is the first.
+    package mutating func writeCommandStart(argumentCount: Int) {
+        writeCount(argumentCount, marker: UInt8(ascii: "*"))
+    }
+
+    package mutating func writeArgument(_ text: String) {
+        writeCount(text.utf8.count, marker: UInt8(ascii: "$"))
+        writeString(text)
+        writeLineEnd()
+    }
+
+    /// One argument, put together from `parts`.
+    package mutating func writeArgument(
+        parts first: String, _ second: String, _ third: String, _ fourth: String = "", _ fifth: String = "",
+        _ sixth: String = ""
+    ) {
+        writeCount(
+            first.utf8.count + second.utf8.count + third.utf8.count + fourth.utf8.count + fifth.utf8.count
+                + sixth.utf8.count, marker: UInt8(ascii: "$"))
+        writeString(first)
+        writeString(second)
+        writeString(third)
+        writeString(fourth)
+        writeString(fifth)
+        writeString(sixth)
+        writeLineEnd()
+    }
+
+    /// Decimal digits. A number of up to 15 of them lies in the string itself, without an allocation.
+    package mutating func writeArgument(_ number: Int) {
+        if (0...9).contains(number) {
+            writeCount(1, marker: UInt8(ascii: "$"))
+            writeMultipleIntegers(Self.digit(number), Self.carriageReturn, Self.lineFeed)
+        } else {
+            writeArgument(String(number))
+        }
+    }
+
+    /// An argument of 20 bytes, the first byte uppermost in `first`.
+    package mutating func writeArgument(_ first: UInt64, _ second: UInt64, _ third: UInt32) {
+        writeCount(20, marker: UInt8(ascii: "$"))
+        writeMultipleIntegers(first, second, third, Self.carriageReturn, Self.lineFeed)
+    }
+
+    /// `*12\r\n`
+    private mutating func writeCount(_ count: Int, marker: UInt8) {
+        switch count {
+        case 0...9: writeMultipleIntegers(marker, Self.digit(count), Self.carriageReturn, Self.lineFeed)
+        case 10...99:
+            writeMultipleIntegers(
+                marker, Self.digit(count / 10), Self.digit(count % 10), Self.carriageReturn, Self.lineFeed)
+        default:
+            writeInteger(marker)
+            writeString(String(count))
+            writeLineEnd()
+        }
+    }
+
+    private mutating func writeLineEnd() { writeMultipleIntegers(Self.carriageReturn, Self.lineFeed) }
+
+    private static func digit(_ number: Int) -> UInt8 { UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number) }
+    private static var carriageReturn: UInt8 { UInt8(ascii: "\r") }
+    private static var lineFeed: UInt8 { UInt8(ascii: "\n") }
+}

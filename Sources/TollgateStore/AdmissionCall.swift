@@ -1,0 +1,204 @@
+import Hiredis
+import NIOCore
+import RedisClient
+import TollgateCore
+
+/// One admission on its way: which keys and arguments `admit.lua` is given, and whom its answer goes to.
+final class AdmissionCall: DirectScriptCall {
+    private static let admitScript = RedisScript(
+        resource: PackageResources.admit_lua, prelude: PackageResources.give_back_lua)
+
+    /// How much there is to look at. The script tells the forms apart by the number of keys.
+    private enum Form {
+        case token
+        case key
+        case everything
+    }
+
+    private let request: AdmissionRequest
+    private let arguments: AdmissionArguments
+    private let moment: AdmissionArguments.Moment
+    private let onlyTells: Bool
+    private let form: Form
+    private let completion: (Result<AdmissionDecision, StoreUnavailable>) -> Void
+
+    /// - Parameters:
+    ///   - onlyTells: Charge nothing.
+    ///   - completion: Called once.
+    init(
+        _ request: AdmissionRequest, _ arguments: AdmissionArguments, onlyTells: Bool = false,
+        completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
+    ) {
+        self.request = request
+        self.arguments = arguments
+        self.onlyTells = onlyTells
+        self.completion = completion
+        moment = arguments.moment(at: request.time)
+        form =
+            if onlyTells || request.needsMoreThanACredential {
+                .everything
+            } else {
+                request.principal.credential.isKey ? .key : .token
+            }
+    }
+
+    var script: RedisScript { Self.admitScript }
+
+    var keyCount: Int {
+        switch form {
+        case .token: 3
+        case .key: 4
+        case .everything: 6
+        }
+    }
+
+    var argumentCount: Int {
+        switch form {
+        case .token: 4 + arguments.count
+        case .key: 7 + arguments.count
+        case .everything: 14 + arguments.count
+        }
+    }
+
+    func writeKeysAndArguments(to buffer: inout ByteBuffer) {
+        let user = request.principal.userID
+        KeyName.rateLimit(user, minute: moment.minute).write(to: &buffer)
+        KeyName.usage(user).write(to: &buffer)
+        KeyName.subscription(user).write(to: &buffer)
+        if form != .token { writeCredentialKey(to: &buffer) }
+        if form == .everything { writeFurtherKeys(to: &buffer) }
+
+        buffer.writeArgument(request.cost)
+        buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
+        buffer.writeArgument(request.principal.claimedPlan ?? "")
+        if let issuedAt = request.principal.issuedAt {
+            buffer.writeArgument(issuedAt)
+        } else {
+            buffer.writeArgument("")
+        }
+        buffer.writeImmutableBuffer(moment.arguments)
+        if form != .token { writeCredentialArguments(to: &buffer) }
+        if form == .everything { writeFurtherArguments(to: &buffer) }
+    }
+
+    func finish(_ result: Result<IntegerReply?, RedisError>) {
+        switch result {
+        case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+        case .success(let reply):
+            guard let reply, reply.count == (form == .everything ? 9 : 6), let decision = decision(from: reply) else {
+                return completion(.failure(.unexpectedReply(of: "admit.lua")))
+            }
+            completion(.success(decision))
+        }
+    }
+}
+
+// MARK: Further keys and arguments
+
+extension AdmissionCall {
+    private func writeCredentialKey(to buffer: inout ByteBuffer) {
+        let user = request.principal.userID
+        switch request.principal.credential {
+        case .token: KeyName.usage(user).write(to: &buffer)
+        case .secretKey(let id, _, _): KeyName.key(id, of: user).write(to: &buffer)
+        case .platformKey: KeyName.apiKey(of: user).write(to: &buffer)
+        }
+    }
+
+    private func writeFurtherKeys(to buffer: inout ByteBuffer) {
+        let user = request.principal.userID
+        let unused = KeyName.usage(user)
+        (request.idempotentCall.map { .idempotency(user, key: $0.key) } ?? unused).write(to: &buffer)
+        (request.routeLimit.map { .rateLimit(user, route: $0.route, minute: moment.minute) } ?? unused)
+            .write(to: &buffer)
+    }
+
+    private func writeCredentialArguments(to buffer: inout ByteBuffer) {
+        switch request.principal.credential {
+        case .token:
+            buffer.writeArgument("")
+            buffer.writeArgument("")
+        case .secretKey(_, _, let hash):
+            buffer.writeArgument("key")
+            buffer.writeArgument(hash.hex)
+        case .platformKey(let fingerprint):
+            buffer.writeArgument("platform")
+            buffer.writeArgument(fingerprint)
+        }
+        switch request.requiredScopes.count {
+        case 0: buffer.writeArgument("")
+        case 1: buffer.writeArgument(request.requiredScopes[0].value)
+        default: buffer.writeArgument(request.requiredScopes.map(\.value).joined(separator: " "))
+        }
+    }
+
+    private func writeFurtherArguments(to buffer: inout ByteBuffer) {
+        func after(_ seconds: Int64?) -> String { seconds.map { request.time.adding(seconds: $0).iso8601 } ?? "" }
+        buffer.writeArgument(onlyTells ? 1 : 0)
+        buffer.writeArgument(request.idempotentCall?.fingerprint ?? "")
+        buffer.writeArgument(after(request.idempotentCall.map { _ in IdempotentCall.keptSeconds }))
+        buffer.writeArgument(request.reservation?.id ?? "")
+        buffer.writeArgument(after(request.reservation?.leaseSeconds))
+        buffer.writeArgument(IdempotentCall.maximumRepeats)
+        buffer.writeArgument(request.routeLimit.map { String($0.ratePerMinute) } ?? "")
+    }
+}
+
+extension AdmissionRequest {
+    fileprivate var needsMoreThanACredential: Bool {
+        idempotentCall != nil || reservation != nil || routeLimit != nil
+    }
+}
+
+// MARK: The answer
+
+extension AdmissionCall {
+    /// Nil when a number is one that this version does not know.
+    private func decision(from numbers: IntegerReply) -> AdmissionDecision? {
+        guard let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
+            arguments.plans.indices.contains(Int(numbers[2]))
+        else { return nil }
+        let plan = arguments.plans[Int(numbers[2])]
+        let period = numbers[5] == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: Int(numbers[5])))
+        let isLong = form == .everything
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(count: Int(numbers[1]), limit: plan.quota, plan: plan.name, period: period),
+            rate: RateSnapshot(count: Int(numbers[3]), limit: plan.ratePerMinute, window: moment.window),
+            routeRate: request.routeLimit.map {
+                RateSnapshot(count: Int(numbers[8]), limit: $0.ratePerMinute, window: moment.window)
+            },
+            planIsUnknown: numbers[4] == 1, isRepeat: isLong && numbers[7] == 1,
+            reservation: isLong ? reservation(of: Int(numbers[6]), in: period) : nil)
+    }
+
+    private func reservation(of calls: Int, in period: BillingPeriod) -> Reservation? {
+        guard let wish = request.reservation, calls > 0 else { return nil }
+        return Reservation(
+            id: wish.id, userID: request.principal.userID, calls: calls, period: period,
+            idempotencyKey: request.idempotentCall?.key)
+    }
+}
+
+extension CalendarDay {
+    /// - Parameter number: YYYYMMDD.
+    fileprivate init(number: Int) {
+        self.init(year: number / 10_000, month: number / 100 % 100, day: number % 100)
+    }
+}
+
+extension AdmissionDecision.Outcome {
+    fileprivate init?(scriptCode: Int64) {
+        switch scriptCode {
+        case 1: self = .admitted
+        case 2: self = .rateLimited
+        case 3: self = .quotaExceeded
+        case 4: self = .keyRefused(.unknown)
+        case 5: self = .keyRefused(.revoked)
+        case 6: self = .keyRefused(.expired)
+        case 7: self = .keyRefused(.scopeMissing)
+        case 8: self = .idempotencyKeyReused
+        default: return nil
+        }
+    }
+}
