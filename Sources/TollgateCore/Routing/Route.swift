@@ -15,7 +15,7 @@ package struct Route: Sendable, Hashable {
     package var authentication: Authentication
 
     /// All of them must be the caller's.
-    package var requiredScopes: [String]
+    package var requiredScopes: [KeyScope]
 
     /// Calls of the quota that one request costs. 0: free.
     package var cost: Int
@@ -34,15 +34,23 @@ package struct Route: Sendable, Hashable {
 
     /// The upstream sees the path without the prefix that matched, and at least `/`.
     package var stripsPrefix: Bool
+    package var hostHeader: HostHeader
+
+    /// Nil: upstreams are only known by how they answer the requests themselves.
+    package var healthCheck: HealthCheck?
+
+    /// Protocols that a client may change to, in lower case.
+    package var upgrades: [String]
 
     /// - Parameter cost: Nil: 1, or 0 on a route that knows no caller.
     package init(
         name: String, hosts: [HostPattern] = [], path: PathPattern, methods: [String] = [],
-        upstreams: [Upstream] = [], authentication: Authentication = .any, requiredScopes: [String] = [],
+        upstreams: [Upstream] = [], authentication: Authentication = .any, requiredScopes: [KeyScope] = [],
         cost: Int? = nil, ratePerMinute: Int? = nil, charge: Charge = .admitted, onRedisDown: OutagePolicy = .closed,
         timeouts: Timeouts = Timeouts(), retries: Int = 1, limits: Limits = Limits(),
         requestHeaders: HeaderRules = HeaderRules(), responseHeaders: HeaderRules = HeaderRules(),
-        stripsPrefix: Bool = false
+        stripsPrefix: Bool = false, hostHeader: HostHeader = .client, healthCheck: HealthCheck? = nil,
+        upgrades: [String] = ["websocket"]
     ) {
         self.name = name
         self.hosts = hosts
@@ -61,6 +69,9 @@ package struct Route: Sendable, Hashable {
         self.requestHeaders = requestHeaders
         self.responseHeaders = responseHeaders
         self.stripsPrefix = stripsPrefix
+        self.hostHeader = hostHeader
+        self.healthCheck = healthCheck
+        self.upgrades = upgrades
     }
 }
 
@@ -87,6 +98,32 @@ extension Route {
         case closed
         /// They pass, within the worker's own bounds.
         case open
+    }
+
+    /// Whose name the upstream sees in the Host field.
+    package enum HostHeader: String, Sendable, Hashable, CaseIterable {
+        /// The one that the client asked for.
+        case client
+        /// Its own.
+        case upstream
+    }
+
+    /// How each upstream is asked whether it is well: a GET that must answer 2xx or 3xx.
+    package struct HealthCheck: Sendable, Hashable {
+        /// With a query, if need be.
+        package var path: String
+
+        /// From the beginning of one check to that of the next.
+        package var intervalMilliseconds: Int
+
+        /// For the whole check.
+        package var timeoutMilliseconds: Int
+
+        package init(path: String, intervalMilliseconds: Int = 5_000, timeoutMilliseconds: Int = 1_000) {
+            self.path = path
+            self.intervalMilliseconds = intervalMilliseconds
+            self.timeoutMilliseconds = timeoutMilliseconds
+        }
     }
 
     /// How long the upstream may take.

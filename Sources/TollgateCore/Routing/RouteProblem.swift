@@ -3,7 +3,7 @@ package enum RouteProblem: Error, Sendable, Hashable {
     /// What a problem is about, by its name in the configuration.
     package enum Field: String, Sendable, Hashable, CaseIterable {
         case name, hosts, path, exactPath, methods, upstreams, auth, scopes, cost, ratePerMinute, charge, onRedisDown
-        case timeouts, retries, limits, requestHeaders, responseHeaders, stripPrefix
+        case timeouts, retries, limits, requestHeaders, responseHeaders, stripPrefix, hostHeader, healthCheck, upgrades
     }
 
     case tooManyRoutes(Int)
@@ -24,14 +24,24 @@ package enum RouteProblem: Error, Sendable, Hashable {
 
     case duplicateUpstream(String)
     case noWeight
+    /// A setting that is about upstreams, on a route that has none.
+    case needsUpstream(Field)
 
-    case invalidScope(String)
-    case duplicateScope(String)
+    /// `*`, which a key may have and no admission can ask for.
+    case requiresAllScopes
+    case duplicateScope(KeyScope)
     /// A setting that needs to know the caller, on a route that asks nobody who they are.
     case needsCaller(Field)
     /// `charge: success` of nothing.
     case nothingToCharge
     case stripsExactPath
+    /// `hostHeader: upstream`, and a rule that sets Host.
+    case hostIsSetTwice
+
+    case invalidUpgrade(String)
+    case duplicateUpgrade(String)
+    /// HTTP/2, which no client gets by changing to it.
+    case unsupportedUpgrade(String)
 
     case invalidHeaderName(Field, String)
     case invalidHeaderValue(Field, name: String)
@@ -45,15 +55,18 @@ package enum RouteProblem: Error, Sendable, Hashable {
         case .tooManyRoutes, .invalidName, .duplicateName: .name
         case .tooMany(let field, _, _), .outOfRange(let field, _, _, _), .invalidPath(let field, _),
             .pathWithQuery(let field), .unusualPath(let field, _), .conflict(let field, _, _), .needsCaller(let field),
-            .invalidHeaderName(let field, _), .invalidHeaderValue(let field, _), .duplicateHeader(let field, _),
+            .needsUpstream(let field), .invalidHeaderName(let field, _), .invalidHeaderValue(let field, _),
+            .duplicateHeader(let field, _),
             .reservedHeader(let field, _):
             field
         case .duplicateHost: .hosts
         case .invalidMethod, .duplicateMethod: .methods
         case .duplicateUpstream, .noWeight: .upstreams
-        case .invalidScope, .duplicateScope: .scopes
+        case .requiresAllScopes, .duplicateScope: .scopes
         case .nothingToCharge: .charge
         case .stripsExactPath: .stripPrefix
+        case .hostIsSetTwice: .hostHeader
+        case .invalidUpgrade, .duplicateUpgrade, .unsupportedUpgrade: .upgrades
         }
     }
 }

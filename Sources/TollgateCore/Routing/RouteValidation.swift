@@ -3,7 +3,8 @@ extension Route {
     package static let maximumHosts = 64
     package static let maximumMethods = 32
     package static let maximumUpstreams = 64
-    package static let maximumScopes = 32
+    package static let maximumScopes = KeyScope.maximumCount
+    package static let maximumUpgrades = 16
 
     /// Rules for one direction.
     package static let maximumHeaderRules = 64
@@ -18,11 +19,14 @@ extension Route {
     package static let idleTimeoutRange = 1...86_400_000
     package static let headLimitRange = 1_024...1_048_576
     package static let bodyLimitRange = 0...1 << 40
+    package static let healthIntervalRange = 100...3_600_000
+    package static let healthTimeoutRange = 10...60_000
 
     /// Everything that is wrong with this route alone.
     package var problems: [RouteProblem] {
-        (Plan.isValidName(name) ? [] : [.invalidName]) + matchProblems + upstreamProblems + accessProblems
-            + numberProblems + requestHeaders.problems(.requestHeaders) + responseHeaders.problems(.responseHeaders)
+        (Plan.isValidName(name) ? [] : [.invalidName]) + matchProblems + upstreamProblems + healthProblems
+            + upgradeProblems + accessProblems + numberProblems + requestHeaders.problems(.requestHeaders)
+            + responseHeaders.problems(.responseHeaders)
     }
 
     /// Where the path stands in the configuration.
@@ -64,12 +68,40 @@ extension Route {
         }
         problems += upstreams.map(\.origin).duplicates.map { .duplicateUpstream($0) }
         if !upstreams.isEmpty, upstreams.allSatisfy({ $0.weight == 0 }) { problems.append(.noWeight) }
+        if hostHeader == .upstream {
+            if upstreams.isEmpty { problems.append(.needsUpstream(.hostHeader)) }
+            if requestHeaders.set.contains(where: { $0.name.lowercased() == "host" }) {
+                problems.append(.hostIsSetTwice)
+            }
+        }
         return problems
+    }
+
+    private var healthProblems: [RouteProblem] {
+        guard let healthCheck else { return [] }
+        var problems: [RouteProblem] = upstreams.isEmpty ? [.needsUpstream(.healthCheck)] : []
+        do throws(RequestTarget.Problem) {
+            _ = try RequestTarget(healthCheck.path)
+        } catch {
+            problems.append(.invalidPath(.healthCheck, error))
+        }
+        problems += Self.outOfRange(
+            .healthCheck, "interval", healthCheck.intervalMilliseconds, Self.healthIntervalRange)
+        problems += Self.outOfRange(.healthCheck, "timeout", healthCheck.timeoutMilliseconds, Self.healthTimeoutRange)
+        return problems
+    }
+
+    private var upgradeProblems: [RouteProblem] {
+        Self.tooMany(.upgrades, upgrades.count, Self.maximumUpgrades)
+            + upgrades.filter { !HTTPToken.isValid($0) || $0 != $0.lowercased() }.map { .invalidUpgrade($0) }
+            // HTTP/2 would hide every further request from the gateway.
+            + upgrades.filter { ["h2", "h2c"].contains($0) }.map { .unsupportedUpgrade($0) }
+            + upgrades.duplicates.map { .duplicateUpgrade($0) }
     }
 
     private var accessProblems: [RouteProblem] {
         var problems = Self.tooMany(.scopes, requiredScopes.count, Self.maximumScopes)
-        problems += requiredScopes.filter { !Self.isScope($0) }.map { .invalidScope($0) }
+        if requiredScopes.contains(.all) { problems.append(.requiresAllScopes) }
         problems += requiredScopes.duplicates.map { .duplicateScope($0) }
         if authentication == .none {
             if !requiredScopes.isEmpty { problems.append(.needsCaller(.scopes)) }
@@ -89,14 +121,6 @@ extension Route {
             + Self.outOfRange(.timeouts, "idle", timeouts.idleMilliseconds, Self.idleTimeoutRange)
             + (limits.headBytes.map { Self.outOfRange(.limits, "head", $0, Self.headLimitRange) } ?? [])
             + Self.outOfRange(.limits, "body", limits.bodyBytes, Self.bodyLimitRange)
-    }
-
-    /// RFC 6749, section 3.3.
-    private static func isScope(_ text: String) -> Bool {
-        (1...128).contains(text.utf8.count)
-            && text.utf8.allSatisfy {
-                (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
-            }
     }
 
     private static func tooMany(_ field: RouteProblem.Field, _ count: Int, _ maximum: Int) -> [RouteProblem] {

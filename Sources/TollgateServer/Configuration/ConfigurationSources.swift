@@ -12,6 +12,12 @@ struct ConfigurationSources {
     /// From `tollgate.yaml`: `price_…` by the name of the plan that it sells.
     private(set) var prices: [String: String] = [:]
 
+    /// From `tollgate.yaml`, with the place of each route.
+    private(set) var routes: (table: RouteTable, places: [String]) = (.empty, [])
+
+    /// The file itself.
+    private(set) var file: ConfigurationFile
+
     private(set) var problems: [ConfigurationProblem] = []
 
     /// False when a file could not be read at all, so that a setting that seems missing may well stand in it.
@@ -19,6 +25,7 @@ struct ConfigurationSources {
 
     init(flags: [String: String], environment: [String: String], workingDirectory: String) {
         layers = [.flags(flags), .environment(environment)]
+        file = ConfigurationFile(path: "", identity: nil, hasContents: false)
         checkNames(of: flags)
         readEnvironmentFile(in: workingDirectory)
         readYAMLFile(in: workingDirectory)
@@ -64,11 +71,19 @@ struct ConfigurationSources {
     private mutating func readYAMLFile(in directory: String) {
         let named = SettingReader(layers: layers).find(.configurationFile)
         let name = named?.text ?? "tollgate.yaml"
-        guard let text = read(name, in: directory, isRequestedAt: named?.place) else { return }
-        let file = YAMLFile(name: name, text: text)
+        let path = absolutePath(name, in: directory)
+        let identity = FileIdentity(path: path)
+        let contents = read(name, in: directory, isRequestedAt: named?.place)
+        file = ConfigurationFile(path: path, identity: identity, hasContents: contents?.trimmed.isEmpty == false)
+        guard let text = contents else { return }
+        take(YAMLFile(name: name, text: text))
+    }
+
+    private mutating func take(_ file: YAMLFile) {
         problems += file.problems
         isComplete = isComplete && file.isReadable
-        plans = file.plans.map { ($0, "\(name):\(file.plansLine ?? 1)") }
+        plans = file.plans.map { ($0, "\(file.name):\(file.plansLine ?? 1)") }
+        routes = (file.routes, file.routeLines.map { "\(file.name):\($0)" })
         prices = file.prices
         layers.append(.yaml(file))
     }

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import RedisClient
 
 extension RedisSettings {
@@ -19,6 +20,15 @@ extension RedisSettings {
 }
 
 extension GatewayConfiguration {
+    /// How to speak TLS with upstreams. Nil trusts the system's authorities.
+    var upstreamTLS: TLSConfiguration? {
+        upstreamAuthorityFile.map { file in
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .file(file)
+            return tls
+        }
+    }
+
     var corsPolicy: CORSPolicy {
         CORSPolicy(frontendOrigin: frontendURL, origins: cors.origins, patterns: cors.originPatterns)
     }

@@ -51,7 +51,31 @@ package struct GatewayConfiguration: Sendable {
     /// What is sold.
     package let plans: PlanTable
 
+    /// What is done with which requests. Empty when `tollgate.yaml` has no routes.
+    package let routes: RouteTable
+
+    /// The proxies whose word on where a request comes from is believed.
+    package let trustedProxies: NetworkList
+
+    /// The absolute path of the PEM file of the authorities that upstreams' certificates may be signed by. Nil: the
+    /// system's authorities.
+    package let upstreamAuthorityFile: String?
+
+    /// `tollgate.yaml`, as it was when it was read.
+    let file: ConfigurationFile
+
+    private let origin: Origin
     private let lines: [String]
+
+    /// What every setting but the routes says, by its name.
+    private let texts: [String: Secret]
+
+    /// What it was loaded from.
+    private struct Origin: Sendable {
+        let flags: [String: String]
+        let environment: [String: String]
+        let workingDirectory: String
+    }
 
     /// Reads and checks the whole configuration.
     ///
@@ -65,17 +89,29 @@ package struct GatewayConfiguration: Sendable {
     package static func load(
         flags: [String: String], environment: [String: String], workingDirectory: String
     ) throws(InvalidConfiguration) -> GatewayConfiguration {
+        try load(Origin(flags: flags, environment: environment, workingDirectory: workingDirectory))
+    }
+
+    /// The configuration as it would be if the worker were started now, in the same way.
+    ///
+    /// - Throws: All problems at once.
+    package func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
+
+    private static func load(_ origin: Origin) throws(InvalidConfiguration) -> GatewayConfiguration {
         let sources = ConfigurationSources(
-            flags: flags, environment: environment, workingDirectory: workingDirectory)
+            flags: origin.flags, environment: origin.environment, workingDirectory: origin.workingDirectory)
         var reader = SettingReader(
             layers: sources.layers, problems: sources.problems, isComplete: sources.isComplete)
-        let configuration = GatewayConfiguration(&reader, sources, workingDirectory: workingDirectory)
+        let configuration = GatewayConfiguration(&reader, sources, origin)
         guard reader.problems.isEmpty else { throw InvalidConfiguration(problems: reader.problems) }
         return configuration
     }
 
     /// Reads every setting, so that every problem is found. What stands in for a wrong value is never used.
-    private init(_ reader: inout SettingReader, _ sources: ConfigurationSources, workingDirectory: String) {
+    private init(_ reader: inout SettingReader, _ sources: ConfigurationSources, _ origin: Origin) {
+        self.origin = origin
+        file = sources.file
+        texts = reader.texts()
         host = reader.host(.host)
         port = reader.integer(.port)
         adminHost = reader.host(.adminHost)
@@ -86,16 +122,31 @@ package struct GatewayConfiguration: Sendable {
         bodyLimitBytes = reader.integer(.bodyLimitBytes)
         headerLimitBytes = reader.integer(.headerLimitBytes)
         idleTimeoutSeconds = reader.integer(.idleTimeoutSeconds)
-        redis = RedisSettings(&reader, workingDirectory: workingDirectory)
+        trustedProxies = reader.networks(.trustedProxies)
+        upstreamAuthorityFile = reader.readableFile(.upstreamAuthorityFile, in: origin.workingDirectory)
+        redis = RedisSettings(&reader, workingDirectory: origin.workingDirectory)
         clerk = ClerkSettings(&reader)
         plans = sources.plans?.table ?? .standard
         stripe = StripeSettings(&reader, plans: plans, planPrices: sources.prices)
         frontendURL = reader.frontendURL()
         cors = CORSSettings(&reader)
-        lines = reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
+        routes = sources.routes.table
+        lines =
+            reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
+            + routes.lines(places: sources.routes.places)
         if port != 0, port == adminPort, let found = reader.find(.adminPort) {
             reader.report(found, "is the public port too", remedy: "Give the admin port a number of its own.")
         }
+    }
+}
+
+extension GatewayConfiguration {
+    /// The names of the settings, and `plans`, that differ from those of `earlier`: what a worker takes over only when
+    /// it is started again. Routes are not among them.
+    package func changes(since earlier: GatewayConfiguration) -> [String] {
+        let names = Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
+        let plansAreSame = plans == earlier.plans && stripe.prices == earlier.stripe.prices
+        return plansAreSame ? names : names + ["plans"]
     }
 }
 
@@ -124,6 +175,11 @@ extension SettingReader {
             report(found, "is no web address", remedy: "Begin it with https:// or http://.")
         }
         return url.origin
+    }
+
+    fileprivate func texts() -> [String: Secret] {
+        let found = Setting.all.compactMap(find)
+        return Dictionary(uniqueKeysWithValues: found.map { ($0.setting.name, Secret($0.text)) })
     }
 
     /// Every setting as `tollgate check-config` shows it.

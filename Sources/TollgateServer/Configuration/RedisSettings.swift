@@ -1,4 +1,3 @@
-import FoundationEssentials
 import RedisClient
 
 /// How to reach Redis.
@@ -45,15 +44,6 @@ extension SettingReader {
                 remedy: "Write redis://[user:password@]host[:port][/database], rediss://… or unix:///path[?db=n].")
         }
         return found.text
-    }
-
-    fileprivate mutating func readableFile(_ setting: Setting, in directory: String) -> String? {
-        guard let found = find(setting) else { return nil }
-        let path = absolutePath(found.text, in: directory)
-        if FileManager.default.contents(atPath: path) == nil {
-            report(found, "cannot be read", remedy: "Give the path of a file that the gateway may read.")
-        }
-        return path
     }
 
     fileprivate mutating func checkCertificatePair() {

@@ -1,3 +1,6 @@
+import FoundationEssentials
+import TollgateCore
+
 extension SettingReader {
     /// The text of a setting. Nil when it is not given.
     func text(_ setting: Setting) -> String? { find(setting)?.text }
@@ -21,6 +24,32 @@ extension SettingReader {
 
     /// The parts of a list. Empty when it is not given.
     func list(_ setting: Setting) -> [String] { text(setting)?.commaSeparated ?? [] }
+
+    /// The absolute path of a file that can be read. Nil when none is given.
+    mutating func readableFile(_ setting: Setting, in directory: String) -> String? {
+        guard let found = find(setting) else { return nil }
+        let path = absolutePath(found.text, in: directory)
+        if FileManager.default.contents(atPath: path) == nil {
+            report(found, "cannot be read", remedy: "Give the path of a file that the gateway may read.")
+        }
+        return path
+    }
+
+    /// A list of IP addresses and networks.
+    mutating func networks(_ setting: Setting) -> NetworkList {
+        guard let found = find(setting) else { return .empty }
+        let texts = found.text.commaSeparated
+        for text in texts where NetworkList([text]) == nil {
+            report(
+                Found(setting: setting, text: text, place: found.place), "is no network",
+                remedy: "Give addresses such as 192.0.2.1, and networks such as 10.0.0.0/8 or 2001:db8::/32.")
+        }
+        if texts.count > NetworkList.maximumCount {
+            report(
+                found, "has \(texts.count) networks", remedy: "At most \(NetworkList.maximumCount) are possible.")
+        }
+        return NetworkList(texts) ?? .empty
+    }
 
     /// An address to listen on.
     mutating func host(_ setting: Setting) -> String {

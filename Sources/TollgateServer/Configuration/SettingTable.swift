@@ -34,6 +34,13 @@ extension Setting {
         "TOLLGATE_IDLE_TIMEOUT_SECONDS", .integer(1...3600), default: "60",
         "Seconds until an idle connection is closed.")
 
+    package static let trustedProxies = Setting(
+        "TOLLGATE_TRUSTED_PROXIES", .list,
+        "Addresses and networks (`10.0.0.0/8`) of the proxies before Tollgate whose `X-Forwarded-*` is believed.")
+    package static let upstreamAuthorityFile = Setting(
+        "TOLLGATE_UPSTREAM_CA_FILE", .file,
+        "PEM file of the authorities trusted for `https://` upstreams, if not the system's.")
+
     // Redis.
 
     package static let redisURL = Setting(
@@ -97,7 +104,7 @@ extension Setting {
     /// In the order of the documentation.
     package static let all: [Setting] = [
         .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
-        .headerLimitBytes, .idleTimeoutSeconds,
+        .headerLimitBytes, .idleTimeoutSeconds, .trustedProxies, .upstreamAuthorityFile,
         .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences,

@@ -23,6 +23,12 @@ struct YAMLFile {
     /// The line of `plans`.
     private(set) var plansLine: Int?
 
+    /// Empty when the file has none, or wrong ones.
+    private(set) var routes = RouteTable.empty
+
+    /// The line of each route.
+    private(set) var routeLines: [Int] = []
+
     private(set) var problems: [ConfigurationProblem] = []
 
     /// False when the text is no YAML: then nothing is known of what it was meant to set.
@@ -51,6 +57,8 @@ struct YAMLFile {
                 take(node, for: setting)
             } else if keyPath == ["plans"] {
                 takePlans(node)
+            } else if keyPath == ["routes"] {
+                takeRoutes(node)
             } else if path.isEmpty, Self.groups.contains(key) {
                 takeGroup(node, named: key)
             } else {
@@ -100,6 +108,13 @@ struct YAMLFile {
         problems += section.problems
     }
 
+    private mutating func takeRoutes(_ node: Node) {
+        var section = RouteSection(fileName: name)
+        routes = section.read(node) ?? .empty
+        routeLines = section.lines
+        problems += section.problems
+    }
+
     private mutating func report(line: Int, _ message: String, remedy: String) {
         problems.append(ConfigurationProblem(place: "\(name):\(line)", message: message, remedy: remedy))
     }
@@ -114,8 +129,10 @@ extension YAMLFile {
         switch error as? YamlError {
         case .duplicatedKeysInMapping(let keys, let context):
             for key in keys {
+                // A value that follows its key without a blank is a part of it.
+                let shown = HTTPToken.isValid(key) ? Secret.quoted(key) : "that stands there"
                 report(
-                    line: context.mark.line, "the key \(Secret.quoted(key)) stands twice in one mapping",
+                    line: context.mark.line, "the key \(shown) stands twice in one mapping",
                     remedy: "Keep one of them; the rest of the file was not checked.")
             }
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
@@ -135,7 +152,7 @@ extension YAMLFile {
     private static let groups = Set(settings.keys.filter { $0.count > 1 }.compactMap(\.first))
 
     /// Every key in the order of the documentation, for hints.
-    private static let keys = Setting.all.compactMap { $0.yamlPath?.joined(separator: ".") } + ["plans"]
+    private static let keys = Setting.all.compactMap { $0.yamlPath?.joined(separator: ".") } + ["plans", "routes"]
 }
 
 extension Node {

@@ -8,6 +8,12 @@ import TollgateCore
         return route
     }
 
+    private static let read = KeyScope("read") ?? .all
+
+    private static func checked(_ check: Route.HealthCheck) -> Route {
+        route { ($0.upstreams, $0.healthCheck) = ([upstream("a")], check) }
+    }
+
     private static func upstream(_ host: String, weight: Int = 1) -> Upstream {
         Upstream(host: host, port: 80, weight: weight)
     }
@@ -29,8 +35,8 @@ import TollgateCore
             route { $0.upstreams = [upstream("a", weight: 1_001)] },
             .outOfRange(.upstreams, part: "weight", value: 1_001, range: 0...1_000)
         ),
-        (route { $0.requiredScopes = ["a b"] }, .invalidScope("a b")),
-        (route { $0.requiredScopes = ["a", "a"] }, .duplicateScope("a")),
+        (route { $0.requiredScopes = [.all] }, .requiresAllScopes),
+        (route { $0.requiredScopes = [read, read] }, .duplicateScope(read)),
         (route { $0.cost = -1 }, .outOfRange(.cost, part: nil, value: -1, range: 0...1_000_000)),
         (route { ($0.cost, $0.charge) = (0, .success) }, .nothingToCharge),
         (route { $0.authentication = .none }, .needsCaller(.cost)),
@@ -38,7 +44,7 @@ import TollgateCore
             route { ($0.authentication, $0.cost, $0.ratePerMinute) = (.none, 0, 5) }, .needsCaller(.ratePerMinute)
         ),
         (
-            route { ($0.authentication, $0.cost, $0.requiredScopes) = (.none, 0, ["a"]) }, .needsCaller(.scopes)
+            route { ($0.authentication, $0.cost, $0.requiredScopes) = (.none, 0, [read]) }, .needsCaller(.scopes)
         ),
         (route { $0.retries = 6 }, .outOfRange(.retries, part: nil, value: 6, range: 0...5)),
         (
@@ -70,6 +76,31 @@ import TollgateCore
             .reservedHeader(.requestHeaders, name: "X-Tollgate-User")
         ),
         (route { $0.requestHeaders.remove = ["Host"] }, .reservedHeader(.requestHeaders, name: "Host")),
+        (route { $0.hostHeader = .upstream }, .needsUpstream(.hostHeader)),
+        (
+            route {
+                ($0.upstreams, $0.hostHeader) = ([upstream("a")], .upstream)
+                $0.requestHeaders.set = [.init("host", "b")]
+            }, .hostIsSetTwice
+        ),
+        (route { $0.healthCheck = .init(path: "/") }, .needsUpstream(.healthCheck)),
+        (checked(.init(path: "health")), .invalidPath(.healthCheck, .noSlash)),
+        (
+            checked(.init(path: "/", intervalMilliseconds: 99)),
+            .outOfRange(.healthCheck, part: "interval", value: 99, range: 100...3_600_000)
+        ),
+        (
+            checked(.init(path: "/", timeoutMilliseconds: 60_001)),
+            .outOfRange(.healthCheck, part: "timeout", value: 60_001, range: 10...60_000)
+        ),
+        (route { $0.upgrades = ["WebSocket"] }, .invalidUpgrade("WebSocket")),
+        (route { $0.upgrades = ["web socket"] }, .invalidUpgrade("web socket")),
+        (route { $0.upgrades = ["h2c"] }, .unsupportedUpgrade("h2c")),
+        (route { $0.upgrades = ["h2"] }, .unsupportedUpgrade("h2")),
+        (route { $0.upgrades = ["a", "a"] }, .duplicateUpgrade("a")),
+        (
+            route { $0.upgrades = (0..<17).map { "p\($0)" } }, .tooMany(.upgrades, count: 17, maximum: 16)
+        ),
     ])
     func problemIsNamed(route: Route, problem: RouteProblem) {
         #expect(route.problems == [problem])
@@ -81,6 +112,27 @@ import TollgateCore
         let free = Route(name: "free", path: .prefix("/"), authentication: .none)
         #expect(free.problems.isEmpty)
         #expect(free.cost == 0)
+    }
+
+    @Test func whatIsAboutUpstreamsHasDefaults() {
+        let check = Route.HealthCheck(path: "/health?deep=1")
+        #expect(check.intervalMilliseconds == 5_000)
+        #expect(check.timeoutMilliseconds == 1_000)
+        #expect(Self.checked(check).problems.isEmpty)
+        #expect(Self.route().hostHeader == .client)
+        #expect(Self.route().healthCheck == nil)
+        #expect(Self.route().upgrades == ["websocket"])
+        #expect(Self.route { $0.upgrades = [] }.problems.isEmpty)
+    }
+
+    /// Whatever a route asks for, an admission can ask for, and a key can have.
+    @Test func scopesAreThoseOfKeys() {
+        let scopes = (0..<KeyScope.maximumCount).compactMap { KeyScope("scope:\($0)") }
+        #expect(Self.route { $0.requiredScopes = scopes }.problems.isEmpty)
+        let more = scopes + [Self.read]
+        #expect(
+            Self.route { $0.requiredScopes = more }.problems
+                == [.tooMany(.scopes, count: KeyScope.maximumCount + 1, maximum: KeyScope.maximumCount)])
     }
 
     /// Two routes, and whether they claim the same requests.

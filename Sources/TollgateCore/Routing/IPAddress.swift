@@ -1,0 +1,68 @@
+/// An IP address as a number. An IPv4 address that is written as an IPv6 one, as sockets for both do, is the IPv4
+/// address (RFC 4291, section 2.5.5.2).
+package struct IPAddress: Sendable, Hashable {
+    /// 32 bits, or 128.
+    let bits: UInt128
+    let isIPv4: Bool
+
+    /// How many bits addresses of this kind have.
+    var width: Int { isIPv4 ? 32 : 128 }
+
+    private init(bits: UInt128, isIPv4: Bool) {
+        self.bits = bits
+        self.isIPv4 = isIPv4
+    }
+
+    /// Reads `192.0.2.1` or `2001:db8::1`. Fails for anything else, also for a port, brackets, a zone, and for an IPv4
+    /// number with a zero before it, which some read as octal.
+    package init?(_ text: String) { self.init(text[...]) }
+
+    init?(_ text: Substring) {
+        if let bits = Self.ipv4(text) {
+            self.init(bits: bits, isIPv4: true)
+        } else if let bits = Self.ipv6(text) {
+            let isMapped = bits >> 32 == 0xFFFF
+            self.init(bits: isMapped ? bits & 0xFFFF_FFFF : bits, isIPv4: isMapped)
+        } else {
+            return nil
+        }
+    }
+
+    private static func ipv4(_ text: Substring) -> UInt128? {
+        guard NetworkAddress.isIPv4(text) else { return nil }
+        var bits: UInt128 = 0
+        for part in text.split(separator: ".") {
+            guard part.utf8.count == 1 || part.utf8.first != UInt8(ascii: "0"), let number = UInt128(part) else {
+                return nil
+            }
+            bits = bits << 8 | number
+        }
+        return bits
+    }
+
+    private static func ipv6(_ text: Substring) -> UInt128? {
+        guard NetworkAddress.isIPv6(text) else { return nil }
+        let halves = text.split(separator: "::", omittingEmptySubsequences: false)
+        guard let low = halves.last.flatMap(groups) else { return nil }
+        guard halves.count == 2 else { return low.bits }
+        guard let high = groups(halves[0]) else { return nil }
+        // All bits are shifted out when nothing stands before the `::`.
+        return high.bits << (128 - 16 * high.count) | low.bits
+    }
+
+    /// The bits of one half of an IPv6 address.
+    private static func groups(_ half: Substring) -> (bits: UInt128, count: Int)? {
+        var bits: UInt128 = 0
+        var count = 0
+        for part in half.split(separator: ":") {
+            if part.utf8.contains(UInt8(ascii: ".")) {
+                guard let address = ipv4(part) else { return nil }
+                (bits, count) = (bits << 32 | address, count + 2)
+            } else {
+                guard let group = UInt128(part, radix: 16) else { return nil }
+                (bits, count) = (bits << 16 | group, count + 1)
+            }
+        }
+        return (bits, count)
+    }
+}

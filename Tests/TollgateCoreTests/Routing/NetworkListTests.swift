@@ -1,0 +1,53 @@
+import Testing
+import TollgateCore
+
+@Suite struct NetworkListTests {
+    /// A network, an address, and whether the one has the other in it.
+    @Test(arguments: [
+        ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("10.0.0.0/8", "10.0.0.0", true),
+        ("192.0.2.1", "192.0.2.1", true), ("192.0.2.1", "192.0.2.2", false), ("192.0.2.1/32", "192.0.2.1", true),
+        ("192.0.2.128/25", "192.0.2.127", false), ("192.0.2.128/25", "192.0.2.255", true),
+        ("0.0.0.0/0", "255.255.255.255", true), ("0.0.0.0/0", "::1", false), ("::/0", "2001:db8::1", true),
+        ("::/0", "192.0.2.1", false), ("::1", "::1", true), ("::1", "0:0:0:0:0:0:0:1", true), ("::", "::", true),
+        ("2001:db8::/32", "2001:DB8:ffff::1", true), ("2001:db8::/32", "2001:db9::1", false),
+        ("2001:db8:0:0:8000::/65", "2001:db8::7fff:0:0:1", false), ("2001:db8::1", "2001:db8::1", true),
+        ("2001:db8:0:0:8000::/65", "2001:db8::8000:0:0:1", true), ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", true),
+        ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0", true), ("64:ff9b::192.0.2.0/120", "64:ff9b::c000:2ff", true),
+        // Sockets for both kinds tell IPv4 addresses so.
+        ("10.0.0.0/8", "::ffff:10.1.2.3", true), ("10.0.0.0/8", "::ffff:b00:1", false),
+        ("::ffff:10.0.0.0/104", "10.1.2.3", true), ("::ffff:192.0.2.1", "192.0.2.1", true),
+        // What is no address is in no network.
+        ("0.0.0.0/0", "", false), ("0.0.0.0/0", "10.0.0.1:80", false), ("0.0.0.0/0", "010.0.0.1", false),
+        ("::/0", "[::1]", false), ("::/0", "fe80::1%eth0", false), ("::/0", "1:2:3", false),
+    ])
+    func addressIsInNetwork(network: String, address: String, expected: Bool) throws {
+        let list = try #require(NetworkList([network]))
+        #expect(list.contains(address) == expected)
+        if let address = IPAddress(address) { #expect(list.contains(address) == expected) }
+    }
+
+    @Test(arguments: [
+        "", "example.com", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8", "10.0.0.1/8",
+        "10.0.0/8", "256.0.0.1", "::/129", "2001:db8::1/32", "::ffff:10.0.0.0/95", "1::2::3", "10.0.0.0 /8",
+    ])
+    func networksThatAreNone(text: String) {
+        #expect(NetworkList([text]) == nil)
+        #expect(NetworkList(["::1", text]) == nil)
+    }
+
+    @Test func anyOfThemCounts() throws {
+        let list = try #require(NetworkList(["10.0.0.0/8", "::1", "192.0.2.7"]))
+        #expect(list.contains("192.0.2.7"))
+        #expect(list.contains("::1"))
+        #expect(!list.contains("192.0.2.8"))
+        #expect(!list.isEmpty)
+        #expect(NetworkList.empty.isEmpty)
+        #expect(!NetworkList.empty.contains("192.0.2.7"))
+    }
+
+    @Test func thereIsALimit() {
+        let texts = (0...NetworkList.maximumCount).map { "10.0.\($0 / 256).\($0 % 256)" }
+        #expect(NetworkList(texts) == nil)
+        #expect(NetworkList(Array(texts.dropLast())) != nil)
+    }
+}
