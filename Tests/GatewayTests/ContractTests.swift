@@ -121,8 +121,11 @@ import TollgateCore
                 let preflight = try await HTTP.send("OPTIONS", path, port: gateway.port)
                 #expect(preflight.status == 204)
                 #expect(preflight.body.isEmpty)
-                #expect(preflight.headers["access-control-allow-methods"] == "GET, POST, OPTIONS")
-                #expect(preflight.headers["access-control-allow-headers"] == "Content-Type, Authorization")
+                // The original's GET, POST, OPTIONS and Content-Type, Authorization, and what keys need.
+                #expect(preflight.headers["access-control-allow-methods"] == "GET, POST, DELETE, OPTIONS")
+                #expect(
+                    preflight.headers["access-control-allow-headers"]
+                        == "Content-Type, Authorization, X-API-Key, Idempotency-Key")
                 #expect(preflight.headers["access-control-max-age"] == "86400")
             }
         }

@@ -80,7 +80,9 @@ import TollgateDev
         ([], 401, "session-token-missing"),
         ([""], 401, "session-token-missing"),
         (["Bearer "], 401, "session-token-missing"),
-        (["Basic dXNlcjpwYXNz"], 401, "session-token-missing"),
+        (["Digest username=a"], 401, "session-token-missing"),
+        // A way to present a key, and `user` is none.
+        (["Basic dXNlcjpwYXNz"], 401, "key-malformed"),
         (["Bearer a.b.c", "Bearer a.b.c"], 400, "duplicate-authorization"),
     ])
     func headersThatCarryNoToken(values: [String], status: Int, code: String) async throws {

@@ -1,28 +1,38 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import TollgateCore
 
-/// The endpoints of the original service, on the public port.
+/// The endpoints of the original service and those of keys, on the public port.
 struct ControlPlane: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore
+    let keys: any KeyStore
     let checkout: CheckoutEndpoints
     let webhook: WebhookEndpoint
+    let time: any TimeSource
     let bodyLimitBytes: Int
 
-    private var endpoints: EndpointTable {
+    /// Writes what the operator has to know, whatever the frameworks may say.
+    let logger: Logger
+
+    var endpoints: EndpointTable {
         let own: [EndpointTable.Endpoint] = [
             .init(method: .get, path: "/health") { _, _ in Response(json: ["status": "ok"]) },
-            .init(method: .post, path: "/verify-auth", handler: verifyAuth),
+            .init(method: .post, path: "/verify-auth"),
         ]
         let forProxies = ["/authorize", "/authorize/**"].flatMap { path in
             Self.methodsOfProxies.map {
-                EndpointTable.Endpoint(method: $0, path: path, hasCORS: false, handler: authorize)
+                EndpointTable.Endpoint(method: $0, path: path, hasCORS: false)
             }
         }
         let forCredentials = CredentialEndpoints(
             gatekeeper: gatekeeper, credentials: credentials, bodyLimitBytes: bodyLimitBytes)
-        return EndpointTable(own + forProxies + forCredentials.endpoints + checkout.endpoints + [webhook.endpoint])
+        let forKeys = KeyEndpoints(
+            gatekeeper: gatekeeper, keys: keys, time: time, bodyLimitBytes: bodyLimitBytes, logger: logger)
+        return EndpointTable(
+            own + forProxies + forCredentials.endpoints + forKeys.endpoints
+                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint] + checkout.endpoints + [webhook.endpoint])
     }
 
     func router(
@@ -38,18 +48,4 @@ struct ControlPlane: Sendable {
 
     /// Envoy asks with the method of the request in question, the others with GET.
     private static let methodsOfProxies: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
-
-    /// `/authorize`, where the data plane does not take it, as with `POST /verify-auth`.
-    @Sendable private func authorize(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        _ = try await request.body(upTo: bodyLimitBytes)
-        return Response(Answer(authorized: try await gatekeeper.admit(request.headers, logger: context.logger)))
-    }
-
-    /// `POST /verify-auth`, where the data plane does not take it: the first call of a token, or one with a body.
-    @Sendable private func verifyAuth(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        // The body says nothing, but a client that sends one learns its limit before it is charged.
-        _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
-        return Response(Answer(verified: admitted))
-    }
 }

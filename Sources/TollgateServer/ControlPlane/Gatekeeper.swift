@@ -1,19 +1,22 @@
 import HTTPTypes
 import Logging
 import TollgateCore
+import TollgateStore
 
 /// Lets a caller in, or says why not: authentication, then admission. The order is the original's: 401, 429, 403.
 package struct Gatekeeper: Sendable {
-    private let authenticator: any TokenAuthenticator
-    private let store: any AdmissionStore
-    private let time: any TimeSource
-    private let metrics: GatewayMetrics
+    let authenticator: any TokenAuthenticator
+    let keyOwners: PlatformKeyOwners
+    let store: any AdmissionStore
+    let time: any TimeSource
+    let metrics: GatewayMetrics
 
     package init(
-        authenticator: any TokenAuthenticator, store: any AdmissionStore, time: any TimeSource,
-        metrics: GatewayMetrics
+        authenticator: any TokenAuthenticator, keyOwners: PlatformKeyOwners, store: any AdmissionStore,
+        time: any TimeSource, metrics: GatewayMetrics
     ) {
         self.authenticator = authenticator
+        self.keyOwners = keyOwners
         self.store = store
         self.time = time
         self.metrics = metrics
@@ -22,19 +25,38 @@ package struct Gatekeeper: Sendable {
     /// A caller who was let in and charged.
     package struct Admitted: Sendable {
         package let principal: Principal
-        package let usage: UsageSnapshot
+        package let decision: AdmissionDecision
+        package let time: UnixTime
+
+        package var usage: UsageSnapshot { decision.usage }
 
         /// For the answer, whatever becomes of the request afterwards.
-        package let rateLimitHeaders: HTTPFields
+        package var rateLimitHeaders: HTTPFields { RateLimitHeaders.fields(for: decision, at: time) }
     }
 
-    /// - Parameter cost: Calls of the quota that the request costs.
+    /// - Parameters:
+    ///   - cost: Calls of the quota that the request costs.
+    ///   - requiredScopes: What a key needs. All that its owner may do unless told otherwise, or a key that is good for
+    ///     little could fetch one that is good for everything.
     /// - Throws: The refusal, ready to be answered.
     package func admit(
-        _ headers: HTTPFields, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, logger: Logger
+        _ headers: HTTPFields, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
+        requiredScopes: [KeyScope] = [.all], logger: Logger
     ) async throws(APIError) -> Admitted {
-        let principal = try await authenticate(headers)
-        let request = AdmissionRequest(principal: principal, time: time.now(), cost: cost, quotaPolicy: quotaPolicy)
+        try await admit(
+            try presented(headers), cost: cost, quotaPolicy: quotaPolicy, requiredScopes: requiredScopes,
+            logger: logger)
+    }
+
+    /// The same for what was read from the headers already.
+    func admit(
+        _ credential: PresentedCredential, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
+        requiredScopes: [KeyScope] = [.all], logger: Logger
+    ) async throws(APIError) -> Admitted {
+        let principal = try await principal(credential)
+        let request = AdmissionRequest(
+            principal: principal, time: time.now(), cost: cost, quotaPolicy: quotaPolicy,
+            requiredScopes: requiredScopes)
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
             result = .success(try await store.admit(request))
@@ -53,9 +75,7 @@ package struct Gatekeeper: Sendable {
         let decision: AdmissionDecision
         switch result {
         case .success(let value): decision = value
-        case .failure(let error):
-            metrics.storeUnavailable()
-            throw .unavailable(cause: error.reason)
+        case .failure(let error): throw refusal(of: error)
         }
         let principal = request.principal
         metrics.admission(decision)
@@ -65,52 +85,29 @@ package struct Gatekeeper: Sendable {
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
         }
         if let refusal = APIError(decision, at: request.time) { throw refusal }
-        return Admitted(
-            principal: principal, usage: decision.usage,
-            rateLimitHeaders: RateLimitHeaders.fields(for: decision, at: request.time))
+        return Admitted(principal: principal, decision: decision, time: request.time)
     }
 
-    /// The caller, when their token was verified before; nil when it has yet to be.
+    /// A caller and both their limits, at a moment.
+    struct Standing: Sendable {
+        let principal: Principal
+        let decision: AdmissionDecision
+        let time: UnixTime
+    }
+
+    /// Where the caller's limits stand, whether or not a call would pass. Charges nothing and takes no place in the
+    /// minute.
     ///
-    /// - Throws: The refusal of a token that has expired since, or of a request that carries none.
-    func rememberedPrincipal(_ headers: HTTPFields) throws(APIError) -> Principal? {
-        do {
-            return try authenticator.remembered(token: try Self.bearerToken(headers))
+    /// - Throws: The refusal of a caller who is not let in at all.
+    func standing(_ headers: HTTPFields) async throws(APIError) -> Standing {
+        let request = AdmissionRequest(principal: try await principal(try presented(headers)), time: time.now())
+        let decision: AdmissionDecision
+        do throws(StoreUnavailable) {
+            decision = try await store.peek(request)
         } catch {
             throw refusal(of: error)
         }
-    }
-
-    private func refusal(of error: any Error) -> APIError {
-        if let failure = error as? AuthenticationFailure {
-            metrics.authenticationFailure(failure.reason)
-            return .authentication(failure)
-        }
-        return (error as? APIError) ?? .internalError(cause: "\(error)")
-    }
-
-    private func authenticate(_ headers: HTTPFields) async throws(APIError) -> Principal {
-        do {
-            return try await authenticator.authenticate(token: try Self.bearerToken(headers))
-        } catch {
-            throw refusal(of: error)
-        }
-    }
-
-    /// The token of `Authorization: Bearer <token>`. The scheme's name is case-insensitive (RFC 9110, section 11.1).
-    static func bearerToken(_ headers: HTTPFields) throws -> String {
-        let values = headers[values: .authorization]
-        guard values.count < 2 else { throw APIError.duplicateAuthorization }
-        guard let value = values.first, !value.isEmpty else {
-            throw AuthenticationFailure(
-                .tokenMissing, "No Authorization header. Send 'Authorization: Bearer <session token>'.")
-        }
-        let scheme = "bearer "
-        guard value.count > scheme.count, value.prefix(scheme.count).lowercased() == scheme else {
-            throw AuthenticationFailure(
-                .tokenMissing,
-                "The Authorization header is not of the form 'Bearer <session token>'.")
-        }
-        return String(value.dropFirst(scheme.count).drop { $0 == " " })
+        if case .keyRefused(let reason) = decision.outcome { throw refusal(of: reason) }
+        return Standing(principal: request.principal, decision: decision, time: request.time)
     }
 }

@@ -5,30 +5,41 @@ import TollgateCore
 package struct GatewayMetrics: Sendable {
     private let factory: any MetricsFactory
     private let outcomes: [AdmissionDecision.Outcome: Counter]
-    private let failures: [AuthenticationFailure.Reason: Counter]
+
+    /// By the `code` of the answer.
+    private let failures: [String: Counter]
     private let unavailable: Counter
     private let unknownPlans: Counter
     private let statuses: [Int: Counter]
     private let duration: CoreMetrics.Timer
 
     private static let knownStatuses = [
-        200, 204, 400, 401, 403, 404, 405, 408, 409, 413, 429, 431, 500, 501, 502, 503, 504,
+        200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 431, 500, 501, 502, 503, 504,
     ]
+
+    private static let failureCodes =
+        AuthenticationFailure.Reason.allCases.map(\.rawValue) + APIKey.Problem.allCases.map(\.rawValue)
+        + KeyRefusal.allCases.map(\.rawValue)
 
     package init(factory: any MetricsFactory) {
         func counter(_ label: String, _ dimensions: [(String, String)] = []) -> Counter {
             Counter(label: label, dimensions: dimensions, factory: factory)
         }
         self.factory = factory
-        outcomes = [
+        let failures = Dictionary(
+            uniqueKeysWithValues: Self.failureCodes.map {
+                ($0, counter("tollgate_authentication_failures", [("reason", $0)]))
+            })
+        var outcomes: [AdmissionDecision.Outcome: Counter] = [
             .admitted: counter("tollgate_admissions", [("outcome", "admitted")]),
             .rateLimited: counter("tollgate_admissions", [("outcome", "rate_limited")]),
             .quotaExceeded: counter("tollgate_admissions", [("outcome", "quota_exceeded")]),
+            .idempotencyKeyReused: counter("tollgate_admissions", [("outcome", "idempotency_key_reused")]),
         ]
-        failures = Dictionary(
-            uniqueKeysWithValues: AuthenticationFailure.Reason.allCases.map {
-                ($0, counter("tollgate_authentication_failures", [("reason", $0.rawValue)]))
-            })
+        // That a key is good shows in the admission; that it is not is a failure like that of a token.
+        for refusal in KeyRefusal.allCases { outcomes[.keyRefused(refusal)] = failures[refusal.rawValue] }
+        self.failures = failures
+        self.outcomes = outcomes
         unavailable = counter("tollgate_store_unavailable")
         unknownPlans = counter("tollgate_unknown_plans")
         statuses = Dictionary(
@@ -43,7 +54,8 @@ package struct GatewayMetrics: Sendable {
         if decision.planIsUnknown { unknownPlans.increment() }
     }
 
-    func authenticationFailure(_ reason: AuthenticationFailure.Reason) { failures[reason]?.increment() }
+    /// - Parameter code: Of the answer. One that is none of a credential is not counted.
+    func authenticationFailure(code: String) { failures[code]?.increment() }
 
     func storeUnavailable() { unavailable.increment() }
 

@@ -87,10 +87,6 @@ extension APIError {
         .requestTimeout, error: "Request timeout", code: "request-timeout",
         message: "The request did not arrive in time.")
 
-    package static let duplicateAuthorization = APIError(
-        .badRequest, error: "Authentication failed", code: "duplicate-authorization",
-        message: "Send one Authorization header, not several.")
-
     /// Redis, or the identity provider when no key of it is known yet, cannot be asked.
     package static func unavailable(cause: String) -> APIError {
         var error = APIError(
@@ -135,7 +131,7 @@ extension APIError {
                 message: "Please upgrade to unlock more requests")
             details = decision.usage.limitMembers
         case .keyRefused(let refusal):
-            self.init(refusal)
+            self = .key(refusal)
             return
         case .idempotencyKeyReused:
             self.init(
@@ -144,16 +140,6 @@ extension APIError {
         }
         headers = RateLimitHeaders.fields(for: decision, at: time)
         if let retryAfter = decision.retryAfterSeconds(at: time) { headers[.retryAfter] = String(retryAfter) }
-    }
-
-    /// A key that the store does not let in. Both limits are its owner's business and not told.
-    private init(_ refusal: KeyRefusal) {
-        let isForbidden = refusal == .scopeMissing
-        self.init(
-            isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
-            code: refusal.rawValue, message: refusal.message)
-        // RFC 6750, section 3.1, names both errors.
-        headers[.wwwAuthenticate] = "Bearer error=\"\(isForbidden ? "insufficient_scope" : "invalid_token")\""
     }
 }
 

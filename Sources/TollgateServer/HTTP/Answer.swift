@@ -20,15 +20,6 @@ struct Answer {
         self.headers.append(HTTPField(name: .contentLength, value: String(body.readableBytes)))
     }
 
-    /// Without a body.
-    private init(status: HTTPResponse.Status = .ok, headers: HTTPFields) {
-        self.status = status
-        self.headers = headers
-        cause = nil
-        body = ByteBuffer()
-        self.headers.append(HTTPField(name: .contentLength, value: "0"))
-    }
-
     init(_ error: APIError, requestID: String) {
         self.init(
             status: error.status, json: error.body(requestID: requestID), headers: error.headers, cause: error.cause)
@@ -41,14 +32,6 @@ struct Answer {
                 "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,
             ],
             headers: admitted.rateLimitHeaders)
-    }
-
-    /// Of `/authorize`: who the caller is, in fields that a proxy passes on.
-    init(authorized admitted: Gatekeeper.Admitted) {
-        var headers = admitted.rateLimitHeaders
-        headers.append(HTTPField(name: .xTollgateUser, value: admitted.principal.userID.value))
-        headers.append(HTTPField(name: .xTollgatePlan, value: admitted.usage.plan))
-        self.init(headers: headers)
     }
 
     private static let jsonContentType = HTTPField(name: .contentType, value: "application/json")

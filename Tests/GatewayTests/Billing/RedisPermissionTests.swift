@@ -5,6 +5,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 import TollgateServer
+import TollgateStore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -34,6 +35,7 @@ import Foundation
                             identity: identity, port: ports[0].publicPort)
                         try await Self.useEverything(in: market.behind(ports[0].publicPort))
                     }
+                    try await Self.reserve(url: url, at: time.now())
                 }
                 let refusals = try await withRedisClient(redis.configuration) { client in
                     try await client.send("ACL LOG").array?.count
@@ -50,6 +52,7 @@ import Foundation
             let answer = try await market.call(method, path, "user_abc")
             #expect(answer.status == 200)
         }
+        try await useKeys(in: market)
         try await market.buy("user_abc")
         let id = try #require(market.subscription(of: "user_abc")?["id"].string)
         market.clerk.faults.inject(.status(500), times: 3)
@@ -64,6 +67,60 @@ import Foundation
             Market.event("customer.subscription.deleted", nameless, created: market.time.now().adding(seconds: 9)))
         #expect(answer.status == 200)
         #expect(market.clerk.publicMetadata(of: "user_abc")?["plan"] == "free")
+    }
+
+    /// The lives of keys of both kinds.
+    private static func useKeys(in market: Market) async throws {
+        func call(_ key: String, _ method: String = "POST", _ path: String = "/verify-auth") async throws -> Int {
+            try await HTTP.send(method, path, port: market.port, headers: [("X-API-Key", key)]).status
+        }
+        let credentials = try await market.call("GET", "/get-credentials", "user_keys")
+        #expect(credentials.status == 404)
+        let platform = try await market.call("POST", "/generate-credentials", "user_keys")
+        let platformStatus = try await call(try #require(platform.member("apiKey")))
+        #expect(platformStatus == 200)
+
+        let made = try await market.call("POST", "/keys", "user_keys", body: #"{"name":"CI","expiresInDays":1}"#)
+        let (id, key) = (try #require(made.member("id"), "\(made.body)"), try #require(made.member("key")))
+        for (method, path) in [("POST", "/verify-auth"), ("GET", "/usage")] {
+            let status = try await call(key, method, path)
+            #expect(status == 200, "\(path)")
+        }
+        for (method, path) in [("GET", "/keys"), ("POST", "/keys/\(id)/rotate"), ("DELETE", "/keys/\(id)")] {
+            let answer = try await market.call(method, path, "user_keys")
+            #expect(answer.status == 200, "\(path): \(answer.body)")
+        }
+        let revoked = try await call(key)
+        #expect(revoked == 401)
+        for number in 1...KeyLimits.maximumCount + 1 {
+            let answer = try await market.call("POST", "/keys", "user_keys", body: #"{"name":"CI"}"#)
+            #expect(answer.status == (number > KeyLimits.maximumCount ? 409 : 201), "\(answer.body)")
+        }
+    }
+
+    /// Charging by outcome: a repeat, a reservation that is given back, and one whose lease runs out.
+    private static func reserve(url: String, at time: UnixTime) async throws {
+        let user = try #require(UserID("user_routes"))
+        func request(_ id: String, after seconds: Int64, repeats: Bool) throws -> AdmissionRequest {
+            AdmissionRequest(
+                principal: Principal(userID: user), time: time.adding(seconds: seconds),
+                idempotentCall: repeats ? try #require(IdempotentCall(key: "call-1", fingerprint: "GET/")) : nil,
+                reservation: try #require(Reservation.Request(id: id, leaseSeconds: 30)))
+        }
+        let configuration = RedisClientConfiguration(endpoint: try RedisEndpoint(url: url))
+        try await withRedisClient(configuration) { client in
+            let store = RedisAdmissionStore(client: client, plans: .standard)
+            let failed = try await store.admit(try request("one", after: 0, repeats: true))
+            try await store.settle(try #require(failed.reservation), as: .giveBack)
+            let kept = try await store.admit(try request("two", after: 1, repeats: true))
+            let again = try await store.admit(try request("three", after: 1, repeats: true))
+            #expect(again.isRepeat)
+            try await store.settle(try #require(again.reservation), as: .giveBack)
+            try await store.settle(try #require(kept.reservation), as: .keep)
+            _ = try await store.admit(try request("four", after: 1, repeats: false))
+            let later = try await store.admit(try request("five", after: 40, repeats: false))
+            #expect(later.usage.count == 2, "the call of 'four' came back")
+        }
     }
 
     private static func documentedLine() throws -> String {

@@ -1,0 +1,60 @@
+import HTTPTypes
+import TollgateCore
+
+/// The refusals of keys, and of whatever else is presented.
+extension APIError {
+    /// Several of what there may be one of: which one counts must not depend on who reads them.
+    package static func duplicateCredential(field: String) -> APIError {
+        APIError(
+            .badRequest, error: "Authentication failed", code: "duplicate-authorization",
+            message: "Send one \(field) header, not several.")
+    }
+
+    /// A text that cannot be a key. Redis was not asked.
+    package static func key(_ problem: APIKey.Problem) -> APIError {
+        let message =
+            switch problem {
+            case .malformed:
+                "This does not have the form of an API key. Send the whole key, from sk_ or pk_ to its last character."
+            case .checksumMismatch:
+                "A character of the API key is wrong. Copy it again, or make a new one with POST /keys."
+            }
+        var error = APIError(
+            .unauthorized, error: "Authentication failed", code: problem.rawValue, message: message)
+        error.headers[.wwwAuthenticate] = "Bearer error=\"invalid_token\""
+        return error
+    }
+
+    /// A key that the store does not let in. Both limits are its owner's business and not told.
+    package static func key(_ refusal: KeyRefusal) -> APIError {
+        let isForbidden = refusal == .scopeMissing
+        var error = APIError(
+            isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
+            code: refusal.rawValue, message: refusal.message)
+        // RFC 6750, section 3.1, names both errors.
+        error.headers[.wwwAuthenticate] = "Bearer error=\"\(isForbidden ? "insufficient_scope" : "invalid_token")\""
+        return error
+    }
+
+    /// Whoever has a key must not be able to make themselves further ones.
+    package static let sessionTokenRequired = APIError(
+        .forbidden, error: "Forbidden", code: "session-token-required",
+        message: "Keys are managed with a session token, not with a key. Sign in and send that.")
+
+    /// Too many keys that were none came from the caller's address.
+    ///
+    /// - Parameter retryAfterSeconds: Until the next minute begins.
+    package static func tooManyFailedKeys(retryAfterSeconds: Int64) -> APIError {
+        var error = APIError(
+            .tooManyRequests, error: "Too many failed keys", code: "too-many-failed-keys",
+            message: "Too many wrong keys came from this address. Check the key, and try again in a minute.")
+        error.headers[.retryAfter] = String(retryAfterSeconds)
+        return error
+    }
+
+    /// Whether it refuses a key that may have been guessed.
+    package var isFailedKey: Bool { Self.codesOfFailedKeys.contains(code) }
+
+    private static let codesOfFailedKeys = Set(
+        APIKey.Problem.allCases.map(\.rawValue) + [KeyRefusal.unknown, .revoked].map(\.rawValue))
+}

@@ -1,0 +1,94 @@
+import HTTPTypes
+import TollgateCore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// What a caller presents, read from the texts of two header fields. Nobody is asked for it, and nothing that it says
+/// is believed yet.
+package enum PresentedCredential: Sendable, Hashable {
+    /// A session token, or what is to be refused as one.
+    case token(String)
+    case key(PresentedKey)
+
+    /// - Parameters:
+    ///   - authorization: The values of `Authorization`: `Bearer <token or key>`, or `Basic` with the key as the user
+    ///     name and any password, as `curl -u "$KEY:"` sends it.
+    ///   - apiKey: The values of `X-API-Key`. It goes first: the Authorization beside it may be meant for the upstream.
+    /// - Throws: The refusal of a request that presents nothing, several things, or a key that cannot be one.
+    package static func read(authorization: [String], apiKey: [String]) throws(APIError) -> PresentedCredential {
+        guard authorization.count < 2 else { throw .duplicateCredential(field: "Authorization") }
+        guard apiKey.count < 2 else { throw .duplicateCredential(field: "X-API-Key") }
+        if let text = apiKey.first, !text.isEmpty { return .key(try key(text)) }
+        guard let value = authorization.first, !value.isEmpty else { throw .missing("No Authorization header.") }
+        if let text = parameters(of: "bearer", in: value) {
+            return PresentedKey.claims(text) ? .key(try key(text)) : .token(text)
+        }
+        if let text = parameters(of: "basic", in: value) { return .key(try key(userName(inBasic: text))) }
+        throw .missing("The Authorization header is not of the form 'Bearer <session token>'.")
+    }
+
+    /// What follows the scheme, whose name is case-insensitive (RFC 9110, section 11.1). Nil when there is another
+    /// scheme, or nothing.
+    private static func parameters(of scheme: String, in value: String) -> String? {
+        guard let space = value.utf8.firstIndex(of: UInt8(ascii: " ")), value[..<space].lowercased() == scheme else {
+            return nil
+        }
+        let text = value[space...].drop { $0 == " " }
+        return text.isEmpty ? nil : String(text)
+    }
+
+    /// The part before the colon (RFC 7617, section 2); empty when there is none, which is no key.
+    private static func userName(inBasic text: String) -> String {
+        guard text.utf8.count <= maximumBasicLength, let pair = Data(base64Encoded: text),
+            let colon = pair.firstIndex(of: UInt8(ascii: ":"))
+        else { return "" }
+        return String(decoding: pair[..<colon], as: UTF8.self)
+    }
+
+    /// The longest key in base64, and as much again for a password.
+    private static let maximumBasicLength = 1024
+
+    private static func key(_ text: String) throws(APIError) -> PresentedKey {
+        do throws(APIKey.Problem) {
+            return try PresentedKey(text)
+        } catch {
+            throw .key(error)
+        }
+    }
+}
+
+extension PresentedCredential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Without the secret: descriptions end up in logs.
+    package var description: String {
+        switch self {
+        case .token: "session token"
+        case .key(.secret(let key)): key.description
+        case .key(.platform(let key)): key.description
+        }
+    }
+
+    package var debugDescription: String { description }
+
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension APIError {
+    fileprivate static func missing(_ problem: String) -> APIError {
+        .authentication(
+            AuthenticationFailure(
+                .tokenMissing,
+                "\(problem) Send 'Authorization: Bearer <session token or API key>', 'X-API-Key: <API key>', "
+                    + "or the API key as the user name of Basic authentication."))
+    }
+}
+
+extension HTTPField.Name {
+    package static let xAPIKey: HTTPField.Name = {
+        guard let name = HTTPField.Name("X-API-Key") else { preconditionFailure("'X-API-Key' is no field name") }
+        return name
+    }()
+}

@@ -1,0 +1,25 @@
+import HTTPTypes
+import Hummingbird
+import TollgateCore
+
+/// `GET /usage`: where the caller's limits stand. Costs nothing, and answers as well when both are used up.
+struct UsageEndpoint: Sendable {
+    let gatekeeper: Gatekeeper
+
+    var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/usage", handler: tell) }
+
+    @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        let standing = try await gatekeeper.standing(request.headers)
+        let (usage, rate) = (standing.decision.usage, standing.decision.rate)
+        return Response(
+            json: [
+                "userId": .string(standing.principal.userID.value),
+                "usage": usage.json,
+                "rateLimit": [
+                    "limit": .integer(rate.limit), "remaining": .integer(rate.remaining),
+                    "resetSeconds": .integer(Int(rate.secondsUntilReset(at: standing.time))),
+                ],
+            ],
+            headers: RateLimitHeaders.fields(for: standing.decision, at: standing.time))
+    }
+}
