@@ -41,6 +41,14 @@ package struct BodyReader: Sendable {
     /// Whether the end was given.
     package var hasEnded: Bool { if case .ended = state { true } else { false } }
 
+    /// Whether nothing but the end is left to be given, without any further byte.
+    package var isAtEnd: Bool {
+        switch state {
+        case .length(remaining: 0), .ended: true
+        default: false
+        }
+    }
+
     /// The next part. Nil when more bytes are needed, and after the end.
     package mutating func next(from buffer: inout ByteBuffer) throws(MessageProblem) -> Part? {
         while true {

@@ -22,7 +22,7 @@ package struct Gateway: Sendable {
     private let redisClock: RedisClock
     private let authenticator: ClerkAuthenticator
     private let controlPlane: ControlPlane
-    private let dataPlane: DataPlaneService
+    private let dataPlane: DataPlane
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
     private let drain = DrainState()
@@ -53,18 +53,34 @@ package struct Gateway: Sendable {
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let store = RedisAdmissionStore(
             client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
-        let gatekeeper = Gatekeeper(authenticator: authenticator, store: store, time: time, metrics: metrics)
+        let gatekeeper = Gatekeeper(
+            authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,
+            metrics: metrics)
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
         controlPlane = ControlPlane(
             gatekeeper: gatekeeper, credentials: RedisCredentialStore(client: redis),
-            checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
-            bodyLimitBytes: configuration.bodyLimitBytes)
-        dataPlane = DataPlaneService(
+            keys: RedisKeyStore(client: redis), checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper),
+            webhook: billing.webhookEndpoint, time: time, bodyLimitBytes: configuration.bodyLimitBytes,
+            logger: logger)
+        let routing = RoutingState(
+            eventLoopGroup: eventLoopGroup, tls: configuration.upstreamTLS, httpClient: httpClient, logger: logger)
+        try routing.replace(with: configuration.routes)
+        let endpoints = controlPlane.endpoints
+        dataPlane = DataPlane(
             gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,
-            requestIDs: requestIDs, logger: logger)
+            proxyMetrics: ProxyMetrics(factory: metricsRegistry), requestIDs: requestIDs,
+            answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
+            guesses: SharedGuessLimiter(),
+            outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
+            trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
     }
+
+    /// Takes other routes into force, without dropping a request.
+    ///
+    /// - Throws: What makes the upstreams' TLS settings unusable; the old routes stay then.
+    package func replaceRoutes(with table: RouteTable) throws { try dataPlane.routing.replace(with: table) }
 
     /// Serves until SIGTERM or SIGINT, then drains: not ready any more, still serving; then the public port closes when
     /// its requests are answered, then everything below it.
@@ -73,6 +89,8 @@ package struct Gateway: Sendable {
     ///   - lowerServices: What the worker stands on; started before it and stopped after it.
     ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
     package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
+        let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in takeRoutes(of: $0)
+        }
         // Lower first: the group shuts down in reverse order.
         let services: [any Service] =
             lowerServices + [
@@ -85,6 +103,8 @@ package struct Gateway: Sendable {
                 PortService(
                     server: publicApplication, address: "\(configuration.host):\(configuration.port)",
                     option: "--port"),
+                watcher,
+                BackgroundService { if handlesSignals { await Self.reload(watcher) } },
                 DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
             ]
         var group = ServiceGroupConfiguration(
@@ -94,10 +114,25 @@ package struct Gateway: Sendable {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
+            dataPlane.routing.shutDown()
             try? await httpClient.shutdown()
             throw error
         }
+        dataPlane.routing.shutDown()
         try await httpClient.shutdown()
+    }
+
+    /// Has the configuration read again at each SIGHUP.
+    private static func reload(_ watcher: ConfigurationWatcher) async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup) { watcher.reload() }
+    }
+
+    private func takeRoutes(of configuration: GatewayConfiguration) {
+        do {
+            try replaceRoutes(with: configuration.routes)
+        } catch {
+            logger.error("the routes stay as they are", metadata: ["cause": "\(error)"])
+        }
     }
 
     /// Whether Redis answers on every connection, asked just now.
@@ -117,9 +152,10 @@ package struct Gateway: Sendable {
         Application(
             router: controlPlane.router(requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
             server: PublicChannel.builder(
-                limits: ConnectionLimits(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds))),
-                headerLimitBytes: configuration.headerLimitBytes, drain: drain, requestIDs: requestIDs,
-                dataPlane: dataPlane),
+                limits: ConnectionLimits(
+                    idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),
+                    headBytes: configuration.headerLimitBytes, bodyBytes: configuration.bodyLimitBytes),
+                drain: drain, answers: dataPlane.answers, dataPlane: dataPlane),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { [addresses, logger] channel in

@@ -1,24 +1,44 @@
 import Hummingbird
 import HummingbirdCore
+import Logging
 import NIOCore
 
-/// How the public port speaks HTTP/1.1: the decoder's limits, then ``ConnectionGuard``, then the data plane, and behind
-/// them, for everything that is not answered on the spot, the control plane.
-enum PublicChannel {
-    static func builder(
-        limits: ConnectionLimits, headerLimitBytes: Int, drain: DrainState, requestIDs: RequestIDGenerator,
-        dataPlane: DataPlaneService
-    ) -> HTTPServerBuilder {
-        .http1(
-            configuration: HTTP1Channel.Configuration(
-                additionalChannelHandlers: [
-                    ConnectionGuard(limits: limits, drain: drain, requestIDs: requestIDs),
-                    DataPlaneHandler(service: dataPlane),
-                ],
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: headerLimitBytes, maxHeaderListSize: headerLimitBytes,
-                    maxHeaderFieldCount: maximumHeaderFields)))
+/// How the public port speaks HTTP/1.1: every connection is a ``PublicConnection``; what is not answered on the spot
+/// goes up to the control plane, for which a task waits.
+struct PublicChannel: HTTPChannelHandler {
+    struct Connection: ServerChildChannelValue {
+        let channel: any Channel
+        let bridge: ControlPlaneBridge
     }
 
-    private static let maximumHeaderFields = 100
+    let responder: Responder
+    let limits: ConnectionLimits
+    let drain: DrainState
+    let answers: AnswerWriter
+    let dataPlane: DataPlane
+
+    static func builder(
+        limits: ConnectionLimits, drain: DrainState, answers: AnswerWriter, dataPlane: DataPlane
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            PublicChannel(
+                responder: responder, limits: limits, drain: drain, answers: answers, dataPlane: dataPlane)
+        }
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
+        channel.eventLoop.makeCompletedFuture {
+            let bridge = ControlPlaneBridge(eventLoop: channel.eventLoop)
+            let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel, bridge: bridge)
+            try channel.pipeline.syncOperations.addHandler(
+                PublicConnection(limits: limits, drain: drain, answers: answers, dispatcher: dispatcher))
+            channel.closeFuture.whenComplete { _ in bridge.connectionClosed() }
+            return Connection(channel: channel, bridge: bridge)
+        }
+    }
+
+    func handle(value: Connection, logger: Logger) async {
+        guard let channel = await value.bridge.channel() else { return }
+        await handleHTTP(asyncChannel: channel, logger: logger)
+    }
 }

@@ -1,0 +1,65 @@
+import HTTPTypes
+import TollgateCore
+
+/// What a request must bring along, and what it costs.
+struct AdmissionPolicy: Sendable {
+    let authentication: Route.Authentication
+    let scopes: [KeyScope]
+    let cost: Int
+    let routeLimit: RouteLimit?
+    let charge: Route.Charge
+    let onRedisDown: Route.OutagePolicy
+
+    /// How long a reservation may take to be settled, in seconds.
+    let leaseSeconds: Int64
+
+    /// Of requests that no route is about: a call each.
+    static let standard = AdmissionPolicy(
+        authentication: .any, scopes: [], cost: 1, routeLimit: nil, charge: .admitted, onRedisDown: .closed,
+        leaseSeconds: 60)
+
+    init(_ route: Route) {
+        self.init(
+            authentication: route.authentication, scopes: route.requiredScopes, cost: route.cost,
+            routeLimit: route.ratePerMinute.flatMap { RouteLimit(route: route.name, ratePerMinute: $0) },
+            charge: route.charge, onRedisDown: route.onRedisDown, leaseSeconds: Self.leaseSeconds(route))
+    }
+
+    private init(
+        authentication: Route.Authentication, scopes: [KeyScope], cost: Int, routeLimit: RouteLimit?,
+        charge: Route.Charge, onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
+    ) {
+        self.authentication = authentication
+        self.scopes = scopes
+        self.cost = cost
+        self.routeLimit = routeLimit
+        self.charge = charge
+        self.onRedisDown = onRedisDown
+        self.leaseSeconds = leaseSeconds
+    }
+
+    /// All that the upstream may take on every try, and some more.
+    private static func leaseSeconds(_ route: Route) -> Int64 {
+        let milliseconds = route.timeouts.connectMilliseconds + route.timeouts.responseMilliseconds
+        let seconds = Int64(milliseconds * (route.retries + 1) / 1000 + route.timeouts.idleMilliseconds / 1000 + 30)
+        return min(seconds, Reservation.Request.maximumLeaseSeconds)
+    }
+
+    /// - Throws: The refusal of a credential of the other kind.
+    func check(_ credential: PresentedCredential) throws(APIError) {
+        switch (authentication, credential) {
+        case (.jwt, .key): throw .credentialNotAccepted("This path takes a session token, not an API key.")
+        case (.key, .token): throw .credentialNotAccepted("This path takes an API key, not a session token.")
+        default: break
+        }
+    }
+}
+
+extension APIError {
+    fileprivate static func credentialNotAccepted(_ message: String) -> APIError {
+        var error = APIError(
+            .unauthorized, error: "Authentication failed", code: "credential-not-accepted", message: message)
+        error.headers[.wwwAuthenticate] = "Bearer"
+        return error
+    }
+}

@@ -1,0 +1,119 @@
+import HTTPWire
+import NIOCore
+import ReverseProxy
+import TollgateCore
+
+/// Says what each request of one connection is for, and makes whoever works on it.
+///
+/// The gateway's own endpoints are exact paths and go before every prefix; a route goes before them only with the same
+/// exact path.
+struct ConnectionDispatcher: RequestDispatcher {
+    let dataPlane: DataPlane
+    let client: ClientConnection
+    let bridge: ControlPlaneBridge
+
+    init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
+        self.dataPlane = dataPlane
+        self.bridge = bridge
+        let address = channel.remoteAddress?.ipAddress ?? "unknown"
+        client = ClientConnection(address: address, isTrustedProxy: dataPlane.trustedProxies.contains(address))
+    }
+
+    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)? {
+        do throws(APIError) {
+            let address = try RequestAddress(head)
+            switch try destination(of: head, address) {
+            case .controlPlane:
+                return ControlPlanePassage.begin(
+                    head, target: address.target.text, host: address.host, connection: connection, bridge: bridge)
+            case .gateway(let purpose):
+                return GatewayRequest.begin(
+                    head, address: address, purpose: purpose, client: client, dataPlane: dataPlane,
+                    connection: connection)
+            }
+        } catch {
+            dataPlane.answers.write(error, on: connection)
+            return nil
+        }
+    }
+
+    private enum Destination {
+        case controlPlane
+        case gateway(GatewayRequest.Purpose)
+    }
+
+    private func destination(of head: RequestHead, _ address: RequestAddress) throws(APIError) -> Destination {
+        let path = address.target.normalPath
+        let snapshot = dataPlane.routing.current
+        let match =
+            snapshot.table.isEmpty
+            ? .notFound : snapshot.table.match(host: address.requestHost, path: path, method: head.method)
+        if case .route(let entry) = match, case .exactly = entry.route.path {
+            return try destination(of: head, snapshot.routes[entry.index])
+        }
+        if let own = ownDestination(of: head, address, snapshot) { return own }
+        switch match {
+        case .route(let entry): return try destination(of: head, snapshot.routes[entry.index])
+        case .methodNotAllowed(let allowed): throw .methodNotAllowed(allowed: allowed)
+        case .notFound: return .controlPlane
+        }
+    }
+
+    /// Nil when the path is none of the gateway's own.
+    private func ownDestination(
+        of head: RequestHead, _ address: RequestAddress, _ snapshot: RoutingState.Snapshot
+    ) -> Destination? {
+        let path = address.target.normalPath
+        if path == "/verify-auth", head.method == "POST" { return .gateway(.verifyAuth) }
+        if Self.isAuthorize(path), head.method != "OPTIONS" {
+            return .gateway(.authorize(question(head, address, snapshot)))
+        }
+        return dataPlane.isControlPath(path) ? .controlPlane : nil
+    }
+
+    private static func isAuthorize(_ path: String) -> Bool {
+        guard path.hasPrefix("/authorize") else { return false }
+        let rest = path.utf8.dropFirst("/authorize".utf8.count).first
+        return rest == nil || rest == UInt8(ascii: "/")
+    }
+
+    /// What a proxy asks about. A request that no route is about costs what it costs without routes.
+    private func question(
+        _ head: RequestHead, _ address: RequestAddress, _ snapshot: RoutingState.Snapshot
+    ) -> GatewayRequest.Question {
+        let original = OriginalRequest(head, text: address.target.text, host: address.host)
+        let uri = original.uri ?? address.target.text
+        guard !snapshot.table.isEmpty, original.uri != nil else {
+            return .init(method: original.method, uri: uri, policy: .standard)
+        }
+        let asked: RequestAddress
+        do throws(APIError) {
+            asked = try RequestAddress(text: uri, host: original.host)
+        } catch {
+            return .init(method: original.method, uri: uri, policy: .standard, refusal: error)
+        }
+        switch snapshot.table.match(
+            host: asked.requestHost, path: asked.target.normalPath, method: original.method)
+        {
+        case .route(let entry):
+            return .init(method: original.method, uri: uri, policy: snapshot.routes[entry.index].policy)
+        case .methodNotAllowed(let allowed):
+            return .init(
+                method: original.method, uri: uri, policy: .standard, refusal: .methodNotAllowed(allowed: allowed))
+        case .notFound: return .init(method: original.method, uri: uri, policy: .standard)
+        }
+    }
+
+    private func destination(of head: RequestHead, _ route: ActiveRoute) throws(APIError) -> Destination {
+        // A route without upstreams is there for proxies that ask; here is nothing at its path.
+        guard route.group != nil else { return .controlPlane }
+        if let limit = route.route.limits.headBytes, head.byteCount > limit { throw .headersTooLarge }
+        // A browser asks before it sends a credential, and cannot send one with that question.
+        if head.method == "OPTIONS", route.policy.authentication != .none,
+            head.fields.first(named: "access-control-request-method") != nil
+        {
+            return .controlPlane
+        }
+        return .gateway(.proxy(route))
+    }
+}

@@ -1,0 +1,149 @@
+import HTTPTypes
+import HTTPWire
+import NIOCore
+import ReverseProxy
+import TollgateCore
+
+/// Carrying an admitted request to an upstream, and its answer back.
+extension GatewayRequest: ProxyExchangeDelegate {
+    func carry(by route: ActiveRoute) {
+        guard let upstreams = route.group?.on(eventLoop) else {
+            return refuse(.internalError(cause: "the route has no upstreams on this event loop"))
+        }
+        let request = ProxyRequest(
+            head: head, uri: route.uri(address.target), host: address.host, client: client, identity: identity,
+            requestID: passedRequestID, withheld: withheldFields)
+        let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
+        self.exchange = exchange
+        exchange.start(isClientWritable: connection.isWritable)
+        connection.workerTakesBody()
+    }
+
+    private var identity: CallerIdentity {
+        guard let principal = admitted?.principal else { return CallerIdentity() }
+        return CallerIdentity(
+            user: principal.userID.value, plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
+    }
+
+    /// A client's own name for its request is kept when it is one.
+    private var passedRequestID: String {
+        guard let sent = head.fields.first(.requestID), (1...128).contains(sent.utf8.count),
+            sent.utf8.allSatisfy(\.mayStandInRequestID)
+        else { return requestID }
+        return sent
+    }
+
+    /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,
+    /// and tells the upstream more.
+    private var withheldFields: Set<FieldKind> {
+        guard let credential = admitted?.principal.credential, credential.isKey else { return [] }
+        return head.fields.contains(.apiKey) ? [.apiKey] : [.authorization]
+    }
+
+    // MARK: ProxyExchangeDelegate
+
+    func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer) {
+        guard !connection.isAnswerToHTTP10 else { return }
+        var head = ByteBuffer()
+        answer.write(to: &head)
+        head.writeLineEnd()
+        connection.write(head)
+        connection.flush()
+    }
+
+    func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
+        var head = ByteBuffer()
+        head.reserveCapacity(1024)
+        answer.write(to: &head)
+        writeGatewayFields(to: &head)
+        let isUnbounded = answer.framing == .chunked || answer.framing == .untilClose
+        let isChunked = isUnbounded && !connection.isAnswerToHTTP10
+        if isChunked { head.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+        connection.endHead(&head, asksToClose: isUnbounded && !isChunked)
+        outgoing.begin(head, isChunked: isChunked)
+    }
+
+    func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer) {
+        for piece in outgoing.body(bytes) { connection.write(piece) }
+    }
+
+    func proxyExchangeFlushes(_ exchange: ProxyExchange) {
+        let waiting = outgoing.take()
+        if waiting.readableBytes > 0 { connection.write(waiting) }
+        connection.flush()
+    }
+
+    func proxyExchange(_ exchange: ProxyExchange, upgrades answer: ProxyAnswer, tunnel: Tunnel) {
+        guard let context = connection.context else { return tunnel.close() }
+        var head = ByteBuffer()
+        answer.write(to: &head)
+        writeGatewayFields(to: &head)
+        head.writeLineEnd()
+        connection.write(head)
+        connection.flush()
+        do {
+            try tunnel.attach(to: context.pipeline, early: connection.takeEarlyBytes())
+        } catch {
+            tunnel.close()
+        }
+    }
+
+    func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.workerTakesBody() }
+
+    func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
+        let isSuccess = outcome.error == nil && (outcome.status ?? 500) < 500
+        settle(isSuccess ? .keep : .giveBack)
+        dataPlane.proxyMetrics.ended(outcome)
+        // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
+        if outcome.error == .clientGone || outcome.status == 101 { return ended() }
+        if let error = outcome.error {
+            guard outcome.status == nil else {
+                ended()
+                return connection.abort()
+            }
+            return refuse(APIError(error))
+        }
+        outgoing.end(trailers: trailers) { HeaderFilter.passesInTrailers($0, of: trailers) }
+        let waiting = outgoing.take()
+        if waiting.readableBytes > 0 { connection.write(waiting) }
+        ended()
+        connection.answerEnded()
+        dataPlane.metrics.request(status: outcome.status ?? 0, nanoseconds: elapsedNanoseconds)
+    }
+}
+
+extension UInt8 {
+    fileprivate var mayStandInRequestID: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+}
+
+extension APIError {
+    /// Why there is no answer from an upstream, as a client may know it; the rest is for the log.
+    init(_ error: ProxyError) {
+        switch error {
+        case .request(.bodyTooLarge(let limit)): self = .bodyTooLarge(limitBytes: limit)
+        case .request(.badMethod): self = .badRequest("CONNECT is no method for an upstream.")
+        case .clientStalled, .clientGone: self = .requestTimeout
+        case .badGateway(let reason):
+            self.init(
+                .badGateway, error: "Bad gateway", code: "bad-gateway",
+                message: "The upstream did not give a valid answer.", cause: "\(reason)")
+        case .gatewayTimeout(let phase):
+            self.init(
+                .gatewayTimeout, error: "Gateway timeout", code: "gateway-timeout",
+                message: "The upstream did not answer in time.", cause: "\(phase)")
+        case .unavailable(let reason):
+            self.init(
+                .serviceUnavailable, error: "Upstream unavailable", code: "upstream-unavailable",
+                message: "No upstream can be asked now. Try again in a second.", cause: "\(reason)")
+            headers[.retryAfter] = "1"
+        }
+    }
+}

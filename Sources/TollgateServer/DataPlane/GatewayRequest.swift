@@ -1,0 +1,356 @@
+import HTTPTypes
+import HTTPWire
+import NIOCore
+import ReverseProxy
+import TollgateCore
+import TollgateStore
+
+/// One request of the data plane: authenticate, admit in one round trip to Redis, then answer or carry it to an
+/// upstream; all on the connection's event loop.
+///
+/// Confined to its event loop.
+final class GatewayRequest: RequestWorker {
+    enum Purpose {
+        /// `POST /verify-auth`, for the front end.
+        case verifyAuth
+        /// `/authorize`, for a proxy that asks about a request.
+        case authorize(Question)
+        case proxy(ActiveRoute)
+    }
+
+    /// What a proxy asks about.
+    struct Question {
+        let method: String
+        let uri: String
+        let policy: AdmissionPolicy
+
+        /// The request would not pass whoever sends it.
+        var refusal: APIError?
+    }
+
+    let head: RequestHead
+    let address: RequestAddress
+    let purpose: Purpose
+    let policy: AdmissionPolicy
+    let client: ClientConnection
+    let dataPlane: DataPlane
+    let connection: PublicConnection
+    let eventLoop: any EventLoop
+    let requestID: String
+    private let start = NIODeadline.now()
+
+    /// Who may pass, once it is known.
+    private(set) var admitted: Gatekeeper.Admitted?
+    var reservation: Reservation?
+
+    /// Redis was not asked.
+    private(set) var isDegraded = false
+    var exchange: ProxyExchange?
+    var outgoing = OutgoingAnswer()
+    private var isBodyComplete = false
+    private var discardedBytes = 0
+    private var isGone = false
+
+    private init(
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: ClientConnection,
+        dataPlane: DataPlane, connection: PublicConnection, eventLoop: any EventLoop
+    ) {
+        self.head = head
+        self.address = address
+        self.purpose = purpose
+        self.client = client
+        self.dataPlane = dataPlane
+        self.connection = connection
+        self.eventLoop = eventLoop
+        requestID = dataPlane.requestIDs.next()
+        policy =
+            switch purpose {
+            case .verifyAuth: .standard
+            case .authorize(let question): question.policy
+            case .proxy(let route): route.policy
+            }
+    }
+
+    /// - Returns: Nil when the request was answered at once.
+    static func begin(
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: ClientConnection,
+        dataPlane: DataPlane, connection: PublicConnection
+    ) -> GatewayRequest? {
+        guard let eventLoop = connection.context?.eventLoop else { return nil }
+        let request = GatewayRequest(
+            head, address: address, purpose: purpose, client: client, dataPlane: dataPlane, connection: connection,
+            eventLoop: eventLoop)
+        if request.readsBody { request.expectBody() } else { request.tryAuthenticate() }
+        return request.isGone ? nil : request
+    }
+
+    private func tryAuthenticate() {
+        do throws(APIError) {
+            try authenticate()
+        } catch {
+            refuse(error)
+        }
+    }
+
+    // MARK: A body that says nothing
+
+    /// Whether there is a body that goes to nobody. Its client learns of its limit before it is charged.
+    private var readsBody: Bool {
+        if case .proxy = purpose { return false }
+        return head.framing != .none && head.framing != .length(0)
+    }
+
+    private func expectBody() {
+        if case .length(let count) = head.framing, count > connection.limits.bodyBytes { return refuseBody() }
+        guard head.expectsContinue else { return }
+        connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+        connection.flush()
+    }
+
+    private func discard(_ bytes: ByteBuffer) {
+        discardedBytes += bytes.readableBytes
+        if discardedBytes > connection.limits.bodyBytes { refuseBody() }
+    }
+
+    private func refuseBody() { refuse(.bodyTooLarge(limitBytes: connection.limits.bodyBytes)) }
+
+    // MARK: Who asks
+
+    private func authenticate() throws(APIError) {
+        if case .authorize(let question) = purpose, let refusal = question.refusal { throw refusal }
+        guard policy.authentication != .none else { return proceed() }
+        let credential = try presented()
+        try policy.check(credential)
+        if let principal = try dataPlane.gatekeeper.remembered(credential) { return admit(principal) }
+        verify(credential)
+    }
+
+    private func presented() throws(APIError) -> PresentedCredential {
+        do throws(APIError) {
+            return try dataPlane.gatekeeper.presented(
+                authorization: head.fields.values(.authorization), apiKey: head.fields.values(.apiKey))
+        } catch {
+            countFailedKey(error)
+            throw error
+        }
+    }
+
+    /// A token that was not seen before, or a platform's key whose owner is not known here.
+    private func verify(_ credential: PresentedCredential) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let gatekeeper = dataPlane.gatekeeper
+        let eventLoop = eventLoop
+        Task {
+            let result: Result<Principal, APIError>
+            do throws(APIError) {
+                result = .success(try await gatekeeper.principal(credential))
+            } catch {
+                result = .failure(error)
+            }
+            eventLoop.execute { bound.value.verified(result) }
+        }
+    }
+
+    private func verified(_ result: Result<Principal, APIError>) {
+        guard !isGone else { return }
+        switch result {
+        case .success(let principal): admit(principal)
+        case .failure(let error):
+            countFailedKey(error)
+            refuse(error)
+        }
+    }
+
+    // MARK: Whether they may
+
+    private func admit(_ principal: Principal) {
+        let now = dataPlane.time.now()
+        if let refusal = guessRefusal(principal.credential, at: now) { return refuse(refusal) }
+        let call: IdempotentCall?
+        do throws(APIError) { call = try idempotentCall() } catch { return refuse(error) }
+        let request = AdmissionRequest(
+            principal: principal, time: now, cost: policy.cost, requiredScopes: policy.scopes, idempotentCall: call,
+            reservation: reservationWish, routeLimit: policy.routeLimit)
+        dataPlane.store.admit(request, on: eventLoop) { self.decided($0, request) }
+    }
+
+    /// Nothing is given back of a request whose outcome is not seen here, or that costs nothing.
+    private var reservationWish: Reservation.Request? {
+        guard policy.charge == .success, policy.cost > 0, case .proxy = purpose else { return nil }
+        return Reservation.Request(id: requestID, leaseSeconds: policy.leaseSeconds)
+    }
+
+    private func idempotentCall() throws(APIError) -> IdempotentCall? {
+        guard policy.cost > 0, let key = head.fields.first(.idempotencyKey) else { return nil }
+        let fingerprint =
+            switch purpose {
+            case .authorize(let question): RequestFingerprint.text(question.method, question.uri, head.framing)
+            default: RequestFingerprint.text(head.method, address.host + address.target.text, head.framing)
+            }
+        guard let call = IdempotentCall(key: key, fingerprint: fingerprint) else { throw .badIdempotencyKey }
+        return call
+    }
+
+    private func decided(_ result: Result<AdmissionDecision, StoreUnavailable>, _ request: AdmissionRequest) {
+        if case .success(let decision) = result { reservation = decision.reservation }
+        guard !isGone else { return settle(.giveBack) }
+        if case .failure = result, passesWithoutRedis(request) { return proceed() }
+        do throws(APIError) {
+            admitted = try dataPlane.gatekeeper.conclude(result, of: request, logger: dataPlane.logger)
+        } catch {
+            if error.isFailedKey { dataPlane.outage.refused(request.principal.credential) }
+            countFailedKey(error)
+            return refuse(error)
+        }
+        dataPlane.outage.admitted(request.principal.credential)
+        proceed()
+    }
+
+    private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {
+        guard policy.onRedisDown == .open, dataPlane.outage.admits(request.principal, at: request.time) else {
+            return false
+        }
+        isDegraded = true
+        dataPlane.proxyMetrics.admittedWithoutRedis()
+        return true
+    }
+
+    // MARK: What they get
+
+    private func proceed() {
+        switch purpose {
+        case .verifyAuth:
+            guard let admitted else { return refuse(.unavailable(cause: "nobody was admitted")) }
+            var answer = Answer(verified: admitted)
+            dataPlane.cors.apply(to: &answer.headers, origin: head.fields.first(.origin))
+            ended()
+            dataPlane.answers.write(answer, requestID: requestID, on: connection)
+            dataPlane.metrics.request(status: answer.status.code, nanoseconds: elapsedNanoseconds)
+        case .authorize: answerAuthorized()
+        case .proxy(let route):
+            carry(by: route)
+            if isBodyComplete { exchange?.endRequest(trailers: .none) }
+        }
+    }
+
+    private func answerAuthorized() {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(768)
+        buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+        if let admitted {
+            buffer.writeField("X-Tollgate-User", admitted.principal.userID.value)
+            buffer.writeField("X-Tollgate-Plan", admitted.decision.usage.plan)
+            if let id = admitted.principal.credential.keyID { buffer.writeField("X-Tollgate-Key-Id", id.value) }
+        }
+        writeGatewayFields(to: &buffer)
+        dataPlane.answers.clock.writeDate(to: &buffer, at: admitted?.time)
+        connection.endHead(&buffer)
+        ended()
+        connection.write(buffer)
+        connection.answerEnded()
+        dataPlane.metrics.request(status: 200, nanoseconds: elapsedNanoseconds)
+    }
+
+    /// What the gateway says in every answer to a request that it has admitted.
+    func writeGatewayFields(to buffer: inout ByteBuffer) {
+        if let admitted { RateLimitHeaders.write(admitted.decision, at: admitted.time, to: &buffer) }
+        if isDegraded { buffer.writeStaticString("X-Tollgate-Degraded: redis-unavailable\r\n") }
+        buffer.writeField("X-Request-Id", requestID)
+    }
+
+    /// Answers with an error, and so ends the request.
+    func refuse(_ error: APIError) {
+        guard !isGone else { return }
+        ended()
+        var error = error
+        if let admitted { error.headers.append(contentsOf: admitted.rateLimitHeaders) }
+        let isForBrowser = if case .authorize = purpose { false } else { true }
+        if isForBrowser { dataPlane.cors.apply(to: &error.headers, origin: head.fields.first(.origin)) }
+        error.log(requestID: requestID, path: logName, to: dataPlane.logger)
+        dataPlane.answers.write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
+        dataPlane.metrics.request(status: error.status.code, nanoseconds: elapsedNanoseconds)
+    }
+
+    /// For the log: a request's own path may hold what is nobody's business.
+    private var logName: String {
+        switch purpose {
+        case .verifyAuth: "/verify-auth"
+        case .authorize: "/authorize"
+        case .proxy(let route): "route \(route.route.name)"
+        }
+    }
+
+    var elapsedNanoseconds: Int64 { (NIODeadline.now() - start).nanoseconds }
+
+    /// Nobody waits for this request any more.
+    func ended() { isGone = true }
+
+    /// Ends the reservation, if there is one.
+    func settle(_ outcome: Reservation.Outcome) {
+        guard let reservation else { return }
+        self.reservation = nil
+        dataPlane.store.settle(reservation, as: outcome, on: eventLoop) { [metrics = dataPlane.proxyMetrics] result in
+            if case .failure = result { metrics.reservationUnsettled() }
+        }
+    }
+
+    // MARK: RequestWorker
+
+    var takesBody: Bool { exchange?.takesBody ?? (isBodyComplete || readsBody) }
+    var limitsArrival: Bool { readsBody }
+
+    func body(_ bytes: ByteBuffer) {
+        if readsBody { discard(bytes) } else { exchange?.sendBody(bytes) }
+    }
+
+    func flushBody() { exchange?.flushBody() }
+
+    func bodyEnded(trailers: FieldSection) {
+        isBodyComplete = true
+        if readsBody { tryAuthenticate() } else { exchange?.endRequest(trailers: trailers) }
+    }
+
+    func clientWritabilityChanged(isWritable: Bool) { exchange?.clientWritabilityChanged(isWritable: isWritable) }
+
+    /// As most proxies do: a client that stops sending while an upstream works for it has gone.
+    func clientStoppedSending() -> Bool {
+        if case .proxy = purpose { false } else { true }
+    }
+
+    func clientGone() {
+        guard !isGone else { return }
+        isGone = true
+        guard let exchange else { return }
+        exchange.clientGone()
+    }
+
+    // MARK: Keys that are guessed
+
+    private func guessRefusal(_ credential: Credential, at time: UnixTime) -> APIError? {
+        guard credential.isKey, let network = ClientNetwork(address: clientAddress),
+            let refusal = dataPlane.guesses.refusal(of: network, at: time)
+        else { return nil }
+        // Others behind the same address keep the keys that are known to be good.
+        return dataPlane.outage.isKnown(credential) ? nil : refusal
+    }
+
+    private func countFailedKey(_ error: APIError) {
+        guard error.isFailedKey, let network = ClientNetwork(address: clientAddress) else { return }
+        dataPlane.guesses.count(error, from: network, at: dataPlane.time.now())
+    }
+
+    /// The address of the client itself, where a proxy of ours tells it.
+    private var clientAddress: String {
+        guard client.isTrustedProxy, let chain = head.fields.values(.forwardedFor).last,
+            let last = chain.split(separator: ",").last
+        else { return client.address }
+        return String(last.drop { $0 == " " })
+    }
+}
+
+extension APIError {
+    fileprivate static let badIdempotencyKey = APIError(
+        .badRequest, error: "Bad request", code: "bad-idempotency-key",
+        message: "Idempotency-Key has 1 to \(IdempotentCall.maximumKeyLength) visible characters, without blanks, "
+            + "braces, quotes and backslashes.")
+}

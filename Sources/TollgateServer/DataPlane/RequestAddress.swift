@@ -1,0 +1,50 @@
+import HTTPWire
+import TollgateCore
+
+/// What a request is for, checked: the gateway decides by it, and nobody behind may read it otherwise.
+struct RequestAddress {
+    let target: RequestTarget
+
+    /// As it is passed on, perhaps with a port. Empty for an HTTP/1.0 request that does not say.
+    let host: String
+
+    /// For the routes. Nil when there is none.
+    let requestHost: RequestHost?
+
+    /// - Throws: 400, with what is wrong.
+    init(_ head: RequestHead) throws(APIError) {
+        let (authority, text) = Self.split(head.target)
+        let stated: String?
+        do throws(MessageProblem) {
+            stated = try head.host()
+        } catch {
+            throw .badRequest("The request is not valid HTTP/1.1: \(error.rawValue).")
+        }
+        // An absolute target takes the place of Host (RFC 9112, section 3.2.2).
+        try self.init(text: text, host: authority ?? stated ?? "")
+    }
+
+    /// - Parameter text: Path and query.
+    init(text: String, host: String) throws(APIError) {
+        do throws(RequestTarget.Problem) {
+            target = try RequestTarget(text)
+        } catch {
+            throw .badRequest("The path \(error.rawValue).")
+        }
+        self.host = host
+        requestHost = RequestHost(host)
+        if !host.isEmpty, requestHost == nil { throw .badRequest("The host is none.") }
+    }
+
+    /// The authority of a target in absolute form, and the rest; the text as it is in any other form.
+    private static func split(_ text: String) -> (authority: String?, rest: String) {
+        guard text.utf8.first != UInt8(ascii: "/") else { return (nil, text) }
+        for scheme in ["http://", "https://"] where text.prefix(scheme.count).lowercased() == scheme {
+            let rest = text.dropFirst(scheme.count)
+            let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+            let path = rest[end...]
+            return (String(rest[..<end]), path.first == "/" ? String(path) : "/" + path)
+        }
+        return (nil, text)
+    }
+}

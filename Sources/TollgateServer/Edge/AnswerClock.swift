@@ -1,0 +1,17 @@
+import HTTPWire
+import NIOCore
+import Synchronization
+import TollgateCore
+
+/// The `Date` field of answers, written once a second for all connections.
+final class AnswerClock: Sendable {
+    private let time: any TimeSource
+    private let date = Mutex(HTTPDate())
+
+    init(time: any TimeSource) { self.time = time }
+
+    func writeDate(to buffer: inout ByteBuffer, at now: UnixTime? = nil) {
+        let now = now ?? time.now()
+        buffer.writeField("Date", date.withLock { $0.text(at: now) })
+    }
+}

@@ -1,0 +1,41 @@
+import HTTPTypes
+import HTTPWire
+import NIOCore
+
+/// Writes whole answers of the gateway itself as bytes.
+struct AnswerWriter: Sendable {
+    let requestIDs: RequestIDGenerator
+    let clock: AnswerClock
+
+    /// Answers `error`, and so ends the request.
+    func write(_ error: APIError, on connection: PublicConnection) {
+        let requestID = requestIDs.next()
+        write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
+    }
+
+    /// Writes `answer`, and so ends the request.
+    func write(_ answer: Answer, requestID: String, on connection: PublicConnection) {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(1024)
+        buffer.writeStatusLine(answer.status)
+        for field in answer.headers where field.name != .connection {
+            buffer.writeField(name: field.name.rawName, field.value)
+        }
+        buffer.writeField("X-Request-Id", requestID)
+        clock.writeDate(to: &buffer)
+        connection.endHead(&buffer, asksToClose: answer.headers[.connection] == "close")
+        if !connection.isAnswerToHead { buffer.writeImmutableBuffer(answer.body) }
+        connection.write(buffer)
+        connection.answerEnded()
+    }
+}
+
+extension ByteBuffer {
+    mutating func writeStatusLine(_ status: HTTPResponse.Status) {
+        writeStaticString("HTTP/1.1 ")
+        writeDecimal(status.code)
+        writeInteger(UInt8(ascii: " "))
+        writeString(status.reasonPhrase)
+        writeLineEnd()
+    }
+}

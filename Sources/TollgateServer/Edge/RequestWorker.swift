@@ -1,0 +1,38 @@
+import HTTPWire
+import NIOCore
+
+/// Whoever answers one request. Called on the connection's event loop; after ``clientGone()`` or the end of its answer
+/// it hears nothing more.
+protocol RequestWorker: AnyObject {
+    /// Whether the connection is to be read on for the body. Once the body is complete: whether it is to be watched for
+    /// the client to hang up.
+    var takesBody: Bool { get }
+
+    /// Whether the body must arrive within the connection's own time for a request.
+    var limitsArrival: Bool { get }
+
+    func body(_ bytes: ByteBuffer)
+
+    /// What was handed over is all that there is for now.
+    func flushBody()
+    func bodyEnded(trailers: FieldSection)
+
+    /// The client's connection can take bytes, or cannot for now.
+    func clientWritabilityChanged(isWritable: Bool)
+
+    /// The client has stopped sending after its whole request.
+    ///
+    /// - Returns: Whether the answer is still of use.
+    func clientStoppedSending() -> Bool
+
+    /// Nobody is there to be answered any more.
+    func clientGone()
+}
+
+/// Makes the worker for each request of a connection.
+protocol RequestDispatcher {
+    /// Begins to work on the request with `head`.
+    ///
+    /// - Returns: Nil when the answer was written already.
+    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)?
+}
