@@ -1,16 +1,19 @@
 # make run    installs what is missing, builds and starts everything offline
 # make test   installs what is missing and runs all tests
 # make lint   checks the format
+# make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 APT_BUILD := libhiredis-dev libssl-dev
 APT_RUN   := redis-server
 APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light python3 python3-venv
+APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-redis lua-resty-core \
+             python3 python3-venv
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test lint deps test-deps
+.PHONY: help run build test lint bench deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -27,6 +30,12 @@ test: test-deps lint
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
+
+# Without Traefik it measures as well, and says so.
+bench: build
+	@deploy/install-packages $(APT_BENCH) -- $(BREW)
+	-@Tests/Benchmark/install
+	@Tests/Benchmark/run $(BENCH)
 
 deps:
 	@deploy/install-packages $(APT_BUILD) $(APT_RUN) -- $(BREW)
