@@ -182,7 +182,8 @@ let package = Package(
         .testTarget(
             name: "TollgateServerTests",
             dependencies: [
-                "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", metrics, coreMetrics, httpTypes,
+                "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", "HTTPWire", nioCore, metrics,
+                coreMetrics, httpTypes,
                 logging,
             ],
             swiftSettings: strict),

@@ -21,7 +21,9 @@ package enum BodyFraming: Sendable, Hashable {
     static func stated(_ fields: FieldSection, isHTTP10: Bool) throws(MessageProblem) -> BodyFraming? {
         var length: FieldLine?
         var coding: FieldLine?
-        for line in fields.lines {
+        for line in fields.lines where line.kind == .contentLength || line.kind == .transferEncoding {
+            // `Transfer_Encoding` frames for those who cannot tell it from the other, and for nobody else.
+            guard !fields.hasUnderscore(in: line) else { throw .ambiguousFraming }
             switch line.kind {
             case .contentLength:
                 guard length == nil else { throw .ambiguousFraming }

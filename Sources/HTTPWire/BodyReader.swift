@@ -117,6 +117,9 @@ package struct BodyReader: Sendable {
         guard index < span.count else { return nil }
         guard index > 0, span[index] == .carriageReturn || span[index] == UInt8(ascii: ";") || span[index].isBlank
         else { throw .chunk }
+        // Blanks may stand before an extension, or for want of one (RFC 9112, section 7.1.1); a word may not.
+        while index < span.count, span[index].isBlank, index < maximumChunkLine { index += 1 }
+        if index < span.count, span[index] != .carriageReturn, span[index] != UInt8(ascii: ";") { throw .chunk }
         // Extensions are read over; a line's end hidden in one is none.
         while index < span.count, span[index].isFieldValueByte, index < maximumChunkLine { index += 1 }
         guard index < maximumChunkLine else { throw .chunk }

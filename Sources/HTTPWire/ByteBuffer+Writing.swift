@@ -7,8 +7,33 @@ extension ByteBuffer {
     /// A number in decimal digits, without going through a string.
     package mutating func writeDecimal(_ value: Int) {
         guard value >= 0 else { return _ = writeString(String(value)) }
-        if value >= 10 { writeDecimal(value / 10) }
-        writeInteger(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+        if value < 10 { return _ = writeInteger(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
+        var rest = value
+        if rest >= 100_000_000 {
+            writeDecimal(rest / 100_000_000)
+            rest %= 100_000_000
+            writeDigits(rest, count: 8)
+        } else {
+            writeDigits(rest, count: Self.digitCount(rest))
+        }
+    }
+
+    /// Up to eight digits in one write: they are put together in a word, of which what is too much is taken back.
+    private mutating func writeDigits(_ value: Int, count: Int) {
+        var (word, rest, shift) = (UInt64(0), value, 64 - 8 * count)
+        for _ in 0..<count {
+            word |= UInt64(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)) << UInt64(shift)
+            rest /= 10
+            shift += 8
+        }
+        writeInteger(word)
+        moveWriterIndex(to: writerIndex - (8 - count))
+    }
+
+    private static func digitCount(_ value: Int) -> Int {
+        var (count, bound) = (1, 10)
+        while value >= bound { (count, bound) = (count + 1, bound * 10) }
+        return count
     }
 
     /// `name: value` and the line's end. The value must have been checked.

@@ -57,6 +57,13 @@ package struct FieldSection: Sendable {
         bytes.readableBytesUInt8Span.foldsName(line.name, to: lowercase)
     }
 
+    /// Whether the name of `line` is one that some take for another, with hyphens.
+    func hasUnderscore(in line: FieldLine) -> Bool {
+        let span = bytes.readableBytesUInt8Span
+        for index in line.name where span[index] == UInt8(ascii: "_") { return true }
+        return false
+    }
+
     /// The members of all fields of one kind, as of a comma-separated list (RFC 9110, section 5.6.1), in lower case.
     package func members(_ kind: FieldKind) -> [String] {
         values(kind).flatMap(Self.members)
@@ -76,7 +83,10 @@ package struct FieldSection: Sendable {
     /// Whether `Connection` lists `option`, which is in lower case.
     package func connectionLists(_ option: String) -> Bool {
         for line in lines where line.kind == .connection {
-            if value(of: line, folds: option) || Self.members(value(of: line)).contains(option) { return true }
+            if value(of: line, folds: option) { return true }
+            // What nearly every message says needs no list to be made of it.
+            if value(of: line, folds: "keep-alive") || value(of: line, folds: "close") { continue }
+            if Self.members(value(of: line)).contains(option) { return true }
         }
         return false
     }
@@ -120,6 +130,8 @@ extension FieldSection {
             lines.append(line)
             index = Int(line.end)
         }
+        // A carriage return at the beginning of a line ends nothing: what follows would be lost unseen.
+        guard index + 2 == span.count else { throw .fieldName }
         self.init(bytes: bytes, lines: lines)
     }
 

@@ -13,6 +13,8 @@ package struct HeadScanner: Sendable {
     /// - Parameter bytes: All that has come since the head began.
     package mutating func end(in bytes: ByteBuffer) throws(MessageProblem) -> Int? {
         let span = bytes.readableBytesUInt8Span
+        // Another protocol, such as TLS, may never come to a line's end.
+        if scanned == 0, span.count > 0, !span[0].isTokenByte, span[0] != .carriageReturn { throw .startLine }
         var index = scanned
         while index < span.count {
             guard span[index] == .lineFeed else {

@@ -10,9 +10,16 @@ extension ByteBuffer {
     }
 
     package mutating func writeArgument(_ text: String) {
-        writeCount(text.utf8.count, marker: UInt8(ascii: "$"))
-        writeString(text)
-        writeLineEnd()
+        var text = text
+        text.withUTF8 { bytes in
+            let count = bytes.count
+            // Unsafe: the room that is asked for holds the length, the text and both line ends.
+            unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: count + Self.roomForLength) { output in
+                var end = unsafe Self.writeCount(count, marker: UInt8(ascii: "$"), to: output)
+                end = unsafe Self.copy(bytes, to: output, at: end)
+                return unsafe Self.writeLineEnd(to: output, at: end)
+            }
+        }
     }
 
     /// One argument, put together from `parts`.
@@ -20,16 +27,56 @@ extension ByteBuffer {
         parts first: String, _ second: String, _ third: String, _ fourth: String = "", _ fifth: String = "",
         _ sixth: String = ""
     ) {
-        writeCount(
+        let count =
             first.utf8.count + second.utf8.count + third.utf8.count + fourth.utf8.count + fifth.utf8.count
-                + sixth.utf8.count, marker: UInt8(ascii: "$"))
-        writeString(first)
-        writeString(second)
-        writeString(third)
-        writeString(fourth)
-        writeString(fifth)
-        writeString(sixth)
-        writeLineEnd()
+            + sixth.utf8.count
+        // Unsafe: as above, with all parts.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: count + Self.roomForLength) { output in
+            var end = unsafe Self.writeCount(count, marker: UInt8(ascii: "$"), to: output)
+            end = unsafe Self.copy(first, to: output, at: end)
+            end = unsafe Self.copy(second, to: output, at: end)
+            end = unsafe Self.copy(third, to: output, at: end)
+            end = unsafe Self.copy(fourth, to: output, at: end)
+            end = unsafe Self.copy(fifth, to: output, at: end)
+            end = unsafe Self.copy(sixth, to: output, at: end)
+            return unsafe Self.writeLineEnd(to: output, at: end)
+        }
+    }
+
+    /// A marker, 19 digits and two line ends.
+    private static var roomForLength: Int { 24 }
+
+    private static func writeCount(_ count: Int, marker: UInt8, to output: UnsafeMutableRawBufferPointer) -> Int {
+        unsafe output[0] = marker
+        var divisor = 1
+        while count / divisor >= 10 { divisor *= 10 }
+        var end = 1
+        while divisor > 0 {
+            unsafe output[end] = digit(count / divisor % 10)
+            end += 1
+            divisor /= 10
+        }
+        return unsafe writeLineEnd(to: output, at: end)
+    }
+
+    private static func copy(_ text: String, to output: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        var text = text
+        return text.withUTF8 { bytes in unsafe copy(bytes, to: output, at: start) }
+    }
+
+    private static func copy(
+        _ bytes: UnsafeBufferPointer<UInt8>, to output: UnsafeMutableRawBufferPointer, at start: Int
+    ) -> Int {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return start }
+        unsafe UnsafeMutableRawBufferPointer(rebasing: output[start...])
+            .copyMemory(from: UnsafeRawBufferPointer(start: source, count: bytes.count))
+        return start + bytes.count
+    }
+
+    private static func writeLineEnd(to output: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        unsafe output[start] = carriageReturn
+        unsafe output[start + 1] = lineFeed
+        return start + 2
     }
 
     /// Decimal digits. A number of up to 15 of them lies in the string itself, without an allocation.

@@ -72,7 +72,7 @@ package struct Gateway: Sendable {
             gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,
             proxyMetrics: ProxyMetrics(factory: metricsRegistry), requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
-            guesses: SharedGuessLimiter(),
+
             outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
     }

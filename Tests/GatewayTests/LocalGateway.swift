@@ -7,6 +7,12 @@ import TollgateCore
 import TollgateDev
 import TollgateServer
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// A gateway inside the test's own process, so that the test says what time it is.
 struct LocalGateway {
     let port: Int
@@ -25,13 +31,17 @@ struct LocalGateway {
 }
 
 /// Runs `body` on a gateway and a redis-server of its own, at 2025-11-26T23:00:00Z unless told otherwise.
+///
+/// - Parameter yaml: What stands in the `tollgate.yaml`. Nil for none.
 func withLocalGateway(
-    settings: [String: String] = [:], time: ManualTime = ManualTime(UnixTime(seconds: 1_764_198_000)),
+    settings: [String: String] = [:], yaml: String? = nil,
+    time: ManualTime = ManualTime(UnixTime(seconds: 1_764_198_000)),
     _ body: @escaping @Sendable (LocalGateway) async throws -> Void
 ) async throws {
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
             let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            if let yaml { try Data(yaml.utf8).write(to: URL(filePath: directory).appending(path: "tollgate.yaml")) }
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
             try await withGateways(1, environment: environment, directory: directory, time: time) { ports in

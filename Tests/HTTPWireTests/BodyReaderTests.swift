@@ -44,7 +44,7 @@ import Testing
     @Test(
         arguments: [
             "G\r\n", "-1\r\n", " 1\r\n", "0x1\r\n", "\r\n", "1\nab", "1\r\naXX", "1\r\na\n\n", "1 \u{1}\r\n",
-            "1;a\rb\r\n",
+            "1;a\rb\r\n", "1 x\r\n", "ABC / HTTP/1.1\r\n",
             "1111111111111111\r\n", "1;" + String(repeating: "x", count: 300), "1\r\nab\r\n",
         ], [1, 1000])
     func chunksThatAreNoneAreRefused(text: String, portion: Int) {

@@ -1,5 +1,6 @@
 import NIOCore
 import ReverseProxy
+import TestSupport
 
 extension String {
     /// A request without a body whose connection ends with the answer.

@@ -1,14 +1,23 @@
--- Asks Tollgate whether a request may pass. haproxy.cfg says where.
+-- Asks Tollgate whether a request may pass. haproxy.cfg says where. HAProxy tries four times, so it takes 4 s at most.
 
 local URL = os.getenv("TOLLGATE_AUTHORIZE_URL")
-local TIMEOUT_MILLISECONDS = 2000
-local IDENTITY = { "x-tollgate-user", "x-tollgate-plan" }
-local ASKED_WITH = { "authorization" }
+local TIMEOUT_MILLISECONDS = 1000
+local IDENTITY = { "x-tollgate-user", "x-tollgate-plan", "x-tollgate-key-id", "x-request-id" }
+local ASKED_WITH = { "authorization", "x-api-key", "idempotency-key" }
 local UNAVAILABLE = '{"error":"Service unavailable","code":"service-unavailable"}'
 
+-- The fields for the client, and the variables that haproxy.cfg takes them from.
+local TOLD = {
+  ["ratelimit"] = "txn.ratelimit",
+  ["ratelimit-policy"] = "txn.ratelimit_policy",
+  ["x-ratelimit-limit"] = "txn.x_ratelimit_limit",
+  ["x-ratelimit-remaining"] = "txn.x_ratelimit_remaining",
+  ["x-ratelimit-reset"] = "txn.x_ratelimit_reset",
+  ["x-request-id"] = "txn.x_request_id",
+}
+
 -- HAProxy's lists of values begin with 0.
-local function question(txn)
-  local headers = txn.http:req_get_headers()
+local function question(txn, headers)
   local asked = {
     ["x-forwarded-method"] = { txn.sf:method() },
     ["x-forwarded-uri"] = { txn.sf:pathq() },
@@ -36,8 +45,21 @@ local function refuse(txn, answer)
   txn:done(reply)
 end
 
+-- The key stays here. It is in X-API-Key, else in Basic, else in Bearer when it begins as keys do.
+local function withhold_key(txn, headers)
+  local key = headers["x-api-key"] and headers["x-api-key"][0] or ""
+  local authorization = headers["authorization"] and headers["authorization"][0]:lower() or ""
+  if key == "" and (authorization:find("^basic ") or authorization:find("^bearer +[sp]k_")) then
+    txn.http:req_del_header("authorization")
+  end
+  txn.http:req_del_header("x-api-key")
+end
+
 core.register_action("authorize", { "http-req" }, function(txn)
-  local answer = core.httpclient():get{ url = URL, headers = question(txn), timeout = TIMEOUT_MILLISECONDS }
+  local headers = txn.http:req_get_headers()
+  local answer = core.httpclient():get{
+    url = URL, headers = question(txn, headers), timeout = TIMEOUT_MILLISECONDS
+  }
   if not answer or answer.status == 0 then
     answer = { status = 503, headers = { ["content-type"] = { [0] = "application/json" } }, body = UNAVAILABLE }
   end
@@ -45,4 +67,8 @@ core.register_action("authorize", { "http-req" }, function(txn)
   for _, name in ipairs(IDENTITY) do
     if answer.headers[name] then txn.http:req_set_header(name, answer.headers[name][0]) end
   end
+  for name, variable in pairs(TOLD) do
+    if answer.headers[name] then txn:set_var(variable, answer.headers[name][0]) end
+  end
+  withhold_key(txn, headers)
 end, 0)

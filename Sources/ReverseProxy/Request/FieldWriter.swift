@@ -17,6 +17,15 @@ struct FieldWriter {
         buffer.writeField(name, value)
     }
 
+    /// The same with a value in pieces.
+    mutating func field(_ name: StaticString, _ pieces: [String]) {
+        guard rules.replaced.isEmpty || !rules.replaces(name.description) else { return }
+        buffer.writeStaticString(name)
+        buffer.writeStaticString(": ")
+        for piece in pieces { buffer.writeString(piece) }
+        buffer.writeLineEnd()
+    }
+
     /// A field that frames or routes the message, which no rule touches.
     mutating func ownField(_ name: StaticString, _ value: String) { buffer.writeField(name, value) }
 

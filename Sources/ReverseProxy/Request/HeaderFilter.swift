@@ -21,10 +21,11 @@ package struct HeaderFilter {
         }
     }
 
-    /// Whether a field of an upstream's answer goes to the client as it is. The body is framed by whoever writes it.
+    /// Whether a field of an upstream's answer goes to the client as it is. The body is framed by whoever writes it, and
+    /// the request named by them: an upstream's echo would be a second `X-Request-Id`.
     package func passesInAnswer(_ line: FieldLine) -> Bool {
         switch line.kind {
-        case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength: false
+        case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .requestID: false
         case .host, .expect, .identity: true
         default: !isNamed(line)
         }

@@ -17,12 +17,11 @@ package struct ProxyRequest: Sendable {
     /// Under which the upstream finds this request in our log: its `X-Request-Id`. Nil leaves the client's field.
     package var requestID: String?
 
-    /// Fields that stay with the gateway, such as the key that opened it.
-    package var withheld: Set<FieldKind>
+    package var withheld: WithheldFields
 
     package init(
         head: RequestHead, uri: String, host: String, client: ClientConnection,
-        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil, withheld: Set<FieldKind> = []
+        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil, withheld: WithheldFields = []
     ) {
         self.head = head
         self.uri = uri
@@ -31,6 +30,24 @@ package struct ProxyRequest: Sendable {
         self.identity = identity
         self.requestID = requestID
         self.withheld = withheld
+    }
+}
+
+/// Fields that stay with the gateway: those with a key that opens it.
+package struct WithheldFields: OptionSet, Sendable, Hashable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let authorization = WithheldFields(rawValue: 1)
+    package static let apiKey = WithheldFields(rawValue: 2)
+
+    func hold(_ kind: FieldKind) -> Bool {
+        switch kind {
+        case .authorization: contains(Self.authorization)
+        case .apiKey: contains(Self.apiKey)
+        default: false
+        }
     }
 }
 
@@ -43,8 +60,9 @@ package enum RequestProblem: Error, Sendable, Hashable {
     case bodyTooLarge(limitBytes: Int)
 }
 
-/// What an upstream is asked, without what differs from upstream to upstream: made once, sent on every try.
-struct UpstreamRequest {
+/// What an upstream is asked, without what differs from upstream to upstream: made once, sent on every try. A class,
+/// since a try looks at it many times.
+final class UpstreamRequest {
     /// The protocols the client wants to change to, in lower case, as far as the route allows them.
     let upgrades: [String]
     private let request: ProxyRequest
@@ -91,7 +109,7 @@ struct UpstreamRequest {
         let hasRequestID = request.requestID != nil
         writer.pass(fields) { line in
             filter.passesInRequest(line) && !(hasRequestID && line.kind == .requestID)
-                && !(!request.withheld.isEmpty && request.withheld.contains(line.kind))
+                && !request.withheld.hold(line.kind)
         }
         ForwardedFields.write(to: &writer, client: request.client, host: request.host, received: fields)
         request.identity.write(to: &writer)

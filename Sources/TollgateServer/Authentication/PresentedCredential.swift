@@ -31,6 +31,12 @@ package enum PresentedCredential: Sendable, Hashable {
         throw .missing("The Authorization header is not of the form 'Bearer <session token>'.")
     }
 
+    /// Whether the value of an `Authorization` field holds a key of this gateway's, good or bad.
+    package static func holdsKey(_ authorization: String) -> Bool {
+        if let text = parameters(of: "bearer", in: authorization) { return PresentedKey.claims(text) }
+        return parameters(of: "basic", in: authorization).map { PresentedKey.claims(userName(inBasic: $0)) } ?? false
+    }
+
     /// What follows the scheme, whose name is case-insensitive (RFC 9110, section 11.1). Nil when there is another
     /// scheme, or nothing.
     private static func parameters(of scheme: String, in value: String) -> String? {

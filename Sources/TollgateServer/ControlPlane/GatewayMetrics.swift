@@ -10,7 +10,9 @@ package struct GatewayMetrics: Sendable {
     private let failures: [String: Counter]
     private let unavailable: Counter
     private let unknownPlans: Counter
-    private let statuses: [Int: Counter]
+
+    /// By status, from 0 to 599.
+    private let statuses: [Counter?]
     private let duration: CoreMetrics.Timer
 
     private static let knownStatuses = [
@@ -42,10 +44,11 @@ package struct GatewayMetrics: Sendable {
         self.outcomes = outcomes
         unavailable = counter("tollgate_store_unavailable")
         unknownPlans = counter("tollgate_unknown_plans")
-        statuses = Dictionary(
-            uniqueKeysWithValues: Self.knownStatuses.map {
-                ($0, counter("tollgate_http_requests", [("status", "\($0)")]))
-            })
+        var statuses = [Counter?](repeating: nil, count: 600)
+        for status in Self.knownStatuses {
+            statuses[status] = counter("tollgate_http_requests", [("status", "\(status)")])
+        }
+        self.statuses = statuses
         duration = CoreMetrics.Timer(label: "tollgate_http_request_duration_seconds", dimensions: [], factory: factory)
     }
 
@@ -60,8 +63,8 @@ package struct GatewayMetrics: Sendable {
     func storeUnavailable() { unavailable.increment() }
 
     func request(status: Int, nanoseconds: Int64) {
-        (statuses[status]
-            ?? Counter(label: "tollgate_http_requests", dimensions: [("status", "\(status)")], factory: factory))
+        let known = statuses.indices.contains(status) ? statuses[status] : nil
+        (known ?? Counter(label: "tollgate_http_requests", dimensions: [("status", "\(status)")], factory: factory))
             .increment()
         duration.recordNanoseconds(nanoseconds)
     }

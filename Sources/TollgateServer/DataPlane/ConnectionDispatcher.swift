@@ -1,6 +1,5 @@
 import HTTPWire
 import NIOCore
-import ReverseProxy
 import TollgateCore
 
 /// Says what each request of one connection is for, and makes whoever works on it.
@@ -9,14 +8,14 @@ import TollgateCore
 /// exact path.
 struct ConnectionDispatcher: RequestDispatcher {
     let dataPlane: DataPlane
-    let client: ClientConnection
+    let client: Client
     let bridge: ControlPlaneBridge
 
     init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
         self.dataPlane = dataPlane
         self.bridge = bridge
         let address = channel.remoteAddress?.ipAddress ?? "unknown"
-        client = ClientConnection(address: address, isTrustedProxy: dataPlane.trustedProxies.contains(address))
+        client = Client(address: address, isTrustedProxy: dataPlane.trustedProxies.contains(address))
     }
 
     func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)? {
@@ -77,37 +76,42 @@ struct ConnectionDispatcher: RequestDispatcher {
         return rest == nil || rest == UInt8(ascii: "/")
     }
 
-    /// What a proxy asks about. A request that no route is about costs what it costs without routes.
+    /// What a proxy asks about.
     private func question(
         _ head: RequestHead, _ address: RequestAddress, _ snapshot: RoutingState.Snapshot
     ) -> GatewayRequest.Question {
-        let original = OriginalRequest(head, text: address.target.text, host: address.host)
-        let uri = original.uri ?? address.target.text
-        guard !snapshot.table.isEmpty, original.uri != nil else {
-            return .init(method: original.method, uri: uri, policy: .standard)
-        }
-        let asked: RequestAddress
         do throws(APIError) {
-            asked = try RequestAddress(text: uri, host: original.host)
+            let original = try OriginalRequest(head, text: address.target.text, host: address.host)
+            return .init(
+                method: original.method, uri: original.host + (original.uri ?? address.target.text),
+                policy: try policy(for: original, snapshot))
         } catch {
-            return .init(method: original.method, uri: uri, policy: .standard, refusal: error)
+            return .init(method: head.method, uri: address.target.text, policy: .standard, refusal: error)
         }
+    }
+
+    /// A request that no route is about costs what it costs without routes.
+    private func policy(
+        for original: OriginalRequest, _ snapshot: RoutingState.Snapshot
+    ) throws(APIError) -> AdmissionPolicy {
+        guard !snapshot.table.isEmpty, let uri = original.uri else { return .standard }
+        guard original.tellsMethod else {
+            throw .badRequest("The proxy does not tell the original request's method. Let it set X-Original-Method.")
+        }
+        let asked = try RequestAddress(text: uri, host: original.host)
         switch snapshot.table.match(
             host: asked.requestHost, path: asked.target.normalPath, method: original.method)
         {
-        case .route(let entry):
-            return .init(method: original.method, uri: uri, policy: snapshot.routes[entry.index].policy)
-        case .methodNotAllowed(let allowed):
-            return .init(
-                method: original.method, uri: uri, policy: .standard, refusal: .methodNotAllowed(allowed: allowed))
-        case .notFound: return .init(method: original.method, uri: uri, policy: .standard)
+        case .route(let entry): return snapshot.routes[entry.index].policy
+        case .methodNotAllowed(let allowed): throw .methodNotAllowed(allowed: allowed)
+        case .notFound: return .standard
         }
     }
 
     private func destination(of head: RequestHead, _ route: ActiveRoute) throws(APIError) -> Destination {
         // A route without upstreams is there for proxies that ask; here is nothing at its path.
         guard route.group != nil else { return .controlPlane }
-        if let limit = route.route.limits.headBytes, head.byteCount > limit { throw .headersTooLarge }
+        try check(head, route.route)
         // A browser asks before it sends a credential, and cannot send one with that question.
         if head.method == "OPTIONS", route.policy.authentication != .none,
             head.fields.first(named: "access-control-request-method") != nil
@@ -115,5 +119,13 @@ struct ConnectionDispatcher: RequestDispatcher {
             return .controlPlane
         }
         return .gateway(.proxy(route))
+    }
+
+    /// What a route does not take is refused before anything is charged for it.
+    private func check(_ head: RequestHead, _ route: Route) throws(APIError) {
+        if let limit = route.limits.headBytes, head.byteCount > limit { throw .headersTooLarge }
+        if case .length(let count) = head.framing, count > route.limits.bodyBytes {
+            throw .bodyTooLarge(limitBytes: route.limits.bodyBytes)
+        }
     }
 }

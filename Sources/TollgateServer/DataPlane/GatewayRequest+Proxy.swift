@@ -11,7 +11,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
             return refuse(.internalError(cause: "the route has no upstreams on this event loop"))
         }
         let request = ProxyRequest(
-            head: head, uri: route.uri(address.target), host: address.host, client: client, identity: identity,
+            head: head, uri: route.uri(address.target), host: address.host, client: client.connection,
+            identity: identity,
             requestID: passedRequestID, withheld: withheldFields)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
@@ -20,7 +21,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
     }
 
     private var identity: CallerIdentity {
-        guard let principal = admitted?.principal else { return CallerIdentity() }
+        guard let principal else { return CallerIdentity() }
         return CallerIdentity(
             user: principal.userID.value, plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
     }
@@ -35,9 +36,21 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,
     /// and tells the upstream more.
-    private var withheldFields: Set<FieldKind> {
-        guard let credential = admitted?.principal.credential, credential.isKey else { return [] }
-        return head.fields.contains(.apiKey) ? [.apiKey] : [.authorization]
+    private var withheldFields: WithheldFields {
+        if let principal, !principal.credential.isKey { return [] }
+        guard head.fields.contains(.apiKey) else {
+            let isKey = principal != nil || isKeyInAuthorization
+            return isKey ? .authorization : []
+        }
+        // Where nobody is asked for a key, one that is not of our making is the upstream's.
+        let isOurs = principal != nil || head.fields.values(.apiKey).contains(where: PresentedKey.claims)
+        var withheld: WithheldFields = isOurs ? .apiKey : []
+        if isKeyInAuthorization { withheld.insert(.authorization) }
+        return withheld
+    }
+
+    private var isKeyInAuthorization: Bool {
+        head.fields.values(.authorization).contains(where: PresentedCredential.holdsKey)
     }
 
     // MARK: ProxyExchangeDelegate

@@ -32,12 +32,15 @@ final class GatewayRequest: RequestWorker {
     let address: RequestAddress
     let purpose: Purpose
     let policy: AdmissionPolicy
-    let client: ClientConnection
+    let client: Client
     let dataPlane: DataPlane
     let connection: PublicConnection
     let eventLoop: any EventLoop
     let requestID: String
     private let start = NIODeadline.now()
+
+    /// Who asks, once it is known. Whether they may is another question.
+    private(set) var principal: Principal?
 
     /// Who may pass, once it is known.
     private(set) var admitted: Gatekeeper.Admitted?
@@ -47,12 +50,13 @@ final class GatewayRequest: RequestWorker {
     private(set) var isDegraded = false
     var exchange: ProxyExchange?
     var outgoing = OutgoingAnswer()
+    private var isKnownKey = false
     private var isBodyComplete = false
     private var discardedBytes = 0
     private var isGone = false
 
     private init(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: ClientConnection,
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client,
         dataPlane: DataPlane, connection: PublicConnection, eventLoop: any EventLoop
     ) {
         self.head = head
@@ -73,7 +77,7 @@ final class GatewayRequest: RequestWorker {
 
     /// - Returns: Nil when the request was answered at once.
     static func begin(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: ClientConnection,
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client,
         dataPlane: DataPlane, connection: PublicConnection
     ) -> GatewayRequest? {
         guard let eventLoop = connection.context?.eventLoop else { return nil }
@@ -119,10 +123,34 @@ final class GatewayRequest: RequestWorker {
     private func authenticate() throws(APIError) {
         if case .authorize(let question) = purpose, let refusal = question.refusal { throw refusal }
         guard policy.authentication != .none else { return proceed() }
+        if let known = knownKey {
+            isKnownKey = true
+            return admit(known)
+        }
         let credential = try presented()
         try policy.check(credential)
         if let principal = try dataPlane.gatekeeper.remembered(credential) { return admit(principal) }
+        // Looking up whose a platform's key is asks Redis, too.
+        if case .key = credential, let refusal = guessRefusal(at: dataPlane.time.now()) { throw refusal }
         verify(credential)
+    }
+
+    /// Whom a secret key names that was admitted before.
+    private var knownKey: Principal? {
+        guard policy.authentication != .jwt, let text = credentialText else { return nil }
+        return dataPlane.keyMemory.principal(for: text)
+    }
+
+    /// The value of the field that the credential is in. Nil when there is none, or several.
+    private var credentialText: String? {
+        var found: FieldLine?
+        for line in head.fields.lines where line.kind == .apiKey || line.kind == .authorization {
+            guard found?.kind != line.kind else { return nil }
+            if found == nil || line.kind == .apiKey { found = line }
+        }
+        let text = found.map { head.fields.value(of: $0) }
+        // An empty field is passed over, so it names nobody.
+        return text?.isEmpty == true ? nil : text
     }
 
     private func presented() throws(APIError) -> PresentedCredential {
@@ -165,7 +193,13 @@ final class GatewayRequest: RequestWorker {
 
     private func admit(_ principal: Principal) {
         let now = dataPlane.time.now()
-        if let refusal = guessRefusal(principal.credential, at: now) { return refuse(refusal) }
+        self.principal = principal
+        // Others behind the same address keep the keys that are known to be good.
+        if principal.credential.isKey, !isKnownKey, !dataPlane.outage.isKnown(principal.credential),
+            let refusal = guessRefusal(at: now)
+        {
+            return refuse(refusal)
+        }
         let call: IdempotentCall?
         do throws(APIError) { call = try idempotentCall() } catch { return refuse(error) }
         let request = AdmissionRequest(
@@ -198,12 +232,21 @@ final class GatewayRequest: RequestWorker {
         do throws(APIError) {
             admitted = try dataPlane.gatekeeper.conclude(result, of: request, logger: dataPlane.logger)
         } catch {
-            if error.isFailedKey { dataPlane.outage.refused(request.principal.credential) }
+            if case .success(let decision) = result, decision.endsKey {
+                dataPlane.outage.refused(request.principal.credential)
+            }
             countFailedKey(error)
             return refuse(error)
         }
-        dataPlane.outage.admitted(request.principal.credential)
+        noteAdmission(of: request.principal)
         proceed()
+    }
+
+    private func noteAdmission(of principal: Principal) {
+        guard case .secretKey = principal.credential else { return }
+        // What an outage will ask for is kept fresh where it may be asked for.
+        if !isKnownKey || policy.onRedisDown == .open { dataPlane.outage.admitted(principal.credential) }
+        if !isKnownKey, let text = credentialText { dataPlane.keyMemory.remember(principal, for: text) }
     }
 
     private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {
@@ -326,25 +369,21 @@ final class GatewayRequest: RequestWorker {
 
     // MARK: Keys that are guessed
 
-    private func guessRefusal(_ credential: Credential, at time: UnixTime) -> APIError? {
-        guard credential.isKey, let network = ClientNetwork(address: clientAddress),
-            let refusal = dataPlane.guesses.refusal(of: network, at: time)
-        else { return nil }
-        // Others behind the same address keep the keys that are known to be good.
-        return dataPlane.outage.isKnown(credential) ? nil : refusal
+    /// The refusal of a key, whatever it is, from an address that too many bad ones have come from.
+    private func guessRefusal(at time: UnixTime) -> APIError? {
+        client.network(of: head.fields).flatMap { dataPlane.guesses.refusal(of: $0, at: time) }
     }
 
     private func countFailedKey(_ error: APIError) {
-        guard error.isFailedKey, let network = ClientNetwork(address: clientAddress) else { return }
+        guard error.isFailedKey, let network = client.network(of: head.fields) else { return }
         dataPlane.guesses.count(error, from: network, at: dataPlane.time.now())
     }
+}
 
-    /// The address of the client itself, where a proxy of ours tells it.
-    private var clientAddress: String {
-        guard client.isTrustedProxy, let chain = head.fields.values(.forwardedFor).last,
-            let last = chain.split(separator: ",").last
-        else { return client.address }
-        return String(last.drop { $0 == " " })
+extension AdmissionDecision {
+    /// The key that was presented is good for nothing any more.
+    fileprivate var endsKey: Bool {
+        if case .keyRefused(let reason) = outcome { reason != .scopeMissing } else { false }
     }
 }
 

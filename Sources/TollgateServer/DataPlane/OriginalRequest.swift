@@ -5,61 +5,109 @@ import HTTPWire
 ///   `X-Original-URL`;
 /// - Traefik's ForwardAuth, Caddy's forward_auth and HAProxy by `deploy/guard`: `X-Forwarded-Uri`, `-Method`, `-Host`;
 /// - Envoy's ext_authz: its own method and host, and its path behind `/authorize`.
-struct OriginalRequest {
-    let method: String
+///
+/// A client may send these fields as well, and a proxy with other words passes them on. So none of them goes before
+/// another: what is told twice is told alike, or the request is refused.
+package struct OriginalRequest {
+    package let method: String
+
+    /// Whether the proxy tells the method. If not, ``method`` is that of its question.
+    package let tellsMethod: Bool
 
     /// Path and query. Nil when the proxy does not say.
-    let uri: String?
-    let host: String
+    package let uri: String?
+    package let host: String
 
     /// - Parameters:
     ///   - text: The target of the request to us, beginning with `/authorize`.
     ///   - host: Whom the proxy asked.
-    init(_ head: RequestHead, text: String, host: String) {
-        var named = NamedFields()
-        for line in head.fields.lines {
-            switch line.kind {
-            case .forwardedHost: named.forwardedHost = head.fields.value(of: line)
-            case .forwarded, .endToEnd: named.take(line, of: head.fields)
-            default: break
-            }
-        }
-        method = named.originalMethod ?? named.forwardedMethod ?? head.method
-        self.host = named.originalHost ?? named.forwardedHost ?? host
+    /// - Throws: 400 when something is told twice, and not alike.
+    package init(_ head: RequestHead, text: String, host: String) throws(APIError) {
+        var told = Told(head.fields)
         let behind = text.dropFirst("/authorize".count)
-        uri = named.originalURI ?? named.forwardedURI ?? (behind.first == "/" ? String(behind) : nil)
+        if behind.first == "/" {
+            told.uri.take(String(behind))
+            told.method.take(head.method)
+            told.host.take(host.lowercased())
+        }
+        told.takeForwardedHost()
+        for (name, telling) in [("method", told.method), ("path", told.uri), ("host", told.host)]
+        where telling.contradictsItself {
+            throw .toldTwice(name)
+        }
+        method = told.method.text ?? head.method
+        tellsMethod = told.method.text != nil
+        uri = told.uri.text
+        self.host = told.host.text ?? host
     }
 
-    private struct NamedFields {
-        var originalURI: String?
-        var originalMethod: String?
-        var originalHost: String?
-        var forwardedURI: String?
-        var forwardedMethod: String?
-        var forwardedHost: String?
+    /// One thing, as often as it is told.
+    private struct Telling {
+        private(set) var text: String?
+        private(set) var contradictsItself = false
 
-        mutating func take(_ line: FieldLine, of fields: FieldSection) {
-            if fields.name(of: line, folds: "x-original-uri") {
-                originalURI = fields.value(of: line)
-            } else if fields.name(of: line, folds: "x-original-method") {
-                originalMethod = fields.value(of: line)
-            } else if fields.name(of: line, folds: "x-original-host") {
-                originalHost = fields.value(of: line)
-            } else if fields.name(of: line, folds: "x-original-url") {
-                takeURL(fields.value(of: line))
-            } else if fields.name(of: line, folds: "x-forwarded-uri") {
-                forwardedURI = fields.value(of: line)
-            } else if fields.name(of: line, folds: "x-forwarded-method") {
-                forwardedMethod = fields.value(of: line)
+        mutating func take(_ text: String) {
+            if let known = self.text, known != text { contradictsItself = true }
+            self.text = text
+        }
+    }
+
+    private struct Told {
+        var uri = Telling()
+        var method = Telling()
+        var host = Telling()
+        private var forwardedHost: String?
+        private var isInForwardedFields = false
+
+        init(_ fields: FieldSection) {
+            for line in fields.lines {
+                switch line.kind {
+                case .forwardedHost: forwardedHost = fields.value(of: line).lowercased()
+                case .forwarded, .endToEnd: take(line, of: fields)
+                default: break
+                }
             }
         }
 
-        private mutating func takeURL(_ url: String) {
-            guard let scheme = url.firstRange(of: "://") else { return originalURI = url }
+        private mutating func take(_ line: FieldLine, of fields: FieldSection) {
+            if fields.name(of: line, folds: "x-original-uri") {
+                uri.take(fields.value(of: line))
+            } else if fields.name(of: line, folds: "x-original-method") {
+                method.take(fields.value(of: line))
+            } else if fields.name(of: line, folds: "x-original-host") {
+                host.take(fields.value(of: line).lowercased())
+            } else if fields.name(of: line, folds: "x-original-url") {
+                take(url: fields.value(of: line))
+            } else if fields.name(of: line, folds: "x-forwarded-uri") {
+                isInForwardedFields = true
+                uri.take(fields.value(of: line))
+            } else if fields.name(of: line, folds: "x-forwarded-method") {
+                isInForwardedFields = true
+                method.take(fields.value(of: line))
+            }
+        }
+
+        private mutating func take(url: String) {
+            guard let scheme = url.firstRange(of: "://") else { return uri.take(url) }
             let rest = url[scheme.upperBound...]
             let path = rest.firstIndex(of: "/") ?? rest.endIndex
-            originalHost = String(rest[..<path])
-            originalURI = path == rest.endIndex ? "/" : String(rest[path...])
+            host.take(rest[..<path].lowercased())
+            uri.take(path == rest.endIndex ? "/" : String(rest[path...]))
         }
+
+        /// Every proxy sends `X-Forwarded-Host`, also one before the one that asks: it counts beside the other fields
+        /// of its kind, and where nobody tells more.
+        mutating func takeForwardedHost() {
+            guard let forwardedHost, isInForwardedFields || host.text == nil else { return }
+            host.take(forwardedHost)
+        }
+    }
+}
+
+extension APIError {
+    fileprivate static func toldTwice(_ name: String) -> APIError {
+        .badRequest(
+            "The proxy tells the \(name) of the original request twice, and not alike. Let it remove those of the "
+                + "X-Original-* and X-Forwarded-* fields that it does not set itself.")
     }
 }

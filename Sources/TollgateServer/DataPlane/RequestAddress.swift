@@ -1,3 +1,4 @@
+import HTTPTypes
 import HTTPWire
 import TollgateCore
 
@@ -18,8 +19,13 @@ struct RequestAddress {
         do throws(MessageProblem) {
             stated = try head.host()
         } catch {
-            throw .badRequest("The request is not valid HTTP/1.1: \(error.rawValue).")
+            var refusal = APIError.badRequest("The request is not valid HTTP/1.1: \(error.rawValue).")
+            // Who cannot say for whom a request is may not know where it ends either.
+            refusal.headers[.connection] = "close"
+            throw refusal
         }
+        // A target with a scheme names a host (RFC 9110, section 4.2.1).
+        if authority?.isEmpty == true { throw .badRequest("The host is none.") }
         // An absolute target takes the place of Host (RFC 9112, section 3.2.2).
         try self.init(text: text, host: authority ?? stated ?? "")
     }

@@ -32,21 +32,26 @@ final class ActiveRoute: Sendable {
 /// The routes in force. Replaced as a whole when the configuration is read again: requests in progress end with those
 /// that they began with, and connections to upstreams that stay are kept.
 final class RoutingState: Sendable {
-    struct Snapshot: Sendable {
+    /// A class, so that handing it out is a retain and not a copy of all its parts.
+    final class Snapshot: Sendable {
         let table: RouteTable
 
         /// By the routes' places in the table.
         let routes: [ActiveRoute]
         fileprivate let health: [HealthChecks]
 
-        fileprivate static let empty = Snapshot(table: .empty, routes: [], health: [])
+        fileprivate init(table: RouteTable, routes: [ActiveRoute], health: [HealthChecks]) {
+            self.table = table
+            self.routes = routes
+            self.health = health
+        }
     }
 
     private let eventLoops: [any EventLoop]
     private let tls: TLSConfiguration?
     private let httpClient: HTTPClient
     private let logger: Logger
-    private let snapshot = Mutex(Snapshot.empty)
+    private let snapshot = Mutex(Snapshot(table: .empty, routes: [], health: []))
 
     /// - Parameter tls: For upstreams that use TLS. Nil trusts the system's authorities.
     init(eventLoopGroup: any EventLoopGroup, tls: TLSConfiguration?, httpClient: HTTPClient, logger: Logger) {

@@ -229,6 +229,8 @@ final class PublicConnection: ChannelDuplexHandler {
 
     /// The answer cannot be completed: the client must see that it was cut off.
     func abort() {
+        // To HTTP/1.0 an end of the connection may be the end of the answer; a reset never is.
+        if request?.isHTTP10 == true { context?.channel.closesWithReset() }
         isClosing = true
         request = nil
         context?.close(promise: nil)

@@ -8,42 +8,45 @@ package enum RateLimitHeaders {
     /// `RateLimit` and `RateLimit-Policy` tell of all limits (IETF httpapi, draft-ietf-httpapi-ratelimit-headers-10);
     /// `X-RateLimit-*` have room for one and tell of the one that will refuse first.
     package static func fields(for decision: AdmissionDecision, at time: UnixTime) -> HTTPFields {
+        let limits = Limits(decision, at: time)
         var fields = HTTPFields()
         // Room for the other fields of an answer as well; appended, since a lookup of each would cost more than all.
         fields.reserveCapacity(16)
-        for (name, write) in lines {
+        func append(_ name: HTTPField.Name, _ write: (inout ByteBuffer) -> Void) {
             var value = ByteBuffer()
-            write(Limits(decision, at: time), &value)
+            write(&value)
             fields.append(HTTPField(name: name, value: String(buffer: value)))
         }
+        append(.rateLimitPolicy) { limits.writePolicy(to: &$0) }
+        append(.rateLimit) { limits.writeStanding(to: &$0) }
+        append(.xRateLimitLimit) { $0.writeDecimal(limits.binding.limit) }
+        append(.xRateLimitRemaining) { $0.writeDecimal(limits.binding.remaining) }
+        append(.xRateLimitReset) { $0.writeDecimal(limits.binding.resetSeconds) }
         return fields
     }
 
     /// The same fields as lines of a head.
     static func write(_ decision: AdmissionDecision, at time: UnixTime, to buffer: inout ByteBuffer) {
         let limits = Limits(decision, at: time)
-        for (name, write) in lines {
-            buffer.writeString(name.rawName)
-            buffer.writeStaticString(": ")
-            write(limits, &buffer)
-            buffer.writeLineEnd()
-        }
+        let binding = limits.binding
+        buffer.writeStaticString("RateLimit-Policy: ")
+        limits.writePolicy(to: &buffer)
+        buffer.writeStaticString("\r\nRateLimit: ")
+        limits.writeStanding(to: &buffer)
+        buffer.writeStaticString("\r\nX-RateLimit-Limit: ")
+        buffer.writeDecimal(binding.limit)
+        buffer.writeStaticString("\r\nX-RateLimit-Remaining: ")
+        buffer.writeDecimal(binding.remaining)
+        buffer.writeStaticString("\r\nX-RateLimit-Reset: ")
+        buffer.writeDecimal(binding.resetSeconds)
+        buffer.writeLineEnd()
     }
-
-    private typealias ValueWriter = @Sendable (Limits, inout ByteBuffer) -> Void
-
-    private static let lines: [(name: HTTPField.Name, write: ValueWriter)] = [
-        (.rateLimitPolicy, { $0.writePolicy(to: &$1) }),
-        (.rateLimit, { $0.writeStanding(to: &$1) }),
-        (.xRateLimitLimit, { $1.writeDecimal($0.binding.limit) }),
-        (.xRateLimitRemaining, { $1.writeDecimal($0.binding.remaining) }),
-        (.xRateLimitReset, { $1.writeDecimal($0.binding.resetSeconds) }),
-    ]
 }
 
 /// The limits of one decision, in the order in which they are told.
 private struct Limits {
     struct Limit {
+        /// As it is written: quoted, with the semicolon behind it.
         let name: StaticString
         let limit: Int
         let remaining: Int
@@ -72,9 +75,9 @@ private struct Limits {
     let month: Limit
 
     init(_ decision: AdmissionDecision, at time: UnixTime) {
-        minute = Limit("minute", decision.rate, at: time)
-        route = decision.routeRate.map { Limit("route", $0, at: time) }
-        month = Limit("month", decision.usage, at: time)
+        minute = Limit("\"minute\";", decision.rate, at: time)
+        route = decision.routeRate.map { Limit("\"route\";", $0, at: time) }
+        month = Limit("\"month\";", decision.usage, at: time)
     }
 
     /// The one that will refuse first.
@@ -85,37 +88,34 @@ private struct Limits {
     }
 
     func writePolicy(to buffer: inout ByteBuffer) {
-        each(&buffer) { limit, buffer in
-            buffer.writeStaticString("q=")
-            buffer.writeDecimal(limit.limit)
-            buffer.writeStaticString(";w=")
-            buffer.writeDecimal(limit.windowSeconds)
+        write("q=", minute.limit, ";w=", minute.windowSeconds, of: minute, &buffer)
+        if let route {
+            buffer.writeStaticString(", ")
+            write("q=", route.limit, ";w=", route.windowSeconds, of: route, &buffer)
         }
+        buffer.writeStaticString(", ")
+        write("q=", month.limit, ";w=", month.windowSeconds, of: month, &buffer)
     }
 
     func writeStanding(to buffer: inout ByteBuffer) {
-        each(&buffer) { limit, buffer in
-            buffer.writeStaticString("r=")
-            buffer.writeDecimal(limit.remaining)
-            buffer.writeStaticString(";t=")
-            buffer.writeDecimal(limit.resetSeconds)
-        }
-    }
-
-    private func each(_ buffer: inout ByteBuffer, _ write: (Limit, inout ByteBuffer) -> Void) {
-        func one(_ limit: Limit, _ buffer: inout ByteBuffer) {
-            buffer.writeInteger(UInt8(ascii: "\""))
-            buffer.writeStaticString(limit.name)
-            buffer.writeStaticString("\";")
-            write(limit, &buffer)
-        }
-        one(minute, &buffer)
+        write("r=", minute.remaining, ";t=", minute.resetSeconds, of: minute, &buffer)
         if let route {
             buffer.writeStaticString(", ")
-            one(route, &buffer)
+            write("r=", route.remaining, ";t=", route.resetSeconds, of: route, &buffer)
         }
         buffer.writeStaticString(", ")
-        one(month, &buffer)
+        write("r=", month.remaining, ";t=", month.resetSeconds, of: month, &buffer)
+    }
+
+    private func write(
+        _ first: StaticString, _ firstValue: Int, _ second: StaticString, _ secondValue: Int, of limit: Limit,
+        _ buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString(limit.name)
+        buffer.writeStaticString(first)
+        buffer.writeDecimal(firstValue)
+        buffer.writeStaticString(second)
+        buffer.writeDecimal(secondValue)
     }
 }
 

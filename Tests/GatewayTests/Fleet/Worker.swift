@@ -61,6 +61,14 @@ final class Worker: Sendable {
         throw NeverHappened(description: "the worker did not start: \(seen.joined(separator: "\n"))")
     }
 
+    /// The most memory that the worker has had resident so far, in bytes (`VmHWM` in proc(5)).
+    func residentPeak() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+        return try #require(kilobytes) * 1024
+    }
+
     private static func port(in line: String) -> Int? {
         line.split(separator: " ").first { $0.hasPrefix("address=") }
             .flatMap { $0.split(separator: ":").last }.flatMap { Int($0.prefix { $0.isNumber }) }

@@ -4,6 +4,12 @@ import TestSupport
 import Testing
 import TollgateCore
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// `/authorize`: what a proxy is told of a request.
 @Suite struct AuthorizeTests {
     private static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -60,5 +66,61 @@ import TollgateCore
                 #expect(scripts == 20)
             }
         }
+    }
+
+    /// Plays Envoy, which is in no package archive: its own method and host, its path behind `/authorize`, no body, and
+    /// of the client's fields those that `deploy/guard/envoy.yaml` allows.
+    @Test func envoyIsAnswered() async throws {
+        try await withTemporaryRoutes { gateway in
+            let token = "Authorization: Bearer \(try gateway.token("user_abc"))"
+            func ask(_ method: String, _ path: String, _ fields: [String]) async throws -> HTTPAnswer {
+                let lines =
+                    ["\(method) /authorize\(path) HTTP/1.1", "host: api.example.com", "content-length: 0"] + fields
+                    + ["x-envoy-internal: true", "x-forwarded-for: 192.0.2.1", "", ""]
+                let answers = try await RawHTTP.exchange(
+                    port: gateway.port, pieces: [lines.joined(separator: "\r\n")])
+                return try #require(answers.first)
+            }
+            let made = try await ask("POST", "/orders?q=1", [token, "idempotency-key: order-1"])
+            #expect(made.status == 200, "\(made.body)")
+            #expect(made.headers["x-tollgate-user"] == "user_abc")
+            #expect(made.headers["x-ratelimit-remaining"] == "3", "it costs two calls")
+            let wrongMethod = try await ask("DELETE", "/orders", [token])
+            #expect(wrongMethod.status == 405)
+            let anonymous = try await ask("POST", "/orders", [])
+            #expect(anonymous.status == 401)
+            let forged = try await ask("POST", "/orders", [token, "x-original-uri: /public"])
+            #expect(forged.status == 400)
+            let open = try await ask("GET", "/public", [])
+            #expect(open.status == 200)
+            #expect(open.headers["x-tollgate-user"] == nil)
+        }
+    }
+
+    @Test func aProxyThatTellsThePathMustTellTheMethod() async throws {
+        try await withTemporaryRoutes { gateway in
+            let headers = [("Authorization", "Bearer \(try gateway.token("user_abc"))"), ("X-Original-URI", "/orders")]
+            let silent = try await HTTP.get("/authorize", port: gateway.port, headers: headers)
+            #expect(silent.status == 400)
+            #expect(silent.member("message")?.contains("X-Original-Method") == true)
+            let told = try await HTTP.get(
+                "/authorize", port: gateway.port,
+                headers: headers + [("X-Original-Method", "POST"), ("X-Original-Host", "api.example.com")])
+            #expect(told.status == 200, "\(told.body)")
+        }
+    }
+
+    private func withTemporaryRoutes(
+        _ body: @escaping @Sendable (LocalGateway) async throws -> Void
+    ) async throws {
+        let file = "/tmp/tg-authorize-\(UInt32.random(in: 0...UInt32.max)).yaml"
+        let routes = """
+            routes:
+              - {name: orders, host: api.example.com, path: /orders, methods: [POST], cost: 2}
+              - {name: public, path: /public, auth: none}
+            """
+        try routes.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await withLocalGateway(settings: ["TOLLGATE_CONFIG": file], body)
     }
 }

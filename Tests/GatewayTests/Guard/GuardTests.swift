@@ -8,117 +8,228 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The real nginx, Caddy and HAProxy with the configurations of `deploy/guard`, before an API that Tollgate guards.
+/// The real nginx, Caddy, HAProxy and Traefik with the configurations of `deploy/guard`, before an API that Tollgate
+/// guards.
 @Suite struct GuardTests {
-    enum Guard: String, CaseIterable, Sendable {
-        case nginx, caddy, haproxy
-
-        var file: String { self == .caddy ? "Caddyfile" : "\(rawValue).\(self == .nginx ? "conf" : "cfg")" }
-
-        func arguments(_ file: String, _ directory: String) -> [String] {
-            switch self {
-            case .nginx: ["-p", directory, "-c", file, "-e", "stderr", "-g", "daemon off; pid \(directory)/pid;"]
-            case .caddy: ["run", "--config", file, "--adapter", "caddyfile"]
-            case .haproxy: ["-db", "-f", file]
-            }
-        }
-    }
-
-    @Test(arguments: Guard.allCases)
-    func requestsPassOrNot(proxy: Guard) async throws {
+    @Test(arguments: GuardProgram.allCases)
+    func requestsPassOrNot(program: GuardProgram) async throws {
         try await withLocalGateway { gateway in
-            try await Self.withGuard(proxy, gateway: gateway.port) { port in
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
                 let token = try gateway.token("user_abc")
                 let forged = [
                     ("Authorization", "Bearer \(token)"), ("X-Tollgate-User", "user_admin"),
-                    ("X-Tollgate-Plan", "pro"), ("X-Tollgate-Key-Id", "key_1"),
+                    ("X-Tollgate-Plan", "pro"), ("X-Tollgate-Key-Id", "key_1"), ("X-Tollgate-Platform", "plt_1"),
                 ]
                 for count in 1...5 {
                     let answer = try await HTTP.send(
-                        count == 1 ? "POST" : "GET", "/orders/\(count)?q=1", port: port, headers: forged,
+                        count == 1 ? "POST" : "GET", "/orders/\(count)?q=1", port: api.port, headers: forged,
                         body: count == 1 ? "a body" : nil)
                     #expect(answer.status == 200, "\(answer.body)")
+                    #expect(answer.headers["x-request-id"] != nil || !program.tellsLimitsOnSuccess)
+                    let remaining = program.tellsLimitsOnSuccess ? "\(5 - count)" : nil
+                    #expect(answer.headers["x-ratelimit-remaining"] == remaining)
+                    #expect((answer.headers["ratelimit"] != nil) == program.tellsLimitsOnSuccess)
                     let echo = answer.body.lowercased()
                     #expect(echo.contains("/orders/\(count)?q=1 http/1.1"))
-                    #expect(echo.contains("x-tollgate-user: user_abc"))
-                    #expect(echo.contains("x-tollgate-plan: free"))
-                    #expect(!echo.contains("user_admin") && !echo.contains("key_1"), "the client is not believed")
+                    #expect(echo.contains("x-tollgate-user: user_abc\r\n"))
+                    #expect(echo.contains("x-tollgate-plan: free\r\n"))
+                    #expect(echo.contains("authorization: bearer \(token.lowercased())"), "a token tells the API more")
+                    for lie in ["user_admin", "key_1", "plt_1", "x-tollgate-key-id"] { #expect(!echo.contains(lie)) }
                 }
-                let exhausted = try await HTTP.get("/orders", port: port, headers: forged)
+                let reached = api.seen.count
+                let exhausted = try await HTTP.get("/orders", port: api.port, headers: forged)
                 #expect(exhausted.status == 403)
                 #expect(exhausted.member("code") == "quota-exceeded")
                 #expect(exhausted.headers["retry-after"] == "349200")
+                #expect(exhausted.headers["ratelimit"] != nil)
 
-                let anonymous = try await HTTP.get("/orders", port: port, headers: Array(forged.dropFirst()))
+                let anonymous = try await HTTP.get("/orders", port: api.port, headers: Array(forged.dropFirst()))
                 #expect(anonymous.status == 401)
                 #expect(anonymous.member("error") == "Authentication failed")
-                #expect(anonymous.headers["www-authenticate"]?.hasPrefix("Bearer") == true)
+                #expect(anonymous.headers["www-authenticate"] == "Bearer")
+                #expect(api.seen.count == reached)
             }
         }
     }
 
-    @Test(arguments: Guard.allCases)
-    func refusalsKeepTheirStatus(proxy: Guard) async throws {
+    @Test(arguments: GuardProgram.allCases)
+    func refusalsKeepTheirStatus(program: GuardProgram) async throws {
         try await withLocalGateway { gateway in
-            try await Self.withGuard(proxy, gateway: gateway.port) { port in
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
                 let headers = [("Authorization", "Bearer \(try gateway.token("user_abc", plan: "paid"))")]
                 for _ in 1...100 {
-                    let answer = try await HTTP.get("/orders", port: port, headers: headers)
+                    let answer = try await HTTP.get("/orders", port: api.port, headers: headers)
                     #expect(answer.status == 200)
                 }
-                let tooMany = try await HTTP.get("/orders", port: port, headers: headers)
+                let tooMany = try await HTTP.get("/orders", port: api.port, headers: headers)
                 #expect(tooMany.status == 429)
                 #expect(tooMany.member("code") == "rate-limit-exceeded")
                 #expect(tooMany.headers["retry-after"] == "60")
                 await gateway.redis.stop()
-                let unavailable = try await HTTP.get("/orders", port: port, headers: headers)
+                let unavailable = try await HTTP.get("/orders", port: api.port, headers: headers)
                 #expect(unavailable.status == 503)
                 #expect(unavailable.member("code") == "service-unavailable")
+                #expect(api.seen.count == 100)
             }
         }
     }
 
-    /// Runs `body` with a guard between it and an API that answers with the request it got.
-    private static func withGuard(
-        _ proxy: Guard, gateway: Int, _ body: (_ port: Int) async throws -> Void
-    ) async throws {
-        let api = try await ScriptedServer { request in
-            .sayAndHangUp(
-                "HTTP/1.1 200 OK\r\nContent-Length: \(request.utf8.count)\r\nConnection: close\r\n\r\n" + request)
+    @Test(arguments: GuardProgram.allCases)
+    func keysOpenItAndStayOutside(program: GuardProgram) async throws {
+        try await withLocalGateway { gateway in
+            let key = try await Self.makeKey(gateway, #""name":"CI""#)
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
+                let foreign = ("Authorization", "Bearer of.something.else")
+                let ways = [
+                    [("X-API-Key", key.text)], [("Authorization", "Bearer \(key.text)")],
+                    [("authorization", "bearer  \(key.text)")],
+                    [("Authorization", KeyedGateways.basic("\(key.text):"))], [("X-API-Key", key.text), foreign],
+                ]
+                for headers in ways {
+                    let answer = try await HTTP.get("/orders", port: api.port, headers: headers)
+                    #expect(answer.status == 200, "\(headers.map(\.0)): \(answer.body)")
+                    let echo = answer.body.lowercased()
+                    #expect(echo.contains("x-tollgate-key-id: \(key.id)\r\n"))
+                    #expect(echo.contains("x-tollgate-user: user_abc\r\n"))
+                    #expect(!echo.contains("sk_live_") && !echo.contains("x-api-key") && !echo.contains("basic "))
+                    #expect(echo.contains("of.something.else") == (headers.count == 2), "meant for the API")
+                }
+                let token = [("Authorization", "Bearer \(try gateway.token("user_abc"))")]
+                let revoked = try await HTTP.send("DELETE", "/keys/\(key.id)", port: gateway.port, headers: token)
+                #expect(revoked.status == 200)
+                let after = try await HTTP.get("/orders", port: api.port, headers: [("X-API-Key", key.text)])
+                #expect(after.status == 401)
+                #expect(after.headers["www-authenticate"] == #"Bearer error="invalid_token""#)
+                if program.keepsBodies { #expect(after.member("code") == "key-revoked") }
+                #expect(api.seen.count == ways.count)
+            }
         }
-        let directory = "/tmp/tg-guard-\(UInt32.random(in: 0...UInt32.max))"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let deployed = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "deploy/guard")
-        let port = try await Loopback.freePort()
-        let text = try String(contentsOf: deployed.appending(path: proxy.file), encoding: .utf8)
-            .replacing("127.0.0.1:8080", with: "127.0.0.1:\(gateway)")
-            .replacing("127.0.0.1:3000", with: "127.0.0.1:\(api.port)").replacing("8000", with: "\(port)")
-        let file = "\(directory)/\(proxy.file)"
-        try text.write(toFile: file, atomically: true, encoding: .utf8)
-        let process = try ChildProcess.start(
-            proxy.rawValue, proxy.arguments(file, directory),
-            environment: [
-                "PATH": "/usr/sbin:/usr/bin:/bin", "HOME": directory,
-                "TOLLGATE_GUARD_LUA": deployed.appending(path: "authorize.lua").path,
-            ], output: .lines)
-        let listener = Task {
-            var said: [String] = []
-            for await line in process.lines { said.append(line) }
-            return said
+    }
+
+    @Test(arguments: GuardProgram.allCases)
+    func theRouteOfTheOriginalRequestCounts(program: GuardProgram) async throws {
+        try await withRoutes { gateway in
+            let reader = try await Self.makeKey(gateway, #""name":"reader","scopes":["orders:read"]"#)
+            let writer = try await Self.makeKey(gateway, #""name":"writer","scopes":["orders:write"]"#)
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
+                func call(_ method: String, _ key: String, _ more: [(String, String)] = []) async throws -> HTTP.Answer
+                {
+                    let headers = [("X-API-Key", key), ("Host", "api.example.com")] + more
+                    return try await HTTP.send(method, "/orders?q=1", port: api.port, headers: headers)
+                }
+                let write = [("Idempotency-Key", "order-1")]
+                for _ in 1...2 {
+                    let made = try await call("POST", writer.text, write)
+                    #expect(made.status == 200, "\(made.body)")
+                }
+                #expect(try await Self.usageCount(gateway) == "2", "two calls, once for both")
+                let read = try await call("GET", reader.text)
+                #expect(read.status == 200, "\(read.body)")
+                #expect(try await Self.usageCount(gateway) == "3")
+
+                let refused = try await call("POST", reader.text)
+                #expect(refused.status == 403)
+                #expect(refused.member("code") == "scope-missing")
+                let wrongMethod = try await call("DELETE", reader.text)
+                #expect(wrongMethod.status == 405)
+                #expect(wrongMethod.member("code") == "method-not-allowed")
+                #expect(wrongMethod.headers["allow"]?.contains("POST") == true)
+                #expect(api.seen.count == 3)
+            }
         }
-        do {
-            try await eventually("\(proxy) answers") { (try? await HTTP.get("/", port: port).status) == 401 }
-            try await body(port)
-        } catch {
-            await process.terminate()
-            try await api.close()
-            Issue.record("\(await listener.value.joined(separator: "\n"))")
-            throw error
+    }
+
+    /// A client that tells another request than it makes reaches nothing by it, whichever fields the proxy uses.
+    @Test(arguments: GuardProgram.allCases)
+    func aForgedOriginalRequestDoesNotCount(program: GuardProgram) async throws {
+        try await withRoutes { gateway in
+            let reader = try await Self.makeKey(gateway, #""name":"reader","scopes":["orders:read"]"#)
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
+                for (name, value) in [
+                    ("X-Original-URI", "/public"), ("X-Original-URL", "http://api.example.com/public"),
+                    ("X-Original-Method", "GET"), ("X-Original-Host", "other.example.com"),
+                    ("X-Forwarded-Uri", "/public"), ("X-Forwarded-Method", "GET"),
+                    ("X-Forwarded-Host", "other.example.com"), ("Connection", "X-Forwarded-Uri, X-Forwarded-Method"),
+                ] {
+                    let answer = try await HTTP.send(
+                        "POST", "/orders", port: api.port,
+                        headers: [("X-API-Key", reader.text), ("Host", "api.example.com"), (name, value)])
+                    #expect(answer.status == 403 || answer.status == 400, "\(name): \(answer.body)")
+                }
+                #expect(api.seen.isEmpty)
+                // The identity cannot be made a field of this hop, which the proxy would not pass on.
+                let hop = try await HTTP.get(
+                    "/orders", port: api.port,
+                    headers: [
+                        ("X-API-Key", reader.text), ("Host", "api.example.com"), ("Connection", "X-Tollgate-User"),
+                    ])
+                #expect(hop.body.lowercased().contains("x-tollgate-user: user_abc\r\n"), "\(hop.body)")
+                #expect(!hop.body.lowercased().contains("connection: x-tollgate-user"))
+                let open = try await HTTP.get(
+                    "/public", port: api.port,
+                    headers: [("Host", "api.example.com"), ("X-Tollgate-User", "user_admin")])
+                #expect(open.status == 200, "\(open.body)")
+                #expect(!open.body.lowercased().contains("x-tollgate-"), "\(open.body)")
+            }
         }
-        await process.terminate()
-        _ = await listener.value
-        try await api.close()
+    }
+
+    @Test(arguments: GuardProgram.allCases)
+    func withoutTollgateNothingPasses(program: GuardProgram) async throws {
+        let nobody = try await Loopback.freePort()
+        try await GuardedAPI.run(program, gateway: nobody) { api in
+            let (answer, duration) = try await timed {
+                try await HTTP.get("/orders", port: api.port, headers: [("Authorization", "Bearer x")])
+            }
+            #expect(answer.status == program.statusWithoutTollgate)
+            #expect(duration < .seconds(6))
+            #expect(api.seen.isEmpty)
+        }
+    }
+
+    /// Traefik waits for 30 s, which nobody can set.
+    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy])
+    func aHangingTollgateIsNotWaitedForLong(program: GuardProgram) async throws {
+        let hanging = try await ScriptedServer { $0.contains("/hang") ? .nothing : .hangUp }
+        try await GuardedAPI.run(program, gateway: hanging.port) { api in
+            let (answer, duration) = try await timed { try await HTTP.get("/hang", port: api.port) }
+            #expect((502...504).contains(answer.status))
+            #expect(duration < .seconds(8))
+            #expect(api.seen.isEmpty)
+        }
+        try await hanging.close()
+    }
+
+    private func withRoutes(_ body: @escaping @Sendable (LocalGateway) async throws -> Void) async throws {
+        let file = "/tmp/tg-guard-\(UInt32.random(in: 0...UInt32.max)).yaml"
+        try Self.routes.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try await withLocalGateway(settings: ["TOLLGATE_CONFIG": file], body)
+    }
+
+    private static let routes = """
+        routes:
+          - {name: read, host: api.example.com, path: /orders, methods: [GET], scopes: "orders:read"}
+          - {name: write, host: api.example.com, path: /orders, methods: [POST], scopes: "orders:write", cost: 2}
+          - {name: public, path: /public, auth: none}
+        """
+
+    private static func makeKey(
+        _ gateway: LocalGateway, _ members: String
+    ) async throws -> KeyedGateways.MadeKey {
+        let answer = try await HTTP.send(
+            "POST", "/keys", port: gateway.port,
+            headers: [("Authorization", "Bearer \(try gateway.token("user_abc"))")], body: "{\(members)}")
+        try #require(answer.status == 201, "\(answer.body)")
+        return .init(id: try #require(answer.member("id")), text: try #require(answer.member("key")))
+    }
+
+    private static func usageCount(_ gateway: LocalGateway) async throws -> String? {
+        let answer = try await HTTP.get(
+            "/usage", port: gateway.port,
+            headers: [("Authorization", "Bearer \(try gateway.token("user_abc"))")])
+        return answer.body.firstRange(of: #""count":"#).map {
+            String(answer.body[$0.upperBound...].prefix { $0.isNumber })
+        }
     }
 }

@@ -1,21 +1,19 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 
 /// A real HTTP server that answers with the body and the trailers it gets, as they come, reading no faster than it can
 /// write.
-final class EchoUpstream: Sendable {
+package final class EchoUpstream: Sendable {
     private let channel: any Channel
-    let port: Int
+    package let port: Int
 
-    init(tls: NIOSSLContext? = nil) async throws {
+    package init() async throws {
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
                     try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
                     try pipeline.addHandler(EchoHandler())
                 }
@@ -24,7 +22,7 @@ final class EchoUpstream: Sendable {
         port = channel.localAddress?.port ?? 0
     }
 
-    func close() async throws { try await channel.close() }
+    package func close() async throws { try await channel.close() }
 }
 
 private final class EchoHandler: ChannelDuplexHandler {

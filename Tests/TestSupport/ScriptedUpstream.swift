@@ -9,8 +9,8 @@ import Darwin
 #endif
 
 /// An upstream that says, byte by byte, what a test wants.
-final class ScriptedUpstream: Sendable {
-    enum Step: Sendable {
+package final class ScriptedUpstream: Sendable {
+    package enum Step: Sendable {
         case say(String)
         case hangUp
         /// Closes with a reset instead of an end.
@@ -20,14 +20,14 @@ final class ScriptedUpstream: Sendable {
 
     private let channel: any Channel
     private let state: State
-    let port: Int
+    package let port: Int
 
     /// Connections that were accepted.
-    var connectionCount: Int { state.value.connections }
+    package var connectionCount: Int { state.value.connections }
 
     /// What came on all connections.
-    var received: String { state.value.received }
-    var closedCount: Int { state.value.closed }
+    package var received: String { state.value.received }
+    package var closedCount: Int { state.value.closed }
 
     /// What the handlers of all connections share.
     final class State: Sendable {
@@ -48,7 +48,7 @@ final class ScriptedUpstream: Sendable {
 
     /// - Parameter script: What to do about the request with this number (from 1), given all that came on its
     ///   connection since the last request. Nil waits for more.
-    init(port: Int = 0, script: @escaping @Sendable (Int, String) -> [Step]?) async throws {
+    package init(port: Int = 0, script: @escaping @Sendable (Int, String) -> [Step]?) async throws {
         let state = State()
         self.state = state
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -63,11 +63,11 @@ final class ScriptedUpstream: Sendable {
     }
 
     /// Answers each request whose head is complete.
-    static func answering(_ steps: [Step]) async throws -> ScriptedUpstream {
+    package static func answering(_ steps: [Step]) async throws -> ScriptedUpstream {
         try await ScriptedUpstream { _, text in text.contains("\r\n\r\n") ? steps : nil }
     }
 
-    func close() async throws { try await channel.close() }
+    package func close() async throws { try await channel.close() }
 }
 
 private final class ScriptHandler: ChannelInboundHandler {

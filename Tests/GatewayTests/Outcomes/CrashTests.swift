@@ -1,0 +1,64 @@
+import Hiredis
+import RedisClient
+import TestSupport
+import Testing
+import TollgateDev
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A worker dies in the middle of calls that are to be given back should they fail: nobody is left to say so, but the
+/// leases in Redis.
+@Suite(.timeLimit(.minutes(2))) struct CrashTests {
+    @Test func whatAKilledWorkerHadInWorkIsGivenBackOnce() async throws {
+        let upstream = try await ManualUpstream()
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
+        try await withFleet(workers: 2, plans: file) { fleet in
+            let bearer = try fleet.bearer()
+            for _ in 1...10 {
+                let answer = try await HTTP.send("POST", "/verify-auth", port: fleet.workers[1].port, headers: bearer)
+                #expect(answer.status == 200)
+            }
+            var clients: [RawClient] = []
+            for _ in 1...3 {
+                let client = try await RawClient.connect(port: fleet.workers[0].port)
+                try await client.send(Wire.get("/api", fields: "Authorization: \(bearer[0].1)\r\n"))
+                clients.append(client)
+            }
+            try await upstream.waits(for: "\r\n\r\n", times: 3)
+            fleet.workers[0].process.signal(SIGKILL)
+            let status = await fleet.workers[0].process.wait()
+            #expect(status == .signalled(SIGKILL))
+            for client in clients { try await eventually("the client sees it") { client.isClosed } }
+            try await eventually("the upstream sees it") { upstream.closedCount == 3 }
+            let before = try await fleet.usedCalls(on: 1)
+            #expect(before == 16, "the leases have not run out")
+
+            try await Self.endLeases(fleet.redis)
+            for count in [11, 12] {
+                let answer = try await HTTP.send("POST", "/verify-auth", port: fleet.workers[1].port, headers: bearer)
+                #expect(answer.usedCalls == count, "given back with the next call, and only then")
+            }
+            let after = try await fleet.usedCalls(on: 1)
+            #expect(after == 12)
+        }
+        try await upstream.close()
+    }
+
+    /// As if the time of all of the user's leases were over.
+    private static func endLeases(_ server: RedisServerProcess) async throws {
+        try await withRedisClient(server.patientConfiguration) { redis in
+            let members = try #require(try await redis.send("ZRANGE reservations:{user_abc} 0 -1").array)
+                .compactMap(\.string)
+            #expect(members.count == 3)
+            for member in members {
+                let command = ["ZADD", "reservations:{user_abc}", "XX", "20200101000000", member]
+                _ = try await redis.execute(RedisCommand(arguments: command))
+            }
+            try await redis.send("HSET usage:{user_abc} reservedUntil 2020-01-01T00:00:00Z")
+        }
+    }
+}

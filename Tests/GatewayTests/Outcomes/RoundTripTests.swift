@@ -1,0 +1,82 @@
+import Hiredis
+import RedisClient
+import TestSupport
+import Testing
+import TollgateDev
+
+/// What a proxied request costs Redis, and what looking costs.
+@Suite(.timeLimit(.minutes(1))) struct RoundTripTests {
+    /// What connections send by themselves: for their names, for readiness and for the clock.
+    private static let housekeeping = ["\"CLIENT\"", "\"PING\"", "\"TIME\""]
+
+    /// The commands that workers sent, as Redis' own monitor shows them; what scripts do inside is not among them.
+    private static func commands(_ text: String) -> [Substring] {
+        text.split(separator: "\r\n").filter { line in
+            line.contains("] \"") && !line.contains(" lua] ")
+                && !housekeeping.contains { line.uppercased().contains($0) }
+        }
+    }
+
+    @Test func oneCommandForEachRequest() async throws {
+        let upstream = try await ScriptedUpstream.answering([.say(Wire.answer("ok"))])
+        let file = RouteFile.text(
+            RouteFile.route("/api", to: upstream.port, "ratePerMinute: 100000, scopes: [read]"))
+        try await withFleet(plans: file) { fleet in
+            let port = fleet.workers[0].port
+            let key = try await fleet.madeKey().text
+            let ways = [[("X-API-Key", key)], try fleet.bearer()]
+            for way in ways {
+                let first = try await HTTP.get("/api", port: port, headers: way)
+                #expect(first.status == 200, "\(first.body)")
+            }
+            try await withRedisClient(fleet.redis.patientConfiguration) { redis in
+                let monitor = try await RawClient.connect(port: fleet.redis.port)
+                try await monitor.send("MONITOR\r\n")
+                try await monitor.waits(for: "+OK")
+                for way in ways {
+                    try await redis.send("CONFIG RESETSTAT")
+                    for _ in 1...50 {
+                        let answer = try await HTTP.get("/api", port: port, headers: way)
+                        #expect(answer.status == 200)
+                    }
+                    let calls = try await redis.calls(of: "evalsha")
+                    #expect(calls == 50)
+                    let plain = try await redis.calls(of: "eval")
+                    #expect(plain == 0)
+                    try await redis.send("ECHO end")
+                    try await monitor.waits(for: "\"ECHO\"")
+                    let commands = Self.commands(monitor.text)
+                    let ours = commands.filter { !$0.contains("\"CONFIG\"") && !$0.contains("\"INFO\"") }
+                        .filter { !$0.contains("\"ECHO\"") }
+                    #expect(ours.count == 50, "\(ours.filter { !$0.contains("EVALSHA") })")
+                    monitor.clear()
+                }
+                try await monitor.close()
+            }
+        }
+        try await upstream.close()
+    }
+
+    @Test func lookingTellsEverythingAndCostsNothing() async throws {
+        let upstream = try await ScriptedUpstream.answering([.say(Wire.answer("ok"))])
+        let plans = "plans:\n  free: { quota: 7, ratePerMinute: 50 }\n"
+        let file = RouteFile.text(plans: plans, RouteFile.route("/api", to: upstream.port, "cost: 3"))
+        try await withRoutedGateways(2, file: file) { gateways in
+            let key = try await gateways.makeKey().text
+            for status in [200, 200, 403] {
+                let answer = try await gateways.call(key, "GET", "/api")
+                #expect(answer.status == status)
+            }
+            let refused = upstream.received
+            for gateway in [0, 1, 0, 1] {
+                let usage = try await gateways.call(key, "GET", "/usage", on: gateway)
+                #expect(usage.status == 200)
+                #expect(usage.body.contains(#""count":6,"limit":7,"plan":"free","periodStart":"2025-11-01""#))
+                #expect(usage.body.contains(#""remaining":1}"#))
+                #expect(usage.body.contains(#""rateLimit":{"limit":50,"remaining":47,"resetSeconds":60}"#))
+            }
+            #expect(upstream.received == refused, "and no upstream hears of it")
+        }
+        try await upstream.close()
+    }
+}

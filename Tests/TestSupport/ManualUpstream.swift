@@ -1,0 +1,102 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// An upstream that says each word when the test tells it to, on the connection that was made last.
+package final class ManualUpstream: Sendable {
+    private let channel: any Channel
+    private let state: State
+    package let port: Int
+
+    final class State: Sendable {
+        struct Value {
+            var connections: [any Channel] = []
+            var bytes: [UInt8] = []
+            var closed = 0
+        }
+
+        let mutex = Mutex(Value())
+
+        var value: Value { mutex.withLock(\.self) }
+    }
+
+    package init(port: Int = 0) async throws {
+        let state = State()
+        self.state = state
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ListeningHandler(state: state))
+                }
+            }
+            .bind(host: "127.0.0.1", port: port).get()
+        self.port = channel.localAddress?.port ?? 0
+    }
+
+    package var connectionCount: Int { state.value.connections.count }
+    package var closedCount: Int { state.value.closed }
+
+    /// All that came, on all connections.
+    package var received: [UInt8] { state.value.bytes }
+    package var text: String { String(decoding: received, as: UTF8.self) }
+
+    package func waits(for part: String) async throws {
+        do {
+            try await eventually("'\(part)'") { self.text.contains(part) }
+        } catch {
+            throw NeverHappened(description: "'\(part)' never came to the upstream; there is: \(self.text)")
+        }
+    }
+
+    /// Waits until so many requests, or parts of some, came that hold `part`.
+    package func waits(for part: String, times count: Int) async throws {
+        try await eventually("\(count) times '\(part)'") { self.text.ranges(of: part).count >= count }
+    }
+
+    package func say(_ text: String) async throws { try await say(Array(text.utf8)) }
+
+    package func say(_ bytes: [UInt8]) async throws {
+        try await last.writeAndFlush(ByteBuffer(bytes: bytes))
+    }
+
+    /// On every connection that was made.
+    package func sayToAll(_ text: String) async throws {
+        for connection in state.value.connections { try await connection.writeAndFlush(ByteBuffer(string: text)) }
+    }
+
+    package func hangUp() async throws { try await last.close() }
+
+    package func close() async throws { try await channel.close() }
+
+    private var last: any Channel {
+        get throws {
+            guard let last = state.value.connections.last else {
+                throw NeverHappened(description: "nobody has come to the upstream")
+            }
+            return last
+        }
+    }
+}
+
+private final class ListeningHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let state: ManualUpstream.State
+
+    init(state: ManualUpstream.State) { self.state = state }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let channel = context.channel
+        state.mutex.withLock { $0.connections.append(channel) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { state.mutex.withLock { $0.closed += 1 } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = Array(unwrapInboundIn(data).readableBytesView)
+        state.mutex.withLock { $0.bytes += bytes }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
