@@ -197,6 +197,7 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateStore", "StripeBilling",
+                "Libcrypto",
                 httpClient,
                 "TollgateCore", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,

@@ -39,6 +39,9 @@ package enum FieldKind: UInt8, Sendable, Hashable {
     case idempotencyKey
     case requestID
     case origin
+
+    /// `RateLimit`, `RateLimit-Policy` and `X-RateLimit-…`, of an answer.
+    case rateLimit
 }
 
 extension FieldKind {
@@ -57,7 +60,7 @@ extension FieldKind {
             case 5 where folds("proxy"): .hopByHop
             case 6: folds("expect") ? .expect : folds("origin") ? .origin : .endToEnd
             case 7 where folds("upgrade"): .upgrade
-            case 9: folds("x-api-key") ? .apiKey : folds("x-real-ip") ? .forwarded : Self.forwardedElements(folds)
+            case 9: Self.ofNine(folds)
             case 10: folds("connection") ? .connection : folds("keep-alive") ? .hopByHop : .endToEnd
             case 12 where folds("x-request-id"): .requestID
             case 13 where folds("authorization"): .authorization
@@ -65,6 +68,7 @@ extension FieldKind {
             case 15 where folds("idempotency-key"): .idempotencyKey
             case 15 where folds("x-forwarded-for"): .forwardedFor
             case 16 where folds("proxy-connection"): .hopByHop
+            case 16 where folds("ratelimit-policy"): .rateLimit
             case 16 where folds("x-forwarded-host"): .forwardedHost
             case 17 where folds("transfer-encoding"): .transferEncoding
             case 17 where folds("x-forwarded-proto"): .forwardedProto
@@ -72,12 +76,16 @@ extension FieldKind {
             case 19 where folds("proxy-authorization"): .hopByHop
             case 11... where begins("x-tollgate-"): .identity
             case 12... where begins("x-forwarded-"): .forwarded
+            case 12... where begins("x-ratelimit-"): .rateLimit
             default: .endToEnd
             }
     }
 
-    private static func forwardedElements(_ folds: (StaticLowercase) -> Bool) -> FieldKind {
-        folds("forwarded") ? .forwardedElements : .endToEnd
+    private static func ofNine(_ folds: (StaticLowercase) -> Bool) -> FieldKind {
+        if folds("x-api-key") { return .apiKey }
+        if folds("x-real-ip") { return .forwarded }
+        if folds("forwarded") { return .forwardedElements }
+        return folds("ratelimit") ? .rateLimit : .endToEnd
     }
 
     /// Whether a field of this kind belongs to one connection, so that each hop writes its own.

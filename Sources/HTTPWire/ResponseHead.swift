@@ -27,6 +27,17 @@ package struct ResponseHead: Sendable {
         isKeptAlive = asked && framing != .untilClose
     }
 
+    /// Whether `bytes` may be the beginning of an answer, as far as they go.
+    package static func mayBegin(with bytes: ByteBuffer) -> Bool {
+        let span = bytes.readableBytesUInt8Span
+        var index = 0
+        for expected in "HTTP/1.".utf8 where index < span.count {
+            guard span[index] == expected else { return false }
+            index += 1
+        }
+        return true
+    }
+
     /// Appends `HTTP/1.1 <status> <reason>` and the line's end.
     package func writeStatusLine(to buffer: inout ByteBuffer) {
         buffer.writeStaticString("HTTP/1.1 ")

@@ -150,7 +150,8 @@ package struct Gateway: Sendable {
 
     private var publicApplication: some Service {
         Application(
-            router: controlPlane.router(requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
+            router: controlPlane.router(
+                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics, guesses: dataPlane.guesses),
             server: PublicChannel.builder(
                 limits: ConnectionLimits(
                     idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),

@@ -48,6 +48,8 @@ package final class BulkClient: Sendable {
         }
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.autoRead, value: reads)
+            // Otherwise the channel closes when the server hangs up, and what is still to be read is lost.
+            .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { [head] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
@@ -74,6 +76,7 @@ private final class BulkHandler: ChannelInboundHandler {
     private let total: Int
     private var sent = 0
     private var isEndSent = false
+    private var isFilling = false
 
     init(counter: BulkClient.Counter, head: HTTPRequestHead, total: Int) {
         (self.counter, self.head, self.total) = (counter, head, total)
@@ -89,6 +92,10 @@ private final class BulkHandler: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) { fill(context) }
 
     private func fill(_ context: ChannelHandlerContext) {
+        // A write may lead here again, in the middle of a chunk: the end must not come before the rest of it.
+        guard !isFilling else { return }
+        isFilling = true
+        defer { isFilling = false }
         while sent < total, context.channel.isWritable {
             let bytes = BytePattern.piece(at: sent, length: min(Self.blockLength, total - sent))
             sent += bytes.readableBytes
@@ -106,6 +113,11 @@ private final class BulkHandler: ChannelInboundHandler {
         case .body(let bytes): counter.answer.add(bytes)
         case .end: counter.isEnded.store(true, ordering: .releasing)
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -66,6 +66,7 @@ private final class BulkServerHandler: ChannelInboundHandler {
     private var total = 0
     private var sent = 0
     private var isAnswering = false
+    private var isFilling = false
 
     init(state: BulkUpstream.State) { self.state = state }
 
@@ -100,15 +101,17 @@ private final class BulkServerHandler: ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) { fill(context) }
 
     private func fill(_ context: ChannelHandlerContext) {
-        guard isAnswering else { return }
+        // A write may lead here again, in the middle of a chunk: the end must not come before the rest of it.
+        guard isAnswering, !isFilling else { return }
+        isFilling = true
+        defer { isFilling = false }
         while sent < total, context.channel.isWritable {
             let bytes = BytePattern.piece(at: sent, length: min(Self.blockLength, total - sent))
             sent += bytes.readableBytes
             state.sent.wrappingAdd(bytes.readableBytes, ordering: .relaxed)
             context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
         }
-        // A write may have led here again, and to the end.
-        guard sent == total, isAnswering else { return }
+        guard sent == total else { return }
         isAnswering = false
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }

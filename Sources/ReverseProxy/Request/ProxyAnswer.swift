@@ -18,13 +18,18 @@ package struct ProxyAnswer: Sendable {
     ///
     /// `Content-Length` is among them where the upstream sent one, also where there is no body for it (RFC 9110,
     /// section 8.6: an answer to HEAD tells of the one to GET).
-    package func write(to buffer: inout ByteBuffer) {
+    ///
+    /// - Parameter withoutRateLimits: Leaves out what the upstream says of limits of its own: ours stand there.
+    package func write(to buffer: inout ByteBuffer, withoutRateLimits: Bool = false) {
         head.writeStatusLine(to: &buffer)
         let filter = HeaderFilter(head.fields)
         let tellsLength = (200...599).contains(status) && status != 204
         var writer = FieldWriter(buffer, rules: rules)
         buffer = ByteBuffer()
-        writer.pass(head.fields) { filter.passesInAnswer($0) || (tellsLength && $0.kind == .contentLength) }
+        writer.pass(head.fields) { line in
+            if withoutRateLimits, line.kind == .rateLimit { return false }
+            return filter.passesInAnswer(line) || (tellsLength && line.kind == .contentLength)
+        }
         writer.addRules()
         if !upgrades.isEmpty {
             writer.ownField("Connection", "Upgrade")

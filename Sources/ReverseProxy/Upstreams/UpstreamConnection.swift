@@ -218,6 +218,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func readHead(for user: ProxyExchange) throws(MessageProblem) -> Bool {
+        guard ResponseHead.mayBegin(with: inbound) else { throw .startLine }
         guard let length = try scanner.end(in: inbound), let bytes = inbound.readSlice(length: length) else {
             return false
         }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import TollgateCore
 
 /// Around every request of the public port: names it, turns errors into answers, answers preflights, adds the CORS
 /// fields, counts.
@@ -12,6 +13,8 @@ struct AnswerMiddleware: RouterMiddleware {
     let cors: CORSPolicy
     let metrics: GatewayMetrics
     let endpoints: EndpointTable
+    let guesses: SharedGuessLimiter
+    let time: any TimeSource
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -34,8 +37,14 @@ struct AnswerMiddleware: RouterMiddleware {
     ) async -> Response {
         if request.method == .options { return Response(status: .noContent) }
         do {
+            if let network = context.network, request.presentsKey,
+                let refusal = guesses.refusal(of: network, at: time.now())
+            {
+                throw refusal
+            }
             return try await next(request, context)
         } catch let error as APIError {
+            if let network = context.network { guesses.count(error, from: network, at: time.now()) }
             return respond(error, request: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
             let allowed = endpoints.methods(at: request.uri.path)
@@ -49,5 +58,12 @@ struct AnswerMiddleware: RouterMiddleware {
     private func respond(_ error: APIError, request: Request, context: Context) -> Response {
         error.log(requestID: context.requestID, path: request.uri.path, to: context.logger)
         return Response(error, requestID: context.requestID)
+    }
+}
+
+extension Request {
+    /// Whether it carries what may be a key.
+    fileprivate var presentsKey: Bool {
+        headers[.xAPIKey] != nil || headers[.authorization].map(PresentedCredential.holdsKey) == true
     }
 }

@@ -36,12 +36,14 @@ struct ControlPlane: Sendable {
     }
 
     func router(
-        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics
+        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics, guesses: SharedGuessLimiter
     ) -> Router<GatewayRequestContext> {
         let endpoints = endpoints
         let router = Router(context: GatewayRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(
-            middleware: AnswerMiddleware(requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints))
+            middleware: AnswerMiddleware(
+                requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints, guesses: guesses,
+                time: time))
         endpoints.register(in: router)
         return router
     }

@@ -83,7 +83,8 @@ struct ConnectionDispatcher: RequestDispatcher {
         do throws(APIError) {
             let original = try OriginalRequest(head, text: address.target.text, host: address.host)
             return .init(
-                method: original.method, uri: original.host + (original.uri ?? address.target.text),
+                method: original.method,
+                uri: (RequestHost(original.host)?.name ?? "") + (original.uri ?? address.target.text),
                 policy: try policy(for: original, snapshot))
         } catch {
             return .init(method: head.method, uri: address.target.text, policy: .standard, refusal: error)

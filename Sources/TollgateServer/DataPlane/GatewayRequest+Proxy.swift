@@ -1,5 +1,6 @@
 import HTTPTypes
 import HTTPWire
+import Logging
 import NIOCore
 import ReverseProxy
 import TollgateCore
@@ -13,7 +14,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         let request = ProxyRequest(
             head: head, uri: route.uri(address.target), host: address.host, client: client.connection,
             identity: identity,
-            requestID: passedRequestID, withheld: withheldFields)
+            requestID: requestID, withheld: withheldFields)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
         exchange.start(isClientWritable: connection.isWritable)
@@ -24,14 +25,6 @@ extension GatewayRequest: ProxyExchangeDelegate {
         guard let principal else { return CallerIdentity() }
         return CallerIdentity(
             user: principal.userID.value, plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
-    }
-
-    /// A client's own name for its request is kept when it is one.
-    private var passedRequestID: String {
-        guard let sent = head.fields.first(.requestID), (1...128).contains(sent.utf8.count),
-            sent.utf8.allSatisfy(\.mayStandInRequestID)
-        else { return requestID }
-        return sent
     }
 
     /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,
@@ -67,7 +60,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
         var head = ByteBuffer()
         head.reserveCapacity(1024)
-        answer.write(to: &head)
+        answer.write(to: &head, withoutRateLimits: admitted != nil)
         writeGatewayFields(to: &head)
         let isUnbounded = answer.framing == .chunked || answer.framing == .untilClose
         let isChunked = isUnbounded && !connection.isAnswerToHTTP10
@@ -113,6 +106,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         if let error = outcome.error {
             guard outcome.status == nil else {
                 ended()
+                logCutOff(error)
                 return connection.abort()
             }
             return refuse(APIError(error))
@@ -126,14 +120,11 @@ extension GatewayRequest: ProxyExchangeDelegate {
     }
 }
 
-extension UInt8 {
-    fileprivate var mayStandInRequestID: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
-            true
-        default: false
-        }
+extension GatewayRequest {
+    /// The client has seen the beginning of an answer; why there is no end to it, only the log can say.
+    private func logCutOff(_ error: ProxyError) {
+        dataPlane.logger.warning(
+            "answer cut off", metadata: ["request": "\(requestID)", "path": "\(logName)", "cause": "\(error)"])
     }
 }
 

@@ -66,7 +66,7 @@ final class GatewayRequest: RequestWorker {
         self.dataPlane = dataPlane
         self.connection = connection
         self.eventLoop = eventLoop
-        requestID = dataPlane.requestIDs.next()
+        requestID = Self.validRequestID(head) ?? dataPlane.requestIDs.next()
         policy =
             switch purpose {
             case .verifyAuth: .standard
@@ -117,6 +117,14 @@ final class GatewayRequest: RequestWorker {
     }
 
     private func refuseBody() { refuse(.bodyTooLarge(limitBytes: connection.limits.bodyBytes)) }
+
+    /// A client's own name for its request is kept when it is one: then both find it in their logs.
+    private static func validRequestID(_ head: RequestHead) -> String? {
+        guard let sent = head.fields.first(.requestID), (1...128).contains(sent.utf8.count),
+            sent.utf8.allSatisfy(\.mayStandInRequestID)
+        else { return nil }
+        return sent
+    }
 
     // MARK: Who asks
 
@@ -211,7 +219,7 @@ final class GatewayRequest: RequestWorker {
     /// Nothing is given back of a request whose outcome is not seen here, or that costs nothing.
     private var reservationWish: Reservation.Request? {
         guard policy.charge == .success, policy.cost > 0, case .proxy = purpose else { return nil }
-        return Reservation.Request(id: requestID, leaseSeconds: policy.leaseSeconds)
+        return Reservation.Request(id: dataPlane.requestIDs.next(), leaseSeconds: policy.leaseSeconds)
     }
 
     private func idempotentCall() throws(APIError) -> IdempotentCall? {
@@ -219,7 +227,7 @@ final class GatewayRequest: RequestWorker {
         let fingerprint =
             switch purpose {
             case .authorize(let question): RequestFingerprint.text(question.method, question.uri, head.framing)
-            default: RequestFingerprint.text(head.method, address.host + address.target.text, head.framing)
+            default: RequestFingerprint.text(head.method, address.text, head.framing)
             }
         guard let call = IdempotentCall(key: key, fingerprint: fingerprint) else { throw .badIdempotencyKey }
         return call
@@ -315,7 +323,7 @@ final class GatewayRequest: RequestWorker {
     }
 
     /// For the log: a request's own path may hold what is nobody's business.
-    private var logName: String {
+    var logName: String {
         switch purpose {
         case .verifyAuth: "/verify-auth"
         case .authorize: "/authorize"
@@ -377,6 +385,17 @@ final class GatewayRequest: RequestWorker {
     private func countFailedKey(_ error: APIError) {
         guard error.isFailedKey, let network = client.network(of: head.fields) else { return }
         dataPlane.guesses.count(error, from: network, at: dataPlane.time.now())
+    }
+}
+
+extension UInt8 {
+    fileprivate var mayStandInRequestID: Bool {
+        switch self {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+            true
+        default: false
+        }
     }
 }
 

@@ -12,6 +12,9 @@ struct RequestAddress {
     /// For the routes. Nil when there is none.
     let requestHost: RequestHost?
 
+    /// Host, path and query, the same through whichever port the request came.
+    var text: String { (requestHost?.name ?? "") + target.text }
+
     /// - Throws: 400, with what is wrong.
     init(_ head: RequestHead) throws(APIError) {
         let (authority, text) = Self.split(head.target)

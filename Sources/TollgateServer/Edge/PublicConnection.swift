@@ -43,6 +43,7 @@ final class PublicConnection: ChannelDuplexHandler {
 
     /// Nothing more is said.
     private var isClosing = false
+    private var isOutputClosed = false
     private var isTunnel = false
     private var hasClientStopped = false
 
@@ -249,18 +250,35 @@ final class PublicConnection: ChannelDuplexHandler {
         answers.write(error, on: self)
     }
 
+    /// Hangs up when the client has what was written, and a moment to read it.
     private func linger() {
         isClosing = true
         request = nil
         inbound = ByteBuffer()
         guard let context else { return }
-        guard !hasClientStopped else { return context.close(promise: nil) }
-        context.close(mode: .output, promise: nil)
-        timer?.cancel()
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: limits.lingerTimeout) {
-            context.close(promise: nil)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.outputClosed() }
+        if hasClientStopped {
+            // With the other half closed already, closing this one would not wait for what is still to be written.
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        } else {
+            context.close(mode: .output, promise: written)
         }
+        // One that reads nothing at all is not waited for.
+        closeTimer(in: limits.idleTimeout)
         releaseRead()
+    }
+
+    private func outputClosed() {
+        isOutputClosed = true
+        if hasClientStopped { context?.close(promise: nil) } else { closeTimer(in: limits.lingerTimeout) }
+    }
+
+    private func closeTimer(in delay: TimeAmount) {
+        timer?.cancel()
+        timer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
+            self?.context?.close(promise: nil)
+        }
     }
 
     // MARK: The end
@@ -276,8 +294,9 @@ final class PublicConnection: ChannelDuplexHandler {
     /// The client's half of the connection is closed: all of it, or it still waits for its answer.
     private func clientStopped() {
         hasClientStopped = true
-        if isClosing || isTunnel { return close() }
-        guard let request else { return close() }
+        // The last answer may still be on its way.
+        if isClosing, !isOutputClosed { return }
+        guard let request, !isTunnel else { return close() }
         guard request.isComplete, request.worker?.clientStoppedSending() ?? true else { return close() }
         closesAfterAnswer = true
     }

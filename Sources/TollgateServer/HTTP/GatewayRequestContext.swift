@@ -8,5 +8,11 @@ package struct GatewayRequestContext: RequestContext {
     /// In the answer's `X-Request-Id`, in error bodies and in the log.
     package var requestID = ""
 
-    package init(source: Source) { coreContext = CoreRequestContextStorage(source: source) }
+    /// Where the connection comes from. Nil when that has no address.
+    package let network: ClientNetwork?
+
+    package init(source: Source) {
+        coreContext = CoreRequestContextStorage(source: source)
+        network = source.channel.remoteAddress?.ipAddress.flatMap { ClientNetwork(address: $0) }
+    }
 }

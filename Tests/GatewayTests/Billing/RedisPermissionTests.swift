@@ -104,8 +104,8 @@ import Foundation
         func request(_ id: String, after seconds: Int64, repeats: Bool) throws -> AdmissionRequest {
             AdmissionRequest(
                 principal: Principal(userID: user), time: time.adding(seconds: seconds),
-                idempotentCall: repeats ? try #require(IdempotentCall(key: "call-1", fingerprint: "GET/")) : nil,
-                reservation: try #require(Reservation.Request(id: id, leaseSeconds: 30)))
+                idempotentCall: repeats ? IdempotentCall(key: "call-1", fingerprint: "GET/") : nil,
+                reservation: Reservation.Request(id: id, leaseSeconds: 30))
         }
         let configuration = RedisClientConfiguration(endpoint: try RedisEndpoint(url: url))
         try await withRedisClient(configuration) { client in
