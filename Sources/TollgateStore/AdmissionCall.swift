@@ -121,7 +121,7 @@ extension AdmissionCall {
         case .secretKey(_, _, let hash):
             buffer.writeArgument("key")
             buffer.writeArgument(hash.hex)
-        case .platformKey(let fingerprint):
+        case .platformKey(let fingerprint, _):
             buffer.writeArgument("platform")
             buffer.writeArgument(fingerprint)
         }

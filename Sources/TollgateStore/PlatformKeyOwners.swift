@@ -36,7 +36,8 @@ package final class PlatformKeyOwners: Sendable {
             let owner = UserID(userID)
         else { return nil }
         let principal = Principal(
-            userID: owner, credential: .platformKey(fingerprint: SHA1.hexDigest(key.text)))
+            userID: owner,
+            credential: .platformKey(fingerprint: SHA1.hexDigest(key.text), platformID: platformID))
         hints.withLock { $0.insert(principal, for: digest) }
         return principal
     }

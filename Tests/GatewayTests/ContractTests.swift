@@ -122,7 +122,7 @@ import TollgateCore
                 #expect(preflight.status == 204)
                 #expect(preflight.body.isEmpty)
                 // The original's GET, POST, OPTIONS and Content-Type, Authorization, and what keys need.
-                #expect(preflight.headers["access-control-allow-methods"] == "GET, POST, DELETE, OPTIONS")
+                #expect(preflight.headers["access-control-allow-methods"] == "GET, POST, PUT, PATCH, DELETE, OPTIONS")
                 #expect(
                     preflight.headers["access-control-allow-headers"]
                         == "Content-Type, Authorization, X-API-Key, Idempotency-Key")

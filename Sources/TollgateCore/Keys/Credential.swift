@@ -9,13 +9,20 @@ package enum Credential: Sendable, Hashable {
     /// The key of a user's platform credentials, whose owner was looked up or remembered. The admission compares it
     /// with the one that the user has now.
     ///
-    /// - Parameter fingerprint: The SHA-1 of the whole key in 40 lower-case hexadecimal digits: the one digest that a
+    /// - Parameters:
+    ///   - fingerprint: The SHA-1 of the whole key in 40 lower-case hexadecimal digits: the one digest that a
     ///   script in Redis can compute of the key that is stored there. So the key itself need not travel.
-    case platformKey(fingerprint: String)
+    ///   - platformID: The platform that the key belongs to.
+    case platformKey(fingerprint: String, platformID: String)
 
     /// The name of the key. Nil when it has none.
     package var keyID: KeyID? {
         if case .secretKey(let id, _, _) = self { id } else { nil }
+    }
+
+    /// The platform that the caller is. Nil for everybody else.
+    package var platformID: String? {
+        if case .platformKey(_, let platformID) = self { platformID } else { nil }
     }
 
     package var isKey: Bool { self != .token }

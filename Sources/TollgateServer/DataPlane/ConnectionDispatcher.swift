@@ -53,9 +53,15 @@ struct ConnectionDispatcher: RequestDispatcher {
         if let own = ownDestination(of: head, address, snapshot) { return own }
         switch match {
         case .route(let entry): return try destination(of: head, snapshot.routes[entry.index])
+        case .methodNotAllowed where isPreflight(head): return .controlPlane
         case .methodNotAllowed(let allowed): throw .methodNotAllowed(allowed: allowed)
         case .notFound: return .controlPlane
         }
+    }
+
+    /// A browser asks before it sends a request, without the credential and whatever the route's methods are.
+    private func isPreflight(_ head: RequestHead) -> Bool {
+        head.method == "OPTIONS" && head.fields.first(named: "access-control-request-method") != nil
     }
 
     /// Nil when the path is none of the gateway's own.
@@ -113,12 +119,7 @@ struct ConnectionDispatcher: RequestDispatcher {
         // A route without upstreams is there for proxies that ask; here is nothing at its path.
         guard route.group != nil else { return .controlPlane }
         try check(head, route.route)
-        // A browser asks before it sends a credential, and cannot send one with that question.
-        if head.method == "OPTIONS", route.policy.authentication != .none,
-            head.fields.first(named: "access-control-request-method") != nil
-        {
-            return .controlPlane
-        }
+        if route.policy.authentication != .none, isPreflight(head) { return .controlPlane }
         return .gateway(.proxy(route))
     }
 

@@ -24,7 +24,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
     private var identity: CallerIdentity {
         guard let principal else { return CallerIdentity() }
         return CallerIdentity(
-            user: principal.userID.value, plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
+            user: principal.userID.value, platform: principal.credential.platformID,
+            plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
     }
 
     /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,

@@ -258,9 +258,11 @@ final class GatewayRequest: RequestWorker {
     }
 
     private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {
-        guard policy.onRedisDown == .open, dataPlane.outage.admits(request.principal, at: request.time) else {
-            return false
-        }
+        // What a key is good for, only Redis knows.
+        let needsScopes = request.principal.credential.isKey && !policy.scopes.isEmpty
+        guard policy.onRedisDown == .open, !needsScopes,
+            dataPlane.outage.admits(request.principal, at: request.time)
+        else { return false }
         isDegraded = true
         dataPlane.proxyMetrics.admittedWithoutRedis()
         return true
@@ -288,11 +290,12 @@ final class GatewayRequest: RequestWorker {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(768)
         buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
-        if let admitted {
-            buffer.writeField("X-Tollgate-User", admitted.principal.userID.value)
-            buffer.writeField("X-Tollgate-Plan", admitted.decision.usage.plan)
-            if let id = admitted.principal.credential.keyID { buffer.writeField("X-Tollgate-Key-Id", id.value) }
+        if let principal {
+            buffer.writeField("X-Tollgate-User", principal.userID.value)
+            if let id = principal.credential.keyID { buffer.writeField("X-Tollgate-Key-Id", id.value) }
+            if let id = principal.credential.platformID { buffer.writeField("X-Tollgate-Platform", id) }
         }
+        if let admitted { buffer.writeField("X-Tollgate-Plan", admitted.decision.usage.plan) }
         writeGatewayFields(to: &buffer)
         dataPlane.answers.clock.writeDate(to: &buffer, at: admitted?.time)
         connection.endHead(&buffer)

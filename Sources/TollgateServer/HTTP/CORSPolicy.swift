@@ -29,7 +29,7 @@ package struct CORSPolicy: Sendable, Hashable {
 
     /// Made once: checking a field's value costs more than sending it.
     private static let constantFields = [
-        HTTPField(name: .accessControlAllowMethods, value: "GET, POST, DELETE, OPTIONS"),
+        HTTPField(name: .accessControlAllowMethods, value: "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
         HTTPField(
             name: .accessControlAllowHeaders, value: "Content-Type, Authorization, X-API-Key, Idempotency-Key"),
         HTTPField(name: .accessControlMaxAge, value: "86400"),

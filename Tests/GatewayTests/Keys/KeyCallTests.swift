@@ -216,6 +216,9 @@ import TollgateServer
                 #expect(answer.member("userId") == "user_abc")
                 #expect(answer.body.contains(#""count":\#(count + 2),"#))
             }
+            let authorized = try await HTTP.get(
+                "/authorize", port: gateways.ports[0].publicPort, headers: [("X-API-Key", key)])
+            #expect(authorized.headers["x-tollgate-platform"] == made.member("platformId"))
             let again = try await gateways.call(key, "GET", "/get-credentials", on: 1)
             #expect(again.member("apiKey") == key)
             try await withRedisClient(gateways.redis.configuration) { redis in
