@@ -58,6 +58,20 @@ extension ByteBuffer {
         writeLineEnd()
     }
 
+    /// Field lines as they came: those that `mayPass`, as many at a time as stand side by side.
+    package mutating func writeLines(of section: FieldSection, where mayPass: (FieldLine) -> Bool) {
+        var run = 0..<0
+        for line in section.lines where mayPass(line) {
+            if run.upperBound == Int(line.start) {
+                run = run.lowerBound..<Int(line.end)
+            } else {
+                if !run.isEmpty { write(section.bytes, run) }
+                run = line.whole
+            }
+        }
+        if !run.isEmpty { write(section.bytes, run) }
+    }
+
     /// A field line as it came.
     package mutating func writeLine(_ line: FieldLine, of section: FieldSection) {
         write(section.bytes, line.whole)

@@ -33,9 +33,7 @@ struct FieldWriter {
 
     /// Fields that came, as they came.
     mutating func pass(_ fields: FieldSection, where mayPass: (FieldLine) -> Bool) {
-        for line in fields.lines where mayPass(line) && !rules.replaces(line, of: fields) {
-            buffer.writeLine(line, of: fields)
-        }
+        buffer.writeLines(of: fields) { mayPass($0) && !rules.replaces($0, of: fields) }
     }
 
     /// What the rules add.

@@ -216,9 +216,6 @@ import TollgateServer
                 #expect(answer.member("userId") == "user_abc")
                 #expect(answer.body.contains(#""count":\#(count + 2),"#))
             }
-            let authorized = try await HTTP.get(
-                "/authorize", port: gateways.ports[0].publicPort, headers: [("X-API-Key", key)])
-            #expect(authorized.headers["x-tollgate-platform"] == made.member("platformId"))
             let again = try await gateways.call(key, "GET", "/get-credentials", on: 1)
             #expect(again.member("apiKey") == key)
             try await withRedisClient(gateways.redis.configuration) { redis in
@@ -229,6 +226,17 @@ import TollgateServer
                 #expect(answer.status == 401)
                 #expect(answer.member("code") == "key-unknown")
             }
+        }
+    }
+
+    @Test func platformsAreNamed() async throws {
+        try await withKeyedGateways { gateways in
+            let made = try await gateways.send("POST", "/generate-credentials")
+            let key = try #require(made.member("apiKey"))
+            let answer = try await HTTP.get(
+                "/authorize", port: gateways.ports[0].publicPort, headers: [("X-API-Key", key)])
+            #expect(answer.status == 200)
+            #expect(answer.headers["x-tollgate-platform"] == made.member("platformId"))
         }
     }
 
