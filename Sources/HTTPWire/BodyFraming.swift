@@ -15,7 +15,7 @@ package enum BodyFraming: Sendable, Hashable {
     /// Most digits of a length: more than any body has, and less than overflows.
     private static let maximumDigits = 18
 
-    /// What the fields say, of a message whose `isRequest` or not decides about what is left open.
+    /// What the fields say. What holds when they say nothing differs between requests and answers.
     ///
     /// - Returns: Nil when they say nothing.
     static func stated(_ fields: FieldSection, isHTTP10: Bool) throws(MessageProblem) -> BodyFraming? {

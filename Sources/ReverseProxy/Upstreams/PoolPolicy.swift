@@ -60,9 +60,6 @@ struct PoolState<Connection: AnyObject, Waiter: AnyObject> {
     var waitingCount: Int { waiting.count }
     private var count: Int { idle.count + busyCount + connectingCount }
 
-    /// When the next connection has been idle for too long, or nil.
-    var nextExpiry: UInt64? { idle.first.map { $0.since + policy.idleMilliseconds * 1_000_000 } }
-
     mutating func request(_ waiter: Waiter, at now: UInt64) -> Request {
         guard !isClosed else { return .refuse }
         // Those that are too old stay at the bottom for the timer.

@@ -38,11 +38,6 @@ extension Gatekeeper {
         }
     }
 
-    /// ``remembered(_:)`` of what the headers present.
-    func rememberedPrincipal(_ headers: HTTPFields) throws(APIError) -> Principal? {
-        try remembered(try presented(headers))
-    }
-
     /// The caller. Verifies a token, and looks up whose a platform's key is.
     ///
     /// - Throws: The refusal, ready to be answered.
