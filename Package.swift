@@ -33,6 +33,14 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// The files of the two pages: the customers' dashboard, and the operator's overview.
+let webAssets = [
+    "tollgate.css", "dom.js", "format.js",
+    "dashboard.html", "api.js", "billing.js", "chart.js", "dashboard.js", "keydialogs.js", "keys.js", "notices.js",
+    "poller.js", "session.js", "snippets.js", "usage.js",
+    "overview.html", "overview.js",
+]
+
 let package = Package(
     name: "tollgate",
     platforms: [.macOS(.v15)],
@@ -85,7 +93,9 @@ let package = Package(
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
                 .embedInCode("Scripts/create_key.lua"), .embedInCode("Scripts/end_clerk_update.lua"),
                 .embedInCode("Scripts/give_back.lua"), .embedInCode("Scripts/keep_credentials.lua"),
-                .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
+                .embedInCode("Scripts/list_keys.lua"),
+                .embedInCode("Scripts/read_days.lua"), .embedInCode("Scripts/revoke_key.lua"),
+                .embedInCode("Scripts/rotate_key.lua"),
                 .embedInCode("Scripts/settle_reservation.lua"), .embedInCode("Scripts/settle_webhook.lua"),
             ],
             swiftSettings: strict),
@@ -118,16 +128,18 @@ let package = Package(
                 nioExtras,
                 nioSSL, logging, metrics, coreMetrics,
             ],
+            resources: webAssets.map { .embedInCode("Web/Assets/\($0)") },
             swiftSettings: strict),
 
         // 5: offline stand-ins, and the command line with the one composition root
         .target(
             name: "TollgateDev",
             dependencies: [
-                "TollgateCore", "RedisClient", httpClient, nioHTTP1, hummingbird, httpTypes, jwtKit, lifecycle, nioCore,
-                nioPosix, logging,
+                "TollgateCore", "TollgateStore", "RedisClient", "Hiredis", httpClient, nioHTTP1, hummingbird, httpTypes,
+                jwtKit, lifecycle, nioCore, nioPosix, logging,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
+            resources: [.embedInCode("Identity/clerk_stand_in.js")],
             swiftSettings: strict),
         .executableTarget(
             name: "tollgate",

@@ -6,6 +6,10 @@ package struct AdmissionRequest: Sendable, Hashable {
     /// Calls of the quota that this request costs.
     package let cost: Int
 
+    /// What the calls are booked under in the user's days: the name of a route, or of one of the gateway's own
+    /// endpoints in the same form.
+    package let route: String
+
     /// Whether an exhausted quota refuses the request. A checkout is counted while something is left, but whoever is
     /// out of calls must still be able to pay.
     package let quotaPolicy: QuotaPolicy
@@ -29,13 +33,15 @@ package struct AdmissionRequest: Sendable, Hashable {
     package let routeLimit: RouteLimit?
 
     package init(
-        principal: Principal, time: UnixTime, cost: Int = 1, quotaPolicy: QuotaPolicy = .enforce,
+        principal: Principal, time: UnixTime, cost: Int = 1, route: String = "other",
+        quotaPolicy: QuotaPolicy = .enforce,
         requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
         reservation: Reservation.Request? = nil, routeLimit: RouteLimit? = nil
     ) {
         self.principal = principal
         self.time = time
         self.cost = cost
+        self.route = route
         self.quotaPolicy = quotaPolicy
         self.requiredScopes = requiredScopes
         self.idempotentCall = idempotentCall

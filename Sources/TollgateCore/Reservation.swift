@@ -57,14 +57,25 @@ package struct Reservation: Sendable, Hashable {
     /// The period that they were charged in.
     package let period: BillingPeriod
 
+    /// The day that they were charged on.
+    package let day: CalendarDay
+
+    /// What they are booked under: ``AdmissionRequest/route``.
+    package let route: String
+
     /// The key of the ``IdempotentCall`` that this is an attempt at. Nil for an ordinary call.
     package let idempotencyKey: String?
 
-    package init(id: String, userID: UserID, calls: Int, period: BillingPeriod, idempotencyKey: String? = nil) {
+    package init(
+        id: String, userID: UserID, calls: Int, period: BillingPeriod, day: CalendarDay, route: String,
+        idempotencyKey: String? = nil
+    ) {
         self.id = id
         self.userID = userID
         self.calls = calls
         self.period = period
+        self.day = day
+        self.route = route
         self.idempotencyKey = idempotencyKey
     }
 }

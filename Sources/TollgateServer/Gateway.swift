@@ -25,6 +25,8 @@ package struct Gateway: Sendable {
     private let dataPlane: DataPlane
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
+    private let reporter: WorkerReporter
+    private let admin: AdminEndpoints
     private let drain = DrainState()
     private let requestIDs = RequestIDGenerator()
 
@@ -53,16 +55,23 @@ package struct Gateway: Sendable {
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let store = RedisAdmissionStore(
             client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+        let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let gatekeeper = Gatekeeper(
             authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,
-            metrics: metrics)
+            metrics: metrics, callers: callers)
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
+        let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
+        let stores = AccountStores(
+            subscriptions: billing.subscriptions, credentials: credentials, keys: keys,
+            history: RedisUsageHistory(client: redis))
         controlPlane = ControlPlane(
-            gatekeeper: gatekeeper, credentials: RedisCredentialStore(client: redis),
-            keys: RedisKeyStore(client: redis), checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper),
-            webhook: billing.webhookEndpoint, time: time, bodyLimitBytes: configuration.bodyLimitBytes,
+            gatekeeper: gatekeeper, credentials: credentials, keys: keys,
+            checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
+            account: AccountEndpoint(gatekeeper: gatekeeper, stores: stores, offers: billing.offers),
+            dashboard: configuration.dashboard.isOn ? DashboardSite(signIn: configuration.dashboard.signIn) : nil,
+            time: time, bodyLimitBytes: configuration.bodyLimitBytes,
             logger: logger)
         let routing = RoutingState(
             eventLoopGroup: eventLoopGroup, tls: configuration.upstreamTLS, httpClient: httpClient, logger: logger)
@@ -75,6 +84,16 @@ package struct Gateway: Sendable {
 
             outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
+        let observation = Observation(
+            configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
+            workerID: requestIDs.workerID, addresses: addresses, time: time, logger: logger)
+        reporter = observation.reporter
+        admin = AdminEndpoints(
+            redis: redis, drain: drain, configuredHost: configuration.adminHost,
+            overview: observation.overviewEndpoint,
+            explanation: observation.explainEndpoint(
+                admissions: store, subscriptions: billing.subscriptions, keys: keys),
+            renderMetrics: Self.renderMetrics(of: metricsRegistry, redis))
     }
 
     /// Takes other routes into force, without dropping a request.
@@ -97,6 +116,7 @@ package struct Gateway: Sendable {
                 RedisService(client: redis),
                 BackgroundService { [redisClock] in await redisClock.run() },
                 BackgroundService { [authenticator] in await authenticator.run() },
+                reporter,
                 PortService(
                     server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
                     option: "--admin-port"),
@@ -168,8 +188,7 @@ package struct Gateway: Sendable {
     }
 
     private var adminApplication: some Service {
-        let admin = AdminEndpoints(redis: redis, drain: drain, renderMetrics: renderMetrics)
-        return Application(
+        Application(
             router: admin.router(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.adminHost, port: configuration.adminPort)),
@@ -188,12 +207,11 @@ package struct Gateway: Sendable {
         return logger
     }
 
-    private var renderMetrics: @Sendable () -> String {
-        let ready = CoreMetrics.Gauge(
-            label: "tollgate_redis_connections_ready", dimensions: [], factory: metricsRegistry)
-        return { [metricsRegistry, redis] in
+    private static func renderMetrics(of registry: PrometheusRegistry, _ redis: RedisClient) -> @Sendable () -> String {
+        let ready = CoreMetrics.Gauge(label: "tollgate_redis_connections_ready", dimensions: [], factory: registry)
+        return {
             ready.record(redis.readyConnectionCount)
-            return metricsRegistry.render()
+            return registry.render()
         }
     }
 }

@@ -21,6 +21,9 @@ package final class GatewayAddresses: Sendable {
         return nil
     }
 
+    /// Nil as long as the public port is not open.
+    var publicPort: Int? { opening.withLock { $0.publicPort } }
+
     func publicPortOpened(_ port: Int?) { update { $0.publicPort = port } }
     func adminPortOpened(_ port: Int?) { update { $0.adminPort = port } }
 

@@ -27,7 +27,7 @@ final class AdmissionArguments: Sendable {
         /// The clock minute as it stands in the names of counters.
         let minute: String
 
-        /// The arguments 5 to the end of the plan table of `admit.lua`, as they go over the wire.
+        /// The arguments 6 to the end of the plan table of `admit.lua`, as they go over the wire.
         let arguments: ByteBuffer
     }
 

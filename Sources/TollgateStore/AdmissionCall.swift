@@ -54,9 +54,9 @@ final class AdmissionCall: DirectScriptCall {
 
     var argumentCount: Int {
         switch form {
-        case .token: 4 + arguments.count
-        case .key: 7 + arguments.count
-        case .everything: 14 + arguments.count
+        case .token: 5 + arguments.count
+        case .key: 8 + arguments.count
+        case .everything: 15 + arguments.count
         }
     }
 
@@ -76,6 +76,7 @@ final class AdmissionCall: DirectScriptCall {
         } else {
             buffer.writeArgument("")
         }
+        buffer.writeArgument(request.route)
         buffer.writeImmutableBuffer(moment.arguments)
         if form != .token { writeCredentialArguments(to: &buffer) }
         if form == .everything { writeFurtherArguments(to: &buffer) }
@@ -176,6 +177,7 @@ extension AdmissionCall {
         guard let wish = request.reservation, calls > 0 else { return nil }
         return Reservation(
             id: wish.id, userID: request.principal.userID, calls: calls, period: period,
+            day: CalendarDay(containing: request.time), route: request.route,
             idempotencyKey: request.idempotentCall?.key)
     }
 }

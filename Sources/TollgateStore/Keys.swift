@@ -9,11 +9,14 @@ package enum Keys {
     /// Hash: `usageCount plan lastUpdated periodStart periodEnd`. Kept for a month after the period's end.
     package static func usage(_ user: UserID) -> String { KeyName.usage(user).description }
 
+    /// Hash: the calls that were charged on one day, by route. Kept for 32 days.
+    package static func usage(_ user: UserID, on day: CalendarDay) -> String { "usage:{\(user.value)}:\(day)" }
+
     /// Sorted set: the user's open reservations, scored by the moment when their lease ends (YYYYMMDDhhmmss). A member
-    /// is `<id> <calls> <first day of the period>`, or `<id> <idempotency key>`. Kept as long as the usage.
+    /// is `<id> <calls> <first day of the period> <day> <route>`, or `<id> <idempotency key>`. Kept as long as the usage.
     package static func reservations(_ user: UserID) -> String { "reservations:{\(user.value)}" }
 
-    /// Hash: `fingerprint until repeats calls periodStart state open` of a call that may be repeated without charge.
+    /// Hash: `fingerprint until repeats calls periodStart day route state open` of a call that may be repeated without charge.
     /// Kept for 24 hours.
     package static func idempotency(_ user: UserID, key: String) -> String {
         KeyName.idempotency(user, key: key).description
@@ -63,4 +66,17 @@ package enum Keys {
     ///
     /// - Parameter hex: The SHA-256 of the whole key in 64 lower-case hexadecimal digits.
     package static func apiKey(sha256 hex: String) -> String { "apikey:{\(hex)}" }
+
+    /// Hash: what a worker tells of itself. Kept for 15 seconds after its last report.
+    package static func worker(_ id: String) -> String { "worker:{\(id)}" }
+
+    /// Sorted set: the ids of the workers, scored by when they were seen last (unix seconds).
+    package static let workers = "workers"
+
+    /// Sorted set: who called most on one day (UTC), scored by calls. Kept for two days.
+    package static func topUsers(on day: CalendarDay) -> String { "topusers:{\(day)}" }
+
+    /// Sorted set: Stripe's events that failed and wait to be sent again, scored by when they failed first (unix
+    /// seconds).
+    package static let waitingWebhooks = "webhooks:waiting"
 }

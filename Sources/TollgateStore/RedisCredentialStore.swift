@@ -30,9 +30,13 @@ package struct RedisCredentialStore: CredentialStore {
     }
 
     /// A pair of which one half was lost is none: there is nothing to make the other half from here.
+    package func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
+        try Self.credentials(
+            in: try await client.ask(RedisCommand("MGET", Keys.platformID(of: user), Keys.apiKey(of: user))))
+    }
+
     package func existing(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
-        let reply = try await client.ask(RedisCommand("MGET", Keys.platformID(of: user), Keys.apiKey(of: user)))
-        guard let credentials = try Self.credentials(in: reply) else { return nil }
+        guard let credentials = try await stored(for: user) else { return nil }
         try await index(credentials, of: user)
         return credentials
     }

@@ -6,6 +6,7 @@ import TollgateCore
 /// Secret keys in Redis: one hash for each, and a sorted set of each user's.
 package struct RedisKeyStore: KeyStore {
     private static let createScript = RedisScript(resource: PackageResources.create_key_lua)
+    private static let listScript = RedisScript(resource: PackageResources.list_keys_lua)
     private static let revokeScript = RedisScript(resource: PackageResources.revoke_key_lua)
     private static let rotateScript = RedisScript(resource: PackageResources.rotate_key_lua)
 
@@ -38,15 +39,17 @@ package struct RedisKeyStore: KeyStore {
         }
     }
 
-    /// As many commands as there are keys, of which there are few, and one more.
     package func keys(of user: UserID) async throws(StoreUnavailable) -> [KeyRecord] {
-        let reply = try await client.ask(RedisCommand("ZRANGE", Keys.keys(of: user), "0", "-1"))
-        guard let ids = reply.array else { throw .unexpectedReply(of: "ZRANGE") }
-        var records: [KeyRecord] = []
-        for id in ids.compactMap({ $0.string.flatMap { KeyID($0) } }) {
-            if let record = try await record(id, of: user), record.status == .active { records.append(record) }
+        let reply = try await client.ask(RedisScript.Call(Self.listScript, keys: [Keys.keys(of: user)], arguments: []))
+        guard let elements = reply.array, elements.count.isMultiple(of: 2) else {
+            throw .unexpectedReply(of: "list_keys.lua")
         }
-        return records
+        return stride(from: 0, to: elements.count, by: 2).compactMap { index in
+            guard let id = elements[index].string.flatMap({ KeyID($0) }),
+                let record = KeyFields(reply: elements[index + 1].array ?? [])?.record(id), record.status == .active
+            else { return nil }
+            return record
+        }
     }
 
     package func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool {

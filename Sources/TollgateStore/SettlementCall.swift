@@ -10,7 +10,8 @@ extension RedisScript.Call {
         let user = reservation.userID
         let member =
             reservation.idempotencyKey.map { "\(reservation.id) \($0)" }
-            ?? "\(reservation.id) \(reservation.calls) \(reservation.period.firstDay)"
+            ?? "\(reservation.id) \(reservation.calls) \(reservation.period.firstDay) \(reservation.day) "
+            + reservation.route
         let set = Keys.reservations(user)
         return RedisScript.Call(
             settleScript,

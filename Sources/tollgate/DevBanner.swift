@@ -7,15 +7,17 @@ struct DevBanner: Service {
     let dataDirectory: String
     let token: String
     let redisPort: Int
-    let ports: StandInPorts
+    let ports: DevPorts
     let stripe: StripeStandIn
     let gateway: Gateway
+    let samples: SampleUserPreparation
 
     func run() async throws {
         guard let opened = await gateway.addresses.opened() else { return }
         stripe.webhooks.url = "http://127.0.0.1:\(opened.publicPort)/webhook/stripe"
         // The first line may be pasted as soon as it is there. Redis runs already, so this takes milliseconds.
         while !Task.isCancelled, !(await gateway.isReady()) { try? await Task.sleep(for: .milliseconds(10)) }
+        await samples.run()
         Process.say(text(port: opened.publicPort, adminPort: opened.adminPort))
         try? await gracefulShutdown()
     }
@@ -25,7 +27,8 @@ struct DevBanner: Service {
         Tollgate runs offline: no account anywhere, nothing leaves this machine.
 
           gateway            http://127.0.0.1:\(port)
-          admin              http://127.0.0.1:\(adminPort)/readyz  /metrics
+          dashboard          http://127.0.0.1:\(port)/dashboard  (sign in as one of five sample users)
+          admin              http://127.0.0.1:\(adminPort)/overview  /readyz  /metrics
           identity provider  http://127.0.0.1:\(ports.identity)  (stands in for Clerk)
           Clerk's API        http://127.0.0.1:\(ports.clerk)/v1/users/user_abc  (with the key sk_test_development)
           Stripe             http://127.0.0.1:\(ports.stripe)  (stands in: pages, events, webhooks)

@@ -32,7 +32,7 @@ struct DevServeCommand: AsyncParsableCommand {
     @Option(help: "The port of Clerk's stand-in Backend API; 0 takes a free one.")
     var clerkPort = 9093
 
-    @Option(help: "The origin of your front end (default: a page of the identity provider stands in).")
+    @Option(help: "The origin of your front end (default: the gateway itself, whose dashboard stands in).")
     var frontendURL: String?
 
     @Option(help: "The private redis-server's port (default: a free one).")
@@ -73,7 +73,8 @@ struct DevServeCommand: AsyncParsableCommand {
 
     private func run(on redis: RedisServerProcess) async throws {
         let identity = try data.identity()
-        let ports = try await StandInPorts(
+        let ports = try await DevPorts(
+            gateway: port == 0 ? Loopback.freePort() : port,
             identity: identityPort == 0 ? Loopback.freePort() : identityPort,
             stripe: stripePort == 0 ? Loopback.freePort() : stripePort,
             clerk: clerkPort == 0 ? Loopback.freePort() : clerkPort)
@@ -89,9 +90,12 @@ struct DevServeCommand: AsyncParsableCommand {
         let banner = DevBanner(
             dataDirectory: data.data,
             token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
-            redisPort: redis.port, ports: ports, stripe: stripe, gateway: gateway)
+            redisPort: redis.port, ports: ports, stripe: stripe, gateway: gateway,
+            samples: SampleUserPreparation(
+                redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
         try await gateway.run(above: [
-            redis, DevelopmentIdentityServer(identity: identity, port: ports.identity, logger: logger),
+            redis,
+            DevelopmentIdentityServer(identity: identity, port: ports.identity, time: SystemClock(), logger: logger),
             clerk(identity: identity, port: ports.clerk, logger: logger), stripe, banner,
         ])
     }
@@ -110,13 +114,14 @@ struct DevServeCommand: AsyncParsableCommand {
     }
 
     private static let webhookSecret = "whsec_development"
+    private static let priceID = "price_development"
 
     private func settings(
-        redis: RedisServerProcess, identity: DevelopmentIdentity, ports: StandInPorts
+        redis: RedisServerProcess, identity: DevelopmentIdentity, ports: DevPorts
     ) -> [String: String] {
         var settings = [
             "TOLLGATE_HOST": "127.0.0.1",
-            "TOLLGATE_PORT": "\(port)",
+            "TOLLGATE_PORT": "\(ports.gateway)",
             "TOLLGATE_ADMIN_PORT": "\(adminPort)",
             "TOLLGATE_LOG_LEVEL": logLevel,
             "TOLLGATE_DRAIN_SECONDS": "0",
@@ -124,13 +129,16 @@ struct DevServeCommand: AsyncParsableCommand {
             // Not from the provider's key set, which may not be served yet when the first line is pasted.
             "CLERK_JWT_KEY": identity.publicKeyPEM,
             "CLERK_ISSUER": identity.issuer,
+            // Where the dashboard finds what stands in for ClerkJS.
+            "CLERK_PUBLISHABLE_KEY": DevelopmentIdentityServer.publishableKey(port: ports.identity),
+            "CLERK_JS_URL": DevelopmentIdentityServer.clerkScriptURL(port: ports.identity),
             "CLERK_SECRET_KEY": "sk_test_development",
             "CLERK_API_URL": "http://127.0.0.1:\(ports.clerk)",
             "STRIPE_SECRET_KEY": "sk_test_development",
             "STRIPE_WEBHOOK_SECRET": Self.webhookSecret,
-            "STRIPE_PRICE_ID": "price_development",
+            "STRIPE_PRICE_ID": Self.priceID,
             "STRIPE_API_URL": "http://127.0.0.1:\(ports.stripe)",
-            "FRONTEND_URL": frontendURL ?? "http://127.0.0.1:\(ports.identity)",
+            "FRONTEND_URL": frontendURL ?? "http://127.0.0.1:\(ports.gateway)",
             "CORS_ORIGINS": "http://localhost:5173,http://localhost:5174",
         ]
         let here = Process.workingDirectory
@@ -143,8 +151,9 @@ struct DevServeCommand: AsyncParsableCommand {
     }
 }
 
-/// Where the stand-ins listen.
-struct StandInPorts {
+/// Where everything listens but Redis and the admin port.
+struct DevPorts {
+    let gateway: Int
     let identity: Int
     let stripe: Int
     let clerk: Int

@@ -52,7 +52,7 @@ import TollgateStore
             #expect(try await client.send("GET \(minute)").string == "3")
             let minuteLife = try await client.send("TTL \(minute)").integer ?? 0
             #expect((115...120).contains(minuteLife))
-            #expect(try await client.send("DBSIZE").integer == 2)
+            #expect(try await client.send("DBSIZE").integer == 3, "record, minute and day")
         }
     }
 

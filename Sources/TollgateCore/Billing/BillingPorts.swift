@@ -86,6 +86,9 @@ package protocol CredentialStore: Sendable {
         for user: UserID, candidate: Credentials
     ) async throws(StoreUnavailable) -> Credentials
 
-    /// The user's credentials. Nil when there are none yet.
+    /// The user's credentials, as they are. Nil when there are none yet.
+    func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials?
+
+    /// The user's credentials, made usable if a crash had left them half made. Nil when there are none yet.
     func existing(for user: UserID) async throws(StoreUnavailable) -> Credentials?
 }

@@ -91,6 +91,28 @@ package final class StripeStandIn: Service {
         state.withLock { $0.ledger.addCustomer(id, email: email, now: now) }
     }
 
+    /// Sells a plan, as a checkout that is opened for `user` and paid.
+    ///
+    /// - Parameters:
+    ///   - price: `price_…`.
+    ///   - tier: The plan, as the metadata names it.
+    /// - Returns: The subscription's id.
+    @discardableResult
+    package func sell(price: String, tier: String, to user: String) throws -> String {
+        let metadata: JSONValue = ["userId": .string(user), "tier": .string(tier)]
+        let parameters: JSONValue = [
+            "mode": "subscription", "line_items": [["price": .string(price), "quantity": 1]],
+            "success_url": "http://127.0.0.1/", "client_reference_id": .string(user), "metadata": metadata,
+            "subscription_data": ["metadata": metadata],
+        ]
+        let now = time.now()
+        let session = try state.withLock { state in
+            try state.ledger.openCheckout(parameters, pages: state.url, now: now)["id"].string ?? ""
+        }
+        try pay(session)
+        return try state.withLock { try $0.ledger.checkout(session)["subscription"].string ?? "" }
+    }
+
     /// Pays a checkout session as its page's button does.
     package func pay(_ checkoutSession: String) throws {
         try change { ledger, now in try ledger.pay(checkoutSession, now: now) }

@@ -8,12 +8,18 @@ struct AdminEndpoints: Sendable {
     let redis: RedisClient
     let drain: DrainState
 
+    /// `TOLLGATE_ADMIN_HOST`.
+    let configuredHost: String
+    let overview: OverviewEndpoint
+    let explanation: ExplainEndpoint
+
     /// The text of `/metrics`, made when it is asked for.
     let renderMetrics: @Sendable () -> String
 
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.add(middleware: AdminErrorMiddleware())
+        router.add(middleware: AdminGuard(configuredHost: configuredHost))
         router.get("/livez") { _, _ in Response(json: ["status": "ok"]) }
         router.get("/readyz") { _, _ in await readiness() }
         router.get("/metrics") { _, _ in
@@ -21,6 +27,11 @@ struct AdminEndpoints: Sendable {
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: renderMetrics())))
         }
+        router.get("/overview.json") { _, _ in Response(admin: await overview.json()) }
+        router.get("/explain/{userId}") { _, context in
+            try await explanation.answer(context.parameters.get("userId") ?? "")
+        }
+        OverviewSite().register(in: router)
         return router
     }
 
@@ -35,20 +46,5 @@ struct AdminEndpoints: Sendable {
                 json: ["status": "unavailable", "redis": .string(redis.lastFailure ?? "no answer in time")])
         }
         return Response(json: ["status": "ready"])
-    }
-}
-
-/// Errors of the admin port in the same form as those of the public one.
-private struct AdminErrorMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
-
-    func handle(
-        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        do {
-            return try await next(request, context)
-        } catch let error as HTTPError where error.status == .notFound {
-            return Response(.notFound, requestID: context.id)
-        }
     }
 }

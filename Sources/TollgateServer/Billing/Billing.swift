@@ -16,7 +16,14 @@ struct Billing {
     let metrics: BillingMetrics
     let logger: Logger
 
-    private var subscriptions: RedisSubscriptionStore { RedisSubscriptionStore(client: redis) }
+    /// The plans as customers are told of them.
+    var offers: PlanOffers {
+        PlanOffers(
+            plans: configuration.plans, prices: configuration.shownPrices,
+            sold: Set(shop.map(\.prices.plans) ?? []), pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+    }
+
+    var subscriptions: RedisSubscriptionStore { RedisSubscriptionStore(client: redis) }
 
     func checkoutEndpoints(gatekeeper: Gatekeeper) -> CheckoutEndpoints {
         CheckoutEndpoints(
@@ -29,6 +36,7 @@ struct Billing {
         let stripe = stripe(Self.webhookTimeLimits)
         return WebhookEndpoint(
             processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
+            backlog: RedisWebhookBacklog(client: redis),
             secrets: configuration.stripe.webhookSecrets, isLive: stripe?.isLive ?? false, time: time,
             metrics: metrics)
     }

@@ -4,11 +4,15 @@ import Logging
 import NIOCore
 import StripeBilling
 import TollgateCore
+import TollgateStore
 
 /// `POST /webhook/stripe`: where Stripe tells what was paid for. Signed instead of authenticated; no browser calls it.
 struct WebhookEndpoint: Sendable {
     /// Nil when `STRIPE_WEBHOOK_SECRET` is not set.
     let processor: WebhookProcessor?
+
+    /// Where an operator sees what waits for Stripe's next try.
+    let backlog: RedisWebhookBacklog
 
     let secrets: [Secret]
     let isLive: Bool
@@ -46,8 +50,11 @@ struct WebhookEndpoint: Sendable {
     {
         do {
             switch try await processor.process(change) {
-            case .done: return Self.received
+            case .done:
+                await noteDone(change)
+                return Self.received
             case .doneBefore:
+                await noteDone(change)
                 metrics.webhook(.duplicate, reason: change.kind.rawValue)
                 return Response(json: ["received": true, "idempotent": true])
             case .inWork(let seconds):
@@ -56,12 +63,23 @@ struct WebhookEndpoint: Sendable {
             }
         } catch let failure as WebhookFailure {
             metrics.webhook(.failed, reason: failure.reason)
+            await noteFailed(change)
             throw failure.apiError
         } catch let error as APIError {
             throw error
         } catch {
+            await noteFailed(change)
             throw .internalError(cause: "\(error)")
         }
+    }
+
+    /// Stripe's answer depends on none of these two: what cannot be noted is not.
+    private func noteFailed(_ change: SubscriptionChange) async {
+        try? await backlog.add(eventID: change.eventID, at: time.now())
+    }
+
+    private func noteDone(_ change: SubscriptionChange) async {
+        try? await backlog.remove(eventID: change.eventID)
     }
 
     /// The event, once it is sure that Stripe sent it to us.

@@ -11,10 +11,13 @@ package struct ClerkSettings: Sendable, CustomReflectable {
     /// For the Backend API. Nil when it is not needed.
     package let secretKey: Secret?
 
+    /// The instance's public name. Nil when none is given.
+    let publishableKey: PublishableKey?
+
     init(_ reader: inout SettingReader) {
         apiURL = reader.apiURL(.clerkAPIURL)
         secretKey = reader.clerkSecretKey()
-        let publishableKey = reader.publishableKey()
+        publishableKey = reader.publishableKey()
         let keySource = ClerkConfiguration.KeySource.firstConfigured(
             pem: reader.publicKey(), jwksURL: reader.webURL(.clerkJWKSURL)?.url.base, publishableKey: publishableKey,
             apiURL: apiURL, secretKey: secretKey?.revealed)

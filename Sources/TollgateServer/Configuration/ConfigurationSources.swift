@@ -12,6 +12,9 @@ struct ConfigurationSources {
     /// From `tollgate.yaml`: `price_…` by the name of the plan that it sells.
     private(set) var prices: [String: String] = [:]
 
+    /// From `tollgate.yaml`: what customers are told that a plan costs, by its name.
+    private(set) var shownPrices: [String: PlanPrice] = [:]
+
     /// From `tollgate.yaml`, with the place of each route.
     private(set) var routes: (table: RouteTable, places: [String]) = (.empty, [])
 
@@ -85,6 +88,7 @@ struct ConfigurationSources {
         plans = file.plans.map { ($0, "\(file.name):\(file.plansLine ?? 1)") }
         routes = (file.routes, file.routeLines.map { "\(file.name):\($0)" })
         prices = file.prices
+        shownPrices = file.shownPrices
         layers.append(.yaml(file))
     }
 

@@ -51,6 +51,12 @@ package struct GatewayConfiguration: Sendable {
     /// What is sold.
     package let plans: PlanTable
 
+    /// What customers are told that a plan costs, by its name.
+    package let shownPrices: [String: PlanPrice]
+
+    /// The customers' own page.
+    package let dashboard: DashboardSettings
+
     /// What is done with which requests. Empty when `tollgate.yaml` has no routes.
     package let routes: RouteTable
 
@@ -128,6 +134,8 @@ package struct GatewayConfiguration: Sendable {
         clerk = ClerkSettings(&reader)
         plans = sources.plans?.table ?? .standard
         stripe = StripeSettings(&reader, plans: plans, planPrices: sources.prices)
+        shownPrices = sources.plans == nil ? PlanPrice.standard : sources.shownPrices
+        dashboard = DashboardSettings(&reader, publishableKey: clerk.publishableKey)
         frontendURL = reader.frontendURL()
         cors = CORSSettings(&reader)
         routes = sources.routes.table
@@ -145,7 +153,8 @@ extension GatewayConfiguration {
     /// it is started again. Routes are not among them.
     package func changes(since earlier: GatewayConfiguration) -> [String] {
         let names = Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
-        let plansAreSame = plans == earlier.plans && stripe.prices == earlier.stripe.prices
+        let plansAreSame =
+            plans == earlier.plans && stripe.prices == earlier.stripe.prices && shownPrices == earlier.shownPrices
         return plansAreSame ? names : names + ["plans"]
     }
 }

@@ -6,8 +6,8 @@ import Yams
 /// ```yaml
 /// plans:
 ///   free: {quota: 5}
-///   paid: {quota: 500, ratePerMinute: 300}
-///   pro: {quota: 20000, priceId: price_123}
+///   paid: {quota: 500, ratePerMinute: 300, price: 29 USD}
+///   pro: {quota: 20000, price: 99 USD, priceId: price_123}
 /// ```
 struct PlanSection {
     /// The rate of a plan that does not say.
@@ -17,6 +17,9 @@ struct PlanSection {
 
     /// `price_…` by the name of the plan that it sells.
     private(set) var prices: [String: String] = [:]
+
+    /// What customers are told, by the plan's name.
+    private(set) var shownPrices: [String: PlanPrice] = [:]
 
     private(set) var problems: [ConfigurationProblem] = []
 
@@ -64,11 +67,12 @@ struct PlanSection {
             switch keyNode.scalar?.string {
             case "quota": quota = readLimit(value, named: "quota", plan: name)
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
+            case "price": readShownPrice(value, plan: name)
             case "priceId": readPrice(value, plan: name)
             case let key:
                 report(
                     keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
-                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute", "priceId"]))
+                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute", "price", "priceId"]))
             }
         }
         if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
@@ -76,6 +80,15 @@ struct PlanSection {
         }
         guard let quota, let ratePerMinute else { return nil }
         return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute)
+    }
+
+    private mutating func readShownPrice(_ node: Node, plan: String) {
+        guard let price = PlanPrice(node.scalar?.string ?? "") else {
+            return report(
+                node, "the price of the plan '\(plan)' is no price",
+                remedy: "Give the amount of a month and the currency, such as `29 USD` or `29.50 EUR`.")
+        }
+        shownPrices[plan] = price
     }
 
     private mutating func readPrice(_ node: Node, plan: String) {

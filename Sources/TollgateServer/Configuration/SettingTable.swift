@@ -74,6 +74,9 @@ extension Setting {
         "CLERK_AUTHORIZED_PARTIES", .list, "Origins that may have asked for a token (`azp`). Empty: any.")
     package static let clerkAudiences = Setting(
         "CLERK_AUDIENCES", .list, "Audiences, one of which a token must name (`aud`). Empty: not compared.")
+    package static let clerkScriptURL = Setting(
+        "CLERK_JS_URL", .url,
+        "Where the dashboard loads ClerkJS from, if not from the host that the publishable key names.")
 
     // Stripe.
 
@@ -93,6 +96,10 @@ extension Setting {
 
     // Browsers.
 
+    package static let dashboard = Setting(
+        "TOLLGATE_DASHBOARD", .choice(["on", "off"]), default: "on",
+        "Whether `/dashboard` is the customers' own page. Off: the path is free for a route.")
+
     package static let frontendURL = Setting(
         "FRONTEND_URL", .origin, "The front end's origin: where checkouts return to, and always allowed by CORS.")
     package static let corsOrigins = Setting(
@@ -107,9 +114,9 @@ extension Setting {
         .headerLimitBytes, .idleTimeoutSeconds, .trustedProxies, .upstreamAuthorityFile,
         .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
-        .clerkAuthorizedParties, .clerkAudiences,
+        .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,
-        .frontendURL, .corsOrigins, .corsOriginPatterns,
+        .dashboard, .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 
     /// The value that holds when nothing else is given. Nil when there is none, or it is no constant.

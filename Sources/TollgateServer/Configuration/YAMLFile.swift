@@ -20,6 +20,9 @@ struct YAMLFile {
     /// `price_…` by the name of the plan that it sells.
     private(set) var prices: [String: String] = [:]
 
+    /// What customers are told that a plan costs, by its name.
+    private(set) var shownPrices: [String: PlanPrice] = [:]
+
     /// The line of `plans`.
     private(set) var plansLine: Int?
 
@@ -104,6 +107,7 @@ struct YAMLFile {
         var section = PlanSection(fileName: name)
         plans = section.read(node)
         prices = section.prices
+        shownPrices = section.shownPrices
         plansLine = node.line
         problems += section.problems
     }

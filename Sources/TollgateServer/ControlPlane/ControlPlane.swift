@@ -10,6 +10,10 @@ struct ControlPlane: Sendable {
     let keys: any KeyStore
     let checkout: CheckoutEndpoints
     let webhook: WebhookEndpoint
+    let account: AccountEndpoint
+
+    /// Nil when the customers' page is not served.
+    let dashboard: DashboardSite?
     let time: any TimeSource
     let bodyLimitBytes: Int
 
@@ -32,7 +36,8 @@ struct ControlPlane: Sendable {
             gatekeeper: gatekeeper, keys: keys, time: time, bodyLimitBytes: bodyLimitBytes, logger: logger)
         return EndpointTable(
             own + forProxies + forCredentials.endpoints + forKeys.endpoints
-                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint] + checkout.endpoints + [webhook.endpoint])
+                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint, account.endpoint] + checkout.endpoints
+                + [webhook.endpoint] + (dashboard?.endpoints ?? []))
     }
 
     func router(

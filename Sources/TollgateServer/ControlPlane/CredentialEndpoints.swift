@@ -20,7 +20,8 @@ struct CredentialEndpoints: Sendable {
     /// The same pair whenever a user asks, on whichever worker.
     @Sendable private func generate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
+        let admitted = try await gatekeeper.admit(
+            request.headers, route: "generate-credentials", logger: context.logger)
         return try await admitted.withLimitsTold {
             let kept = try await credentials.credentials(
                 for: admitted.principal.userID, candidate: try Self.candidate())
@@ -29,7 +30,7 @@ struct CredentialEndpoints: Sendable {
     }
 
     @Sendable private func get(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let admitted = try await gatekeeper.admit(request.headers, logger: context.logger)
+        let admitted = try await gatekeeper.admit(request.headers, route: "get-credentials", logger: context.logger)
         return try await admitted.withLimitsTold {
             guard let found = try await credentials.existing(for: admitted.principal.userID) else {
                 throw APIError(

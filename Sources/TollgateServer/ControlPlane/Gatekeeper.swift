@@ -10,16 +10,18 @@ package struct Gatekeeper: Sendable {
     let store: any AdmissionStore
     let time: any TimeSource
     let metrics: GatewayMetrics
+    let callers: CallerCounts
 
     package init(
         authenticator: any TokenAuthenticator, keyOwners: PlatformKeyOwners, store: any AdmissionStore,
-        time: any TimeSource, metrics: GatewayMetrics
+        time: any TimeSource, metrics: GatewayMetrics, callers: CallerCounts
     ) {
         self.authenticator = authenticator
         self.keyOwners = keyOwners
         self.store = store
         self.time = time
         self.metrics = metrics
+        self.callers = callers
     }
 
     /// A caller who was let in and charged.
@@ -36,26 +38,27 @@ package struct Gatekeeper: Sendable {
 
     /// - Parameters:
     ///   - cost: Calls of the quota that the request costs.
+    ///   - route: What they are booked under.
     ///   - requiredScopes: What a key needs. All that its owner may do unless told otherwise, or a key that is good for
     ///     little could fetch one that is good for everything.
     /// - Throws: The refusal, ready to be answered.
     package func admit(
-        _ headers: HTTPFields, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
+        _ headers: HTTPFields, cost: Int = 1, route: String, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
         requiredScopes: [KeyScope] = [.all], logger: Logger
     ) async throws(APIError) -> Admitted {
         try await admit(
-            try presented(headers), cost: cost, quotaPolicy: quotaPolicy, requiredScopes: requiredScopes,
-            logger: logger)
+            try presented(headers), cost: cost, route: route, quotaPolicy: quotaPolicy,
+            requiredScopes: requiredScopes, logger: logger)
     }
 
     /// The same for what was read from the headers already.
     func admit(
-        _ credential: PresentedCredential, cost: Int = 1, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
-        requiredScopes: [KeyScope] = [.all], logger: Logger
+        _ credential: PresentedCredential, cost: Int = 1, route: String,
+        quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [.all], logger: Logger
     ) async throws(APIError) -> Admitted {
         let principal = try await principal(credential)
         let request = AdmissionRequest(
-            principal: principal, time: time.now(), cost: cost, quotaPolicy: quotaPolicy,
+            principal: principal, time: time.now(), cost: cost, route: route, quotaPolicy: quotaPolicy,
             requiredScopes: requiredScopes)
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
@@ -79,6 +82,7 @@ package struct Gatekeeper: Sendable {
         }
         let principal = request.principal
         metrics.admission(decision)
+        if decision.isOfCaller { callers.count(principal.userID) }
         if decision.planIsUnknown {
             logger.warning(
                 "plan unknown, fallback applied",
@@ -100,7 +104,12 @@ package struct Gatekeeper: Sendable {
     ///
     /// - Throws: The refusal of a caller who is not let in at all.
     func standing(_ headers: HTTPFields) async throws(APIError) -> Standing {
-        let request = AdmissionRequest(principal: try await principal(try presented(headers)), time: time.now())
+        try await standing(of: try await principal(try presented(headers)))
+    }
+
+    /// The same for a caller who is known already.
+    func standing(of principal: Principal) async throws(APIError) -> Standing {
+        let request = AdmissionRequest(principal: principal, time: time.now())
         let decision: AdmissionDecision
         do throws(StoreUnavailable) {
             decision = try await store.peek(request)
@@ -109,5 +118,12 @@ package struct Gatekeeper: Sendable {
         }
         if case .keyRefused(let reason) = decision.outcome { throw refusal(of: reason) }
         return Standing(principal: request.principal, decision: decision, time: request.time)
+    }
+}
+
+extension AdmissionDecision {
+    /// It is sure that the call was the user's.
+    fileprivate var isOfCaller: Bool {
+        if case .keyRefused = outcome { false } else { true }
     }
 }

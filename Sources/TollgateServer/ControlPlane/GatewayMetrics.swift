@@ -19,7 +19,8 @@ package struct GatewayMetrics: Sendable {
         200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 431, 500, 501, 502, 503, 504,
     ]
 
-    private static let failureCodes =
+    /// The codes that ``authenticationFailure(code:)`` counts.
+    static let failureCodes =
         AuthenticationFailure.Reason.allCases.map(\.rawValue) + APIKey.Problem.allCases.map(\.rawValue)
         + KeyRefusal.allCases.map(\.rawValue)
 

@@ -44,7 +44,7 @@ struct KeyEndpoints: Sendable {
     @Sendable private func list(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         try await answer(try sessionToken(request), context) { user in
             let records = try await keys.keys(of: user)
-            return (.ok, ["keys": .array(records.map { .object($0.members + $0.members(ofUseAt: time.now())) })])
+            return (.ok, ["keys": .array(records.map { $0.json(at: time.now()) })])
         }
     }
 
@@ -89,7 +89,7 @@ struct KeyEndpoints: Sendable {
         _ work: (UserID) async throws -> (HTTPResponse.Status, JSON)
     ) async throws -> Response {
         let admitted = try await gatekeeper.admit(
-            token, cost: 0, quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
+            token, cost: 0, route: "keys", quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
         return try await admitted.withLimitsTold {
             let (status, json) = try await work(admitted.principal.userID)
             var headers = admitted.rateLimitHeaders
@@ -123,38 +123,4 @@ struct KeyEndpoints: Sendable {
         members.insert(JSON.Member(name: "key", value: .string(issued.key.text)), at: 1)
         return members
     }
-}
-
-extension KeyRecord {
-    /// What never changes, and no hash.
-    fileprivate var members: [JSON.Member] {
-        [
-            JSON.Member(name: "id", value: .string(id.value)),
-            JSON.Member(name: "name", value: .string(name)),
-            JSON.Member(name: "mode", value: .string(mode.rawValue)),
-            JSON.Member(name: "scopes", value: .array(scopes.map { .string($0.value) })),
-            JSON.Member(name: "createdAt", value: .moment(createdAt)),
-            JSON.Member(name: "expiresAt", value: .moment(expiresAt)),
-        ]
-    }
-
-    /// When the key was used, and the secret before it, as long as that works.
-    fileprivate func members(ofUseAt time: UnixTime) -> [JSON.Member] {
-        let until = previousUntil(at: time)
-        return [
-            JSON.Member(name: "lastUsedAt", value: .moment(lastUsedAt)),
-            JSON.Member(name: "previousUntil", value: .moment(until)),
-            JSON.Member(name: "previousLastUsedAt", value: .moment(until == nil ? nil : previous?.lastUsedAt)),
-        ]
-    }
-
-    /// Until when the secret that was rotated out works. Nil when there is none that does.
-    fileprivate func previousUntil(at time: UnixTime) -> UnixTime? {
-        previous.flatMap { $0.until.seconds > time.seconds ? $0.until : nil }
-    }
-}
-
-extension JSON {
-    /// ISO 8601 in UTC, or null.
-    fileprivate static func moment(_ time: UnixTime?) -> JSON { time.map { .string($0.iso8601) } ?? .null }
 }

@@ -15,11 +15,17 @@ struct UsageEndpoint: Sendable {
             json: [
                 "userId": .string(standing.principal.userID.value),
                 "usage": usage.json,
-                "rateLimit": [
-                    "limit": .integer(rate.limit), "remaining": .integer(rate.remaining),
-                    "resetSeconds": .integer(Int(rate.secondsUntilReset(at: standing.time))),
-                ],
+                "rateLimit": rate.json(at: standing.time),
             ],
             headers: RateLimitHeaders.fields(for: standing.decision, at: standing.time))
+    }
+}
+
+extension RateSnapshot {
+    func json(at time: UnixTime) -> JSON {
+        [
+            "limit": .integer(limit), "remaining": .integer(remaining),
+            "resetSeconds": .integer(Int(secondsUntilReset(at: time))),
+        ]
     }
 }

@@ -3,6 +3,9 @@ import TollgateCore
 
 /// What a request must bring along, and what it costs.
 struct AdmissionPolicy: Sendable {
+    /// Whose policy it is. Nil for the one of requests that no route is about.
+    let routeName: String?
+
     let authentication: Route.Authentication
     let scopes: [KeyScope]
     let cost: Int
@@ -15,20 +18,23 @@ struct AdmissionPolicy: Sendable {
 
     /// Of requests that no route is about: a call each.
     static let standard = AdmissionPolicy(
-        authentication: .any, scopes: [], cost: 1, routeLimit: nil, charge: .admitted, onRedisDown: .closed,
+        routeName: nil, authentication: .any, scopes: [], cost: 1, routeLimit: nil, charge: .admitted,
+        onRedisDown: .closed,
         leaseSeconds: 60)
 
     init(_ route: Route) {
         self.init(
-            authentication: route.authentication, scopes: route.requiredScopes, cost: route.cost,
+            routeName: route.name, authentication: route.authentication, scopes: route.requiredScopes, cost: route.cost,
             routeLimit: route.ratePerMinute.flatMap { RouteLimit(route: route.name, ratePerMinute: $0) },
             charge: route.charge, onRedisDown: route.onRedisDown, leaseSeconds: Self.leaseSeconds(route))
     }
 
     private init(
-        authentication: Route.Authentication, scopes: [KeyScope], cost: Int, routeLimit: RouteLimit?,
+        routeName: String?, authentication: Route.Authentication, scopes: [KeyScope], cost: Int,
+        routeLimit: RouteLimit?,
         charge: Route.Charge, onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
     ) {
+        self.routeName = routeName
         self.authentication = authentication
         self.scopes = scopes
         self.cost = cost

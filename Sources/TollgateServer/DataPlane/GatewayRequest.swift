@@ -211,9 +211,15 @@ final class GatewayRequest: RequestWorker {
         let call: IdempotentCall?
         do throws(APIError) { call = try idempotentCall() } catch { return refuse(error) }
         let request = AdmissionRequest(
-            principal: principal, time: now, cost: policy.cost, requiredScopes: policy.scopes, idempotentCall: call,
-            reservation: reservationWish, routeLimit: policy.routeLimit)
+            principal: principal, time: now, cost: policy.cost, route: bookedUnder, requiredScopes: policy.scopes,
+            idempotentCall: call, reservation: reservationWish, routeLimit: policy.routeLimit)
         dataPlane.store.admit(request, on: eventLoop) { self.decided($0, request) }
+    }
+
+    /// Where the user's days say that the calls went.
+    private var bookedUnder: String {
+        if let name = policy.routeName { return name }
+        return if case .verifyAuth = purpose { "verify-auth" } else { "authorize" }
     }
 
     /// Nothing is given back of a request whose outcome is not seen here, or that costs nothing.

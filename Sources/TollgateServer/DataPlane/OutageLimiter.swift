@@ -11,13 +11,8 @@ final class OutageLimiter: Sendable {
     /// Callers and keys that a worker remembers.
     static let capacity = 32_768
 
-    private struct Count {
-        let window: RateWindow
-        var requests: Int
-    }
-
     private struct State {
-        var counts = GenerationCache<UserID, Count>(capacity: capacity)
+        var counts = MinuteLimiter<UserID>(capacity: capacity)
         var knownKeys = GenerationCache<KeyHash, Bool>(capacity: capacity)
     }
 
@@ -53,14 +48,6 @@ final class OutageLimiter: Sendable {
     /// Whether `principal` may pass now; counted.
     func admits(_ principal: Principal, at time: UnixTime) -> Bool {
         guard isKnown(principal.credential) else { return false }
-        let window = RateWindow(containing: time)
-        return state.withLock { state in
-            var count = state.counts.value(for: principal.userID) ?? Count(window: window, requests: 0)
-            if count.window != window { count = Count(window: window, requests: 0) }
-            guard count.requests < ratePerMinute else { return false }
-            count.requests += 1
-            state.counts.insert(count, for: principal.userID)
-            return true
-        }
+        return state.withLock { $0.counts.admits(principal.userID, limit: ratePerMinute, at: time) }
     }
 }

@@ -3,6 +3,8 @@ package enum JSON: Sendable, Hashable {
     case null
     case bool(Bool)
     case integer(Int)
+    /// A finite number.
+    case decimal(Double)
     case string(String)
     case array([JSON])
     case object([Member])
@@ -25,6 +27,7 @@ package enum JSON: Sendable, Hashable {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
+        case .decimal(let value): text += "\(value)"
         case .string(let value): Self.write(value, to: &text)
         case .array(let elements):
             text += "["

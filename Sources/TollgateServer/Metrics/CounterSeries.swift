@@ -28,6 +28,9 @@ final class CounterSeries: MetricSeries, CounterHandler, FloatingPointCounterHan
         fractional.store(0, ordering: .relaxed)
     }
 
+    /// The whole amounts.
+    var count: Int { Int(clamping: whole.load(ordering: .relaxed)) }
+
     var samples: [MetricSample] {
         let (count, fraction) = (whole.load(ordering: .relaxed), fractional.load(ordering: .relaxed))
         let value = fraction == 0 ? String(count) : PrometheusText.number(Double(count) + fraction)

@@ -43,6 +43,9 @@ final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler {
 
     func recordNanoseconds(_ duration: Int64) { record(Double(duration) / 1_000_000_000) }
 
+    /// Values that were recorded.
+    var count: Int { counts.reduce(0) { $0 + Int(clamping: $1.value.load(ordering: .relaxed)) } }
+
     /// Buckets are cumulative, and the count is the last of them, so that both agree at every scrape.
     var samples: [MetricSample] {
         let total = PrometheusText.number(sum.load(ordering: .relaxed))

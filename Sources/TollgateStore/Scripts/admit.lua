@@ -8,11 +8,14 @@
 -- ARGV[1] cost in calls                 ARGV[2] 1 = an exhausted quota refuses, 0 = it only stops counting
 -- ARGV[3] plan claimed by the credential, or ''
 -- ARGV[4] when the credential was issued (ISO 8601), or ''
--- ARGV[5] first day of the period       ARGV[6] last day of the period       (YYYY-MM-DD)
--- ARGV[7] now, for people (ISO 8601)    ARGV[8] seconds to keep the usage record from now
--- ARGV[9] who owes a payment since then or longer has had their grace (ISO 8601)
--- ARGV[10] place of the fallback plan in the plan table, from 0
--- ARGV[11...] the plan table: name, quota, rate per minute, name, ...
+-- ARGV[5] what the calls are booked under: the route
+-- ARGV[6] first day of the period       ARGV[7] last day of the period       (YYYY-MM-DD)
+-- ARGV[8] now, for people (ISO 8601)    ARGV[9] seconds to keep the usage record from now
+-- ARGV[10] who owes a payment since then or longer has had their grace (ISO 8601)
+-- ARGV[11] place of the fallback plan in the plan table, from 0
+-- ARGV[12...] the plan table: name, quota, rate per minute, name, ...
+--
+-- The day's calls are in usage:{user}:<day>, whose name is made here: it lies in the same slot.
 --
 -- With a key to look at, one key and three arguments follow.
 -- KEYS[4] key:{user}:{id}, or user:{user}:apiKey
@@ -30,17 +33,17 @@
 -- Reply, all integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded, 4 key unknown, 5 key revoked, 6 key
 -- expired, 7 scope missing, 8 idempotency key reused), usage count, place of the plan in the table (from 0), requests
 -- in this minute, 1 if the wanted plan is not in the table, first day of the period counted in (YYYYMMDD; 0 if it is
--- ARGV[5]). With the longest form: calls that are reserved, 1 if this repeats a call, requests on the route in this
+-- ARGV[6]). With the longest form: calls that are reserved, 1 if this repeats a call, requests on the route in this
 -- minute. Of a key that is not let in, nothing is told.
 
-local PLAN_TABLE, KEY_EXTRAS, ALL_EXTRAS = 11, 3, 10
+local PLAN_TABLE, KEY_EXTRAS, ALL_EXTRAS = 12, 3, 10
 local ADMITTED, RATE_LIMITED, QUOTA_EXCEEDED = 1, 2, 3
 local KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, SCOPE_MISSING, IDEMPOTENCY_KEY_REUSED = 4, 5, 6, 7, 8
-local RATE_TTL_SECONDS, CALL_TTL_SECONDS = 120, 86400
+local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
 local SWEPT_AT_ONCE = 100
 
 local KEYS, ARGV, call = KEYS, ARGV, redis.call
-local usage_key, now, fallback = KEYS[2], ARGV[7], tonumber(ARGV[10])
+local usage_key, now, route, fallback = KEYS[2], ARGV[8], ARGV[5], tonumber(ARGV[11])
 local has_key, has_all = #KEYS > 3, #KEYS > 4
 local plans_end = has_all and #ARGV - ALL_EXTRAS or has_key and #ARGV - KEY_EXTRAS or #ARGV
 
@@ -114,7 +117,7 @@ else
   local status, is_live = bought[2], bought[2] == 'active'
   local grace_is_over = false
   if status == 'past_due' then
-    grace_is_over = (call('HMGET', KEYS[3], 'pastDueSince')[1] or '') <= ARGV[9]
+    grace_is_over = (call('HMGET', KEYS[3], 'pastDueSince')[1] or '') <= ARGV[10]
     is_live = not grace_is_over
   elseif status == 'trialing' then
     is_live = true
@@ -133,7 +136,7 @@ if place > plans_end then place, unknown = PLAN_TABLE + 3 * fallback, 1 end
 local plan, quota, rate = ARGV[place], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2])
 
 -- Periods only go forward: around midnight a worker whose clock is a little behind must not begin the old month anew.
-local used, day, period_start, period_end, is_new_period = 0, 0, ARGV[5], ARGV[6], true
+local used, day, period_start, period_end, is_new_period = 0, 0, ARGV[6], ARGV[7], true
 if record[2] and record[2] >= period_start then
   is_new_period, used = false, tonumber(record[1]) or 0
   if record[2] ~= period_start then
@@ -190,7 +193,11 @@ if outcome == ADMITTED and not only_tells then
   else
     call('HSET', usage_key, 'usageCount', count, 'plan', plan, 'lastUpdated', now, 'periodStart', period_start,
       'periodEnd', period_end)
-    if is_new_period then call('EXPIRE', usage_key, ARGV[8]) end
+    if is_new_period then call('EXPIRE', usage_key, ARGV[9]) end
+  end
+  if charged > 0 then
+    local day_key = usage_key .. ':' .. string.sub(now, 1, 10)
+    if call('HINCRBY', day_key, route, charged) == charged then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
   end
 
   -- To the minute, for a write with every call would be one that nobody reads.
@@ -218,17 +225,18 @@ if outcome == ADMITTED and not only_tells then
   elseif may_repeat then
     call('DEL', KEYS[5])
     call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[plans_end + 6], 'repeats', 0, 'calls', charged,
-      'periodStart', period_start, 'state', reserved > 0 and 'open' or 'kept', 'open', reserved > 0 and 1 or 0)
+      'periodStart', period_start, 'day', string.sub(now, 1, 10), 'route', route, 'state', reserved > 0 and 'open' or 'kept', 'open', reserved > 0 and 1 or 0)
     call('EXPIRE', KEYS[5], CALL_TTL_SECONDS)
   end
 
   if reserved > 0 then
     local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
-    local member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start
+    local member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start .. ' '
+      .. string.sub(now, 1, 10) .. ' ' .. route
     if may_repeat then member = reservation .. ' ' .. string.match(KEYS[5], '{([^{}]*)}$') end
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)
-    call('EXPIRE', set, ARGV[8])
+    call('EXPIRE', set, ARGV[9])
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end

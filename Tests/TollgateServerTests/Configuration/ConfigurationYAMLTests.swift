@@ -31,6 +31,9 @@ import TollgateServer
         ("plans:\n  free: 5", 2, "'free' is not a mapping", "{quota: 500}"),
         ("plans:\n  paid: {quota: 5}", 2, "no plan 'free'", "Add it"),
         ("plans:\n  free: {quota: 5}\n  Pro!: {quota: 6}", 3, "'Pro!' is no name", "lower-case"),
+        ("plans:\n  free: {quota: 5, price: 5}", 2, "the price of the plan 'free' is no price", "`29 USD`"),
+        ("plans:\n  free: {quota: 5, price: 29 usd}", 2, "is no price", "29.50 EUR"),
+        ("plans:\n  free: {quota: 5, price: -1 USD}", 2, "is no price", "29.50 EUR"),
         ("plans:\n  free: {quota: 5, priceId: price_1}", 2, "'free' has a priceId", "Remove it"),
         ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: prod_1}", 3, "does not begin with price_", "prod_"),
         (

@@ -4,17 +4,23 @@ import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
 import Testing
+import TollgateCore
 import TollgateDev
 
 @Suite(.timeLimit(.minutes(1)))
 struct DevelopmentIdentityServerTests {
+    private struct FixedTime: TimeSource {
+        func now() -> UnixTime { UnixTime(seconds: 1_764_158_400) }
+    }
+
     @Test
     func servesItsKeysAndSaysWhatItIs() async throws {
         try await withTemporaryDirectory { directory in
             let identity = try DevelopmentIdentity(directory: directory, issuer: "http://<issuer>")
             let (ports, port) = AsyncStream.makeStream(of: Int.self)
             let server = DevelopmentIdentityServer(
-                identity: identity, port: 0, logger: Logger(label: "test"), onRunning: { port.yield($0) })
+                identity: identity, port: 0, time: FixedTime(), logger: Logger(label: "test"),
+                onRunning: { port.yield($0) })
             let group = ServiceGroup(services: [server], logger: Logger(label: "test"))
             async let ended: Void = group.run()
             let base = try #require(await ports.first { _ in true }.map { "http://127.0.0.1:\($0)" })

@@ -1,0 +1,63 @@
+import HTTPTypes
+import Hummingbird
+import TollgateCore
+
+/// Keeps other web pages from reading what the admin port tells. Whoever reaches the port may read it, and a browser
+/// beside it reaches it for any page that its user opens: by the port's address, or by a name of the page's own that
+/// suddenly leads there (DNS rebinding). What monitoring asks for is told to everybody.
+struct AdminGuard: RouterMiddleware {
+    typealias Context = BasicRequestContext
+
+    /// Paths that say nothing of anybody.
+    private static let openPaths: Set = ["/livez", "/readyz", "/metrics"]
+
+    /// `TOLLGATE_ADMIN_HOST`.
+    let configuredHost: String
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if !Self.openPaths.contains(request.uri.path), let refusal = refusal(of: request) { throw refusal }
+        return try await next(request, context)
+    }
+
+    private func refusal(of request: Request) -> APIError? {
+        if !isAllowed(host: request.head.authority ?? "") { return .hostNotAllowed }
+        return isForeign(request) ? .crossSiteRequest : nil
+    }
+
+    /// Whether no public DNS can lead to this name: an address, a name within the network, or the operator's own.
+    func isAllowed(host text: String) -> Bool {
+        guard let host = RequestHost(text) else { return false }
+        return host.isAddress || !host.name.contains(".") || host.name == RequestHost(configuredHost)?.name
+    }
+
+    /// A page of another site asks. That somebody follows a link from there is something else.
+    /// https://www.w3.org/TR/fetch-metadata/
+    private func isForeign(_ request: Request) -> Bool {
+        guard request.headers[.secFetchSite] == "cross-site" else { return false }
+        return request.headers[.secFetchMode] != "navigate" || request.headers[.secFetchDest] != "document"
+    }
+}
+
+extension APIError {
+    fileprivate static let hostNotAllowed = APIError(
+        .forbidden, error: "Forbidden", code: "host-not-allowed",
+        message: "The admin port answers to an IP address, to localhost, to names without a dot and to "
+            + "TOLLGATE_ADMIN_HOST. Ask by one of these.")
+
+    fileprivate static let crossSiteRequest = APIError(
+        .forbidden, error: "Forbidden", code: "cross-site-request",
+        message: "Another web page may not read from the admin port. Open /overview itself.")
+}
+
+extension HTTPField.Name {
+    fileprivate static let secFetchSite = named("Sec-Fetch-Site")
+    fileprivate static let secFetchMode = named("Sec-Fetch-Mode")
+    fileprivate static let secFetchDest = named("Sec-Fetch-Dest")
+
+    private static func named(_ name: String) -> Self {
+        guard let name = Self(name) else { preconditionFailure("'\(name)' is no field name") }
+        return name
+    }
+}

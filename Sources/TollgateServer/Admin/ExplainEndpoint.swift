@@ -1,0 +1,142 @@
+import HTTPTypes
+import Hummingbird
+import TollgateCore
+import TollgateStore
+
+/// `GET /explain/{userId}`: why a user has the limits that they have, and what would become of their next call. Changes
+/// nothing, and tells no secret.
+struct ExplainEndpoint: Sendable {
+    let admissions: any AdmissionStore
+    let subscriptions: any SubscriptionStore
+    let keys: any KeyStore
+    let traces: RedisUserTraces
+    let plans: PlanTable
+    let pastDueGraceSeconds: Int64
+    let time: any TimeSource
+
+    /// - Parameter segment: The user's id, as it stands in the path.
+    func answer(_ segment: String) async throws(APIError) -> Response {
+        guard let user = PathSegment.decoded(segment).flatMap({ UserID($0) }) else { throw Self.notAnID }
+        let now = time.now()
+        do {
+            async let traces = traces.traces(of: user, at: now)
+            async let subscription = subscriptions.record(of: user)
+            async let keys = keys.keys(of: user)
+            async let decision = admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: now))
+            let facts = try await Facts(
+                user: user, time: now, traces: traces, subscription: subscription, keys: keys, decision: decision)
+            guard facts.traces.isKnown else { throw Self.unknown }
+            return Response(admin: json(facts))
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .unavailable(cause: "\(error)")
+        }
+    }
+
+    /// Everything that is known of a user.
+    private struct Facts {
+        let user: UserID
+        let time: UnixTime
+        let traces: RedisUserTraces.Traces
+        let subscription: SubscriptionRecord?
+        let keys: [KeyRecord]
+        let decision: AdmissionDecision
+    }
+
+    private func json(_ facts: Facts) -> JSON {
+        let (decision, now) = (facts.decision, facts.time)
+        return [
+            "userId": .string(facts.user.value),
+            "time": .moment(now),
+            "nextCall": NextCall(decision, at: now).json,
+            "plan": plan(facts),
+            "usage": decision.usage.json,
+            "minute": [
+                "count": .integer(decision.rate.count), "limit": .integer(decision.rate.limit),
+                "remaining": .integer(decision.rate.remaining),
+                "resetSeconds": .integer(Int(decision.rate.secondsUntilReset(at: now))),
+            ],
+            "openReservations": .integer(facts.traces.openReservations),
+            "lastAdmittedAt": .moment(facts.traces.lastAdmittedAt),
+            "keys": [
+                "count": .integer(facts.keys.count { !$0.isExpired(at: now) }),
+                "lastUsedAt": .moment(facts.keys.flatMap { [$0.lastUsedAt, $0.previous?.lastUsedAt] }.compactMap(\.self).max()),
+            ],
+            "subscription": facts.subscription.map { json(of: $0) } ?? .null,
+        ]
+    }
+
+    private func plan(_ facts: Facts) -> JSON {
+        let explanation = PlanExplanation(
+            record: facts.subscription, lastSeen: facts.traces.planLastSeen, plans: plans, at: facts.time,
+            pastDueGraceSeconds: pastDueGraceSeconds)
+        return [
+            "name": .string(facts.decision.usage.plan), "source": .string(explanation.source.rawValue),
+            "reason": .string(explanation.reason), "tokens": .string(explanation.tokens),
+            "lastSeen": facts.traces.planLastSeen.map { .string($0) } ?? .null,
+            "quota": .integer(facts.decision.usage.limit), "ratePerMinute": .integer(facts.decision.rate.limit),
+        ]
+    }
+
+    private func json(of record: SubscriptionRecord) -> JSON {
+        func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
+        return [
+            "plan": .string(record.plan), "status": .string(record.status.name), "customerId": text(record.customerID),
+            "subscriptionId": text(record.subscriptionID), "startedAt": .moment(record.startedAt),
+            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(record.pastDueSince),
+            "graceUntil": .moment(record.pastDueSince?.adding(seconds: pastDueGraceSeconds)),
+            "writtenAt": .moment(record.writtenAt), "clerkToldAt": .moment(record.clerkUpdatedAt),
+        ]
+    }
+
+    private static let notAnID = APIError.badRequest(
+        "That is no user id. One has 1 to \(UserID.maximumLength) letters, digits and _ - . : @ | + =, such as "
+            + "user_2abc; copy it from Clerk's dashboard or from X-Tollgate-User.")
+
+    private static let unknown = APIError(
+        .notFound, error: "User not found", code: "user-not-found",
+        message: "No user of this id has called, bought anything or made a key here. Check the id; it is case-sensitive.")
+}
+
+extension NextCall {
+    fileprivate var json: JSON {
+        [
+            "isAdmitted": .bool(isAdmitted), "code": code.map { .string($0) } ?? .null, "message": .string(message),
+            "passesAt": .moment(passesAt),
+        ]
+    }
+}
+
+/// A part of a path between two slashes.
+enum PathSegment {
+    /// With `%7C` and the like as what they stand for. Nil when that is no text.
+    static func decoded(_ segment: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = segment.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = rest.prefix(2)
+            guard digits.count == 2, digits.allSatisfy(\.isHexadecimalDigit),
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimalDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+}

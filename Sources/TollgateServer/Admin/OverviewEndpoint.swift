@@ -1,0 +1,91 @@
+import Hummingbird
+import Logging
+import TollgateCore
+import TollgateStore
+
+/// `GET /overview.json`: how the whole gateway is, all workers together. Without Redis, what this worker knows itself.
+struct OverviewEndpoint: Sendable {
+    /// Users that are told of.
+    static let topUsers = 20
+
+    /// Waiting events that are told of.
+    static let waitingEvents = 50
+
+    let fleet: RedisFleetStore
+    let topUsers: RedisTopUsers
+    let backlog: RedisWebhookBacklog
+    let inspection: RedisInspection
+
+    /// Whom the worker logs in to Redis as.
+    let redisUser: String
+
+    let reporter: WorkerReporter
+    let time: any TimeSource
+
+    func json() async -> JSON {
+        let now = time.now()
+        let redis = await RedisState.ask(inspection)
+        // One that hangs is not asked four times.
+        let shared = redis.isAvailable ? await shared(at: now) : nil
+        let workers = shared?.workers ?? [reporter.latestReport]
+        return [
+            "time": .moment(now),
+            "worker": .string(reporter.latestReport.identity.id),
+            "traffic": workers.map(\.traffic).reduce(.none, +).json,
+            "workers": .array(workers.map(\.json)),
+            "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
+            "webhooks": shared?.waiting.map(Self.json) ?? .null,
+            "redis": redis.json(user: redisUser),
+        ]
+    }
+
+    /// What the workers know together. Nil stands for what could not be asked.
+    private struct Shared {
+        let workers: [WorkerReport]?
+        let topUsers: [UserCalls]?
+        let waiting: RedisWebhookBacklog.Waiting?
+    }
+
+    private func shared(at now: UnixTime) async -> Shared {
+        async let workers = try? fleet.workers(at: now)
+        async let users = try? topUsers.first(Self.topUsers, on: CalendarDay(containing: now))
+        async let waiting = try? backlog.waiting(Self.waitingEvents)
+        return await Shared(workers: workers, topUsers: users, waiting: waiting)
+    }
+
+    private static func json(of users: [UserCalls], on day: CalendarDay) -> JSON {
+        [
+            "day": .string(day.description),
+            "users": .array(users.map { ["userId": .string($0.userID.value), "calls": .integer($0.calls)] }),
+        ]
+    }
+
+    private static func json(of waiting: RedisWebhookBacklog.Waiting) -> JSON {
+        [
+            "waiting": .integer(waiting.count), "oldest": .moment(waiting.events.first?.since),
+            "events": .array(waiting.events.map { ["id": .string($0.id), "since": .moment($0.since)] }),
+        ]
+    }
+}
+
+extension WorkerTraffic {
+    /// The most frequent reason first.
+    fileprivate var json: JSON {
+        let reasons = refused.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        return [
+            "requestsPerSecond": .decimal(requestsPerSecond), "admitted": .integer(admitted),
+            "refused": .array(reasons.map { ["reason": .string($0.key), "count": .integer($0.value)] }),
+        ]
+    }
+}
+
+extension WorkerReport {
+    fileprivate var json: JSON {
+        [
+            "id": .string(identity.id), "version": .string(identity.version), "host": .string(identity.host),
+            "pid": .integer(identity.processID), "address": .string(address),
+            "startedAt": .moment(identity.startedAt), "seenAt": .moment(seenAt), "isDraining": .bool(isDraining),
+            "traffic": traffic.json,
+        ]
+    }
+}

@@ -1,0 +1,92 @@
+import RedisClient
+import TollgateCore
+import TollgateStore
+
+/// How Redis is, as this worker sees it.
+enum RedisState: Sendable {
+    /// It answers.
+    ///
+    /// - Parameters:
+    ///   - info: What it says of itself. A failure says why that is not known.
+    case answering(latency: Duration, info: Result<RedisServerInfo, RedisError>)
+
+    /// It does not answer, and why.
+    case unavailable(reason: String)
+
+    static func ask(_ inspection: RedisInspection) async -> RedisState {
+        do throws(RedisError) {
+            let latency = try await inspection.latency()
+            let info: Result<RedisServerInfo, RedisError>
+            do throws(RedisError) {
+                info = .success(try await inspection.info())
+            } catch {
+                info = .failure(error)
+            }
+            return .answering(latency: latency, info: info)
+        } catch {
+            return .unavailable(reason: "\(error)")
+        }
+    }
+
+    var isAvailable: Bool {
+        if case .answering = self { true } else { false }
+    }
+
+    /// - Parameter user: Whom the worker logs in as.
+    func warnings(user: String) -> [RedisWarning] {
+        switch self {
+        case .unavailable: []
+        case .answering(_, .success(let info)): info.warnings
+        case .answering(_, .failure(.server(kind: "NOPERM", _))):
+            [
+                RedisWarning(
+                    code: "info-not-permitted",
+                    message: "Redis does not let this worker ask how it is. Permit it: ACL SETUSER \(user) +info")
+            ]
+        case .answering(_, .failure(let error)):
+            [RedisWarning(code: "info-unavailable", message: "Redis did not say how it is: \(error).")]
+        }
+    }
+
+    /// - Parameter user: Whom the worker logs in as.
+    func json(user: String) -> JSON {
+        let warnings = warnings(user: user)
+        let isWell = isAvailable && warnings.isEmpty
+        var (reason, latency, server) = (JSON.null, JSON.null, JSON.null)
+        switch self {
+        case .unavailable(let cause): reason = .string(cause)
+        case .answering(let duration, let info):
+            latency = .decimal((duration / .microseconds(10)).rounded() / 100)
+            if case .success(let info) = info { server = info.json }
+        }
+        return [
+            "state": .string(isAvailable ? isWell ? "ok" : "warning" : "unavailable"), "reason": reason,
+            "latencyMilliseconds": latency, "server": server,
+            "warnings": .array(warnings.map { ["code": .string($0.code), "message": .string($0.message)] }),
+        ]
+    }
+}
+
+extension RedisServerInfo {
+    fileprivate var json: JSON {
+        [
+            "version": text(version), "role": text(self["role"]), "uptimeSeconds": number("uptime_in_seconds"),
+            "usedMemoryBytes": number("used_memory"),
+            // 0 stands for no limit.
+            "maxMemoryBytes": integer("maxmemory") == 0 ? .null : number("maxmemory"),
+            "maxMemoryPolicy": text(self["maxmemory_policy"]), "connectedClients": number("connected_clients"),
+            "commandsPerSecond": number("instantaneous_ops_per_sec"), "evictedKeys": number("evicted_keys"),
+            "appendOnlyFile": self["aof_enabled"].map { .bool($0 == "1") } ?? .null,
+            "lastSnapshotOk": self["rdb_last_bgsave_status"].map { .bool($0 == "ok") } ?? .null,
+            "lastSnapshotAt": lastSnapshot,
+        ]
+    }
+
+    private var lastSnapshot: JSON {
+        integer("rdb_last_save_time").map { .moment(UnixTime(seconds: Int64($0))) } ?? .null
+    }
+
+    private func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
+
+    private func number(_ name: String) -> JSON { integer(name).map { .integer($0) } ?? .null }
+}

@@ -1,0 +1,92 @@
+import HTTPTypes
+import Hummingbird
+import Synchronization
+import TollgateCore
+
+/// `GET /account`: all that a customer's page shows, in one answer. Costs no call and takes no place in the minute, so
+/// that a page may ask every few seconds.
+struct AccountEndpoint: Sendable {
+    /// Answers for one user in a minute, on each worker.
+    static let readsPerMinute = 120
+
+    /// Users whose reads are counted.
+    static let countedUsers = 16_384
+
+    static let historyDays = 30
+
+    let gatekeeper: Gatekeeper
+    let stores: AccountStores
+    let offers: PlanOffers
+    let reads = AccountReads()
+
+    var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/account", handler: tell) }
+
+    @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        let credential = try gatekeeper.presented(request.headers)
+        guard case .token = credential else { throw APIError.sessionTokenRequired }
+        let principal = try await gatekeeper.principal(credential)
+        let now = gatekeeper.time.now()
+        guard reads.admits(principal.userID, at: now) else { throw Self.tooManyReads(at: now) }
+        let standing = try await gatekeeper.standing(of: principal)
+        do throws(StoreUnavailable) {
+            let account = try await stores.account(of: standing.principal.userID, at: standing.time)
+            var headers = RateLimitHeaders.fields(for: standing.decision, at: standing.time)
+            headers.append(HTTPField(name: .cacheControl, value: "no-store"))
+            return Response(json: json(standing, account), headers: headers)
+        } catch {
+            throw gatekeeper.refusal(of: error)
+        }
+    }
+
+    private func json(_ standing: Gatekeeper.Standing, _ account: Account) -> JSON {
+        let decision = standing.decision
+        return [
+            "userId": .string(standing.principal.userID.value),
+            "time": .moment(standing.time),
+            "usage": decision.usage.json,
+            "rateLimit": decision.rate.json(at: standing.time),
+            "plans": offers.json,
+            "subscription": account.subscription.map { offers.json(of: $0) } ?? .null,
+            "credentials": account.credentials?.json ?? .null,
+            "keys": .array(account.keys.map { $0.json(at: standing.time) }),
+            "maximumKeys": .integer(KeyLimits.maximumCount),
+            "history": Self.json(of: account.days),
+        ]
+    }
+
+    /// The days, and for each route its calls on each of them; the route with most calls first.
+    private static func json(of days: [UsageDay]) -> JSON {
+        var totals: [String: Int] = [:]
+        for day in days { totals.merge(day.calls, uniquingKeysWith: +) }
+        let routes = totals.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map(\.key)
+        return [
+            "days": .array(days.map { .string($0.day.description) }),
+            "routes": .array(
+                routes.map { route in
+                    ["name": .string(route), "calls": .array(days.map { .integer($0.calls[route] ?? 0) })]
+                }),
+        ]
+    }
+
+    private static func tooManyReads(at time: UnixTime) -> APIError {
+        let seconds = max(1, RateWindow(containing: time).end.seconds - time.seconds)
+        var error = APIError(
+            .tooManyRequests, error: "Too many reads", code: "too-many-reads",
+            message: "Ask at most \(readsPerMinute) times a minute. Try again in \(seconds) s.")
+        error.headers[.retryAfter] = "\(seconds)"
+        return error
+    }
+}
+
+/// Who has read how often.
+final class AccountReads: Sendable {
+    private let limiter = Mutex(MinuteLimiter<UserID>(capacity: AccountEndpoint.countedUsers))
+
+    func admits(_ user: UserID, at time: UnixTime) -> Bool {
+        limiter.withLock { $0.admits(user, limit: AccountEndpoint.readsPerMinute, at: time) }
+    }
+}
+
+extension Credentials {
+    fileprivate var json: JSON { ["platformId": .string(platformID), "apiKey": .string(apiKey)] }
+}

@@ -1,0 +1,38 @@
+import TollgateCore
+
+/// The plans as customers are told of them.
+struct PlanOffers: Sendable {
+    let plans: PlanTable
+    let prices: [String: PlanPrice]
+
+    /// The names of those that can be bought here.
+    let sold: Set<String>
+
+    let pastDueGraceSeconds: Int64
+
+    var json: JSON {
+        .array(
+            plans.plans.map { plan in
+                [
+                    "name": .string(plan.name), "quota": .integer(plan.quota),
+                    "ratePerMinute": .integer(plan.ratePerMinute), "price": prices[plan.name]?.json ?? .null,
+                    "isSold": .bool(sold.contains(plan.name)),
+                ]
+            })
+    }
+
+    /// What the customer has bought, as far as it is theirs to know.
+    func json(of record: SubscriptionRecord) -> JSON {
+        let since = record.pastDueSince
+        return [
+            "plan": .string(record.plan), "status": .string(record.status.name),
+            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(since),
+            "graceUntil": .moment(since?.adding(seconds: pastDueGraceSeconds)),
+            "hasPortal": .bool(!sold.isEmpty && record.customerID != nil),
+        ]
+    }
+}
+
+extension PlanPrice {
+    fileprivate var json: JSON { ["amount": .string(amount), "currency": .string(currency)] }
+}

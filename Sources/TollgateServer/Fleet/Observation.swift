@@ -1,0 +1,53 @@
+import FoundationEssentials
+import Logging
+import RedisClient
+import TollgateCore
+import TollgateStore
+
+/// What a worker tells of itself, and what the operator is told of all of them, put together.
+struct Observation {
+    let configuration: GatewayConfiguration
+    let redis: RedisClient
+    let reporter: WorkerReporter
+
+    private let stores: WorkerReporter.Stores
+    private let time: any TimeSource
+
+    init(
+        configuration: GatewayConfiguration, redis: RedisClient, registry: PrometheusRegistry, callers: CallerCounts,
+        drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.redis = redis
+        self.time = time
+        stores = WorkerReporter.Stores(
+            fleet: RedisFleetStore(client: redis), topUsers: RedisTopUsers(client: redis),
+            backlog: RedisWebhookBacklog(client: redis))
+        reporter = WorkerReporter(
+            identity: WorkerIdentity(
+                id: workerID, version: Version.current, host: ProcessInfo.processInfo.hostName,
+                processID: Int(ProcessInfo.processInfo.processIdentifier), startedAt: time.now()),
+            stores: stores, counters: TrafficCounters(registry: registry), callers: callers, drain: drain,
+            address: { [host = configuration.host] in addresses.publicPort.map { "\(host):\($0)" } },
+            time: time, logger: logger)
+    }
+
+    var overviewEndpoint: OverviewEndpoint {
+        OverviewEndpoint(
+            fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
+            inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter, time: time)
+    }
+
+    func explainEndpoint(
+        admissions: any AdmissionStore, subscriptions: any SubscriptionStore, keys: any KeyStore
+    ) -> ExplainEndpoint {
+        ExplainEndpoint(
+            admissions: admissions, subscriptions: subscriptions, keys: keys, traces: RedisUserTraces(client: redis),
+            plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, time: time)
+    }
+
+    /// The one whom Redis' ACL knows the worker by.
+    private var redisUser: String {
+        (try? RedisEndpoint(url: configuration.redis.url.revealed))?.username ?? "default"
+    }
+}

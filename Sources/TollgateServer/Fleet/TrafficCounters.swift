@@ -1,0 +1,43 @@
+import TollgateCore
+
+/// What a worker has counted since it started.
+struct TrafficCounts: Sendable, Hashable {
+    /// Requests answered, whatever the answer.
+    var requests = 0
+    var admitted = 0
+
+    /// By the `code` of the answer.
+    var refused: [String: Int] = [:]
+}
+
+/// Reads from the worker's own metrics how much it has had to do: what is counted already is not counted again.
+struct TrafficCounters: Sendable {
+    private let requests: HistogramSeries?
+    private let admitted: CounterSeries?
+    private let refusals: [(code: String, series: CounterSeries)]
+
+    /// - Parameter registry: The one that ``GatewayMetrics`` counts in.
+    init(registry: PrometheusRegistry) {
+        func series(_ label: String, _ dimensions: [(String, String)] = []) -> CounterSeries? {
+            registry.makeCounter(label: label, dimensions: dimensions) as? CounterSeries
+        }
+        requests =
+            registry.makeTimer(label: "tollgate_http_request_duration_seconds", dimensions: []) as? HistogramSeries
+        admitted = series("tollgate_admissions", [("outcome", "admitted")])
+        let refusedAdmissions = [
+            ("rate_limited", "rate-limit-exceeded"), ("quota_exceeded", "quota-exceeded"),
+            ("idempotency_key_reused", "idempotency-key-reused"),
+        ].map { outcome, code in (code, series("tollgate_admissions", [("outcome", outcome)])) }
+        let failures = GatewayMetrics.failureCodes.map { code in
+            (code, series("tollgate_authentication_failures", [("reason", code)]))
+        }
+        let all = refusedAdmissions + failures + [("service-unavailable", series("tollgate_store_unavailable"))]
+        refusals = all.compactMap { code, series in series.map { (code, $0) } }
+    }
+
+    func read() -> TrafficCounts {
+        TrafficCounts(
+            requests: requests?.count ?? 0, admitted: admitted?.count ?? 0,
+            refused: Dictionary(refusals.map { ($0.code, $0.series.count) }) { $0 + $1 })
+    }
+}

@@ -1,0 +1,100 @@
+import Logging
+import ServiceLifecycle
+import Synchronization
+import TollgateCore
+import TollgateStore
+
+/// Tells the other workers, and whoever looks after them, that this one is alive and what it has to do. Nothing depends
+/// on it: what cannot be told is told the next time.
+final class WorkerReporter: Service {
+    static let interval: Duration = .seconds(5)
+
+    /// How often it is looked whether there is something to tell.
+    private static let tick: Duration = .milliseconds(250)
+
+    private let identity: WorkerIdentity
+    private let stores: Stores
+    private let counters: TrafficCounters
+    private let callers: CallerCounts
+    private let drain: DrainState
+
+    /// Where the public port is. Nil as long as it is not open.
+    private let address: @Sendable () -> String?
+    private let time: any TimeSource
+    private let logger: Logger
+
+    private let latest: Mutex<WorkerReport>
+
+    /// Where it is told.
+    struct Stores: Sendable {
+        let fleet: RedisFleetStore
+        let topUsers: RedisTopUsers
+        let backlog: RedisWebhookBacklog
+    }
+
+    init(
+        identity: WorkerIdentity, stores: Stores, counters: TrafficCounters, callers: CallerCounts, drain: DrainState,
+        address: @escaping @Sendable () -> String?, time: any TimeSource, logger: Logger
+    ) {
+        self.identity = identity
+        self.stores = stores
+        self.counters = counters
+        self.callers = callers
+        self.drain = drain
+        self.address = address
+        self.time = time
+        self.logger = logger
+        latest = Mutex(
+            WorkerReport(
+                identity: identity, seenAt: identity.startedAt, address: "", traffic: .none, isDraining: false))
+    }
+
+    /// What was told last, or would have been.
+    var latestReport: WorkerReport { latest.withLock(\.self) }
+
+    /// Reports until the graceful shutdown, and says goodbye then.
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.report() }
+        // One that is cancelled leaves as a crash would, and is missed when its report ends.
+        guard !Task.isCancelled else { return }
+        do {
+            try await stores.fleet.remove(identity.id)
+        } catch {
+            logger.debug("the worker could not say goodbye", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    private func report() async {
+        var window = TrafficWindow(startingWith: counters.read(), at: .now)
+        var reportedAt: ContinuousClock.Instant?
+        while !Task.isCancelled {
+            if let address = address(), isDue(since: reportedAt, address: address) {
+                reportedAt = .now
+                let report = WorkerReport(
+                    identity: identity, seenAt: time.now(), address: address,
+                    traffic: window.add(counters.read(), at: .now), isDraining: drain.isDraining)
+                latest.withLock { $0 = report }
+                // Not cancelled half-way, or it could arrive after the goodbye.
+                await Task { await self.send(report) }.value
+            }
+            try? await Task.sleep(for: Self.tick)
+        }
+    }
+
+    /// At once when the worker begins to drain, or is first seen at its address.
+    private func isDue(since reportedAt: ContinuousClock.Instant?, address: String) -> Bool {
+        guard let reportedAt else { return true }
+        let last = latestReport
+        return .now - reportedAt >= Self.interval || last.isDraining != drain.isDraining || last.address != address
+    }
+
+    private func send(_ report: WorkerReport) async {
+        do {
+            try await stores.fleet.write(report)
+            try await stores.topUsers.add(callers.take(), on: CalendarDay(containing: report.seenAt))
+            try await stores.backlog.forgetOld(at: report.seenAt)
+        } catch {
+            logger.debug("the worker's report was not taken", metadata: ["cause": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import HTTPTypes
+
+/// What a browser may do for a page: load its own files, call its own origin, and nothing else but what is named here.
+///
+/// https://www.w3.org/TR/CSP3/. There is no `unsafe-inline`: text that got into the page by mistake could not run.
+struct ContentSecurityPolicy: Sendable {
+    /// Origins beside the page's own whose scripts it runs and whose API these call, such as
+    /// `https://clerk.example.com`.
+    var trustedOrigins: [String] = []
+
+    /// The fields of a page.
+    var headers: HTTPFields {
+        let trusted = trustedOrigins.map { " \($0)" }.joined()
+        let directives = [
+            "default-src 'none'", "script-src 'self'\(trusted)", "style-src 'self'", "img-src 'self' data:",
+            "connect-src 'self'\(trusted)", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+        ]
+        var headers: HTTPFields = [:]
+        headers[.contentSecurityPolicy] = directives.joined(separator: "; ")
+        // For browsers that know no frame-ancestors.
+        headers[.xFrameOptions] = "DENY"
+        headers[.crossOriginOpenerPolicy] = "same-origin"
+        headers[.permissionsPolicy] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+        return headers
+    }
+
+    /// The fields of everything that a page loads.
+    static var harmlessHeaders: HTTPFields {
+        var headers: HTTPFields = [:]
+        headers[.xContentTypeOptions] = "nosniff"
+        headers[.referrerPolicy] = "no-referrer"
+        headers[.crossOriginResourcePolicy] = "same-origin"
+        return headers
+    }
+}
+
+extension HTTPField.Name {
+    fileprivate static let xFrameOptions = named("X-Frame-Options")
+    fileprivate static let crossOriginOpenerPolicy = named("Cross-Origin-Opener-Policy")
+    fileprivate static let crossOriginResourcePolicy = named("Cross-Origin-Resource-Policy")
+    fileprivate static let permissionsPolicy = named("Permissions-Policy")
+    fileprivate static let referrerPolicy = named("Referrer-Policy")
+
+    private static func named(_ name: String) -> Self {
+        guard let name = Self(name) else { preconditionFailure("'\(name)' is no field name") }
+        return name
+    }
+}

@@ -1,0 +1,51 @@
+import Hiredis
+import RedisClient
+import TollgateCore
+
+extension RedisClient {
+    /// Sends all `commands` over one connection in one write, and waits for all replies. Nothing is atomic about it.
+    ///
+    /// - Returns: The replies, in the order of the commands.
+    /// - Throws: The first failure; the other commands may have been carried out.
+    func ask(all commands: [RedisCommand]) async throws(StoreUnavailable) -> [RedisReply] {
+        guard !commands.isEmpty else { return [] }
+        let results: [Result<RedisReply, RedisError>]
+        do {
+            results = try await call { connection, identifier, waiter in
+                let replies = Replies(count: commands.count)
+                for (index, command) in commands.enumerated() {
+                    connection.send(command, identifier: identifier) { result in
+                        if replies.add(result, at: index) { waiter(.success(replies.all)) }
+                    }
+                }
+            }
+        } catch {
+            throw StoreUnavailable(reason: "\(error)")
+        }
+        var replies: [RedisReply] = []
+        for result in results {
+            do { replies.append(try result.get()) } catch { throw StoreUnavailable(reason: "\(error)") }
+        }
+        return replies
+    }
+}
+
+/// The replies that have come so far. Confined to its connection's event loop.
+private final class Replies {
+    private var results: [Result<RedisReply, RedisError>?]
+    private var missing: Int
+
+    init(count: Int) {
+        results = Array(repeating: nil, count: count)
+        missing = count
+    }
+
+    var all: [Result<RedisReply, RedisError>] { results.compactMap(\.self) }
+
+    /// - Returns: Whether it was the last one.
+    func add(_ result: Result<RedisReply, RedisError>, at index: Int) -> Bool {
+        results[index] = result
+        missing -= 1
+        return missing == 0
+    }
+}

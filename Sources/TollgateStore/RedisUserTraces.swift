@@ -1,0 +1,45 @@
+import Hiredis
+import RedisClient
+import TollgateCore
+
+/// What Redis remembers of a user beside usage, subscription and keys: for whoever asks why a user is treated so.
+package struct RedisUserTraces: Sendable {
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    /// What was found.
+    package struct Traces: Sendable, Hashable {
+        /// The user has called, bought or made something, or nobody has heard of them.
+        package let isKnown: Bool
+
+        /// The plan that the last admission applied.
+        package let planLastSeen: String?
+
+        /// When the last call was admitted.
+        package let lastAdmittedAt: UnixTime?
+
+        /// Calls whose outcome is not known yet.
+        package let openReservations: Int
+    }
+
+    /// - Parameter time: Now.
+    package func traces(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Traces {
+        let usage = Keys.usage(user)
+        // All of one slot, so that one command may name them together.
+        let keys = [
+            usage, Keys.subscription(user), Keys.keys(of: user), Keys.platformID(of: user),
+            Keys.rateLimit(user, RateWindow(containing: time)),
+        ]
+        let replies = try await client.ask(all: [
+            RedisCommand(arguments: ["EXISTS"] + keys), RedisCommand("HMGET", usage, "plan", "lastUpdated"),
+            RedisCommand("ZCARD", Keys.reservations(user)),
+        ])
+        guard let found = replies[0].integer, let record = replies[1].array, record.count == 2,
+            let reservations = replies[2].integer
+        else { throw .unexpectedReply(of: "Redis") }
+        return Traces(
+            isKnown: found > 0, planLastSeen: record[0].string,
+            lastAdmittedAt: record[1].string.flatMap { UnixTime(iso8601: $0) }, openReservations: Int(reservations))
+    }
+}
