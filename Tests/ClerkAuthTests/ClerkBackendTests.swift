@@ -15,20 +15,18 @@ import TollgateDev
         key: String = key, timeLimits: CallTimeLimits = ClerkBackend.timeLimits,
         _ body: (ClerkBackend, ClerkAPIStandIn) async throws -> Void
     ) async throws {
-        try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
-            var configuration = ClerkAPIStandIn.Configuration()
-            configuration.secretKey = Self.key
-            try await withRunning { onRunning in
-                ClerkAPIStandIn(
-                    configuration: configuration, identity: identity, time: ManualTime(UnixTime(seconds: 0)),
-                    logger: .silent, onRunning: { onRunning($0) })
-            } _: { clerk, url in
-                try await body(
-                    ClerkBackend(
-                        apiURL: url, secretKey: key, httpClient: .shared, logger: .silent, timeLimits: timeLimits),
-                    clerk)
-            }
+        let identity = try DevelopmentIdentity.shared()
+        var configuration = ClerkAPIStandIn.Configuration()
+        configuration.secretKey = Self.key
+        try await withRunning { onRunning in
+            ClerkAPIStandIn(
+                configuration: configuration, identity: identity, time: ManualTime(UnixTime(seconds: 0)),
+                logger: .silent, onRunning: { onRunning($0) })
+        } _: { clerk, url in
+            try await body(
+                ClerkBackend(
+                    apiURL: url, secretKey: key, httpClient: .shared, logger: .silent, timeLimits: timeLimits),
+                clerk)
         }
     }
 

@@ -62,7 +62,7 @@ import Darwin
     @Test func keyAndRedisAreEnoughToServe() async throws {
         try await withTemporaryDirectory { directory in
             try await withRedis(in: directory) { redis in
-                let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+                let identity = try DevelopmentIdentity.shared()
                 let worker = try await Worker.start(
                     environment: ["REDIS_URL": redis.url, "CLERK_JWT_KEY": identity.publicKeyPEM],
                     arguments: ["--port", "0", "--admin-port", "0"])

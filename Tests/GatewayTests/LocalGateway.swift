@@ -40,7 +40,7 @@ func withLocalGateway(
 ) async throws {
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             if let yaml { try Data(yaml.utf8).write(to: URL(filePath: directory).appending(path: "tollgate.yaml")) }
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }

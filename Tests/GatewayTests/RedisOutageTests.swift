@@ -57,7 +57,7 @@ import TollgateServer
         try await withTemporaryDirectory { directory in
             try await withRedis(in: directory) { redis in
                 await redis.stop()
-                let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+                let identity = try DevelopmentIdentity.shared()
                 let worker = try await Worker.start(
                     environment: Worker.environment(redisURL: redis.url, identity: identity))
                 let token = try Fleet(redis: redis, identity: identity, workers: [worker]).token("user_abc")
@@ -95,14 +95,12 @@ import TollgateServer
     ])
     func redisTalksNonsense(answer: String) async throws {
         let server = try await ScriptedServer { _ in .say(answer + answer) }
-        try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
-            let worker = try await Worker.start(
-                environment: Worker.environment(redisURL: "redis://127.0.0.1:\(server.port)", identity: identity))
-            let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
-            try await expectUnavailable(token, worker, answer)
-            await worker.process.terminate()
-        }
+        let identity = try DevelopmentIdentity.shared()
+        let worker = try await Worker.start(
+            environment: Worker.environment(redisURL: "redis://127.0.0.1:\(server.port)", identity: identity))
+        let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
+        try await expectUnavailable(token, worker, answer)
+        await worker.process.terminate()
         try await server.close()
     }
 }

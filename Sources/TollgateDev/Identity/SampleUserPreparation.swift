@@ -116,18 +116,16 @@ private struct SampleUserWork {
     /// Calls of the last 30 days, of which those of this month add up to `total`. The same every time.
     private static func spread(_ total: Int, until time: UnixTime) -> [(CalendarDay, [(String, Int)])] {
         let first = BillingPeriod(containing: time).firstDay
-        let days = days(until: time)
-        let ownDays = days.filter { $0 >= first }
-        var rest = total
-        return days.enumerated().map { index, day in
-            let usual = max(0, total * (3 + index * 5 % 7) / (6 * max(1, ownDays.count)))
-            var calls = usual
-            if day >= first {
-                calls = day == ownDays.last ? rest : min(rest, usual)
-                rest -= calls
-            }
-            let searches = calls / 2
-            let reports = calls / 5
+        let days = days(until: time).enumerated().map { (day: $1, weight: 3 + $0 * 5 % 7) }
+        let ownWeight = days.filter { $0.day >= first }.reduce(0) { $0 + $1.weight }
+        var weightSoFar = 0
+        return days.map { day, weight in
+            if day == first { weightSoFar = 0 }
+            // Of the month's first so many parts of the whole the first so many calls, so that none is left over.
+            let before = total * weightSoFar / ownWeight
+            weightSoFar += weight
+            let calls = total * weightSoFar / ownWeight - before
+            let (searches, reports) = (calls / 2, calls / 5)
             return (day, [("verify-auth", calls - searches - reports), ("search", searches), ("reports", reports)])
         }
     }

@@ -110,7 +110,7 @@ func withMarket(
     let time = ManualTime(UnixTime(seconds: 1_764_198_000))
     try await withTemporaryDirectory { directory in
         if let plans { try plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8) }
-        let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+        let identity = try DevelopmentIdentity.shared()
         try await withRedis(in: directory) { redis in
             try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
                 let environment = Worker.environment(redisURL: redis.url, identity: identity)

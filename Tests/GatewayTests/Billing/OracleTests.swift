@@ -47,12 +47,10 @@ import Foundation
     }
 
     @Test func clerkAcceptsDevelopmentTokens() async throws {
-        try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
-            let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
-            let user = try await oracle("clerk", ["verify", identity.publicKeyPEM], input: token)
-            #expect(user == "user_abc")
-        }
+        let identity = try DevelopmentIdentity.shared()
+        let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
+        let user = try await oracle("clerk", ["verify", identity.publicKeyPEM], input: token)
+        #expect(user == "user_abc")
     }
 
     @Test func clerksClientUnderstandsTheStandIn() async throws {

@@ -19,7 +19,7 @@ import Foundation
         let time = ManualTime(UnixTime(seconds: 1_764_198_000))
         let line = try Self.documentedLine()
         try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             try await withRedis(in: directory) { redis in
                 let done = try await withRedisClient(redis.configuration) { client in
                     try await client.send("CONFIG SET maxmemory-policy noeviction")

@@ -17,7 +17,7 @@ import TollgateStore
         // Two hours ago, for the histories run ahead of the clock.
         let time = ManualTime(SystemClock().now().adding(seconds: -7200))
         try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             try await withRedis(in: directory) { redis in
                 try await withStandIns(identity: identity, time: time, clerkTime: SystemClock()) {
                     stripe, clerk, settings in

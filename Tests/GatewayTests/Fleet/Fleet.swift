@@ -29,7 +29,7 @@ func withFleet<Result>(
 ) async throws -> Result {
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             var environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
             if let plans {

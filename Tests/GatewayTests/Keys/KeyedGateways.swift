@@ -82,7 +82,7 @@ func withKeyedGateways(
     let time = ManualTime(UnixTime(seconds: 1_764_198_000))
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
             try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
                 try await body(KeyedGateways(ports: ports, redis: redis, time: time, identity: identity))

@@ -36,7 +36,7 @@ func withRoutedGateways(
     try await withTemporaryDirectory { directory in
         try file.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
         try await withRedis(in: directory) { redis in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
             try await withGateways(count, environment: environment, directory: directory, time: time) { ports in

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import ServiceLifecycle
+import TestSupport
 import Testing
 import TollgateCore
 import TollgateDev
@@ -26,18 +27,16 @@ struct SignInTests {
         eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow))
 
     private func withProvider(_ body: (String) async throws -> Void) async throws {
-        try await withTemporaryDirectory { directory in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
-            let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let server = DevelopmentIdentityServer(
-                identity: identity, port: 0, time: Noon(), logger: Logger(label: "test"),
-                onRunning: { port.yield($0) })
-            let group = ServiceGroup(services: [server], logger: Logger(label: "test"))
-            async let ended: Void = group.run()
-            try await body(try #require(await ports.first { _ in true }.map { "http://127.0.0.1:\($0)" }))
-            await group.triggerGracefulShutdown()
-            try await ended
-        }
+        let identity = try DevelopmentIdentity.shared()
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = DevelopmentIdentityServer(
+            identity: identity, port: 0, time: Noon(), logger: Logger(label: "test"),
+            onRunning: { port.yield($0) })
+        let group = ServiceGroup(services: [server], logger: Logger(label: "test"))
+        async let ended: Void = group.run()
+        try await body(try #require(await ports.first { _ in true }.map { "http://127.0.0.1:\($0)" }))
+        await group.triggerGracefulShutdown()
+        try await ended
     }
 
     private func send(

@@ -40,7 +40,7 @@ export class API {
     try {
       token = await this.clerk.session?.getToken(options);
     } catch (error) {
-      throw unreachable("Your sign-in could not be renewed.", error);
+      throw unreachable("Cannot reach Tollgate: your sign-in could not be renewed.", error);
     }
     if (token) return token;
     if (!navigator.onLine) throw unreachable("");

@@ -26,51 +26,48 @@ async function start() {
     });
   }
   showGate({title: "Loading your dashboard", isBusy: true});
+  let clerk;
   try {
-    const clerk = await openSession();
-    prepareButtons(clerk);
-    clerk.addListener(() => follow(clerk));
-    follow(clerk);
+    clerk = await openSession();
   } catch (error) {
-    console.warn(error);
-    prepareTryAgain(() => location.reload());
-    showGate({
-      title: "Sign-in cannot be reached", action: "try-again",
-      text: `The sign-in script from ${provider()} did not load. Allow it in your content blocker, check your `
-        + "connection, and try again.",
-    });
+    return showBlocked(error);
   }
+  prepareButtons(clerk);
+  clerk.addListener(() => follow(clerk));
+  follow(clerk);
+}
+
+function showBlocked(error) {
+  console.warn(error);
+  byId("try-again").addEventListener("click", () => location.reload());
+  showGate({
+    title: "Sign-in cannot be reached", action: "try-again",
+    text: `The sign-in script from ${provider()} did not load. Allow it in your content blocker, check your `
+      + "connection, and try again.",
+  });
 }
 
 function prepareButtons(clerk) {
-  onPress("sign-in", () => signIn(clerk));
-  onPress("sign-out", async () => {
-    await signOut(clerk);
-    follow(clerk);
+  const remedy = "Check your connection and try again.";
+  onPress("sign-in", () => signIn(clerk), () => showText(byId("gate-text"), `Sign-in cannot be reached. ${remedy}`));
+  onPress("sign-out", () => signOut(clerk), () => {
+    notice("sign-out", {kind: "warning", title: "You could not be signed out.", text: remedy});
   });
-  byId("try-now").addEventListener("click", () => dashboard?.poller.insist());
-  prepareTryAgain(() => dashboard?.poller.insist());
+  for (const id of ["try-now", "try-again"]) byId(id).addEventListener("click", () => dashboard.poller.insist());
   prepareCopying();
   prepareChart();
 }
 
-/// Both are the provider's work, and fail when it cannot be reached.
-function onPress(id, work) {
+/// The work is the provider's, and fails when it cannot be reached.
+function onPress(id, work, failed) {
   byId(id).addEventListener("click", (event) => whileBusy(event.currentTarget, async () => {
     try {
       await work();
-      notice(id, null);
     } catch (error) {
       console.warn(error);
-      const text = "Check your connection and try again.";
-      showText(byId("gate-text"), `Sign-in cannot be reached. ${text}`);
-      notice(id, {kind: "warning", title: "You could not be signed out.", text});
+      failed();
     }
   }));
-}
-
-function prepareTryAgain(run) {
-  byId("try-again").addEventListener("click", run);
 }
 
 /// Shows what belongs to whoever is signed in now, here or in another tab.
@@ -78,11 +75,9 @@ function follow(clerk) {
   // Between two sessions it is not known.
   if (clerk.user === undefined) return;
   const userId = clerk.user?.id ?? null;
-  if (dashboard && dashboard.userId !== userId) {
-    // Nothing of the one before may remain.
-    dashboard.poller.stop();
-    return location.reload();
-  }
+  if (dashboard && !userId) return dashboard.leave();
+  // Nothing of somebody else may remain, and who came back begins anew.
+  if (dashboard && (dashboard.userId !== userId || dashboard.poller.isStopped)) return location.reload();
   if (!userId) {
     return showGate({
       title: "Sign in to your dashboard", action: "sign-in",
@@ -91,8 +86,12 @@ function follow(clerk) {
   }
   if (dashboard) return;
   setText(byId("user-name"), displayName(clerk.user));
-  for (const id of ["header", "skip-link"]) show(byId(id), true);
+  showHeader(true);
   dashboard = new Dashboard(clerk, userId);
+}
+
+function showHeader(isShown) {
+  for (const id of ["header", "skip-link"]) show(byId(id), isShown);
 }
 
 class Dashboard {
@@ -138,6 +137,13 @@ class Dashboard {
       text: error instanceof Unreachable ? "Check your connection. Your keys and your plan are as they were."
         : error.message, tryAt,
     });
+  }
+
+  /// A secret that is being shown stays: it could not be shown again.
+  leave() {
+    this.poller.stop();
+    showHeader(false);
+    showGate({title: "You are signed out", text: "Sign in again to go on.", action: "sign-in"});
   }
 
   ended(error) {

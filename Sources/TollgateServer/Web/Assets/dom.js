@@ -74,9 +74,8 @@ async function copy(source, button) {
   announce(isDone ? "Copied" : "Selected. Copy it with your keyboard.");
   if (!isDone) return;
   button.dispatchEvent(new CustomEvent("copied", {bubbles: true}));
-  const label = button.firstChild;
-  label.data = "Copied";
-  setTimeout(() => { label.data = "Copy"; }, 2000);
+  setText(button, "Copied");
+  setTimeout(() => setText(button, "Copy"), 2000);
 }
 
 async function write(text, source) {

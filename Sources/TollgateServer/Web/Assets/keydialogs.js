@@ -38,10 +38,14 @@ export class KeyDialogs {
   }
 
   showError(name, text) {
-    showText(byId(`${name}-error`), text);
     // The API's messages name the field.
-    const field = name === "create" && Object.keys(fields).find((id) => text.startsWith(fields[id]));
-    byId(field || `${name}-error`).focus();
+    const field = name === "create" ? Object.keys(fields).find((id) => text.startsWith(fields[id])) : null;
+    this.showErrorAt(field, name, text);
+  }
+
+  showErrorAt(field, name, text) {
+    showText(byId(`${name}-error`), text);
+    byId(field ?? `${name}-error`).focus();
     for (const id of Object.keys(fields)) byId(id).setAttribute("aria-invalid", id === field);
   }
 
@@ -62,7 +66,7 @@ export class KeyDialogs {
 
   async create(form) {
     const name = form.get("name").trim();
-    if (name === "") return this.showError("create", "'name' is missing. Say what the key is for.");
+    if (name === "") return this.showErrorAt("key-name", "create", "The name is missing. Say what the key is for.");
     const scopes = form.get("scopes").split(/[\s,]+/).filter(Boolean);
     const body = {name, scopes, mode: form.get("mode")};
     if (form.get("expiry")) body.expiresInDays = Number(form.get("expiry"));

@@ -8,6 +8,8 @@ import {exactTime, number, time} from "./format.js";
 /// Shows one message instead of the account. `action` is the id of its button, if it has one.
 export function showGate({title, text = "", isBusy = false, action = null, tryAt = null}) {
   const hadFocus = byId("account").contains(document.activeElement);
+  const isSame = byId("gate-title").textContent === title && byId("gate-text").textContent === text;
+  const isNews = byId("gate").hidden || !isSame;
   setText(byId("gate-title"), title);
   showText(byId("gate-text"), text);
   show(byId("gate-spinner"), isBusy);
@@ -16,7 +18,7 @@ export function showGate({title, text = "", isBusy = false, action = null, tryAt
   show(byId("account"), false);
   show(byId("gate"), true);
   if (hadFocus) byId("gate-title").focus();
-  if (!isBusy) announce(`${title}. ${text}`);
+  if (isNews && !isBusy) announce(`${title}. ${text}`);
 }
 
 export function showAccount() {

@@ -1,1 +1,183 @@
+// The operator's overview: asks every two seconds, and shows what it is told.
 
+import {Refusal, Unreachable} from "./api.js";
+import {announce, byId, countDown, element, setText, show, showText, stopCountingDown} from "./dom.js";
+import {announceExplanation, hideExplanation, showExplanation, showNoExplanation} from "./explanation.js";
+import {showFleet, userLink} from "./fleet.js";
+import {exactTime, number, time} from "./format.js";
+import {Poller} from "./poller.js";
+import {reconcile} from "./rows.js";
+
+const intervalSeconds = 2;
+const answerSeconds = 10;
+
+let loadedAt = null;
+
+/// Whose explanation is wanted, and whether it was shown already.
+let chosen = null;
+
+const poller = new Poller({load, loaded, failed, ended: () => {}});
+poller.intervalSeconds = intervalSeconds;
+start();
+
+function start() {
+  showGate({title: "Loading the overview", isBusy: true});
+  for (const id of ["try-again", "try-now"]) byId(id).addEventListener("click", () => poller.insist());
+  byId("search-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    search(byId("user-id").value.trim());
+  });
+  byId("close-explanation").addEventListener("click", () => {
+    byId("user-id").value = "";
+    search("");
+    byId("user-id").focus();
+  });
+  addEventListener("hashchange", followAddress);
+  followAddress();
+  poller.start();
+}
+
+// Asking
+
+async function load() {
+  const wanted = chosen;
+  const [overview, explanation] = await Promise.all([
+    ask("/overview.json"), wanted && ask(`/explain/${encodeURIComponent(wanted.userId)}`).catch((error) => error),
+  ]);
+  return {overview, wanted, explanation};
+}
+
+async function ask(path) {
+  let response;
+  try {
+    response = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(answerSeconds * 1000)});
+  } catch (error) {
+    throw new Unreachable(navigator.onLine ? "The worker does not answer." : "You are offline.", {cause: error});
+  }
+  // A proxy's error page is no JSON; an answer may break off.
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Refusal(response.status, answer ?? {}, null);
+  if (!answer) throw new Unreachable("The worker's answer broke off.");
+  return answer;
+}
+
+// Showing
+
+function loaded({overview, wanted, explanation}) {
+  loadedAt = Date.now();
+  showFleet(overview);
+  showWarnings(overview.redis);
+  if (wanted && wanted === chosen) explained(wanted, explanation);
+  showOverview();
+  setText(byId("updated"), `Updated ${exactTime(loadedAt)}`);
+  if (byId("connection").hidden) return;
+  stopCountingDown("connection-countdown");
+  if (byId("connection").contains(document.activeElement)) byId("title").focus();
+  show(byId("connection"), false);
+  announce("Connected again. The figures are up to date.");
+}
+
+function explained(wanted, explanation) {
+  const isNew = !wanted.isShown;
+  wanted.isShown = true;
+  if (explanation instanceof Error) {
+    showNoExplanation(explanation.message);
+    if (isNew) announce(explanation.message);
+    return;
+  }
+  showExplanation(explanation);
+  if (!isNew) return;
+  announceExplanation(explanation);
+  if (wanted.takesFocus) requestAnimationFrame(() => byId("explained-user").focus());
+}
+
+/// Those of Redis stay as they are as long as they say the same.
+function showWarnings({state, reason, warnings}) {
+  const notices = state === "unavailable"
+    ? [{
+      code: "unavailable", kind: "danger", title: "Redis cannot be asked.",
+      text: `${reason}. Calls are refused with 503 until it can; what you see is what this worker knows itself.`,
+    }]
+    : warnings.map(({code, message}) => ({code, kind: "warning", title: "Redis needs attention.", text: message}));
+  reconcile(byId("notices"), notices, {
+    key: ({code}) => code,
+    make: ({kind, title, text}) => {
+      announce(`${title} ${text}`);
+      return element("div", {class: `notice notice--${kind}`},
+        element("p", {class: "notice-text"}, element("strong", {}, title), element("span")));
+    },
+    update: (node, {text}) => setText(node.querySelector("span"), text),
+  });
+}
+
+function failed(error, tryAt) {
+  // Ours: a mistake in the page.
+  if (!(error instanceof Refusal || error instanceof Unreachable)) console.error(error);
+  if (loadedAt) return showStale(error.message, tryAt);
+  showGate({
+    title: error instanceof Unreachable ? error.message : "The overview cannot be shown", tryAt,
+    text: error instanceof Unreachable ? "Is it running, and does this address lead to its admin port?" : error.message,
+  });
+}
+
+function showStale(title, tryAt) {
+  const text = `Showing figures from ${time(loadedAt)}.`;
+  // Said once, not at each try.
+  if (byId("connection").hidden || byId("connection-title").textContent !== title) announce(`${title} ${text}`);
+  setText(byId("connection-title"), title);
+  setText(byId("connection-text"), text);
+  showCountdown("connection-countdown", tryAt);
+  show(byId("connection"), true);
+}
+
+function showGate({title, text = "", isBusy = false, tryAt = null}) {
+  setText(byId("gate-title"), title);
+  showText(byId("gate-text"), text);
+  show(byId("gate-spinner"), isBusy);
+  show(byId("try-again"), !isBusy);
+  showCountdown("gate-countdown", tryAt);
+  show(byId("overview"), false);
+  show(byId("gate"), true);
+  if (!isBusy) announce(`${title} ${text}`);
+}
+
+function showOverview() {
+  if (byId("gate").hidden) return;
+  const hadFocus = byId("gate").contains(document.activeElement);
+  stopCountingDown("gate-countdown");
+  show(byId("gate"), false);
+  for (const id of ["overview", "header", "skip-link"]) show(byId(id), true);
+  if (hadFocus) byId("title").focus();
+}
+
+function showCountdown(id, deadline) {
+  show(byId(id), deadline !== null);
+  if (deadline === null) return stopCountingDown(id);
+  countDown(id, deadline, (seconds) => {
+    setText(byId(id), seconds > 0 ? `Trying again in ${number(seconds)} s.` : "Trying again …");
+  });
+}
+
+// Choosing a user. The address says whose explanation is shown, so that it can be kept and sent.
+
+function search(userId) {
+  const link = userId ? userLink(userId) : location.pathname;
+  if (userId && location.hash === link) return choose(userId);
+  history.pushState(null, "", link);
+  followAddress();
+}
+
+function followAddress() {
+  const userId = new URLSearchParams(location.hash.slice(1)).get("user");
+  if (!userId) {
+    chosen = null;
+    return hideExplanation();
+  }
+  byId("user-id").value = userId;
+  choose(userId);
+}
+
+function choose(userId) {
+  chosen = {userId, isShown: false, takesFocus: loadedAt !== null};
+  if (loadedAt) poller.insist();
+}

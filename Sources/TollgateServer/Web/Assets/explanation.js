@@ -1,0 +1,83 @@
+// One user: which limits they have, why, and what would become of their next call.
+
+import {announce, byId, setAttribute, setText, show, showText} from "./dom.js";
+import {moment, number} from "./format.js";
+import {fillFacts} from "./rows.js";
+
+export function showExplanation(explanation) {
+  const {userId, nextCall, plan, usage, minute, keys, subscription} = explanation;
+  setText(byId("explained-user"), userId);
+  setText(byId("next-call"), nextCall.isAdmitted ? "Next call admitted" : "Next call refused");
+  setAttribute(byId("next-call"), "class", `badge badge--${nextCall.isAdmitted ? "good" : "danger"}`);
+  setText(byId("next-call-message"), nextCall.message);
+  setText(byId("passes-at"), passesAt(nextCall));
+  showBar("month", usage.count, usage.limit);
+  showBar("minute", minute.count, minute.limit);
+  setText(byId("plan-name"), plan.name);
+  setText(byId("plan-reason"), plan.reason);
+  setText(byId("plan-tokens"), plan.tokens);
+  fillFacts(byId("user-facts"), [
+    ["Month ends", `${usage.periodEnd} UTC`],
+    ["Minute ends in", `${number(minute.resetSeconds)} s`],
+    ["Last admitted", explanation.lastAdmittedAt ? moment(explanation.lastAdmittedAt) : "never"],
+    ["Plan last seen", plan.lastSeen ?? "none"],
+    ["Calls in progress that may be given back", number(explanation.openReservations)],
+    ["API keys", number(keys.count)],
+    ["A key last used", keys.lastUsedAt ? moment(keys.lastUsedAt) : "never"],
+  ]);
+  showSubscription(subscription);
+  showText(byId("search-error"), "");
+  setAttribute(byId("user-id"), "aria-invalid", "false");
+  show(byId("explanation"), true);
+}
+
+/// Nothing can be shown of the user, and why.
+export function showNoExplanation(text) {
+  show(byId("explanation"), false);
+  showText(byId("search-error"), text);
+  setAttribute(byId("user-id"), "aria-invalid", "true");
+}
+
+export function hideExplanation() {
+  show(byId("explanation"), false);
+  showText(byId("search-error"), "");
+  setAttribute(byId("user-id"), "aria-invalid", "false");
+}
+
+/// For whoever asked, once.
+export function announceExplanation({userId, nextCall}) {
+  announce(`${userId}. ${nextCall.message}`);
+}
+
+function passesAt({isAdmitted, passesAt}) {
+  if (isAdmitted) return "";
+  return passesAt ? `It can pass again from ${moment(passesAt)} on.` : "Waiting does not help.";
+}
+
+function showBar(name, count, limit) {
+  const share = limit > 0 ? Math.min(1, count / limit) : 1;
+  setText(byId(name), `${number(count)} / ${number(limit)}`);
+  byId(`${name}-fill`).style.width = `${share * 100}%`;
+  const bar = byId(`${name}-bar`);
+  setAttribute(bar, "class", share >= 1 ? "bar is-over" : share >= 0.8 ? "bar is-warning" : "bar");
+  setAttribute(bar, "aria-valuemax", Math.max(1, limit));
+  setAttribute(bar, "aria-valuenow", limit > 0 ? Math.min(count, limit) : 1);
+  setAttribute(bar, "aria-valuetext", `${number(count)} of ${number(limit)}`);
+}
+
+function showSubscription(subscription) {
+  show(byId("subscription-empty"), subscription === null);
+  const when = (value) => value ? moment(value) : null;
+  fillFacts(byId("subscription-facts"), subscription === null ? [] : [
+    ["Plan bought", subscription.plan],
+    ["Status", subscription.status],
+    ["Paid until", when(subscription.periodEnd)],
+    ["Payment owed since", when(subscription.pastDueSince)],
+    ["Grace until", when(subscription.graceUntil)],
+    ["Began", when(subscription.startedAt)],
+    ["Record written", when(subscription.writtenAt)],
+    ["Clerk told", when(subscription.clerkToldAt) ?? "not yet"],
+    ["Customer", subscription.customerId],
+    ["Subscription", subscription.subscriptionId],
+  ]);
+}
