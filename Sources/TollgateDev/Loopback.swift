@@ -60,7 +60,8 @@ private final class FirstLineReader: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         answer += String(buffer: unwrapInboundIn(data))
-        if answer.contains("\n") { line.succeed(answer) }
+        // As a byte: to Swift "\r\n" is one character, and none of the two.
+        if answer.utf8.contains(UInt8(ascii: "\n")) { line.succeed(answer) }
     }
 
     /// Whoever has the line already does not hear of this.

@@ -84,7 +84,7 @@ export function explain(error, ifUnanswered = "") {
     return [error.message, "Check your connection and try again.", ifUnanswered].filter(Boolean).join(" ");
   }
   if (error.code === "rate-limit-exceeded" && error.retryAfterSeconds) {
-    return `${error.message} Try again in ${error.retryAfterSeconds} s.`;
+    return `This minute’s calls are used up. Try again in ${error.retryAfterSeconds} s.`;
   }
   return error.message;
 }

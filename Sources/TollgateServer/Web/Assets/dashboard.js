@@ -17,6 +17,11 @@ let dashboard = null;
 
 start();
 
+// The browser may bring a page back as it was when it was left, of somebody who has signed out since.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 async function start() {
   if (!isConfigured()) {
     return showGate({

@@ -96,7 +96,7 @@ function showWarnings({state, reason, warnings}) {
   const notices = state === "unavailable"
     ? [{
       code: "unavailable", kind: "danger", title: "Redis cannot be asked.",
-      text: `${reason}. Calls are refused with 503 until it can; what you see is what this worker knows itself.`,
+      text: `${reason.charAt(0).toUpperCase()}${reason.slice(1)}. Calls are refused with 503 until it can; what you see is what this worker knows itself.`,
     }]
     : warnings.map(({code, message}) => ({code, kind: "warning", title: "Redis needs attention.", text: message}));
   reconcile(byId("notices"), notices, {
