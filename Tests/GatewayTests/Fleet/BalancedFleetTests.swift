@@ -31,6 +31,26 @@ import Darwin
         }
     }
 
+    /// The operator sees all workers at one address, and nothing else of their admin ports.
+    @Test func theOverviewShowsEveryWorker() async throws {
+        try await withFleet(workers: 2) { fleet in
+            try await Balancer.run(before: fleet.workers.map { ($0.port, $0.adminPort) }) { balancer in
+                try await eventually("both workers have told of themselves") {
+                    let overview = try await HTTP.get("/overview.json", port: balancer.overviewPort)
+                    return fleet.workers.allSatisfy { overview.body.contains("127.0.0.1:\($0.port)") }
+                }
+                let page = try await HTTP.get("/overview", port: balancer.overviewPort)
+                #expect(page.status == 200 && page.body.contains("<title>"))
+                let user = try await HTTP.get("/explain/user_nobody", port: balancer.overviewPort)
+                #expect(user.status == 404 && user.member("code") == "user-not-found")
+                for path in ["/metrics", "/livez", "/readyz"] {
+                    let answer = try await HTTP.get(path, port: balancer.overviewPort)
+                    #expect(answer.status == 404, "\(path)")
+                }
+            }
+        }
+    }
+
     /// All of a user's calls at once.
     private static func statuses(of calls: Int, token: String, port: Int) async throws -> [Int: Int] {
         try await withThrowingTaskGroup(of: Int.self) { group in

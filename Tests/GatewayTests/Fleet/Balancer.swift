@@ -11,6 +11,9 @@ import Foundation
 struct Balancer {
     let port: Int
 
+    /// Where it leads to the workers' admin ports.
+    let overviewPort: Int
+
     /// Where a worker listens: its public and its admin port.
     typealias Backend = (port: Int, adminPort: Int)
 
@@ -26,10 +29,13 @@ struct Balancer {
         let file = "/tmp/tg-balancer-\(UInt32.random(in: 0...UInt32.max)).cfg"
         try text(for: workers).write(toFile: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: file) }
-        let port = try await Loopback.freePort()
+        let (port, overviewPort) = (try await Loopback.freePort(), try await Loopback.freePort())
         let process = try ChildProcess.start(
             "haproxy", ["-db", "-f", file],
-            environment: ["PATH": "/usr/sbin:/usr/bin:/bin", "BALANCER_PORT": "\(port)"], output: .lines)
+            environment: [
+                "PATH": "/usr/sbin:/usr/bin:/bin", "BALANCER_PORT": "\(port)",
+                "OVERVIEW_PORT": "\(overviewPort)",
+            ], output: .lines)
         // Somebody has to read what it says, or it waits.
         let listener = Task { for await _ in process.lines {} }
         defer { listener.cancel() }
@@ -37,7 +43,7 @@ struct Balancer {
             try await eventually("the balancer answers") {
                 (try? await HTTP.get("/health", port: port).status) == 200
             }
-            let result = try await body(Balancer(port: port))
+            let result = try await body(Balancer(port: port, overviewPort: overviewPort))
             await process.terminate()
             return result
         } catch {
@@ -49,20 +55,21 @@ struct Balancer {
     /// The deployed configuration with workers named one by one, where DNS would find them.
     private static func text(for workers: [Backend]) throws -> String {
         let deployed = try String(contentsOf: configuration, encoding: .utf8)
-        let servers = workers.enumerated().map { index, worker in
-            "    server worker\(index + 1) 127.0.0.1:\(worker.port) check port \(worker.adminPort)"
-        }
         var lines: [String] = []
         var replaced = 0
         for line in deployed.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
             if line.hasPrefix("    server-template ") {
-                lines += servers
+                let isAdmin = line.hasPrefix("    server-template admin ")
+                lines += workers.enumerated().map { index, worker in
+                    "    server worker\(index + 1) 127.0.0.1:\(isAdmin ? worker.adminPort : worker.port) check port "
+                        + "\(worker.adminPort)"
+                }
                 replaced += 1
             } else {
                 lines.append(line)
             }
         }
-        guard replaced == 1 else { throw NeverHappened(description: "deploy/haproxy.cfg has another form") }
+        guard replaced == 2 else { throw NeverHappened(description: "deploy/haproxy.cfg has another form") }
         return lines.joined(separator: "\n")
     }
 }

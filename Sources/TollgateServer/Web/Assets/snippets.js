@@ -5,7 +5,7 @@ import {announce, byId, setText, show, showText, whileBusy} from "./dom.js";
 
 const address = `${location.origin}/verify-auth`;
 
-export const curl = (key) => `curl -X POST ${address} \\\n  -H "X-API-Key: ${key}"`;
+export const curl = (key) => `curl -X POST \\\n  -H "X-API-Key: ${key}" \\\n  ${address}`;
 
 const javaScript = (key) => `const response = await fetch("${address}", {
   method: "POST",
