@@ -38,7 +38,7 @@ let webAssets = [
     "tollgate.css", "dom.js", "format.js",
     "dashboard.html", "api.js", "billing.js", "chart.js", "dashboard.js", "keydialogs.js", "keys.js", "notices.js",
     "poller.js", "session.js", "snippets.js", "usage.js",
-    "overview.html", "overview.js",
+    "overview.html", "explanation.js", "fleet.js", "overview.js", "rows.js",
 ]
 
 let package = Package(

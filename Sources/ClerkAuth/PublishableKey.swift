@@ -1,8 +1,5 @@
 /// Clerk's public name of an instance: `pk_test_` or `pk_live_` and, in base64, the host of its frontend API and `$`.
 package struct PublishableKey: Sendable, Hashable {
-    /// As it was given.
-    package let text: String
-
     /// True for a production instance, false for a development one.
     package let isLive: Bool
 
@@ -21,7 +18,6 @@ package struct PublishableKey: Sendable, Hashable {
             let decoded = Base64.decode(encoded.utf8, alphabet: .standard),
             decoded.last == UInt8(ascii: "$"), Self.isHost(decoded.dropLast())
         else { throw Self.problem }
-        self.text = text
         isLive = parts[1] == "live"
         host = String(decoding: decoded.dropLast(), as: UTF8.self)
     }

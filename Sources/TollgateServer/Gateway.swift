@@ -89,7 +89,7 @@ package struct Gateway: Sendable {
             workerID: requestIDs.workerID, addresses: addresses, time: time, logger: logger)
         reporter = observation.reporter
         admin = AdminEndpoints(
-            redis: redis, drain: drain, configuredHost: configuration.adminHost,
+            redis: redis, drain: drain, requestIDs: requestIDs, configuredHost: configuration.adminHost,
             overview: observation.overviewEndpoint,
             explanation: observation.explainEndpoint(
                 admissions: store, subscriptions: billing.subscriptions, keys: keys),

@@ -36,7 +36,7 @@ package struct RedisFleetStore: Sendable {
         ])
     }
 
-    /// The workers that are alive, the oldest first.
+    /// The workers that are alive.
     ///
     /// - Parameter time: Now.
     package func workers(at time: UnixTime) async throws(StoreUnavailable) -> [WorkerReport] {
@@ -47,6 +47,5 @@ package struct RedisFleetStore: Sendable {
         guard let ids = reply.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGEBYSCORE") }
         let replies = try await client.ask(all: ids.map { RedisCommand("HGETALL", Keys.worker($0)) })
         return replies.compactMap { WorkerReport(fields: ($0.array ?? []).map { $0.string ?? "" }) }
-            .sorted { ($0.identity.startedAt, $0.identity.id) < ($1.identity.startedAt, $1.identity.id) }
     }
 }

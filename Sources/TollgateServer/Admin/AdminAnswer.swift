@@ -14,18 +14,26 @@ extension Response {
 struct AdminErrorMiddleware: RouterMiddleware {
     typealias Context = BasicRequestContext
 
+    let requestIDs: RequestIDGenerator
+
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let error as APIError {
-            error.log(requestID: context.id, path: request.uri.path, to: context.logger)
-            var response = Response(admin: error.body(requestID: context.id), status: error.status)
-            for field in error.headers { response.headers.append(field) }
-            return response
+            return answer(error, request, context)
         } catch let error as HTTPError where error.status == .notFound {
-            return Response(admin: APIError.notFound.body(requestID: context.id), status: .notFound)
+            return answer(.notFound, request, context)
         }
+    }
+
+    private func answer(_ error: APIError, _ request: Request, _ context: Context) -> Response {
+        let id = requestIDs.next()
+        error.log(requestID: id, path: request.uri.path, to: context.logger)
+        var response = Response(admin: error.body(requestID: id), status: error.status)
+        response.headers.append(contentsOf: error.headers)
+        response.headers[.xRequestID] = id
+        return response
     }
 }

@@ -7,6 +7,7 @@ import RedisClient
 struct AdminEndpoints: Sendable {
     let redis: RedisClient
     let drain: DrainState
+    let requestIDs: RequestIDGenerator
 
     /// `TOLLGATE_ADMIN_HOST`.
     let configuredHost: String
@@ -18,7 +19,7 @@ struct AdminEndpoints: Sendable {
 
     func router() -> Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
-        router.add(middleware: AdminErrorMiddleware())
+        router.add(middleware: AdminErrorMiddleware(requestIDs: requestIDs))
         router.add(middleware: AdminGuard(configuredHost: configuredHost))
         router.get("/livez") { _, _ in Response(json: ["status": "ok"]) }
         router.get("/readyz") { _, _ in await readiness() }

@@ -61,7 +61,7 @@ struct ExplainEndpoint: Sendable {
             "lastAdmittedAt": .moment(facts.traces.lastAdmittedAt),
             "keys": [
                 "count": .integer(facts.keys.count { !$0.isExpired(at: now) }),
-                "lastUsedAt": .moment(facts.keys.flatMap { [$0.lastUsedAt, $0.previous?.lastUsedAt] }.compactMap(\.self).max()),
+                "lastUsedAt": .moment(facts.keys.compactMap(\.lastUse).max()),
             ],
             "subscription": facts.subscription.map { json(of: $0) } ?? .null,
         ]
@@ -96,7 +96,12 @@ struct ExplainEndpoint: Sendable {
 
     private static let unknown = APIError(
         .notFound, error: "User not found", code: "user-not-found",
-        message: "No user of this id has called, bought anything or made a key here. Check the id; it is case-sensitive.")
+        message: "No user of this id has called, bought anything or made a key here. Check the id; capitals matter.")
+}
+
+extension KeyRecord {
+    /// When any of its secrets was used last.
+    fileprivate var lastUse: UnixTime? { [lastUsedAt, previous?.lastUsedAt].compactMap(\.self).max() }
 }
 
 extension NextCall {

@@ -27,15 +27,19 @@ struct OverviewEndpoint: Sendable {
         let redis = await RedisState.ask(inspection)
         // One that hangs is not asked four times.
         let shared = redis.isAvailable ? await shared(at: now) : nil
-        let workers = shared?.workers ?? [reporter.latestReport]
+        let own = reporter.latestReport
+        let others = (shared?.workers ?? []).filter { $0.identity.id != own.identity.id }
+        let workers = (others + [own]).sorted {
+            ($0.identity.startedAt, $0.identity.id) < ($1.identity.startedAt, $1.identity.id)
+        }
         return [
             "time": .moment(now),
-            "worker": .string(reporter.latestReport.identity.id),
+            "worker": .string(own.identity.id),
             "traffic": workers.map(\.traffic).reduce(.none, +).json,
             "workers": .array(workers.map(\.json)),
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
             "webhooks": shared?.waiting.map(Self.json) ?? .null,
-            "redis": redis.json(user: redisUser),
+            "redis": redis.json(user: redisUser, reportFailure: reporter.latestFailure),
         ]
     }
 

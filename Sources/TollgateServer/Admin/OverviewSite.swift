@@ -7,7 +7,14 @@ struct OverviewSite: Sendable {
 
     private let files = [
         WebAsset("tollgate.css", PackageResources.tollgate_css),
+        WebAsset("api.js", PackageResources.api_js),
+        WebAsset("dom.js", PackageResources.dom_js),
+        WebAsset("explanation.js", PackageResources.explanation_js),
+        WebAsset("fleet.js", PackageResources.fleet_js),
+        WebAsset("format.js", PackageResources.format_js),
         WebAsset("overview.js", PackageResources.overview_js),
+        WebAsset("poller.js", PackageResources.poller_js),
+        WebAsset("rows.js", PackageResources.rows_js),
     ]
 
     func register(in router: Router<BasicRequestContext>) {

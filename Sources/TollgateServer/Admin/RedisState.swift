@@ -32,8 +32,7 @@ enum RedisState: Sendable {
         if case .answering = self { true } else { false }
     }
 
-    /// - Parameter user: Whom the worker logs in as.
-    func warnings(user: String) -> [RedisWarning] {
+    private func warnings(user: String) -> [RedisWarning] {
         switch self {
         case .unavailable: []
         case .answering(_, .success(let info)): info.warnings
@@ -48,9 +47,12 @@ enum RedisState: Sendable {
         }
     }
 
-    /// - Parameter user: Whom the worker logs in as.
-    func json(user: String) -> JSON {
-        let warnings = warnings(user: user)
+    /// - Parameters:
+    ///   - user: Whom the worker logs in as.
+    ///   - reportFailure: Why the worker's last report was not taken. Nil when it was.
+    func json(user: String, reportFailure: String?) -> JSON {
+        let reportWarning = isAvailable ? reportFailure.map { RedisWarning(reportFailure: $0) } : nil
+        let warnings = warnings(user: user) + [reportWarning].compactMap(\.self)
         let isWell = isAvailable && warnings.isEmpty
         var (reason, latency, server) = (JSON.null, JSON.null, JSON.null)
         switch self {

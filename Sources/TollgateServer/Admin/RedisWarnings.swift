@@ -7,6 +7,16 @@ struct RedisWarning: Sendable, Hashable {
     let message: String
 }
 
+extension RedisWarning {
+    /// - Parameter reportFailure: Why the worker's last report was not taken.
+    init(reportFailure: String) {
+        self.init(
+            code: "report-not-taken",
+            message: "What this worker tells of itself was not taken, so others do not see it (\(reportFailure)). If "
+                + "that stays so, compare Redis' ACL with the one in the README.")
+    }
+}
+
 extension RedisServerInfo {
     /// What is wrong, the worst first.
     var warnings: [RedisWarning] {
@@ -28,8 +38,8 @@ extension RedisServerInfo {
         guard let count = integer("evicted_keys"), count > 0 else { return nil }
         return RedisWarning(
             code: "keys-evicted",
-            message: "Redis has thrown away \(count) \(count == 1 ? "key" : "keys") for want of memory: counts, plans or "
-                + "API keys may be gone. Set maxmemory-policy to noeviction, and raise maxmemory.")
+            message: "Redis has thrown away \(count) \(count == 1 ? "key" : "keys") for want of memory: counts, plans "
+                + "or API keys may be gone. Set maxmemory-policy to noeviction, and raise maxmemory.")
     }
 
     private var policyWarning: RedisWarning? {
@@ -62,15 +72,15 @@ extension RedisServerInfo {
         guard let state = self["rdb_last_bgsave_status"], state != "ok" else { return nil }
         return RedisWarning(
             code: "snapshot-failing",
-            message: "Redis could not save its last snapshot, and may refuse writes until it can. Look into Redis' log; "
-                + "most often the disk is full.")
+            message: "Redis could not save its last snapshot, and may refuse writes until it can. Look into Redis' "
+                + "log; most often the disk is full.")
     }
 
     private var persistenceWarning: RedisWarning? {
         guard self["aof_enabled"] == "0" else { return nil }
         return RedisWarning(
             code: "no-append-only-file",
-            message: "Without an append-only file, counts and keys since the last snapshot are lost when Redis stops. Run "
-                + "CONFIG SET appendonly yes, and write it into redis.conf.")
+            message: "Without an append-only file, counts and keys since the last snapshot are lost when Redis stops. "
+                + "Run CONFIG SET appendonly yes, and write it into redis.conf.")
     }
 }

@@ -11,13 +11,14 @@ package struct ClerkSettings: Sendable, CustomReflectable {
     /// For the Backend API. Nil when it is not needed.
     package let secretKey: Secret?
 
-    /// The instance's public name. Nil when none is given.
-    let publishableKey: PublishableKey?
+    /// The instance's public name, and its text. Nil when none is given.
+    let publishableKey: (key: PublishableKey, text: String)?
 
     init(_ reader: inout SettingReader) {
         apiURL = reader.apiURL(.clerkAPIURL)
         secretKey = reader.clerkSecretKey()
-        publishableKey = reader.publishableKey()
+        let publishableKey = reader.publishableKey()
+        self.publishableKey = publishableKey.flatMap { key in reader.text(.clerkPublishableKey).map { (key, $0) } }
         let keySource = ClerkConfiguration.KeySource.firstConfigured(
             pem: reader.publicKey(), jwksURL: reader.webURL(.clerkJWKSURL)?.url.base, publishableKey: publishableKey,
             apiURL: apiURL, secretKey: secretKey?.revealed)

@@ -17,12 +17,12 @@ package struct DashboardSettings: Sendable, Hashable {
         package let origins: [String]
     }
 
-    init(_ reader: inout SettingReader, publishableKey: PublishableKey?) {
+    init(_ reader: inout SettingReader, publishableKey: (key: PublishableKey, text: String)?) {
         isOn = reader.isOn(.dashboard)
         let script = reader.webURL(.clerkScriptURL)
-        signIn = publishableKey.map { key in
+        signIn = publishableKey.map { key, text in
             SignIn(
-                publishableKey: key.text, scriptURL: script?.text ?? key.issuer + Self.scriptPath,
+                publishableKey: text, scriptURL: script?.text ?? key.issuer + Self.scriptPath,
                 origins: Set([key.issuer] + [script?.url.origin].compactMap(\.self)).sorted())
         }
     }

@@ -9,6 +9,9 @@ import TollgateStore
 final class WorkerReporter: Service {
     static let interval: Duration = .seconds(5)
 
+    /// How soon it is tried again when a report was not taken, as when Redis is not connected yet.
+    private static let retryInterval: Duration = .seconds(1)
+
     /// How often it is looked whether there is something to tell.
     private static let tick: Duration = .milliseconds(250)
 
@@ -23,7 +26,7 @@ final class WorkerReporter: Service {
     private let time: any TimeSource
     private let logger: Logger
 
-    private let latest: Mutex<WorkerReport>
+    private let latest: Mutex<(report: WorkerReport, failure: String?)>
 
     /// Where it is told.
     struct Stores: Sendable {
@@ -45,12 +48,17 @@ final class WorkerReporter: Service {
         self.time = time
         self.logger = logger
         latest = Mutex(
-            WorkerReport(
-                identity: identity, seenAt: identity.startedAt, address: "", traffic: .none, isDraining: false))
+            (
+                WorkerReport(
+                    identity: identity, seenAt: identity.startedAt, address: "", traffic: .none, isDraining: false), nil
+            ))
     }
 
     /// What was told last, or would have been.
-    var latestReport: WorkerReport { latest.withLock(\.self) }
+    var latestReport: WorkerReport { latest.withLock { $0.report } }
+
+    /// Why the last report was not taken. Nil when it was.
+    var latestFailure: String? { latest.withLock { $0.failure } }
 
     /// Reports until the graceful shutdown, and says goodbye then.
     func run() async throws {
@@ -73,7 +81,7 @@ final class WorkerReporter: Service {
                 let report = WorkerReport(
                     identity: identity, seenAt: time.now(), address: address,
                     traffic: window.add(counters.read(), at: .now), isDraining: drain.isDraining)
-                latest.withLock { $0 = report }
+                latest.withLock { $0.report = report }
                 // Not cancelled half-way, or it could arrive after the goodbye.
                 await Task { await self.send(report) }.value
             }
@@ -85,7 +93,8 @@ final class WorkerReporter: Service {
     private func isDue(since reportedAt: ContinuousClock.Instant?, address: String) -> Bool {
         guard let reportedAt else { return true }
         let last = latestReport
-        return .now - reportedAt >= Self.interval || last.isDraining != drain.isDraining || last.address != address
+        let interval = latestFailure == nil ? Self.interval : Self.retryInterval
+        return .now - reportedAt >= interval || last.isDraining != drain.isDraining || last.address != address
     }
 
     private func send(_ report: WorkerReport) async {
@@ -93,7 +102,9 @@ final class WorkerReporter: Service {
             try await stores.fleet.write(report)
             try await stores.topUsers.add(callers.take(), on: CalendarDay(containing: report.seenAt))
             try await stores.backlog.forgetOld(at: report.seenAt)
+            latest.withLock { $0.failure = nil }
         } catch {
+            latest.withLock { $0.failure = "\(error)" }
             logger.debug("the worker's report was not taken", metadata: ["cause": "\(error)"])
         }
     }

@@ -56,7 +56,7 @@ if has_key and ARGV[plans_end + 1] ~= '' then
     local stored = call('GET', KEYS[4])
     if not (stored and redis.sha1hex(stored) == digest) then refusal = KEY_UNKNOWN end
   else
-    local key = call('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'scopes', 'lastUsedAt')
+    local key = call('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'lastUsedAt')
     local before = key[1] ~= digest and call('HMGET', KEYS[4], 'previousHash', 'previousUntil', 'previousUsedAt')
     if before and before[1] ~= digest then
       refusal = KEY_UNKNOWN
@@ -64,8 +64,8 @@ if has_key and ARGV[plans_end + 1] ~= '' then
       refusal = KEY_REVOKED
     elseif key[3] and key[3] <= now or before and (before[2] or '') <= now then
       refusal = KEY_EXPIRED
-    elseif scopes ~= '' and key[4] ~= '*' then
-      local granted = ' ' .. (key[4] or '') .. ' '
+    elseif scopes ~= '' then
+      local granted = ' ' .. (call('HGET', KEYS[4], 'scopes') or '') .. ' '
       if not string.find(granted, ' * ', 1, true) then
         for scope in string.gmatch(scopes, '%S+') do
           if not string.find(granted, ' ' .. scope .. ' ', 1, true) then refusal = SCOPE_MISSING end
@@ -75,7 +75,7 @@ if has_key and ARGV[plans_end + 1] ~= '' then
     if before then
       used_field, last_used = 'previousUsedAt', before[3]
     else
-      used_field, last_used = 'lastUsedAt', key[5]
+      used_field, last_used = 'lastUsedAt', key[4]
     end
   end
   if refusal then
@@ -84,10 +84,10 @@ if has_key and ARGV[plans_end + 1] ~= '' then
   end
 end
 
-local record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
+local record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'reservedUntil')
 
 -- Gives back the reservations whose lease has run out: their workers died. The usage record tells when to look.
-if record[5] and record[5] <= now then
+if record[4] and record[4] <= now then
   local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
   local score = string.gsub(now, '%D', '')
   for _, member in ipairs(call('ZRANGEBYSCORE', set, '-inf', score, 'LIMIT', 0, SWEPT_AT_ONCE)) do
@@ -102,7 +102,7 @@ if record[5] and record[5] <= now then
   else
     call('HDEL', usage_key, 'reservedUntil')
   end
-  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
+  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'reservedUntil')
 end
 
 -- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings. What of the subscription
@@ -142,8 +142,8 @@ if record[2] and record[2] >= period_start then
   if record[2] ~= period_start then
     local digits = string.gsub(record[2], '-', '')
     period_start, day = record[2], tonumber(digits)
+    period_end = call('HGET', usage_key, 'periodEnd') or period_end
   end
-  period_end = record[4] or period_end
 end
 
 local cost, requests = tonumber(ARGV[1]), tonumber(call('GET', KEYS[1])) or 0
@@ -188,7 +188,7 @@ if outcome == ADMITTED and not only_tells then
   if fits and not repeats then charged = cost end
   used = used + charged
   local count = string.format('%.0f', used)
-  if record[3] == plan and record[4] and not is_new_period then
+  if record[3] == plan and not is_new_period then
     call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
   else
     call('HSET', usage_key, 'usageCount', count, 'plan', plan, 'lastUpdated', now, 'periodStart', period_start,
@@ -237,7 +237,7 @@ if outcome == ADMITTED and not only_tells then
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)
     call('EXPIRE', set, ARGV[9])
-    if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
+    if not record[4] or lease_end < record[4] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
 local repeated = outcome == ADMITTED and repeats and 1 or 0

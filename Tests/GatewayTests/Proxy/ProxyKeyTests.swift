@@ -19,9 +19,10 @@ import Testing
     }
 
     /// All commands that read or write what is stored.
+    /// Those that a request may send. The worker's own reports send HSET, EXPIRE and some others.
     private static func commands(_ redis: RedisClient) async throws -> Int {
         var sum = 0
-        for name in ["evalsha", "eval", "get", "set", "mget", "hget", "hmget", "hgetall", "hset", "incr", "expire"] {
+        for name in ["evalsha", "eval", "get", "set", "mget", "hget", "hmget", "hgetall", "incr"] {
             sum += try await redis.calls(of: name)
         }
         return sum

@@ -29,6 +29,7 @@ enum ConfigurationFixture {
         "CLERK_JWKS_URL": "https://keys.example.com/jwks.json", "CLERK_ISSUER": "https://issuer.example.com",
         "CLERK_API_URL": "https://clerk.example.com/",
         "CLERK_AUTHORIZED_PARTIES": "https://a.example, https://b.example", "CLERK_AUDIENCES": "one,two",
+        "CLERK_JS_URL": "https://assets.example.com/clerk.js", "TOLLGATE_DASHBOARD": "off",
         "STRIPE_SECRET_KEY": "rk_live_hunter2", "STRIPE_PRICE_ID": "price_1",
         "STRIPE_WEBHOOK_SECRET": "whsec_hunter2, whsec_hunter3", "STRIPE_API_URL": "http://127.0.0.1:4010",
         "STRIPE_PAST_DUE_GRACE_DAYS": "3",

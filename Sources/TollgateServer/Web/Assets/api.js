@@ -16,7 +16,11 @@ export class Refusal extends Error {
 export class Unreachable extends Error {}
 
 /// Nobody is signed in any more.
-export class SessionOver extends Error {}
+export class SessionOver extends Error {
+  constructor(cause) {
+    super("Sign in again to go on.", {cause});
+  }
+}
 
 export class API {
   constructor(clerk) {
@@ -44,7 +48,7 @@ export class API {
     }
     if (token) return token;
     if (!navigator.onLine) throw unreachable("");
-    throw new SessionOver("Sign in again to go on.");
+    throw new SessionOver();
   }
 
   async send(method, path, body, token) {
@@ -69,7 +73,7 @@ async function read(response) {
   if (response.ok && answer) return answer;
   if (response.ok) throw new Unreachable("Tollgate's answer broke off.");
   const refusal = new Refusal(response.status, answer ?? {}, retryAfter(response));
-  if (response.status === 401) throw new SessionOver(refusal.message);
+  if (response.status === 401) throw new SessionOver(refusal);
   throw refusal;
 }
 

@@ -136,11 +136,11 @@ class Dashboard {
   failed(error, tryAt) {
     // Ours: a mistake in the page.
     if (!(error instanceof Refusal || error instanceof Unreachable)) console.error(error);
-    if (this.loadedAt) return showStale(error.message, this.loadedAt, tryAt);
+    if (this.loadedAt) return showStale(staleTitle(error), this.loadedAt, tryAt);
     showGate({
       title: error instanceof Unreachable ? error.message : "Your dashboard cannot be shown", action: "try-again",
       text: error instanceof Unreachable ? "Check your connection. Your keys and your plan are as they were."
-        : error.message, tryAt,
+        : staleTitle(error), tryAt,
     });
   }
 
@@ -152,6 +152,14 @@ class Dashboard {
   }
 
   ended(error) {
+    console.warn(error.cause);
+    showHeader(false);
     showGate({title: "Your session has ended", text: error.message, action: "sign-in"});
   }
+}
+
+/// Why the figures are old, or not there. When it is tried again stands beside it.
+function staleTitle(error) {
+  if (error.code === "too-many-reads") return "Your dashboard is open in too many places at once.";
+  return error.status === 503 ? "Your figures cannot be read at the moment." : error.message;
 }
