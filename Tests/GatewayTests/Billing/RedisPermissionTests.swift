@@ -53,6 +53,16 @@ import Foundation
             #expect(answer.status == 200)
         }
         try await useKeys(in: market)
+        for path in ["/overview.json", "/explain/user_abc"] {
+            let answer = try await HTTP.get(path, port: market.gateways[0].adminPort)
+            #expect(answer.status == 200 && !answer.body.contains("not-permitted"), "\(answer.body)")
+        }
+        let account = try await market.call("GET", "/account", "user_abc")
+        #expect(account.status == 200)
+        // Told once at least.
+        try await eventually("the worker has told of itself") {
+            try await HTTP.get("/overview.json", port: market.gateways[0].adminPort).body.contains("user_abc")
+        }
         try await market.buy("user_abc")
         let id = try #require(market.subscription(of: "user_abc")?["id"].string)
         market.clerk.faults.inject(.status(500), times: 3)
