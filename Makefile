@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 APT_BUILD := libhiredis-dev libssl-dev
 APT_RUN   := redis-server
-APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light python3 python3-venv
+APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light chromium chromium-driver python3 python3-venv
 APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-redis lua-resty-core \
              python3 python3-venv
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
@@ -31,6 +31,7 @@ build: deps
 # One test after the other: some say how long a caller may wait, which two cores full of other tests would falsify.
 test: test-deps lint
 	swift test --no-parallel
+	Tests/Browser/run
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
@@ -48,3 +49,4 @@ test-deps:
 	@deploy/install-packages $(APT_BUILD) $(APT_TEST) -- $(BREW)
 	@Tests/Oracles/install
 	@Tests/Benchmark/install
+	@Tests/Browser/install
