@@ -139,5 +139,6 @@ export class KeyDialogs {
     if (this.isCopied || !byId("secret-uncopied").hidden) return;
     event.preventDefault();
     show(byId("secret-uncopied"), true);
+    byId("secret-uncopied").scrollIntoView({block: "nearest"});
   }
 }
