@@ -52,12 +52,7 @@ extension APIError {
 }
 
 extension HTTPField.Name {
-    fileprivate static let secFetchSite = named("Sec-Fetch-Site")
-    fileprivate static let secFetchMode = named("Sec-Fetch-Mode")
-    fileprivate static let secFetchDest = named("Sec-Fetch-Dest")
-
-    private static func named(_ name: String) -> Self {
-        guard let name = Self(name) else { preconditionFailure("'\(name)' is no field name") }
-        return name
-    }
+    fileprivate static let secFetchSite = constant("Sec-Fetch-Site")
+    fileprivate static let secFetchMode = constant("Sec-Fetch-Mode")
+    fileprivate static let secFetchDest = constant("Sec-Fetch-Dest")
 }

@@ -93,8 +93,5 @@ extension APIError {
 }
 
 extension HTTPField.Name {
-    package static let xAPIKey: HTTPField.Name = {
-        guard let name = HTTPField.Name("X-API-Key") else { preconditionFailure("'X-API-Key' is no field name") }
-        return name
-    }()
+    package static let xAPIKey = constant("X-API-Key")
 }

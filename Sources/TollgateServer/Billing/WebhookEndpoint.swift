@@ -111,10 +111,7 @@ struct WebhookEndpoint: Sendable {
     }
 
     /// The SDK's, too, take the header's several values together.
-    private static func signature(_ headers: HTTPFields) -> String? {
-        guard let name = HTTPField.Name("Stripe-Signature") else { return nil }
-        return headers[name]
-    }
+    private static func signature(_ headers: HTTPFields) -> String? { headers[.constant("Stripe-Signature")] }
 
     private static var received: Response { Response(json: ["received": true]) }
 

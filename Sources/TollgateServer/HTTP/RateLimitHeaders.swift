@@ -135,9 +135,4 @@ extension HTTPField.Name {
 
     /// The secret key that opened the gateway.
     package static let xTollgateKeyID = constant("X-Tollgate-Key-Id")
-
-    private static func constant(_ name: String) -> HTTPField.Name {
-        guard let name = HTTPField.Name(name) else { preconditionFailure("'\(name)' is no field name") }
-        return name
-    }
 }

@@ -35,14 +35,9 @@ struct ContentSecurityPolicy: Sendable {
 }
 
 extension HTTPField.Name {
-    fileprivate static let xFrameOptions = named("X-Frame-Options")
-    fileprivate static let crossOriginOpenerPolicy = named("Cross-Origin-Opener-Policy")
-    fileprivate static let crossOriginResourcePolicy = named("Cross-Origin-Resource-Policy")
-    fileprivate static let permissionsPolicy = named("Permissions-Policy")
-    fileprivate static let referrerPolicy = named("Referrer-Policy")
-
-    private static func named(_ name: String) -> Self {
-        guard let name = Self(name) else { preconditionFailure("'\(name)' is no field name") }
-        return name
-    }
+    fileprivate static let xFrameOptions = constant("X-Frame-Options")
+    fileprivate static let crossOriginOpenerPolicy = constant("Cross-Origin-Opener-Policy")
+    fileprivate static let crossOriginResourcePolicy = constant("Cross-Origin-Resource-Policy")
+    fileprivate static let permissionsPolicy = constant("Permissions-Policy")
+    fileprivate static let referrerPolicy = constant("Referrer-Policy")
 }
