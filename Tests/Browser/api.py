@@ -2,6 +2,7 @@
 import dataclasses
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
@@ -29,7 +30,15 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedire
 def request(method: str, url: str, headers: dict[str, str] | None = None, body: object = None) -> Answer:
     """The answer, whatever its status. The names of its fields are in lower case."""
     data = None if body is None else json.dumps(body).encode()
-    call = urllib.request.Request(url, data, headers or {}, method=method)
+    return _send(urllib.request.Request(url, data, headers or {}, method=method))
+
+
+def post_form(url: str, fields: dict[str, str]) -> Answer:
+    """As a page's form does."""
+    return _send(urllib.request.Request(url, urllib.parse.urlencode(fields).encode(), method="POST"))
+
+
+def _send(call: urllib.request.Request) -> Answer:
     try:
         with _opener.open(call, timeout=10) as answer:
             return _answer(answer)

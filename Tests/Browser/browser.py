@@ -55,9 +55,9 @@ class Browser:
     def close(self) -> None:
         self.driver.quit()
 
-    def command(self, name: str, **parameters: object) -> Any:
+    def command(self, command: str, /, **parameters: object) -> Any:
         """Of the DevTools protocol."""
-        return self.driver.execute_cdp_cmd(name, parameters)
+        return self.driver.execute_cdp_cmd(command, parameters)
 
     def begin(self, origins: list[str]) -> None:
         """A new tab without emulations, and nothing of these origins in any storage."""

@@ -102,7 +102,15 @@ class BrowserTest(unittest.TestCase):
 
     def see_no(self, selector: str, timeout: float = 15) -> None:
         """Waits until no such element is shown."""
-        eventually(f"no {selector}", lambda: not self._texts(selector), timeout)
+
+        def is_gone() -> bool:
+            try:
+                return not self.shown(selector)
+            except StaleElementReferenceException:
+                # Replaced while it was looked at.
+                return False
+
+        eventually(f"no {selector}", is_gone, timeout)
 
     def press(self, *keys: str) -> None:
         """On whatever has the focus."""

@@ -43,7 +43,11 @@ class Results(unittest.TestResult):
 
     def _note_failure(self, test: unittest.TestCase) -> None:
         if not self._failed:
-            self._photograph(f"failed-{test.id()}")
+            try:
+                self._photograph(f"failed-{test.id()}")
+            except Exception as error:
+                # The browser may be what has failed.
+                print(f"no picture of {test.id()}: {error}", file=self._stream)
         self._failed = True
 
     def tell(self) -> None:

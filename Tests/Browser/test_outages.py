@@ -1,32 +1,14 @@
 """The gateway, Redis or the network away, and back again."""
-import contextlib
 import shutil
-from typing import ClassVar
 
-from dashboard import DashboardTest
-from development import Development
-from stage import running_development
+from dashboard import DashboardTest, OwnDevelopment
 from waiting import eventually
 
 
-class Outage(DashboardTest):
-    """With a `tollgate dev` of its own, which may be stopped."""
-
-    _own: ClassVar[Development]
-
+class Outage(OwnDevelopment):
     expected_in_console = (
         "Failed to load resource: net::", "Failed to load resource: the server responded with a status of (401|503)",
         "Refusal: The session token's signature is wrong")
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        stack = contextlib.ExitStack()
-        cls.addClassCleanup(stack.close)
-        cls._own = stack.enter_context(running_development(cls.stage.tools))
-
-    @property
-    def development(self) -> Development:
-        return self._own
 
 
 class RedisAway(Outage):

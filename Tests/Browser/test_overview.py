@@ -4,7 +4,7 @@ import re
 from selenium.webdriver.common.keys import Keys
 
 from api import request
-from dashboard import DashboardTest
+from dashboard import DashboardTest, OwnDevelopment
 from tabbing import check_tab_stops
 from waiting import eventually
 from worker import running_worker
@@ -23,16 +23,6 @@ class OverviewTest(DashboardTest):
 
 
 class Overview(OverviewTest):
-    def test_traffic_moves(self) -> None:
-        self.open_overview()
-        self.mark_page()
-        token = self.development.token(self.new_user(), "paid")
-        before = self.figure("admitted")
-        self.make_calls(token, 40)
-        self.wait_for_figure("admitted", before + 1)
-        self.wait_for_figure("requests-per-second", 0.1)
-        self.check_not_reloaded()
-
     def test_refusals_by_reason(self) -> None:
         self.open_overview()
         token = self.development.token(self.new_user())
@@ -101,6 +91,20 @@ class Overview(OverviewTest):
         self.browser.driver.get(f"{self.development.admin}/overview")
         self.see("h1", "JavaScript is switched off")
         self.check_state("overview-without-javascript", is_judged=False)
+
+
+class Traffic(OwnDevelopment, OverviewTest):
+    def test_calls_show_without_reload(self) -> None:
+        self.open_overview()
+        self.reads("#admitted", "0")
+        self.see("#user-empty", "Nobody has called today.")
+        self.mark_page()
+        user = self.new_user()
+        self.make_calls(self.development.token(user, "paid"), 40)
+        self.reads("#admitted", "40")
+        self.wait_for_figure("requests-per-second", 0.1)
+        self.see("#user-list tr", f"{user} 40")
+        self.check_not_reloaded()
 
 
 class Explanation(OverviewTest):
