@@ -1,5 +1,7 @@
 /// The question put to the store for every metered request: may this caller make this call now?
-package struct AdmissionRequest: Sendable, Hashable {
+///
+/// A class, because it goes along with the call until the answer is there.
+package final class AdmissionRequest: Sendable {
     package let principal: Principal
     package let time: UnixTime
 

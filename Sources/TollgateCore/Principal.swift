@@ -1,5 +1,7 @@
 /// Who a request was authenticated as, by what, and what that says of their plan.
-package struct Principal: Sendable, Hashable {
+///
+/// A class, because it is handed on several times in each request, and remembered: copies would copy its texts.
+package final class Principal: Sendable {
     package let userID: UserID
 
     /// The plan that the credential claims, not yet compared with the plan table. Nil when it claims none.
@@ -18,5 +20,19 @@ package struct Principal: Sendable, Hashable {
         self.claimedPlan = claimedPlan
         self.issuedAt = issuedAt
         self.credential = credential
+    }
+}
+
+extension Principal: Hashable {
+    package static func == (left: Principal, right: Principal) -> Bool {
+        left.userID == right.userID && left.claimedPlan == right.claimedPlan && left.issuedAt == right.issuedAt
+            && left.credential == right.credential
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(userID)
+        hasher.combine(claimedPlan)
+        hasher.combine(issuedAt)
+        hasher.combine(credential)
     }
 }

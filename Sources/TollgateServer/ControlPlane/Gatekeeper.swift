@@ -4,7 +4,9 @@ import TollgateCore
 import TollgateStore
 
 /// Lets a caller in, or says why not: authentication, then admission. The order is the original's: 401, 429, 403.
-package struct Gatekeeper: Sendable {
+///
+/// A class, so that every request shares it instead of copying its parts.
+package final class Gatekeeper: Sendable {
     let authenticator: any TokenAuthenticator
     let keyOwners: PlatformKeyOwners
     let store: any AdmissionStore

@@ -2,7 +2,9 @@ import CoreMetrics
 import TollgateCore
 
 /// Everything the gateway counts, with the handles made once: a count on the hot path is one atomic addition.
-package struct GatewayMetrics: Sendable {
+///
+/// A class, so that every request shares it instead of copying its parts.
+package final class GatewayMetrics: Sendable {
     private let factory: any MetricsFactory
     private let outcomes: [AdmissionDecision.Outcome: Counter]
 
