@@ -135,7 +135,8 @@ let package = Package(
         .target(
             name: "TollgateDev",
             dependencies: [
-                "TollgateCore", "TollgateStore", "RedisClient", "Hiredis", httpClient, nioHTTP1, hummingbird, httpTypes,
+                "TollgateCore", "TollgateStore", "RedisClient", "Hiredis", "OutboundCalls", httpClient, nioHTTP1,
+                hummingbird, httpTypes,
                 jwtKit, lifecycle, nioCore, nioPosix, logging,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],

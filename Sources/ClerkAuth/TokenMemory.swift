@@ -10,7 +10,7 @@ package final class TokenMemory: Sendable {
     package static let defaultCapacity = 32_768
 
     /// What verification found.
-    package struct Entry: Sendable, Hashable {
+    package struct Entry: Sendable, Equatable {
         /// Whose token it is.
         package let principal: Principal
 

@@ -36,8 +36,7 @@ package final class AdmissionRequest: Sendable {
 
     package init(
         principal: Principal, time: UnixTime, cost: Int = 1, route: String = "other",
-        quotaPolicy: QuotaPolicy = .enforce,
-        requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
+        quotaPolicy: QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
         reservation: Reservation.Request? = nil, routeLimit: RouteLimit? = nil
     ) {
         self.principal = principal

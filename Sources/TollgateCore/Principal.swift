@@ -23,16 +23,9 @@ package final class Principal: Sendable {
     }
 }
 
-extension Principal: Hashable {
+extension Principal: Equatable {
     package static func == (left: Principal, right: Principal) -> Bool {
         left.userID == right.userID && left.claimedPlan == right.claimedPlan && left.issuedAt == right.issuedAt
             && left.credential == right.credential
-    }
-
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(userID)
-        hasher.combine(claimedPlan)
-        hasher.combine(issuedAt)
-        hasher.combine(credential)
     }
 }

@@ -23,52 +23,26 @@ package enum Loopback {
     }
 
     private static func answer(port: Int) async throws -> String {
-        let eventLoop = MultiThreadedEventLoopGroup.singletonMultiThreadedEventLoopGroup.next()
-        let line = eventLoop.makePromise(of: String.self)
-        let channel: any Channel
-        do {
-            channel = try await ClientBootstrap(group: eventLoop)
-                .connectTimeout(.seconds(1))
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(FirstLineReader(line))
-                    }
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connectTimeout(.seconds(1))
+            .connect(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
-                .connect(host: host, port: port).get()
-        } catch {
-            line.fail(error)
-            throw error
+            }
+        let timeout = channel.channel.eventLoop.scheduleTask(in: .seconds(1)) {
+            channel.channel.close(promise: nil)
         }
-        let timeout = eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
-        defer {
-            timeout.cancel()
-            channel.close(promise: nil)
+        defer { timeout.cancel() }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: "PING\r\n"))
+            var answer = ""
+            for try await part in inbound {
+                answer += String(buffer: part)
+                // As a byte: to Swift "\r\n" is one character, and none of the two.
+                if answer.utf8.contains(UInt8(ascii: "\n")) { break }
+            }
+            return answer
         }
-        try await channel.writeAndFlush(ByteBuffer(string: "PING\r\n"))
-        return try await line.futureResult.get()
-    }
-}
-
-/// Waits for the first line of an answer.
-private final class FirstLineReader: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let line: EventLoopPromise<String>
-    private var answer = ""
-
-    init(_ line: EventLoopPromise<String>) { self.line = line }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        answer += String(buffer: unwrapInboundIn(data))
-        // As a byte: to Swift "\r\n" is one character, and none of the two.
-        if answer.utf8.contains(UInt8(ascii: "\n")) { line.succeed(answer) }
-    }
-
-    /// Whoever has the line already does not hear of this.
-    func channelInactive(context: ChannelHandlerContext) { line.fail(ChannelError.eof) }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        line.fail(error)
-        context.close(promise: nil)
     }
 }

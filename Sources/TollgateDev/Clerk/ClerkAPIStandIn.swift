@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import OutboundCalls
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
@@ -105,7 +106,7 @@ package final class ClerkAPIStandIn: Service {
     /// Ids may hold characters that a path must not, such as `auth0|abc`.
     private static func userID(_ context: BasicRequestContext) throws -> String {
         let segment = try context.parameters.require("id")
-        return segment.percentDecoded() ?? segment
+        return PercentEncoding.decoded(segment) ?? segment
     }
 
     /// Makes a user known, or starts one afresh.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import OutboundCalls
 
 /// The development identity provider's own pages: what it is, and a choice of whom to be.
 struct SignInPages: Sendable {
@@ -8,7 +9,7 @@ struct SignInPages: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get("/") { _, _ in front }
         router.get("/sign-in") { request, _ in
-            picker(redirectURL: request.uri.queryParameters["redirect_url"].flatMap { $0.percentDecoded() })
+            picker(redirectURL: request.uri.queryParameters["redirect_url"].flatMap { PercentEncoding.decoded($0) })
         }
         router.post("/sign-in") { request, _ in try await signIn(request) }
     }

@@ -1,3 +1,4 @@
+import OutboundCalls
 import TollgateCore
 
 /// Who is signed in at the development identity provider, as its cookie says it.
@@ -29,15 +30,16 @@ struct SignedInPerson: Sendable, Hashable {
         let wanted = Self.cookieName + "="
         let pairs = (cookies ?? "").split(separator: ";").map { $0.drop { $0 == " " } }
         guard let pair = pairs.first(where: { $0.hasPrefix(wanted) }),
-            let form = pair.dropFirst(wanted.count).percentDecoded()
+            let form = PercentEncoding.decoded(pair.dropFirst(wanted.count))
         else { return nil }
         self.init(form: form)
     }
 
     /// For `Set-Cookie`: scripts cannot read it, and other sites' pages cannot send it.
     var cookie: String {
-        let form = "user=\(userID.value.percentEncoded)&name=\(name.percentEncoded)&plan=\((plan ?? "").percentEncoded)"
-        return "\(Self.cookieName)=\(form.percentEncoded); Path=/; HttpOnly; SameSite=Lax; Max-Age=86400"
+        let form = [("user", userID.value), ("name", name), ("plan", plan ?? "")]
+            .map { "\($0)=\(PercentEncoding.formText($1))" }.joined(separator: "&")
+        return "\(Self.cookieName)=\(PercentEncoding.pathSegment(form)); Path=/; HttpOnly; SameSite=Lax; Max-Age=86400"
     }
 
     /// Ends what ``cookie`` begins.
@@ -48,29 +50,9 @@ struct SignedInPerson: Sendable, Hashable {
         ["id": .string(userID.value), "fullName": .string(name), "primaryEmailAddress": nil]
     }
 
-    /// The fields of a form; of one that is given twice the last.
+    /// The fields of a form. None of one that is not well-formed.
     static func fields(of form: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for pair in form.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = parts[0].percentDecoded(plusIsSpace: true),
-                let value = (parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true)
-            else { continue }
-            fields[name] = value
-        }
-        return fields
-    }
-}
-
-extension String {
-    /// With everything but letters, digits and `- . _ ~` percent-encoded (RFC 3986, section 2.3).
-    var percentEncoded: String {
-        utf8.map { byte in
-            let character = Character(UnicodeScalar(byte))
-            if character.isASCII, character.isLetter || character.isNumber || "-._~".contains(character) {
-                return String(character)
-            }
-            return (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
-        }.joined()
+        guard case .fields(let fields)? = try? FormValue(form: form) else { return [:] }
+        return fields.compactMapValues { if case .text(let text) = $0 { text } else { nil } }
     }
 }

@@ -1,3 +1,5 @@
+import OutboundCalls
+
 /// A form as Stripe reads it: `a[b][0]=c` is a tree.
 indirect enum FormValue: Sendable, Hashable {
     case text(String)
@@ -8,8 +10,8 @@ indirect enum FormValue: Sendable, Hashable {
         self = .fields([:])
         for pair in form.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = parts[0].percentDecoded(plusIsSpace: true),
-                let text = (parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true)
+            guard let name = PercentEncoding.decoded(parts[0], plusIsSpace: true),
+                let text = PercentEncoding.decoded(parts.count > 1 ? parts[1] : "", plusIsSpace: true)
             else {
                 throw StripeError("Invalid request: the form is not percent-encoded UTF-8.")
             }

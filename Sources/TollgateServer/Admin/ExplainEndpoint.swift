@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import OutboundCalls
 import TollgateCore
 import TollgateStore
 
@@ -16,7 +17,7 @@ struct ExplainEndpoint: Sendable {
 
     /// - Parameter segment: The user's id, as it stands in the path.
     func answer(_ segment: String) async throws(APIError) -> Response {
-        guard let user = PathSegment.decoded(segment).flatMap({ UserID($0) }) else { throw Self.notAnID }
+        guard let user = PercentEncoding.decoded(segment).flatMap({ UserID($0) }) else { throw Self.notAnID }
         let now = time.now()
         do {
             async let traces = traces.traces(of: user, at: now)
@@ -74,18 +75,17 @@ struct ExplainEndpoint: Sendable {
         return [
             "name": .string(facts.decision.usage.plan), "source": .string(explanation.source.rawValue),
             "reason": .string(explanation.reason), "tokens": .string(explanation.tokens),
-            "lastSeen": facts.traces.planLastSeen.map { .string($0) } ?? .null,
+            "lastSeen": .text(facts.traces.planLastSeen),
             "quota": .integer(facts.decision.usage.limit), "ratePerMinute": .integer(facts.decision.rate.limit),
         ]
     }
 
     private func json(of record: SubscriptionRecord) -> JSON {
-        func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
         return [
-            "plan": .string(record.plan), "status": .string(record.status.name), "customerId": text(record.customerID),
-            "subscriptionId": text(record.subscriptionID), "startedAt": .moment(record.startedAt),
+            "plan": .string(record.plan), "status": .string(record.status.name), "customerId": .text(record.customerID),
+            "subscriptionId": .text(record.subscriptionID), "startedAt": .moment(record.startedAt),
             "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(record.pastDueSince),
-            "graceUntil": .moment(record.pastDueSince?.adding(seconds: pastDueGraceSeconds)),
+            "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),
             "writtenAt": .moment(record.writtenAt), "clerkToldAt": .moment(record.clerkUpdatedAt),
         ]
     }
@@ -107,41 +107,8 @@ extension KeyRecord {
 extension NextCall {
     fileprivate var json: JSON {
         [
-            "isAdmitted": .bool(isAdmitted), "code": code.map { .string($0) } ?? .null, "message": .string(message),
+            "isAdmitted": .bool(isAdmitted), "code": .text(code), "message": .string(message),
             "passesAt": .moment(passesAt),
         ]
-    }
-}
-
-/// A part of a path between two slashes.
-enum PathSegment {
-    /// With `%7C` and the like as what they stand for. Nil when that is no text.
-    static func decoded(_ segment: String) -> String? {
-        var bytes: [UInt8] = []
-        var rest = segment.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, digits.allSatisfy(\.isHexadecimalDigit),
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-}
-
-extension UInt8 {
-    fileprivate var isHexadecimalDigit: Bool {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-            UInt8(ascii: "A")...UInt8(ascii: "F"):
-            true
-        default: false
-        }
     }
 }

@@ -12,6 +12,7 @@ struct OverviewSite: Sendable {
         WebAsset("explanation.js", PackageResources.explanation_js),
         WebAsset("fleet.js", PackageResources.fleet_js),
         WebAsset("format.js", PackageResources.format_js),
+        WebAsset("notices.js", PackageResources.notices_js),
         WebAsset("overview.js", PackageResources.overview_js),
         WebAsset("poller.js", PackageResources.poller_js),
         WebAsset("rows.js", PackageResources.rows_js),

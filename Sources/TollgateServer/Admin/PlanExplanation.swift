@@ -58,10 +58,9 @@ extension SubscriptionRecord {
         switch status {
         case .active, .trialing: return "The subscription is \(status.name), which grants '\(plan)'."
         case .pastDue:
-            guard let pastDueSince else {
+            guard let pastDueSince, let end = graceEnd(pastDueGraceSeconds: pastDueGraceSeconds) else {
                 return "A payment is owed, and it is not recorded since when, so '\(fallback)' counts."
             }
-            let end = pastDueSince.adding(seconds: pastDueGraceSeconds)
             return graceIsOver(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
                 ? "A payment has been owed since \(pastDueSince.spoken), and the grace was over at \(end.spoken), so "
                     + "'\(fallback)' counts."

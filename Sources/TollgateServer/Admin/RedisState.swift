@@ -72,11 +72,11 @@ enum RedisState: Sendable {
 extension RedisServerInfo {
     fileprivate var json: JSON {
         [
-            "version": text(version), "role": text(self["role"]), "uptimeSeconds": number("uptime_in_seconds"),
+            "version": .text(version), "role": .text(self["role"]), "uptimeSeconds": number("uptime_in_seconds"),
             "usedMemoryBytes": number("used_memory"),
             // 0 stands for no limit.
             "maxMemoryBytes": integer("maxmemory") == 0 ? .null : number("maxmemory"),
-            "maxMemoryPolicy": text(self["maxmemory_policy"]), "connectedClients": number("connected_clients"),
+            "maxMemoryPolicy": .text(self["maxmemory_policy"]), "connectedClients": number("connected_clients"),
             "commandsPerSecond": number("instantaneous_ops_per_sec"), "evictedKeys": number("evicted_keys"),
             "appendOnlyFile": self["aof_enabled"].map { .bool($0 == "1") } ?? .null,
             "lastSnapshotOk": self["rdb_last_bgsave_status"].map { .bool($0 == "ok") } ?? .null,
@@ -87,8 +87,6 @@ extension RedisServerInfo {
     private var lastSnapshot: JSON {
         integer("rdb_last_save_time").map { .moment(UnixTime(seconds: Int64($0))) } ?? .null
     }
-
-    private func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
 
     private func number(_ name: String) -> JSON { integer(name).map { .integer($0) } ?? .null }
 }

@@ -32,8 +32,3 @@ extension KeyRecord {
         previous.flatMap { $0.until.seconds > time.seconds ? $0.until : nil }
     }
 }
-
-extension JSON {
-    /// ISO 8601 in UTC, or null.
-    static func moment(_ time: UnixTime?) -> JSON { time.map { .string($0.iso8601) } ?? .null }
-}

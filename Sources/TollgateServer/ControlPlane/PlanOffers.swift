@@ -23,11 +23,10 @@ struct PlanOffers: Sendable {
 
     /// What the customer has bought, as far as it is theirs to know.
     func json(of record: SubscriptionRecord) -> JSON {
-        let since = record.pastDueSince
-        return [
+        [
             "plan": .string(record.plan), "status": .string(record.status.name),
-            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(since),
-            "graceUntil": .moment(since?.adding(seconds: pastDueGraceSeconds)),
+            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(record.pastDueSince),
+            "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),
             "hasPortal": .bool(!sold.isEmpty && record.customerID != nil),
         ]
     }

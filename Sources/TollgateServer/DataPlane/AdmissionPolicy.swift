@@ -19,8 +19,7 @@ struct AdmissionPolicy: Sendable {
     /// Of requests that no route is about: a call each.
     static let standard = AdmissionPolicy(
         routeName: nil, authentication: .any, scopes: [], cost: 1, routeLimit: nil, charge: .admitted,
-        onRedisDown: .closed,
-        leaseSeconds: 60)
+        onRedisDown: .closed, leaseSeconds: 60)
 
     init(_ route: Route) {
         self.init(
@@ -31,8 +30,7 @@ struct AdmissionPolicy: Sendable {
 
     private init(
         routeName: String?, authentication: Route.Authentication, scopes: [KeyScope], cost: Int,
-        routeLimit: RouteLimit?,
-        charge: Route.Charge, onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
+        routeLimit: RouteLimit?, charge: Route.Charge, onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
     ) {
         self.routeName = routeName
         self.authentication = authentication

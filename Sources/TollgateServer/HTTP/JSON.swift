@@ -1,3 +1,5 @@
+import TollgateCore
+
 /// A JSON value whose objects keep the order they are written in, so that an answer reads the same every time.
 package enum JSON: Sendable, Hashable {
     case null
@@ -84,4 +86,12 @@ extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, Expre
     package init(stringLiteral value: String) { self = .string(value) }
     package init(integerLiteral value: Int) { self = .integer(value) }
     package init(booleanLiteral value: Bool) { self = .bool(value) }
+}
+
+extension JSON {
+    /// A string, or null.
+    static func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
+
+    /// ISO 8601 in UTC, or null.
+    static func moment(_ time: UnixTime?) -> JSON { .text(time?.iso8601) }
 }

@@ -13,11 +13,11 @@ struct WebAsset: Sendable {
 
     /// - Parameters:
     ///   - policy: What the browser may load for it. Only pages need one.
-    ///   - values: What stands in for the placeholders `{{name}}` of a page, as text.
+    ///   - values: What stands in for the placeholders `{{name}}` between the quotes of a page's attributes, as text.
     init(_ name: String, _ bytes: [UInt8], policy: ContentSecurityPolicy? = nil, values: [String: String] = [:]) {
         self.name = name
         var text = String(decoding: bytes, as: UTF8.self)
-        for (placeholder, value) in values { text.replace("{{\(placeholder)}}", with: HTMLText.escaped(value)) }
+        for (placeholder, value) in values { text.replace("{{\(placeholder)}}", with: value.escapedForAttribute) }
         content = ByteBuffer(string: text)
         headers = Self.headers(name: name, text: text, policy: policy)
     }
@@ -53,21 +53,9 @@ struct WebAsset: Sendable {
     }
 }
 
-/// Text inside HTML.
-enum HTMLText {
-    /// As it may stand between tags and inside an attribute's quotes.
-    static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
-        }
-    }
+extension String {
+    /// As it may stand between double quotes in HTML.
+    fileprivate var escapedForAttribute: String { replacing("&", with: "&amp;").replacing("\"", with: "&quot;") }
 }
 
 extension Substring {

@@ -225,7 +225,8 @@ if outcome == ADMITTED and not only_tells then
   elseif may_repeat then
     call('DEL', KEYS[5])
     call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[plans_end + 6], 'repeats', 0, 'calls', charged,
-      'periodStart', period_start, 'day', string.sub(now, 1, 10), 'route', route, 'state', reserved > 0 and 'open' or 'kept', 'open', reserved > 0 and 1 or 0)
+      'periodStart', period_start, 'day', string.sub(now, 1, 10), 'route', route,
+      'state', reserved > 0 and 'open' or 'kept', 'open', reserved > 0 and 1 or 0)
     call('EXPIRE', KEYS[5], CALL_TTL_SECONDS)
   end
 

@@ -101,14 +101,3 @@ import Testing
             })
     }
 }
-
-/// Parts of paths.
-@Suite struct PathSegmentTests {
-    @Test(arguments: [
-        ("user_abc", "user_abc"), ("auth0%7cabc", "auth0|abc"), ("%41%2F", "A/"), ("", ""), ("%ff", nil), ("%", nil),
-        ("%4", nil), ("%+4", nil), ("a%zz", nil),
-    ])
-    func escapesStandForBytes(segment: String, text: String?) {
-        #expect(PathSegment.decoded(segment) == text)
-    }
-}

@@ -125,7 +125,7 @@ func withObservedGateways(
 ) async throws {
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory, extraArguments: redisArguments) { redis in
-            let identity = try DevelopmentIdentity(directory: directory, issuer: "https://identity.test")
+            let identity = try DevelopmentIdentity.shared()
             if let yaml { try Data(yaml.utf8).write(to: URL(filePath: directory).appending(path: "tollgate.yaml")) }
             let environment = Worker.environment(redisURL: try await redisURL(redis), identity: identity)
                 .merging(settings) { $1 }

@@ -6,7 +6,7 @@ import {prepareChart, showHistory} from "./chart.js";
 import {byId, prepareCopying, setText, show, showText, whileBusy} from "./dom.js";
 import {KeyDialogs} from "./keydialogs.js";
 import {KeyList} from "./keys.js";
-import {notice, showAccount, showFresh, showGate, showStale} from "./notices.js";
+import {notice, showContent, showFresh, showGate, showStale} from "./notices.js";
 import {Poller} from "./poller.js";
 import {displayName, isConfigured, openSession, provider, signIn, signOut} from "./session.js";
 import {Credentials} from "./snippets.js";
@@ -127,7 +127,7 @@ class Dashboard {
     this.credentials.show(account.credentials);
     this.keys.show(account.keys, account.maximumKeys);
     // The chart is drawn to its width, which it has only when it is shown.
-    showAccount();
+    showContent();
     showHistory(account.history);
     showFresh(this.loadedAt);
     this.poller.intervalSeconds = payment.isWaiting ? 2 : 5;

@@ -5,27 +5,29 @@ import {exactTime, number, time} from "./format.js";
 
 // The gate
 
-/// Shows one message instead of the account. `action` is the id of its button, if it has one.
+const content = byId("account") ?? byId("overview");
+
+/// Shows one message instead of the content. `action` is the id of its button, if it has one.
 export function showGate({title, text = "", isBusy = false, action = null, tryAt = null}) {
-  const hadFocus = byId("account").contains(document.activeElement);
+  const hadFocus = content.contains(document.activeElement);
   const isSame = byId("gate-title").textContent === title && byId("gate-text").textContent === text;
   const isNews = byId("gate").hidden || !isSame;
   setText(byId("gate-title"), title);
   showText(byId("gate-text"), text);
   show(byId("gate-spinner"), isBusy);
-  for (const id of ["sign-in", "try-again"]) show(byId(id), id === action);
+  for (const button of byId("gate").querySelectorAll("button")) show(button, button.id === action);
   showCountdown("gate-countdown", tryAt);
-  show(byId("account"), false);
+  show(content, false);
   show(byId("gate"), true);
   if (hadFocus) byId("gate-title").focus();
   if (isNews && !isBusy) announce(`${title}. ${text}`);
 }
 
-export function showAccount() {
+export function showContent() {
   const hadFocus = byId("gate").contains(document.activeElement);
   stopCountingDown("gate-countdown");
   show(byId("gate"), false);
-  show(byId("account"), true);
+  show(content, true);
   if (hadFocus) byId("title").focus();
 }
 

@@ -1,10 +1,10 @@
 // The operator's overview: asks every two seconds, and shows what it is told.
 
 import {Refusal, Unreachable} from "./api.js";
-import {announce, byId, countDown, element, setText, show, showText, stopCountingDown} from "./dom.js";
+import {announce, byId, element, setText, show} from "./dom.js";
 import {announceExplanation, hideExplanation, showExplanation, showNoExplanation} from "./explanation.js";
 import {showFleet, userLink} from "./fleet.js";
-import {exactTime, number, time} from "./format.js";
+import {showContent, showFresh, showGate, showStale} from "./notices.js";
 import {Poller} from "./poller.js";
 import {reconcile} from "./rows.js";
 
@@ -68,13 +68,9 @@ function loaded({overview, wanted, explanation}) {
   showFleet(overview);
   showWarnings(overview.redis);
   if (wanted && wanted === chosen) explained(wanted, explanation);
-  showOverview();
-  setText(byId("updated"), `Updated ${exactTime(loadedAt)}`);
-  if (byId("connection").hidden) return;
-  stopCountingDown("connection-countdown");
-  if (byId("connection").contains(document.activeElement)) byId("title").focus();
-  show(byId("connection"), false);
-  announce("Connected again. The figures are up to date.");
+  for (const id of ["header", "skip-link"]) show(byId(id), true);
+  showContent();
+  showFresh(loadedAt);
 }
 
 function explained(wanted, explanation) {
@@ -113,48 +109,11 @@ function showWarnings({state, reason, warnings}) {
 function failed(error, tryAt) {
   // Ours: a mistake in the page.
   if (!(error instanceof Refusal || error instanceof Unreachable)) console.error(error);
-  if (loadedAt) return showStale(error.message, tryAt);
+  if (loadedAt) return showStale(error.message, loadedAt, tryAt);
   showGate({
     title: error instanceof Unreachable ? error.message : "The overview cannot be shown", tryAt,
+    action: "try-again",
     text: error instanceof Unreachable ? "Is it running, and does this address lead to its admin port?" : error.message,
-  });
-}
-
-function showStale(title, tryAt) {
-  const text = `Showing figures from ${time(loadedAt)}.`;
-  // Said once, not at each try.
-  if (byId("connection").hidden || byId("connection-title").textContent !== title) announce(`${title} ${text}`);
-  setText(byId("connection-title"), title);
-  setText(byId("connection-text"), text);
-  showCountdown("connection-countdown", tryAt);
-  show(byId("connection"), true);
-}
-
-function showGate({title, text = "", isBusy = false, tryAt = null}) {
-  setText(byId("gate-title"), title);
-  showText(byId("gate-text"), text);
-  show(byId("gate-spinner"), isBusy);
-  show(byId("try-again"), !isBusy);
-  showCountdown("gate-countdown", tryAt);
-  show(byId("overview"), false);
-  show(byId("gate"), true);
-  if (!isBusy) announce(`${title} ${text}`);
-}
-
-function showOverview() {
-  if (byId("gate").hidden) return;
-  const hadFocus = byId("gate").contains(document.activeElement);
-  stopCountingDown("gate-countdown");
-  show(byId("gate"), false);
-  for (const id of ["overview", "header", "skip-link"]) show(byId(id), true);
-  if (hadFocus) byId("title").focus();
-}
-
-function showCountdown(id, deadline) {
-  show(byId(id), deadline !== null);
-  if (deadline === null) return stopCountingDown(id);
-  countDown(id, deadline, (seconds) => {
-    setText(byId(id), seconds > 0 ? `Trying again in ${number(seconds)} s.` : "Trying again …");
   });
 }
 
