@@ -101,6 +101,9 @@ import TollgateStore
             try await admit(nil, after: 2)
             let record = try await gateway.hash("usage:{user_abc}")
             #expect(record["lastUpdated"] == "2025-11-26T23:00:02Z" && record["usageCount"] == "3")
+            try await gateway.client.send("HDEL usage:{user_abc} periodEnd")
+            try await admit(nil, after: 3)
+            #expect(try await gateway.hash("usage:{user_abc}")["periodEnd"] == "2025-11-30", "repaired")
             try await admit(nil, after: 5 * 86_400)
             #expect(
                 try await gateway.hash("usage:{user_abc}") == [

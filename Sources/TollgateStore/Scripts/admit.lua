@@ -84,10 +84,10 @@ if has_key and ARGV[plans_end + 1] ~= '' then
   end
 end
 
-local record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'reservedUntil')
+local record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
 
 -- Gives back the reservations whose lease has run out: their workers died. The usage record tells when to look.
-if record[4] and record[4] <= now then
+if record[5] and record[5] <= now then
   local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
   local score = string.gsub(now, '%D', '')
   for _, member in ipairs(call('ZRANGEBYSCORE', set, '-inf', score, 'LIMIT', 0, SWEPT_AT_ONCE)) do
@@ -102,7 +102,7 @@ if record[4] and record[4] <= now then
   else
     call('HDEL', usage_key, 'reservedUntil')
   end
-  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'reservedUntil')
+  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
 end
 
 -- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings. What of the subscription
@@ -142,8 +142,8 @@ if record[2] and record[2] >= period_start then
   if record[2] ~= period_start then
     local digits = string.gsub(record[2], '-', '')
     period_start, day = record[2], tonumber(digits)
-    period_end = call('HGET', usage_key, 'periodEnd') or period_end
   end
+  period_end = record[4] or period_end
 end
 
 local cost, requests = tonumber(ARGV[1]), tonumber(call('GET', KEYS[1])) or 0
@@ -188,7 +188,7 @@ if outcome == ADMITTED and not only_tells then
   if fits and not repeats then charged = cost end
   used = used + charged
   local count = string.format('%.0f', used)
-  if record[3] == plan and not is_new_period then
+  if record[3] == plan and record[4] and not is_new_period then
     call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
   else
     call('HSET', usage_key, 'usageCount', count, 'plan', plan, 'lastUpdated', now, 'periodStart', period_start,
@@ -238,7 +238,7 @@ if outcome == ADMITTED and not only_tells then
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)
     call('EXPIRE', set, ARGV[9])
-    if not record[4] or lease_end < record[4] then call('HSET', usage_key, 'reservedUntil', lease_end) end
+    if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
 local repeated = outcome == ADMITTED and repeats and 1 or 0
