@@ -1,6 +1,6 @@
 /// All plans that are sold. One of them, `free`, is everybody's until something better is known.
 package struct PlanTable: Sendable, Hashable {
-    /// The whole table travels with every admission, so it stays small.
+    /// It is looked through at every admission, so it stays small.
     package static let maximumCount = 64
 
     /// The plan of a user of whom nothing is known, and of one whose plan is not in the table.

@@ -3,19 +3,18 @@ import RedisClient
 import Synchronization
 import TollgateCore
 
-/// What many admissions have in common: the plan table, and everything that changes once a second. It is encoded once
-/// and sent by all of them.
+/// What many admissions have in common: the script with the plan table in it, and everything that changes once a second,
+/// which is encoded once and sent by all of them.
 final class AdmissionArguments: Sendable {
     /// How long a usage record outlives its period, for whoever looks at it afterwards.
     private static let recordKeptSeconds: Int64 = 31 * 86_400
 
     let plans: [Plan]
 
-    /// How many arguments ``Moment/arguments`` holds.
-    let count: Int
+    /// `admit.lua` for these plans.
+    let script: RedisScript
 
     private let pastDueGraceSeconds: Int64
-    private let encodedPlans: ByteBuffer
     private let latest: Mutex<Moment>
 
     /// What holds for one second.
@@ -27,28 +26,32 @@ final class AdmissionArguments: Sendable {
         /// The clock minute as it stands in the names of counters.
         let minute: String
 
-        /// The arguments 6 to the end of the plan table of `admit.lua`, as they go over the wire.
+        /// How many arguments ``arguments`` holds.
+        static let argumentCount = 5
+
+        /// The arguments 3 to 7 of `admit.lua`, as they go over the wire.
         let arguments: ByteBuffer
     }
 
     init(plans: PlanTable, pastDueGraceSeconds: Int64) {
         self.plans = plans.plans
         self.pastDueGraceSeconds = pastDueGraceSeconds
-        encodedPlans = Self.encode(plans)
-        count = 6 + 3 * plans.plans.count
-        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds, encodedPlans))
+        script = RedisScript(
+            resource: PackageResources.admit_lua,
+            prelude: PackageResources.give_back_lua + Array(PlanScript.source(plans).utf8))
+        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
     }
 
     /// What holds at `time`. Remembered for as long as nobody asks for another second.
     func moment(at time: UnixTime) -> Moment {
         let second = time.seconds
         return latest.withLock { latest in
-            if latest.second != second { latest = Self.moment(at: time, pastDueGraceSeconds, encodedPlans) }
+            if latest.second != second { latest = Self.moment(at: time, pastDueGraceSeconds) }
             return latest
         }
     }
 
-    private static func moment(at time: UnixTime, _ pastDueGraceSeconds: Int64, _ plans: ByteBuffer) -> Moment {
+    private static func moment(at time: UnixTime, _ pastDueGraceSeconds: Int64) -> Moment {
         let (period, window) = (BillingPeriod(containing: time), RateWindow(containing: time))
         let recordLifetime = period.end.seconds - time.seconds + recordKeptSeconds
         var arguments = ByteBuffer()
@@ -57,20 +60,8 @@ final class AdmissionArguments: Sendable {
         arguments.writeArgument(time)
         arguments.writeArgument(Int(recordLifetime))
         arguments.writeArgument(UnixTime(seconds: max(0, time.seconds - pastDueGraceSeconds)))
-        arguments.writeImmutableBuffer(plans)
         return Moment(
             second: time.seconds, period: period, window: window, minute: String(window.minute), arguments: arguments)
-    }
-
-    private static func encode(_ table: PlanTable) -> ByteBuffer {
-        var encoded = ByteBuffer()
-        encoded.writeArgument(table.plans.firstIndex(of: table.fallback) ?? 0)
-        for plan in table.plans {
-            encoded.writeArgument(plan.name)
-            encoded.writeArgument(plan.quota)
-            encoded.writeArgument(plan.ratePerMinute)
-        }
-        return encoded
     }
 }
 

@@ -5,10 +5,7 @@ import TollgateCore
 
 /// One admission on its way: which keys and arguments `admit.lua` is given, and whom its answer goes to.
 final class AdmissionCall: DirectScriptCall {
-    private static let admitScript = RedisScript(
-        resource: PackageResources.admit_lua, prelude: PackageResources.give_back_lua)
-
-    /// How much there is to look at. The script tells the forms apart by the number of keys.
+    /// How much there is to look at. The script tells the forms apart by the number of keys. A key claims no plan.
     private enum Form {
         case token
         case key
@@ -42,7 +39,7 @@ final class AdmissionCall: DirectScriptCall {
             }
     }
 
-    var script: RedisScript { Self.admitScript }
+    var script: RedisScript { arguments.script }
 
     var keyCount: Int {
         switch form {
@@ -54,9 +51,9 @@ final class AdmissionCall: DirectScriptCall {
 
     var argumentCount: Int {
         switch form {
-        case .token: 5 + arguments.count
-        case .key: 8 + arguments.count
-        case .everything: 15 + arguments.count
+        case .token: 4 + AdmissionArguments.Moment.argumentCount
+        case .key: 5 + AdmissionArguments.Moment.argumentCount
+        case .everything: 15 + AdmissionArguments.Moment.argumentCount
         }
     }
 
@@ -69,16 +66,10 @@ final class AdmissionCall: DirectScriptCall {
         if form == .everything { writeFurtherKeys(to: &buffer) }
 
         buffer.writeArgument(request.cost)
-        buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
-        buffer.writeArgument(request.principal.claimedPlan ?? "")
-        if let issuedAt = request.principal.issuedAt {
-            buffer.writeArgument(issuedAt)
-        } else {
-            buffer.writeArgument("")
-        }
         buffer.writeArgument(request.route)
         buffer.writeImmutableBuffer(moment.arguments)
-        if form != .token { writeCredentialArguments(to: &buffer) }
+        if form != .token { writeKeyArguments(to: &buffer) }
+        if form != .key { writeTokenArguments(to: &buffer) }
         if form == .everything { writeFurtherArguments(to: &buffer) }
     }
 
@@ -114,7 +105,16 @@ extension AdmissionCall {
             .write(to: &buffer)
     }
 
-    private func writeCredentialArguments(to buffer: inout ByteBuffer) {
+    private func writeTokenArguments(to buffer: inout ByteBuffer) {
+        buffer.writeArgument(request.principal.claimedPlan ?? "")
+        if let issuedAt = request.principal.issuedAt {
+            buffer.writeArgument(issuedAt)
+        } else {
+            buffer.writeArgument("")
+        }
+    }
+
+    private func writeKeyArguments(to buffer: inout ByteBuffer) {
         switch request.principal.credential {
         case .token:
             buffer.writeArgument("")
@@ -135,6 +135,7 @@ extension AdmissionCall {
 
     private func writeFurtherArguments(to buffer: inout ByteBuffer) {
         func after(_ seconds: Int64?) -> String { seconds.map { request.time.adding(seconds: $0).iso8601 } ?? "" }
+        buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
         buffer.writeArgument(onlyTells ? 1 : 0)
         buffer.writeArgument(request.idempotentCall?.fingerprint ?? "")
         buffer.writeArgument(after(request.idempotentCall.map { _ in IdempotentCall.keptSeconds }))
@@ -147,7 +148,7 @@ extension AdmissionCall {
 
 extension AdmissionRequest {
     fileprivate var needsMoreThanACredential: Bool {
-        idempotentCall != nil || reservation != nil || routeLimit != nil
+        idempotentCall != nil || reservation != nil || routeLimit != nil || quotaPolicy != .enforce
     }
 }
 

@@ -206,6 +206,65 @@ import TollgateStore
         }
     }
 
+    @Test func everyPlanOfTheLargestTableHasItsOwnLimits() async throws {
+        // The fallback stands in the middle, and the highest limits are among them.
+        let plans = (0..<PlanTable.maximumCount).map { place in
+            Plan(
+                name: place == 40 ? PlanTable.fallbackName : "plan-\(place)_x",
+                quota: place == 63 ? Plan.maximumLimit : 1000 + place,
+                ratePerMinute: place == 63 ? Plan.maximumLimit : 100 + place)
+        }
+        try await withStore(plans: try PlanTable(plans)) { store, _ in
+            for plan in plans {
+                let decision = try await store.admit(Self.request(Self.user("user_\(plan.name)"), plan: plan.name))
+                #expect(decision.usage.plan == plan.name)
+                #expect(decision.usage.limit == plan.quota)
+                #expect(decision.rate.limit == plan.ratePerMinute)
+                #expect(decision.outcome == .admitted && !decision.planIsUnknown)
+            }
+            let unknown = try await store.admit(Self.request(Self.user("user_unknown"), plan: "plan-0"))
+            #expect(unknown.usage.plan == PlanTable.fallbackName && unknown.planIsUnknown)
+        }
+    }
+
+    @Test func workersWithOtherPlansShareTheCounts() async throws {
+        let larger = try PlanTable([Plan(name: "free", quota: 3, ratePerMinute: 100)])
+        let smaller = try PlanTable([Plan(name: "free", quota: 2, ratePerMinute: 100)])
+        try await withStore(plans: larger) { store, client in
+            let other = RedisAdmissionStore(client: client, plans: smaller)
+            let request = try Self.request(Self.user("user_abc"))
+            #expect(try await store.admit(request).usage.count == 1)
+            #expect(try await other.admit(request).usage.count == 2)
+            #expect(try await other.admit(request).outcome == .quotaExceeded)
+            #expect(try await store.admit(request).usage.count == 3)
+            #expect(try await store.admit(request).outcome == .quotaExceeded)
+        }
+    }
+
+    /// A command has as many words with 64 plans as with two.
+    @Test func plansAreNotSentWithCalls() async throws {
+        var lengths: [Int64] = []
+        for count in [2, PlanTable.maximumCount] {
+            let plans = (0..<count).map { place in
+                Plan(name: place == 0 ? "free" : "plan_\(place)", quota: 5, ratePerMinute: 100)
+            }
+            try await withStore(plans: try PlanTable(plans)) { store, client in
+                let request = try Self.request(Self.user("user_abc"))
+                _ = try await store.admit(request)
+                func bytesSoFar() async throws -> Int64 {
+                    let text = try await client.send("INFO stats").string ?? ""
+                    let line = text.split(whereSeparator: \.isNewline)
+                        .first { $0.hasPrefix("total_net_input_bytes:") }
+                    return try #require(line.flatMap { Int64($0.dropFirst("total_net_input_bytes:".count)) })
+                }
+                let before = try await bytesSoFar()
+                _ = try await store.admit(request)
+                lengths.append(try await bytesSoFar() - before)
+            }
+        }
+        #expect(lengths[0] == lengths[1] && lengths[0] > 100, "\(lengths)")
+    }
+
     @Test func oneCommandDecides() async throws {
         try await withStore { store, client in
             _ = try await store.admit(Self.request(Self.user("warm")))
