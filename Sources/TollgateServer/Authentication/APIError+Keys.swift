@@ -41,12 +41,14 @@ extension APIError {
         .forbidden, error: "Forbidden", code: "session-token-required",
         message: "Keys are managed with a session token, not with a key. Sign in and send that.")
 
+    package static let tooManyFailedKeysCode = "too-many-failed-keys"
+
     /// Too many keys that were none came from the caller's address.
     ///
     /// - Parameter retryAfterSeconds: Until the next minute begins.
     package static func tooManyFailedKeys(retryAfterSeconds: Int64) -> APIError {
         var error = APIError(
-            .tooManyRequests, error: "Too many failed keys", code: "too-many-failed-keys",
+            .tooManyRequests, error: "Too many failed keys", code: tooManyFailedKeysCode,
             message: "Too many wrong keys came from this address. Check the key, and try again in a minute.")
         error.headers[.retryAfter] = String(retryAfterSeconds)
         return error

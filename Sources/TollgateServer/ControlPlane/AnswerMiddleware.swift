@@ -40,6 +40,7 @@ struct AnswerMiddleware: RouterMiddleware {
             if let network = context.network, request.presentsKey,
                 let refusal = guesses.refusal(of: network, at: time.now())
             {
+                metrics.authenticationFailure(code: refusal.code)
                 throw refusal
             }
             return try await next(request, context)

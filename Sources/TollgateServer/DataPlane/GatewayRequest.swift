@@ -388,7 +388,10 @@ final class GatewayRequest: RequestWorker {
 
     /// The refusal of a key, whatever it is, from an address that too many bad ones have come from.
     private func guessRefusal(at time: UnixTime) -> APIError? {
-        client.network(of: head.fields).flatMap { dataPlane.guesses.refusal(of: $0, at: time) }
+        guard let refusal = client.network(of: head.fields).flatMap({ dataPlane.guesses.refusal(of: $0, at: time) })
+        else { return nil }
+        dataPlane.metrics.authenticationFailure(code: refusal.code)
+        return refusal
     }
 
     private func countFailedKey(_ error: APIError) {

@@ -168,6 +168,10 @@ import Testing
                 let none = try await Self.commands(redis)
                 #expect(none == 0, "Redis is spared")
             }
+            let managing = try await gateway.ask(.request("GET /keys", fields: "X-API-Key: \(guess)\r\n"))
+            #expect(managing.status == 429, "\(managing.text)")
+            let metrics = try await HTTP.get("/metrics", port: gateway.local.adminPort).body
+            #expect(metrics.contains(#"tollgate_authentication_failures_total{reason="too-many-failed-keys"} 3"#))
             for fields in [known, "Authorization: \(try gateway.bearer())\r\n"] {
                 let answer = try await gateway.ask(.request(fields: fields))
                 #expect(answer.status == 200, "\(answer.text)")
