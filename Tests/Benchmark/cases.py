@@ -178,6 +178,9 @@ _AS_PROXIED = [Wish(TRAEFIK, least=2.5, most=0.40), Wish(NGINX_LUA, least=1.1)]
 CASES: dict[str, tuple[str, Case]] = {
     "authorize-key": (
         "/authorize with an API key", lambda lab, o: _compare(lab, o, _authorize(False), _AS_ALLOWED)),
+    "authorize-256": (
+        "/authorize with an API key, 256 connections", lambda lab, o: _compare(
+            lab, o, _authorize(False), connections=256)),
     "authorize-jwt": (
         "/authorize with a session token seen before", lambda lab, o: _compare(lab, o, _authorize(True), _AS_ALLOWED)),
     "proxy-key": ("proxied with an API key", lambda lab, o: _compare(lab, o, _proxy("/"), _AS_PROXIED)),
