@@ -70,4 +70,10 @@ package struct ProxyOutcome: Sendable, Hashable {
 
     /// Nil when the whole answer was passed on.
     package var error: ProxyError?
+
+    /// The upstream of the last try got the request, or the beginning of it.
+    package var isAsked: Bool
+
+    /// There is no whole answer below 500, and the client has no part in that.
+    package var isUpstreamFailure: Bool
 }

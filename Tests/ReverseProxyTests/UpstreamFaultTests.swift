@@ -161,4 +161,28 @@ import Testing
             #expect(try await front.connectionCounts() == (0, 0))
         }
     }
+
+    /// What the charge of a call hangs on: whether an upstream was asked at all, and whose fault it is that there is
+    /// no whole answer.
+    @Test func anOutcomeTellsWhoWasAskedAndWhoFailed() async throws {
+        let upstream = try await ManualUpstream()
+        let settings = UpstreamGroupSettings(ports: upstream.port, pool: PoolPolicy(maximumConnections: 1))
+        let front = try await Front.start(settings)
+        let first = try await RawClient.connect(port: front.port)
+        try await first.send(.get(closes: false))
+        try await upstream.waits(for: "\r\n\r\n")
+        // The only connection is taken, so this one waits for it, and leaves while it does.
+        let second = try await RawClient.connect(port: front.port)
+        try await second.send(.get(closes: false))
+        try await second.close()
+        try await eventually("it has left") { front.outcomes.count == 1 }
+        #expect(front.outcomes[0].error == .clientGone)
+        #expect(!front.outcomes[0].isAsked && !front.outcomes[0].isUpstreamFailure)
+        try await first.close()
+        try await eventually("so has the other") { front.outcomes.count == 2 }
+        #expect(front.outcomes[1].error == .clientGone)
+        #expect(front.outcomes[1].isAsked && !front.outcomes[1].isUpstreamFailure)
+        try await front.close()
+        try await upstream.close()
+    }
 }

@@ -45,6 +45,8 @@ package final class ProxyExchange {
     private var isKeptAlive = false
     private var upgrade: ProxyAnswer?
     private var isClientWritable = true
+    private var clientBlockedSince: NIODeadline?
+    private var longestBlock = TimeAmount.zero
     private var needsFlush = false
 
     init(
@@ -112,8 +114,11 @@ package final class ProxyExchange {
     /// The client's connection can take bytes, or cannot for now.
     package func clientWritabilityChanged(isWritable: Bool) {
         isClientWritable = isWritable
-        if isWritable, case .active(let connection) = stage {
-            lastActivity = .now()
+        let now = NIODeadline.now()
+        guard isWritable else { return clientBlockedSince = now }
+        if let blocked = clientBlockedSince.take() { longestBlock = max(longestBlock, now - blocked) }
+        if case .active(let connection) = stage {
+            lastActivity = now
             connection.readMore()
         }
     }
@@ -291,7 +296,8 @@ package final class ProxyExchange {
         let outcome = ProxyOutcome(
             status: status, requestBytes: requestBytes, answerBytes: answerBytes,
             durationNanoseconds: (NIODeadline.now() - start).nanoseconds,
-            upstream: slot.map { upstreams[$0].upstream.hostHeader }, retries: max(0, tries - 1), error: error)
+            upstream: slot.map { upstreams[$0].upstream.hostHeader }, retries: max(0, tries - 1), error: error,
+            isAsked: isAsked, isUpstreamFailure: (status ?? 0) >= 500 || error.map(isUpstreamFailure) == true)
         switch stage {
         case .active(let connection) where error == nil:
             connection.end(isReusable: isRequestSent && isKeptAlive)
@@ -305,6 +311,28 @@ package final class ProxyExchange {
         slot = nil
         if let end { upstreams.breakerHears(end) }
         delegate.proxyExchange(self, ended: outcome, trailers: trailers)
+    }
+
+    private var isAsked: Bool {
+        switch stage {
+        case .active, .tunnel: true
+        case .created, .waiting, .ended: false
+        }
+    }
+
+    /// How long a client may take nothing before it is the cause of an answer that is cut off: servers hang up on
+    /// clients that do not read.
+    private static let patienceOfUpstreams = TimeAmount.seconds(5)
+
+    private func isUpstreamFailure(_ error: ProxyError) -> Bool {
+        switch error {
+        case .request, .clientStalled, .clientGone: false
+        case .badGateway(.truncatedAnswer):
+            max(longestBlock, clientBlockedSince.map { .now() - $0 } ?? .zero) < Self.patienceOfUpstreams
+        // How fast the whole goes is up to the client, too: only one that has waited for an answer has no part in it.
+        case .gatewayTimeout(.total): isRequestSent && status == nil
+        case .badGateway, .gatewayTimeout, .unavailable: true
+        }
     }
 
     // MARK: Time

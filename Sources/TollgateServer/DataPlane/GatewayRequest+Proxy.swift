@@ -99,8 +99,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
     func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.workerTakesBody() }
 
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
-        let isSuccess = outcome.error == nil && (outcome.status ?? 500) < 500
-        settle(isSuccess ? .keep : .giveBack)
+        settle(outcome.isOwed ? .keep : .giveBack)
         dataPlane.proxyMetrics.ended(outcome)
         // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
         if outcome.error == .clientGone || outcome.status == 101 { return ended() }
@@ -127,6 +126,12 @@ extension GatewayRequest {
         dataPlane.logger.warning(
             "answer cut off", metadata: ["request": "\(requestID)", "path": "\(logName)", "cause": "\(error)"])
     }
+}
+
+extension ProxyOutcome {
+    /// Whether the call is to be paid where success is charged. What the client does once the upstream has been asked,
+    /// such as leaving, is no reason to give it back: it could have all of the answer but the last byte for nothing.
+    fileprivate var isOwed: Bool { isAsked && !isUpstreamFailure }
 }
 
 extension APIError {

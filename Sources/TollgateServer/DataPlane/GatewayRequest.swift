@@ -322,6 +322,8 @@ final class GatewayRequest: RequestWorker {
     func refuse(_ error: APIError) {
         guard !isGone else { return }
         ended()
+        // Of a request that was carried nothing is left to be settled; any other has got nothing for its calls.
+        settle(.giveBack)
         var error = error
         if let admitted { error.headers.append(contentsOf: admitted.rateLimitHeaders) }
         let isForBrowser = if case .authorize = purpose { false } else { true }

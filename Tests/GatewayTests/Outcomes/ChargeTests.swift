@@ -91,8 +91,13 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"])
-    func aClientThatLeavesPaysNothing(begun: String) async throws {
+    /// What an upstream has said by the time that its client leaves.
+    @Test(arguments: [
+        ("", isKept: true), ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart", isKept: true),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n", isKept: true),
+        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 100\r\n\r\npart", isKept: false),
+    ])
+    func aClientThatLeavesPaysForWhatWasAsked(said: String, isKept: Bool) async throws {
         let upstream = try await ManualUpstream()
         let route = "charge: success, cost: 2"
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, route))
@@ -103,15 +108,79 @@ import Testing
             try await upstream.waits(for: "\r\n\r\n")
             let during = try await gateways.usedCalls()
             #expect(during == 12, "charged at once: nobody gets more than there is")
-            if !begun.isEmpty {
-                try await upstream.say(begun)
+            if !said.isEmpty {
+                try await upstream.say(said)
                 try await client.waits(for: "part")
             }
             try await client.close()
             try await eventually("the upstream sees it") { upstream.closedCount == 1 }
             try await Self.isSettled(gateways)
             let used = try await gateways.usedCalls()
-            #expect(used == 10)
+            #expect(used == (isKept ? 12 : 10))
+        }
+        try await upstream.close()
+    }
+
+    @Test func readingAllButTheLastByteIsNotFree() async throws {
+        let almost = try await ScriptedUpstream.answering([
+            .say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall but "), .pause(.seconds(20)),
+        ])
+        let file = RouteFile.text(
+            plans: "plans:\n  free: { quota: 5 }\n", RouteFile.route("/api", to: almost.port, "charge: success"))
+        try await withRoutedGateways(file: file) { gateways in
+            for call in 1...6 {
+                let client = try await RawClient.connect(port: gateways.port)
+                try await client.send(Wire.get("/api", fields: gateways.authorization()))
+                try await client.waits(for: call > 5 ? "quota-exceeded" : "all but ")
+                try await client.close()
+                try await Self.isSettled(gateways)
+            }
+            let used = try await gateways.usedCalls()
+            #expect(used == 5)
+        }
+        try await almost.close()
+    }
+
+    /// The body is chunked, so its size is known only when the upstream has got the beginning of it.
+    @Test func aBodyOverTheLimitIsPaidOnceTheUpstreamWasAsked() async throws {
+        let upstream = try await ManualUpstream()
+        let route = "charge: success, cost: 2, limits: {body: 8}"
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, route))
+        try await withRoutedGateways(file: file) { gateways in
+            try await Self.begin(gateways)
+            let announced = try await RawClient.ask(
+                gateways.port,
+                Wire.post("/api", fields: "Connection: close\r\n" + gateways.authorization(), body: "123456789"))
+            #expect(announced.hasPrefix("HTTP/1.1 413"), "\(announced)")
+            #expect(try await gateways.usedCalls() == 10, "known from the head: nobody was asked")
+
+            let client = try await RawClient.connect(port: gateways.port)
+            try await client.send(
+                "POST /api HTTP/1.1\r\nHost: api.example\r\n\(gateways.authorization())Transfer-Encoding: chunked\r\n\r\n"
+                    + Wire.chunk("12345678"))
+            try await upstream.waits(for: "12345678")
+            try await client.send(Wire.chunk("9"))
+            try await client.waits(for: "HTTP/1.1 413")
+            try await Self.isSettled(gateways)
+            #expect(try await gateways.usedCalls() == 12)
+            try? await client.close()
+        }
+        try await upstream.close()
+    }
+
+    @Test func aBodyThatStopsIsPaidOnceTheUpstreamWasAsked() async throws {
+        let upstream = try await ManualUpstream()
+        let route = "charge: success, cost: 2, timeouts: {idle: 300ms}"
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, route))
+        try await withRoutedGateways(file: file) { gateways in
+            try await Self.begin(gateways)
+            let client = try await RawClient.connect(port: gateways.port)
+            try await client.send(
+                "POST /api HTTP/1.1\r\nHost: api.example\r\n\(gateways.authorization())Content-Length: 10\r\n\r\nhalf")
+            try await client.waits(for: "HTTP/1.1 408")
+            try await Self.isSettled(gateways)
+            #expect(try await gateways.usedCalls() == 12)
+            try? await client.close()
         }
         try await upstream.close()
     }
