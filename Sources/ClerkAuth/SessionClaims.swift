@@ -48,21 +48,15 @@ extension SessionClaims: Decodable {
 }
 
 extension KeyedDecodingContainer<JSONName> {
-    /// Milliseconds up to here are whole in a `Double`: some 285,000 years.
-    private static var largestMilliseconds: Double { 9_007_199_254_740_992 }
-
     /// A NumericDate (RFC 7519): seconds, possibly with a fraction. Nil when absent.
     fileprivate func moment(_ name: JSONName) throws -> UnixTime? {
         guard contains(name) else { return nil }
-        // Any number is valid JSON, and a conversion of 1e300 to an integer would trap.
-        guard let seconds = try? decode(Double.self, forKey: name),
-            case let milliseconds = (seconds * 1000).rounded(.down),
-            milliseconds.magnitude <= Self.largestMilliseconds
-        else {
+        // Any number is valid JSON, also one that is no moment.
+        guard let moment = (try? decode(Double.self, forKey: name)).flatMap({ UnixTime(checkedSeconds: $0) }) else {
             throw AuthenticationFailure.invalid(
                 "The token's claim \(name.stringValue) is not a number of seconds; send the token as Clerk gave it.")
         }
-        return UnixTime(milliseconds: Int64(milliseconds))
+        return moment
     }
 
     /// One string or a list of them, as RFC 7519 lets `aud` be.

@@ -84,11 +84,8 @@ extension JSON {
         return Int64(number)
     }
 
-    /// A moment in unix seconds, as Stripe writes all of them. Nil beyond the year 33658, where it is a mistake.
-    var moment: UnixTime? {
-        guard let seconds = integer, seconds.magnitude < 1_000_000_000_000 else { return nil }
-        return UnixTime(seconds: seconds)
-    }
+    /// A moment in unix seconds, as Stripe writes all of them. Nil for one that there is not.
+    var moment: UnixTime? { integer.flatMap { UnixTime(checkedSeconds: $0) } }
 
     /// The id of an expandable field: the text itself, or the member `id` of the object that it was expanded to.
     var identifier: String? { text ?? self["id"].text }

@@ -26,7 +26,7 @@ package struct StripeAnswer: Sendable {
         self.status = status
         self.body = body
         shouldRetry = headers.first(name: "stripe-should-retry").flatMap { Bool($0) }
-        retryAfterSeconds = headers.first(name: "retry-after").flatMap { Int($0) }
+        retryAfterSeconds = RetryAfter.seconds(headers.first(name: "retry-after"))
         requestID = headers.first(name: "request-id")
         contentType = headers.first(name: "content-type")
     }

@@ -110,14 +110,18 @@ package struct AdmissionDecision: Sendable, Hashable {
 
 /// Where a user's quota stands.
 package struct UsageSnapshot: Sendable, Hashable {
+    /// What a count can be. The store's may be anything that a person has written there.
+    package static let countRange = 0...Plan.maximumLimit + 1
+
     /// Calls charged in this period.
     package let count: Int
     package let limit: Int
     package let plan: String
     package let period: BillingPeriod
 
+    /// - Parameter count: Taken as the nearest of ``countRange``.
     package init(count: Int, limit: Int, plan: String, period: BillingPeriod) {
-        self.count = count
+        self.count = count.clamped(to: Self.countRange)
         self.limit = limit
         self.plan = plan
         self.period = period
@@ -136,8 +140,9 @@ package struct RateSnapshot: Sendable, Hashable {
     package let limit: Int
     package let window: RateWindow
 
+    /// - Parameter count: Taken as the nearest of ``UsageSnapshot/countRange``.
     package init(count: Int, limit: Int, window: RateWindow) {
-        self.count = count
+        self.count = count.clamped(to: UsageSnapshot.countRange)
         self.limit = limit
         self.window = window
     }

@@ -24,14 +24,9 @@ package struct BillingPeriod: Sendable, Hashable {
 
     /// The last day that still belongs to the month.
     package var lastDay: CalendarDay {
-        let isLeapYear = firstDay.year % 4 == 0 && (firstDay.year % 100 != 0 || firstDay.year % 400 == 0)
-        let days =
-            switch firstDay.month {
-            case 2: isLeapYear ? 29 : 28
-            case 4, 6, 9, 11: 30
-            default: 31
-            }
-        return CalendarDay(year: firstDay.year, month: firstDay.month, day: days)
+        CalendarDay(
+            year: firstDay.year, month: firstDay.month,
+            day: CalendarDay.length(ofMonth: firstDay.month, year: firstDay.year))
     }
 
     /// The first moment of the month.

@@ -1,13 +1,26 @@
-/// A day of the proleptic Gregorian calendar in UTC.
+/// A day of the proleptic Gregorian calendar in UTC, in the years of ``UnixTime`` or the one that follows them.
 package struct CalendarDay: Sendable, Hashable, Comparable, CustomStringConvertible {
-    package var year: Int
-    package var month: Int
-    package var day: Int
+    /// The last year's months have a month after them, too.
+    private static let years = 0...10_000
 
+    package let year: Int
+    package let month: Int
+    package let day: Int
+
+    /// The nearest day that there is: the 31st of a shorter month is its last.
     package init(year: Int, month: Int, day: Int) {
-        self.year = year
-        self.month = month
-        self.day = day
+        self.year = year.clamped(to: Self.years)
+        self.month = month.clamped(to: 1...12)
+        self.day = day.clamped(to: 1...Self.length(ofMonth: self.month, year: self.year))
+    }
+
+    /// How many days the month has, which is 1 to 12.
+    static func length(ofMonth month: Int, year: Int) -> Int {
+        switch month {
+        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+        case 4, 6, 9, 11: 30
+        default: 31
+        }
     }
 
     /// The UTC day that `time` falls into.

@@ -32,14 +32,21 @@ package final class RedisClock: TimeSource {
     @discardableResult
     package func synchronize() async -> Bool {
         let before = systemClock.now().milliseconds
-        guard let reply = try? await client.execute(RedisCommand("TIME")), let parts = reply.array, parts.count == 2,
-            let seconds = parts[0].string.flatMap({ Int64($0) }),
-            let microseconds = parts[1].string.flatMap({ Int64($0) })
-        else { return false }
+        guard let reply = try? await client.execute(RedisCommand("TIME")), let redisTime = Self.time(in: reply) else {
+            return false
+        }
         let after = systemClock.now().milliseconds
-        let redisTime = seconds * 1000 + microseconds / 1000
-        offset.store(redisTime - (before + (after - before) / 2), ordering: .relaxed)
+        offset.store(redisTime.milliseconds - (before + (after - before) / 2), ordering: .relaxed)
         return true
+    }
+
+    /// What `TIME` answers: seconds, and microseconds of the second. Nil for anything that is no moment.
+    package static func time(in reply: RedisReply) -> UnixTime? {
+        guard let parts = reply.array, parts.count == 2,
+            let second = parts[0].string.flatMap({ Int64($0) }).flatMap({ UnixTime(checkedSeconds: $0) }),
+            let microseconds = parts[1].string.flatMap({ Int64($0) }), (0..<1_000_000).contains(microseconds)
+        else { return nil }
+        return UnixTime(milliseconds: second.milliseconds + microseconds / 1000)
     }
 
     /// Synchronizes now and every ``interval`` until cancelled; while Redis is away, once a second.

@@ -31,7 +31,7 @@ package struct RedisUsageHistory: UsageHistory {
             guard let route = fields[index].string, let count = fields[index + 1].string.flatMap({ Int($0) }),
                 count > 0
             else { continue }
-            calls[route] = count
+            calls[route] = count.clamped(to: UsageSnapshot.countRange)
         }
         return calls
     }

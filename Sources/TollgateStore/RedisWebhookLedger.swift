@@ -10,6 +10,9 @@ package struct RedisWebhookLedger: WebhookLedger {
     /// Stripe tries for three days and lets events be sent again by hand for 30.
     private static let doneKeptSeconds = 30 * 86_400
 
+    /// A claim that lasts longer than a day was written by hand.
+    private static let longestWaitMilliseconds: Int64 = 86_400_000
+
     private static let claimScript = RedisScript(resource: PackageResources.claim_webhook_lua)
     private static let settleScript = RedisScript(resource: PackageResources.settle_webhook_lua)
 
@@ -60,6 +63,7 @@ package struct RedisWebhookLedger: WebhookLedger {
 
     /// Whole seconds, rounded up. A claim without a TTL was written by hand: come back after a lease.
     private func retryAfterSeconds(milliseconds: Int64) -> Int64 {
-        max(1, ((milliseconds < 0 ? leaseMilliseconds : milliseconds) + 999) / 1000)
+        let wait = milliseconds < 0 ? leaseMilliseconds : min(milliseconds, Self.longestWaitMilliseconds)
+        return max(1, (wait + 999) / 1000)
     }
 }

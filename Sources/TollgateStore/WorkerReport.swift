@@ -57,11 +57,16 @@ package struct WorkerTraffic: Sendable, Hashable {
 
     package static let none = WorkerTraffic(requestsPerSecond: 0, admitted: 0, refused: [:])
 
+    /// Counts are taken as the nearest of ``UsageSnapshot/countRange``: another worker's report may be anybody's.
     package init(requestsPerSecond: Double, admitted: Int, refused: [String: Int]) {
-        self.requestsPerSecond = (requestsPerSecond * 10).rounded() / 10
-        self.admitted = admitted
-        self.refused = refused.filter { $0.value > 0 }
+        let rate = requestsPerSecond.isFinite ? requestsPerSecond.clamped(to: 0...Self.highestRate) : 0
+        self.requestsPerSecond = (rate * 10).rounded() / 10
+        self.admitted = admitted.clamped(to: UsageSnapshot.countRange)
+        self.refused = refused.mapValues { $0.clamped(to: UsageSnapshot.countRange) }.filter { $0.value > 0 }
     }
+
+    /// More than any number of workers has to do.
+    private static let highestRate = 1e12
 
     /// What several workers have had to do together.
     package static func + (left: Self, right: Self) -> Self {
@@ -99,8 +104,7 @@ extension WorkerReport {
                 processID: values["pid"].flatMap { Int($0) } ?? 0, startedAt: startedAt),
             seenAt: seenAt, address: values["address"] ?? "",
             traffic: WorkerTraffic(
-                requestsPerSecond: values["requestsPerSecond"].flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
-                    ?? 0,
+                requestsPerSecond: values["requestsPerSecond"].flatMap { Double($0) } ?? 0,
                 admitted: values["admitted"].flatMap { Int($0) } ?? 0, refusedText: values["refused"] ?? ""),
             isDraining: values["draining"] == "yes")
     }

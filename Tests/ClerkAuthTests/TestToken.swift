@@ -11,7 +11,9 @@ final class TestTime: TimeSource, Sendable {
 
     func now() -> UnixTime { current.withLock { $0 } }
     func advance(seconds: Int64) { current.withLock { $0 = $0.adding(seconds: seconds) } }
-    func advance(milliseconds: Int64) { current.withLock { $0.milliseconds += milliseconds } }
+    func advance(milliseconds: Int64) {
+        current.withLock { $0 = UnixTime(milliseconds: $0.milliseconds + milliseconds) }
+    }
 }
 
 /// The text of a token's two JSON parts: that of a good token, with some members replaced or taken out.

@@ -27,6 +27,37 @@ import TollgateCore
         #expect(failure?.message.contains("machine") == true)
     }
 
+    /// Any number is JSON; a moment lies in the years 0 to 9999.
+    @Test(arguments: [
+        "-9e12", "9e12", "-62167219201", "253402300800", "1e300", "-1e300", "1e999", "9223372036854775807",
+        "-9223372036854775808", "9007199254740993", "true", #""1800000000""#, "[1]", "null",
+    ])
+    func momentsBeyondTheCalendarAreRefused(_ number: String) async throws {
+        let authenticator = try pemAuthenticator()
+        for claim in ["iat", "nbf", "exp"] {
+            let token = try await TestToken(claims: [claim: number]).signed()
+            #expect(await authenticator.refusal(of: token) == .tokenInvalid, "\(claim)")
+        }
+    }
+
+    @Test(arguments: ["-62167219200", "-0.5", "0", "1799999999.9999"])
+    func momentsOfTheCalendarAreRead(_ number: String) async throws {
+        let token = try await TestToken(claims: ["iat": number, "nbf": number]).signed()
+        let principal = try await pemAuthenticator().authenticate(token: token)
+        #expect(principal.issuedAt.map { $0.iso8601.utf8.count } == 20)
+    }
+
+    /// Deep JSON is refused and not recursed into, in every part.
+    @Test(arguments: [500, 2_000])
+    func deepTokensAreRefusedOrRead(depth: Int) async throws {
+        let deep = String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        let authenticator = try pemAuthenticator()
+        for token in [TestToken(header: ["x": deep]), TestToken(claims: ["x": deep])] {
+            let refusal = await authenticator.refusal(of: try await token.signed())
+            #expect(refusal == nil || refusal == .tokenInvalid)
+        }
+    }
+
     @Test func eachPartMustBeStrictBase64() async throws {
         let authenticator = try pemAuthenticator()
         let token = try await TestToken().signed()

@@ -22,6 +22,32 @@ import TollgateCore
         #expect(event.apiVersion == "2026-10-28.endive")
     }
 
+    /// Stripe writes moments in unix seconds; one that the calendar does not have is none.
+    @Test(arguments: [
+        "-62167219300", "-62167219201", "253402300800", "-9e15", "9e15", "1e300", "9223372036854775807", "1.5", "1e999",
+    ])
+    func momentsBeyondTheCalendarAreNone(number: String) throws {
+        let body = #"{"id":"evt_1","type":"new.thing","created":\#(number),"livemode":true,"data":{"object":{}}}"#
+        #expect(problem(Array(body.utf8)) != nil)
+        let change = try change(
+            "customer.subscription.updated",
+            earlySubscription([
+                "created": number, "current_period_start": number, "current_period_end": number, "cancel_at": number,
+            ]))
+        let told = try #require(change)
+        #expect(told.startedAt == nil && told.periodStart == nil && told.periodEnd == nil && told.cancelAt == nil)
+    }
+
+    /// Deeper than any stack.
+    @Test(arguments: ["[", #"{"a":"#])
+    func deepBodiesAreNoEvents(opening: String) {
+        #expect(problem(Array(String(repeating: opening, count: 300_000).utf8)) == .notJSON)
+        let closing = opening == "[" ? "]" : "}"
+        let deep = String(repeating: opening, count: 500) + "1" + String(repeating: closing, count: 500)
+        let body = #"{"id":"evt_1","type":"x","created":1,"livemode":true,"data":{"object":\#(deep)}}"#
+        #expect(problem(Array(body.utf8)) == nil)
+    }
+
     @Test func theVersionMayBeUnknownAndTheObjectAnything() throws {
         for object in ["null", "[]", "7", #""x""#, "{}"] {
             let body = #"""

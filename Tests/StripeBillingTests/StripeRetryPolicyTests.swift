@@ -44,6 +44,12 @@ import Testing
         #expect(delay(429, ["Retry-After": "2"], retries: 2) == nil)
         #expect(delay(429, ["Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"]) == nil)
         #expect(delay(429, ["Retry-After": "2", "Stripe-Should-Retry": "false"]) == nil)
+        for seconds in ["9223372036854775807", "99999999999999999999999"] {
+            #expect(delay(503, ["Retry-After": seconds]) == nil)
+        }
+        for none in ["-9223372036854775808", "", "+3", "1e9", "0x10"] {
+            #expect(delay(503, ["Retry-After": none]) == .milliseconds(500))
+        }
         #expect(delay(503, ["Retry-After": "60"]) == nil)
         #expect(delay(503, ["Retry-After": "-1"]) == .milliseconds(500))
     }

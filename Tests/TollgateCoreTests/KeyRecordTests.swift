@@ -67,7 +67,7 @@ import TollgateCore
         #expect(try KeyDraft(name: "CI, nightly ✓", at: time).scopes == [.all])
         let many = try Self.scopes((0..<33).map { "s\($0)" })
         #expect(throws: KeyDraft.Problem.tooManyScopes(33)) { try KeyDraft(name: "n", scopes: many, at: time) }
-        for seconds in [0, -1, 8000 * 366 * 86_400] as [Int64] {
+        for seconds in [0, -1, .min] as [Int64] {
             #expect(throws: KeyDraft.Problem.expiry) {
                 try KeyDraft(name: "n", expiresAt: time.adding(seconds: seconds), at: time)
             }

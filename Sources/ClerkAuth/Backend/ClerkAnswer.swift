@@ -18,7 +18,7 @@ package struct ClerkAnswer: Sendable {
     package init(status: Int, headers: HTTPHeaders, body: [UInt8]) {
         self.status = status
         self.body = body
-        retryAfterSeconds = headers.first(name: "retry-after").flatMap { Int($0) }
+        retryAfterSeconds = RetryAfter.seconds(headers.first(name: "retry-after"))
     }
 
     /// Whether what was asked for has been done.

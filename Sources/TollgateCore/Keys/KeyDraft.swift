@@ -8,7 +8,7 @@ package struct KeyDraft: Sendable, Hashable {
         /// Empty, longer than ``maximumNameLength``, or with characters that break a line.
         case name
         case tooManyScopes(Int)
-        /// The end lies in the past, or past the year 9999.
+        /// The end lies in the past.
         case expiry
     }
 
@@ -29,16 +29,13 @@ package struct KeyDraft: Sendable, Hashable {
         else { throw .name }
         guard scopes.count <= KeyScope.maximumCount else { throw .tooManyScopes(scopes.count) }
         if let expiresAt {
-            guard expiresAt.seconds > time.seconds, expiresAt.seconds <= Self.latestExpirySeconds else { throw .expiry }
+            guard expiresAt.seconds > time.seconds else { throw .expiry }
         }
         self.name = name
         self.mode = mode
         self.scopes = scopes
         self.expiresAt = expiresAt
     }
-
-    /// 9999-12-31T23:59:59Z, the last moment that ISO 8601 writes with four digits for the year.
-    private static let latestExpirySeconds: Int64 = 253_402_300_799
 
     private static func isOnOneLine(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {

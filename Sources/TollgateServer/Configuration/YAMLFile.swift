@@ -39,6 +39,13 @@ struct YAMLFile {
 
     init(name: String, text: String) {
         self.name = name
+        if YAMLExpansion.bytes(of: text) > YAMLExpansion.maximumBytes {
+            isReadable = false
+            report(
+                line: 1, "the file's aliases stand for more than \(YAMLExpansion.maximumBytes >> 20) MB",
+                remedy: "Let no anchor hold many aliases of others; the file was not read.")
+            return
+        }
         do {
             guard let root = try Yams.compose(yaml: text), !root.isNull else { return }
             guard let mapping = root.mapping else {

@@ -60,28 +60,21 @@ enum KeyBodies {
         let days = try members.integer("expiresInDays", in: 1...maximumExpiryDays)
         guard let moment else { return days.map { time.adding(seconds: Int64($0) * 86_400) } }
         guard days == nil else { throw .badRequest("Send 'expiresAt' or 'expiresInDays', not both.") }
-        guard let expiry = UnixTime(iso8601: withoutFraction(moment)) else {
-            throw .badRequest("'expiresAt' takes a moment in UTC, such as \"\(momentExample)\".")
+        guard let expiry = UnixTime(rfc3339: moment) else {
+            throw .badRequest(
+                "'expiresAt' takes a moment of the calendar as RFC 3339 writes it, such as \"\(momentExample)\".")
         }
         return expiry
     }
 
     private static let momentExample = "2030-12-31T23:59:59Z"
 
-    /// JavaScript writes `2030-12-31T23:59:59.000Z`.
-    private static func withoutFraction(_ moment: String) -> String {
-        guard moment.hasSuffix("Z"), let point = moment.firstIndex(of: "."),
-            moment[moment.index(after: point)...].dropLast().allSatisfy({ $0.isASCII && $0.isNumber })
-        else { return moment }
-        return moment[..<point] + "Z"
-    }
-
     private static func refusal(of problem: KeyDraft.Problem) -> APIError {
         switch problem {
         case .name: .badRequest("'name' takes 1 to \(KeyDraft.maximumNameLength) bytes on one line.")
         case .tooManyScopes(let count):
             .badRequest("'scopes' takes up to \(KeyScope.maximumCount) scopes, not \(count).")
-        case .expiry: .badRequest("'expiresAt' takes a moment that is still to come, before the year 10000.")
+        case .expiry: .badRequest("'expiresAt' takes a moment that is still to come.")
         }
     }
 }

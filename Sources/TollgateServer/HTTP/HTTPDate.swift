@@ -18,11 +18,13 @@ struct HTTPDate {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    /// 1970-01-01 was a Thursday.
+    /// 0000-01-06, like 1970-01-01. Days are counted from the one before the first moment that there is.
+    private static let aThursday = UnixTime.secondsRange.lowerBound - 2 * 86_400
+
     private static func format(_ time: UnixTime) -> String {
         let iso = time.iso8601
         let day = CalendarDay(containing: time)
-        let weekday = weekdays[Int((time.seconds / 86_400) % 7)]
+        let weekday = weekdays[Int((time.seconds - Self.aThursday) / 86_400 % 7)]
         return
             "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(day.year) \(iso.dropFirst(11).prefix(8)) GMT"
     }

@@ -150,6 +150,8 @@ end
 local used, day, period_start, period_end, is_new_period = 0, 0, ARGV[3], ARGV[4], true
 if record[2] and record[2] >= period_start then
   is_new_period, used = false, tonumber(record[1]) or 0
+  -- A person may have written any number there, and 'nan' is one.
+  if not (used >= 0 and used <= 9007199254740992) then used = used > 0 and 9007199254740992 or 0 end
   if record[2] ~= period_start then
     local digits = string.gsub(record[2], '-', '')
     period_start, day = record[2], tonumber(digits)

@@ -113,7 +113,19 @@ import TollgateServer
         (#"{"name":"a","mode":"prod"}"#, #"'mode' takes "live" or "test""#),
         (#"{"name":"a","scopes":"read"}"#, "'scopes' takes a list of strings"),
         (#"{"name":"a","scopes":["read","Write all"]}"#, "'scopes[1]' is no scope"),
-        (#"{"name":"a","expiresAt":"tomorrow"}"#, "'expiresAt' takes a moment in UTC"),
+        (#"{"name":"a","expiresAt":"tomorrow"}"#, "'expiresAt' takes a moment of the calendar"),
+        (#"{"name":"a","expiresAt":"0000-01-00T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),
+        (#"{"name":"a","expiresAt":"2029-02-29T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),
+        (#"{"name":"a","expiresAt":"9999-12-31T23:59:59-23:59"}"#, "'expiresAt' takes a moment of the calendar"),
+        (#"{"name":"a","expiresAt":"0000-01-01T00:00:00Z"}"#, "'expiresAt' takes a moment that is still to come"),
+        (#"{"name":"a","expiresInDays":-9223372036854775808}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
+        (#"{"name":"a","expiresInDays":1e300}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
+        (#"{"name":"a","expiresInDays":1e999}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
+        (String(repeating: "[", count: 60_000), "The body is not a JSON object"),
+        (
+            #"{"name":"# + String(repeating: "[", count: 500) + String(repeating: "]", count: 500) + "}",
+            "'name' takes a string"
+        ),
         (#"{"name":"a","expiresAt":"2025-11-26T23:00:00Z"}"#, "'expiresAt' takes a moment that is still to come"),
         (#"{"name":"a","expiresInDays":0}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
         (#"{"name":"a","expiresInDays":1,"expiresAt":"2030-01-01T00:00:00Z"}"#, "not both"),
@@ -125,6 +137,17 @@ import TollgateServer
             #expect(answer.member("code") == "bad-request")
             #expect(answer.member("message")?.contains(message) == true, "\(answer.body)")
             #expect(answer.headers["ratelimit"] == nil, "nothing was charged")
+        }
+    }
+
+    /// The last moment of the calendar, in each way to write it.
+    @Test(arguments: ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T18:59:59-05:00"])
+    func aKeyMayLastAsLongAsTheCalendar(moment: String) async throws {
+        try await withKeyedGateways { gateways in
+            let made = try await gateways.send("POST", "/keys", body: #"{"name":"a","expiresAt":"\#(moment)"}"#)
+            #expect(made.status == 201 && made.member("expiresAt") == "9999-12-31T23:59:59Z", "\(made.body)")
+            let called = try await gateways.call(try #require(made.member("key")))
+            #expect(called.status == 200)
         }
     }
 

@@ -20,7 +20,9 @@ final class StandInTime: TimeSource {
     private let current = Mutex(UnixTime(seconds: 1_764_198_000))
 
     func now() -> UnixTime { current.withLock(\.self) }
-    func advance(milliseconds: Int64) { current.withLock { $0.milliseconds += milliseconds } }
+    func advance(milliseconds: Int64) {
+        current.withLock { $0 = UnixTime(milliseconds: $0.milliseconds + milliseconds) }
+    }
 }
 
 /// One API as its callers see it, with what every call carries.
