@@ -32,6 +32,12 @@ package struct Route: Sendable, Hashable {
     package var requestHeaders: HeaderRules
     package var responseHeaders: HeaderRules
 
+    /// Whether paths with `%2F` behind the prefix pass.
+    package var encodedSlashes: OddPath
+
+    /// Whether paths with `//` behind the prefix pass.
+    package var doubleSlashes: OddPath
+
     /// The upstream sees the path without the prefix that matched, and at least `/`.
     package var stripsPrefix: Bool
     package var hostHeader: HostHeader
@@ -49,8 +55,9 @@ package struct Route: Sendable, Hashable {
         cost: Int? = nil, ratePerMinute: Int? = nil, charge: Charge = .admitted, onRedisDown: OutagePolicy = .closed,
         timeouts: Timeouts = Timeouts(), retries: Int = 1, limits: Limits = Limits(),
         requestHeaders: HeaderRules = HeaderRules(), responseHeaders: HeaderRules = HeaderRules(),
-        stripsPrefix: Bool = false, hostHeader: HostHeader = .client, healthCheck: HealthCheck? = nil,
-        upgrades: [String] = ["websocket"]
+        encodedSlashes: OddPath = .refuse, doubleSlashes: OddPath = .refuse, stripsPrefix: Bool = false,
+        hostHeader: HostHeader = .client,
+        healthCheck: HealthCheck? = nil, upgrades: [String] = ["websocket"]
     ) {
         self.name = name
         self.hosts = hosts
@@ -68,6 +75,8 @@ package struct Route: Sendable, Hashable {
         self.limits = limits
         self.requestHeaders = requestHeaders
         self.responseHeaders = responseHeaders
+        self.encodedSlashes = encodedSlashes
+        self.doubleSlashes = doubleSlashes
         self.stripsPrefix = stripsPrefix
         self.hostHeader = hostHeader
         self.healthCheck = healthCheck
@@ -98,6 +107,25 @@ extension Route {
         case closed
         /// They pass, within the worker's own bounds.
         case open
+    }
+
+    /// What becomes of a path that servers do not all read alike.
+    package enum OddPath: String, Sendable, Hashable, CaseIterable {
+        /// 400.
+        case refuse
+        /// The upstream gets it as it was sent.
+        case pass
+    }
+
+    /// Whether the route lets such a target pass, if it is the route's by every reading.
+    func takes(odd target: RequestTarget) -> Bool {
+        guard !target.hasEncodedSlash || encodedSlashes == .pass, !target.hasDoubleSlash || doubleSlashes == .pass
+        else {
+            return false
+        }
+        guard stripsPrefix, let prefix = path.strippablePrefix else { return true }
+        // What the upstream is asked for may not begin with an empty segment either.
+        return (try? RequestTarget(tolerant: String(target.stripping(prefix)))) != nil
     }
 
     /// Whose name the upstream sees in the Host field.

@@ -3,7 +3,8 @@ package enum RouteProblem: Error, Sendable, Hashable {
     /// What a problem is about, by its name in the configuration.
     package enum Field: String, Sendable, Hashable, CaseIterable {
         case name, hosts, path, exactPath, methods, upstreams, auth, scopes, cost, ratePerMinute, charge, onRedisDown
-        case timeouts, retries, limits, requestHeaders, responseHeaders, stripPrefix, hostHeader, healthCheck, upgrades
+        case timeouts, retries, limits, requestHeaders, responseHeaders, encodedSlashes, doubleSlashes, stripPrefix
+        case hostHeader, healthCheck, upgrades
     }
 
     case tooManyRoutes(Int)
@@ -35,6 +36,8 @@ package enum RouteProblem: Error, Sendable, Hashable {
     /// `charge: success` of nothing.
     case nothingToCharge
     case stripsExactPath
+    /// A setting that is about what follows a prefix, on a route that has none.
+    case needsPrefix(Field)
     /// `hostHeader: upstream`, and a rule that sets Host.
     case hostIsSetTwice
 
@@ -55,7 +58,8 @@ package enum RouteProblem: Error, Sendable, Hashable {
         case .tooManyRoutes, .invalidName, .duplicateName: .name
         case .tooMany(let field, _, _), .outOfRange(let field, _, _, _), .invalidPath(let field, _),
             .pathWithQuery(let field), .unusualPath(let field, _), .conflict(let field, _, _), .needsCaller(let field),
-            .needsUpstream(let field), .invalidHeaderName(let field, _), .invalidHeaderValue(let field, _),
+            .needsPrefix(let field), .needsUpstream(let field), .invalidHeaderName(let field, _),
+            .invalidHeaderValue(let field, _),
             .duplicateHeader(let field, _),
             .reservedHeader(let field, _):
             field

@@ -76,10 +76,29 @@ package struct RouteTable: Sendable {
 
     /// The route that a request is for.
     ///
+    /// An odd target passes where all its readings find one and the same route, and that route takes it: no server reads
+    /// it as a path of another route.
+    ///
     /// - Parameters:
     ///   - host: Nil for a request without one, which only routes for any host fit.
-    ///   - path: ``RequestTarget/normalPath``.
     ///   - method: As sent; methods are case-sensitive.
+    /// - Throws: Why the target is refused.
+    package func match(
+        host: RequestHost?, target: RequestTarget, method: String
+    ) throws(RequestTarget.Problem) -> Match {
+        guard let oddity = target.oddity else { return match(host: host, path: target.normalPath, method: method) }
+        var found: Entry?
+        for reading in target.readings {
+            guard case .route(let entry) = match(host: host, path: reading, method: method),
+                found == nil || found === entry, entry.route.takes(odd: target)
+            else { throw oddity }
+            found = entry
+        }
+        guard let found else { throw oddity }
+        return .route(found)
+    }
+
+    /// - Parameter path: ``RequestTarget/normalPath`` of a target that is not odd.
     package func match(host: RequestHost?, path: String, method: String) -> Match {
         if let host {
             if let tree = exactHosts[host.name], let match = match(in: tree, path, method) { return match }

@@ -56,7 +56,10 @@ extension Route {
         problems += methods.filter { !HTTPToken.isValid($0) || $0 != $0.uppercased() || $0 == "CONNECT" }
             .map { .invalidMethod($0) }
         problems += methods.duplicates.map { .duplicateMethod($0) }
-        if stripsPrefix, path.strippablePrefix == nil { problems.append(.stripsExactPath) }
+        guard path.strippablePrefix == nil else { return problems }
+        if stripsPrefix { problems.append(.stripsExactPath) }
+        if encodedSlashes == .pass { problems.append(.needsPrefix(.encodedSlashes)) }
+        if doubleSlashes == .pass { problems.append(.needsPrefix(.doubleSlashes)) }
         return problems
     }
 

@@ -23,6 +23,8 @@ extension Route {
             parts.append("scopes " + requiredScopes.map(\.value).joined(separator: " "))
         }
         if let ratePerMinute { parts.append("\(ratePerMinute) a minute") }
+        if encodedSlashes == .pass { parts.append("%2F passes") }
+        if doubleSlashes == .pass { parts.append("// passes") }
         let origins = upstreams.map(\.origin).joined(separator: " ")
         parts.append(origins.isEmpty ? "no upstreams" : "to " + origins)
         return parts.joined(separator: ", ")

@@ -34,7 +34,7 @@ extension RouteProblem {
         case .duplicateScope(let scope): "'\(scope)' stands there twice"
         case .invalidPath(_, let problem): "the path \(problem.rawValue)"
         case .pathWithQuery: "the path has a query"
-        case .unusualPath: "the path has escapes that nobody needs"
+        case .unusualPath: "the path has escapes or parameters that routes are not found by"
         case .invalidMethod(let text): "\(RouteReader.quoted(text)) is no method that can be routed"
         case .conflict(_, let other, let method):
             "the route '\(other)' takes the same requests" + (method.map { " of the method \($0)" } ?? "")
@@ -44,6 +44,7 @@ extension RouteProblem {
         case .needsCaller: "the route knows no caller, since its auth is none"
         case .nothingToCharge: "the route costs nothing"
         case .stripsExactPath: "an exactPath has no prefix that could be left out"
+        case .needsPrefix: "nothing is behind an exactPath"
         case .hostIsSetTwice: "requestHeaders set Host as well"
         case .invalidUpgrade(let text): "\(RouteReader.quoted(text)) is no protocol"
         case .unsupportedUpgrade(let text): "'\(text)' is not possible: HTTP/2 would pass requests by unseen"
@@ -84,6 +85,7 @@ extension RouteProblem {
         case .needsCaller: "Remove it, or make auth jwt, key or any."
         case .nothingToCharge: "Remove charge, or make the cost 1 or more."
         case .stripsExactPath: "Use path in place of exactPath, or remove stripPrefix."
+        case .needsPrefix: "Use path in place of exactPath, or remove it."
         case .hostIsSetTwice: "Keep one of the two."
         case .invalidUpgrade: "Write its name in lower case, such as websocket."
         case .unsupportedUpgrade: "Remove it; websocket and the like are possible."

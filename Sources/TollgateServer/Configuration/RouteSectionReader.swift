@@ -130,6 +130,8 @@ struct RouteReader {
         case .limits: takeLimits(node)
         case .requestHeaders: route.requestHeaders = headerRules(node, field)
         case .responseHeaders: route.responseHeaders = headerRules(node, field)
+        case .encodedSlashes: route.encodedSlashes = choice(node, place) ?? route.encodedSlashes
+        case .doubleSlashes: route.doubleSlashes = choice(node, place) ?? route.doubleSlashes
         case .stripPrefix: route.stripsPrefix = isTrue(node, place)
         case .hostHeader: route.hostHeader = choice(node, place) ?? route.hostHeader
         case .healthCheck: takeHealthCheck(node)

@@ -42,11 +42,11 @@ struct ConnectionDispatcher: RequestDispatcher {
     }
 
     private func destination(of head: RequestHead, _ address: RequestAddress) throws(APIError) -> Destination {
-        let path = address.target.normalPath
         let snapshot = dataPlane.routing.current
-        let match =
-            snapshot.table.isEmpty
-            ? .notFound : snapshot.table.match(host: address.requestHost, path: path, method: head.method)
+        if let oddity = address.target.oddity {
+            return try destination(of: head, address, oddity: oddity, snapshot)
+        }
+        let match = snapshot.table.isEmpty ? .notFound : try address.match(in: snapshot.table, method: head.method)
         if case .route(let entry) = match, case .exactly = entry.route.path {
             return try destination(of: head, snapshot.routes[entry.index])
         }
@@ -57,6 +57,28 @@ struct ConnectionDispatcher: RequestDispatcher {
         case .methodNotAllowed(let allowed): throw .methodNotAllowed(allowed: allowed)
         case .notFound: return .controlPlane
         }
+    }
+
+    /// An odd path is a route's or a proxy's question about one, and none of the gateway's own by any reading.
+    private func destination(
+        of head: RequestHead, _ address: RequestAddress, oddity: RequestTarget.Problem,
+        _ snapshot: RoutingState.Snapshot
+    ) throws(APIError) -> Destination {
+        if address.target.text.hasPrefix("/authorize/"), let own = ownDestination(of: head, address, snapshot) {
+            return own
+        }
+        if address.target.readings.contains(where: isOwn) { throw .badPath(oddity) }
+        if case .route(let entry)? = try? address.match(in: snapshot.table, method: head.method) {
+            return try destination(of: head, snapshot.routes[entry.index])
+        }
+        guard isPreflight(head), let method = head.fields.first(named: "access-control-request-method"),
+            case .route? = try? address.match(in: snapshot.table, method: method)
+        else { throw .badPath(oddity) }
+        return .controlPlane
+    }
+
+    private func isOwn(_ path: String) -> Bool {
+        path == "/verify-auth" || Self.isAuthorize(path) || dataPlane.isControlPath(path)
     }
 
     /// A browser asks before it sends a request, without the credential and whatever the route's methods are.
@@ -106,9 +128,7 @@ struct ConnectionDispatcher: RequestDispatcher {
             throw .badRequest("The proxy does not tell the original request's method. Let it set X-Original-Method.")
         }
         let asked = try RequestAddress(text: uri, host: original.host)
-        switch snapshot.table.match(
-            host: asked.requestHost, path: asked.target.normalPath, method: original.method)
-        {
+        switch try asked.match(in: snapshot.table, method: original.method) {
         case .route(let entry): return snapshot.routes[entry.index].policy
         case .methodNotAllowed(let allowed): throw .methodNotAllowed(allowed: allowed)
         case .notFound: return .standard

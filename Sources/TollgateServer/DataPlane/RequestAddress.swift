@@ -33,16 +33,27 @@ struct RequestAddress {
         try self.init(text: text, host: authority ?? stated ?? "")
     }
 
-    /// - Parameter text: Path and query.
+    /// - Parameter text: Path and query, perhaps odd: what the routes say of it counts.
     init(text: String, host: String) throws(APIError) {
         do throws(RequestTarget.Problem) {
-            target = try RequestTarget(text)
+            target = try RequestTarget(tolerant: text)
         } catch {
-            throw .badRequest("The path \(error.rawValue).")
+            throw .badPath(error)
         }
         self.host = host
         requestHost = RequestHost(host)
         if !host.isEmpty, requestHost == nil { throw .badRequest("The host is none.") }
+    }
+
+    /// The route that the request is for.
+    ///
+    /// - Throws: 400 for an odd path that no route takes.
+    func match(in table: RouteTable, method: String) throws(APIError) -> RouteTable.Match {
+        do throws(RequestTarget.Problem) {
+            return try table.match(host: requestHost, target: target, method: method)
+        } catch {
+            throw .badPath(error)
+        }
     }
 
     /// The authority of a target in absolute form, and the rest; the text as it is in any other form.
@@ -56,4 +67,8 @@ struct RequestAddress {
         }
         return (nil, text)
     }
+}
+
+extension APIError {
+    static func badPath(_ problem: RequestTarget.Problem) -> APIError { .badRequest("The path \(problem.rawValue).") }
 }

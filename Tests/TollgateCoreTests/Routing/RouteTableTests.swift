@@ -58,6 +58,64 @@ import TollgateCore
         }
     }
 
+    private static func oddTable() throws -> RouteTable {
+        var gitlab = route("gitlab", "/gitlab")
+        gitlab.encodedSlashes = .pass
+        var store = route("store", "/store", methods: ["GET"])
+        store.doubleSlashes = .pass
+        var both = route("both", "/a/both")
+        (both.encodedSlashes, both.doubleSlashes, both.stripsPrefix) = (.pass, .pass, true)
+        return try RouteTable([
+            gitlab, store, both, route("below", "/gitlab/admin"), route("a", "/a"), route("root", "/"),
+        ])
+    }
+
+    /// What is odd passes behind the prefix of a route that takes it, and where no other route is by any reading.
+    @Test(arguments: [
+        ("/gitlab/group%2Fproject", "gitlab"), ("/gitlab/a%2fb/c?d=%2F", "gitlab"), ("/gitlab/a%2F", "gitlab"),
+        ("/gitlab/a;v=1%2F", "400"), ("/gitlab//a", "400"), ("/gitlab/a%2F%2Fb", "400"), ("/gitlab%2Fa", "400"),
+        ("/gitlab/admin%2Fa", "400"), ("/gitlab/admin/a%2Fb", "400"), ("/gitlab/%2Fadmin", "400"),
+        ("/git%2Flab", "400"), ("/x%2Fy", "400"), ("/store//a", "store"), ("/store/a//", "store"),
+        ("/store//", "store"),
+        ("/store/a%2Fb", "400"), ("//store/a", "400"), ("/store/..//a", "400"), ("/a//both/x", "400"),
+        ("/a/both//x", "400"), ("/a/both/%2Fx", "400"), ("/a/both/x//y%2Fz", "both"), ("/a%2Fboth/x", "400"),
+        ("/a/b%2Fc", "400"), ("/a//b", "400"), ("/gitlab;v=1/a%2Fb", "gitlab"),
+    ])
+    func oddTargetsFindTheirRoute(text: String, expected: String) throws {
+        let table = try Self.oddTable()
+        do throws(RequestTarget.Problem) {
+            let target = try RequestTarget(tolerant: text)
+            #expect(Self.name(of: try table.match(host: nil, target: target, method: "GET")) == expected)
+        } catch {
+            #expect(expected == "400", "\(error)")
+        }
+    }
+
+    /// Whatever a route passes, no server finds another route in it: every reading of it is the route's.
+    @Test func noReadingOfAnOddTargetIsAnotherRoutes() throws {
+        let table = try Self.oddTable()
+        let words = ["gitlab", "admin", "store", "a", "both", "x", "", ";v", "x;v"]
+        for first in words {
+            for second in words {
+                for third in words {
+                    for (one, two) in [
+                        ("/", "/"), ("%2F", "/"), ("/", "%2f"), ("//", "/"), ("/", "//"), ("%2f", "%2F"),
+                    ] {
+                        let text = "/" + first + one + second + two + third
+                        guard let target = try? RequestTarget(tolerant: text), target.oddity != nil,
+                            case .route(let entry)? = try? table.match(host: nil, target: target, method: "GET")
+                        else { continue }
+                        for reading in target.readings {
+                            #expect(
+                                Self.name(of: table.match(host: nil, path: reading, method: "GET")) == entry.route.name)
+                            #expect(reading.hasPrefix(entry.route.path.text + "/"), "\(text)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test func nothingFitsWhereNoRouteIs() throws {
         let table = try RouteTable([Self.route("a", "/a"), Self.route("b", "/b", hosts: ["b.example"])])
         for (host, path) in [("a.example", "/"), ("a.example", "/b"), ("b.example", "/c"), ("a.example", "/ab")] {

@@ -58,6 +58,12 @@ import TollgateCore
         (
             route { ($0.stripsPrefix, $0.path) = (true, .exactly("/r")) }, .stripsExactPath
         ),
+        (
+            route { ($0.encodedSlashes, $0.path) = (.pass, .exactly("/r")) }, .needsPrefix(.encodedSlashes)
+        ),
+        (
+            route { ($0.doubleSlashes, $0.path) = (.pass, .exactly("/r")) }, .needsPrefix(.doubleSlashes)
+        ),
         (route { $0.requestHeaders.remove = ["a b"] }, .invalidHeaderName(.requestHeaders, "a b")),
         (
             route { $0.responseHeaders.set = [.init("X-A", "a\r\nb: c")] },

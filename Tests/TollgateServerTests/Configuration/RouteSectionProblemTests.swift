@@ -62,6 +62,8 @@ import TollgateServer
         ("retries: 6", 4, "retries: 6 is out of range", "0 to 5"),
         ("limits: {head: 100}", 4, "limits: head 100B is out of range", "1KB to 1MB"),
         ("limits: {body: 2000TB}", 4, "limits: body 2000TB is out of range", "0B to 1TB"),
+        ("encodedSlashes: yes", 4, "encodedSlashes: 'yes' is unknown", "refuse, pass"),
+        ("doubleSlashes: allow", 4, "doubleSlashes: 'allow' is unknown", "refuse, pass"),
         ("stripPrefix: yes", 4, "stripPrefix: 'yes' is neither true nor false", "true or false"),
         ("hostHeader: server", 4, "hostHeader: 'server' is unknown", "client, upstream"),
         ("hostHeader: upstream", 4, "hostHeader: the route has no upstreams", "add upstreams"),
@@ -107,6 +109,12 @@ import TollgateServer
         ("routes:\n- name: a\n  path: /a?b=c", 3, "the path has a query", "by the path alone"),
         ("routes:\n- name: a\n  exactPath: /%61", 3, "exactPath: the path has escapes", "'/a'"),
         ("routes:\n- name: a\n  exactPath: /a\n  stripPrefix: true", 4, "no prefix that could be left", "Use path"),
+        (
+            "routes:\n- name: a\n  exactPath: /a\n  encodedSlashes: pass", 4, "nothing is behind an exactPath",
+            "Use path"
+        ),
+        ("routes:\n- name: a\n  exactPath: /a\n  doubleSlashes: pass", 4, "nothing is behind an exactPath", "Use path"),
+        ("routes:\n- name: a\n  path: /a;v=1", 3, "escapes or parameters", "Write it as '/a'"),
         ("routes:\n- {name: a, path: /a}\n- name: a\n  path: /b", 3, "another route has this name", "of its own"),
         (
             "routes:\n- {name: a, path: /a}\n- name: b\n  path: /a/", 4, "path: the route 'a' takes the same requests",

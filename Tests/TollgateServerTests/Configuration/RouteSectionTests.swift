@@ -30,6 +30,8 @@ import TollgateServer
               set: {Authorization: Bearer hunter2, X-Empty: ''}
               remove: [Cookie]
             responseHeaders: {remove: Server}
+            encodedSlashes: pass
+            doubleSlashes: pass
             stripPrefix: true
             hostHeader: upstream
             healthCheck: {path: /health?deep=1, interval: 10s, timeout: 250ms}
@@ -56,7 +58,8 @@ import TollgateServer
             retries: 3, limits: .init(headBytes: 16_384, bodyBytes: 10_485_760),
             requestHeaders: .init(
                 set: [.init("Authorization", "Bearer hunter2"), .init("X-Empty", "")], remove: ["Cookie"]),
-            responseHeaders: .init(remove: ["Server"]), stripsPrefix: true, hostHeader: .upstream,
+            responseHeaders: .init(remove: ["Server"]), encodedSlashes: .pass, doubleSlashes: .pass, stripsPrefix: true,
+            hostHeader: .upstream,
             healthCheck: .init(path: "/health?deep=1", intervalMilliseconds: 10_000, timeoutMilliseconds: 250),
             upgrades: [])
         #expect(routes[0] == orders)
@@ -90,9 +93,9 @@ import TollgateServer
         #expect(
             lines.suffix(2) == [
                 "routes.orders = api.example.com *.example.org /orders and below, GET POST, auth key, cost 2, "
-                    + "scopes orders:read orders:write, 30 a minute, to http://10.0.0.7:3000 "
+                    + "scopes orders:read orders:write, 30 a minute, %2F passes, // passes, to http://10.0.0.7:3000 "
                     + "https://orders.internal:443 http://[2001:db8::1]:80 (tollgate.yaml:3)",
-                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:29)",
+                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:31)",
             ])
         let bare = try Fixture.load(files: ["tollgate.yaml": RouteFixture.yaml("")]).describe().last
         #expect(bare == "routes.r = any host /r and below, auth any, cost 1, no upstreams (tollgate.yaml:2)")
@@ -116,6 +119,40 @@ import TollgateServer
               - {name: b, path: /b, timeouts: *slow}
             """
         #expect(try RouteFixture.routes(yaml).map(\.timeouts.responseMilliseconds) == [120_000, 120_000])
+    }
+
+    /// Some lines that stand for more than there is memory, as keys and as values, with one name and with several.
+    @Test(arguments: [
+        (0..<30).map { "a\($0): &a\($0) [\($0 == 0 ? "x" : "*a\($0 - 1), *a\($0 - 1)")]" }.joined(separator: "\n")
+            + "\n? *a29\n: x",
+        "a0: &a [x]\n" + (1..<30).map { "a\($0): &a [*a, *a]\n" }.joined() + "? *a\n: x",
+        (0..<30).map { "a\($0): &a\($0) {\($0 == 0 ? "x: y" : "? *a\($0 - 1)\n : *a\($0 - 1)")}" }
+            .joined(separator: "\n"),
+    ])
+    func aliasesThatStandForTooMuchAreRefused(yaml: String) throws {
+        let problems = try ConfigurationFixture.problems(yaml: yaml)
+        #expect(problems.first?.message.contains("aliases stand for more than 64 MB") == true, "\(problems)")
+    }
+
+    @Test func manyRoutesShareOneAnchor() throws {
+        let routes = (0..<1_000).map {
+            "- {name: r\($0), path: /r\($0), timeouts: *slow, limits: *small, upstreams: *upstreams}\n"
+        }
+        let yaml = """
+            routes:
+            - {name: a, path: /a, timeouts: &slow {response: 2m}, limits: &small {body: 1KB}}
+            - {name: b, path: /b, upstreams: &upstreams ["http://10.0.0.7:3000", "http://10.0.0.8:3000"]}
+
+            """
+        #expect(try RouteFixture.routes(yaml + routes.joined()).count == 1_002)
+    }
+
+    /// Deeper than the parser goes, and deeper than the stack is.
+    @Test(arguments: ["[", "{a: ", "- ", "? "])
+    func depthIsBounded(opening: String) throws {
+        let problems = try ConfigurationFixture.problems(
+            yaml: "routes: \n " + String(repeating: opening, count: 100_000))
+        #expect(!problems.isEmpty)
     }
 
     @Test func manyRoutesAreRead() throws {
