@@ -26,8 +26,17 @@ package enum Keys {
     /// (YYYYMMDDhhmmss). Kept for good.
     package static func keys(of user: UserID) -> String { "keys:{\(user.value)}" }
 
-    /// Hash: `hash name mode scopes createdAt expiresAt status lastUsedAt previousHash previousUntil previousUsedAt
-    /// revokedAt` of a secret key. Kept for good, or for a week after its revocation or its end.
+    /// Strings: how often the user's keys were changed in one minute and on one day. Kept for 120 seconds and two days.
+    package static func keyChanges(of user: UserID, at time: UnixTime) -> [String] {
+        ["\(RateWindow(containing: time).minute)", "\(CalendarDay(containing: time))"].map {
+            "keys:{\(user.value)}:changes:\($0)"
+        }
+    }
+
+    /// Hash: `hash name mode scopes createdAt expiresAt status lastUsedAt previousHash previousUntil previousUsedAt` of
+    /// a secret key. Kept for good, or for a week after its end. Of one that was revoked, and of one that has expired
+    /// and made room for another, `hash status revokedAt expiresAt previousHash` are kept for a week; of those
+    /// `keys:{userId}:ended` has the ids (sorted set, scored by when they ended).
     package static func key(_ id: KeyID, of user: UserID) -> String { KeyName.key(id, of: user).description }
 
     /// String: the requests of one clock minute. Kept for 120 seconds.

@@ -5,14 +5,22 @@ import TollgateCore
 
 /// Secret keys in Redis: one hash for each, and a sorted set of each user's.
 package struct RedisKeyStore: KeyStore {
-    private static let createScript = RedisScript(resource: PackageResources.create_key_lua)
+    private static let createScript = RedisScript(
+        resource: PackageResources.create_key_lua,
+        prelude: PackageResources.change_limit_lua + PackageResources.end_key_lua)
     private static let listScript = RedisScript(resource: PackageResources.list_keys_lua)
-    private static let revokeScript = RedisScript(resource: PackageResources.revoke_key_lua)
-    private static let rotateScript = RedisScript(resource: PackageResources.rotate_key_lua)
+    private static let revokeScript = RedisScript(
+        resource: PackageResources.revoke_key_lua, prelude: PackageResources.end_key_lua)
+    private static let rotateScript = RedisScript(
+        resource: PackageResources.rotate_key_lua, prelude: PackageResources.change_limit_lua)
 
     private let client: RedisClient
+    private let changes: KeyChangeLimits
 
-    package init(client: RedisClient) { self.client = client }
+    package init(client: RedisClient, changes: KeyChangeLimits = .standard) {
+        self.client = client
+        self.changes = changes
+    }
 
     package func create(
         _ draft: KeyDraft, of user: UserID, at time: UnixTime
@@ -27,15 +35,16 @@ package struct RedisKeyStore: KeyStore {
         let keptSeconds = draft.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.createScript, keys: [Keys.keys(of: user), Keys.key(id, of: user)],
+                Self.createScript,
+                keys: [Keys.keys(of: user), Keys.key(id, of: user)] + Keys.keyChanges(of: user, at: time),
                 arguments: [
                     id.value, time.iso8601.filter(\.isNumber), time.iso8601, "\(KeyLimits.maximumCount)",
                     "\(keptSeconds)",
-                ] + KeyFields(record).arguments))
+                ] + changes.arguments + Self.endedArguments + KeyFields(record).arguments))
         switch reply.integer {
-        case 1: return .created(IssuedKey(key: key, record: record))
-        case 0: return .tooMany
-        default: throw .unexpectedReply(of: "create_key.lua")
+        case 0: return .created(IssuedKey(key: key, record: record))
+        case 3: return .tooMany
+        case let code: return .tooOften(try KeyChangeLimit(scriptCode: code, of: "create_key.lua"))
         }
     }
 
@@ -52,14 +61,23 @@ package struct RedisKeyStore: KeyStore {
         }
     }
 
-    package func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool {
+    package func revoke(
+        _ id: KeyID, of user: UserID, at time: UnixTime
+    ) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
             RedisScript.Call(
                 Self.revokeScript, keys: [Keys.keys(of: user), Keys.key(id, of: user)],
-                arguments: [id.value, time.iso8601, "\(KeyLimits.refusalKeptSeconds)"]))
-        guard let found = reply.integer else { throw .unexpectedReply(of: "revoke_key.lua") }
-        return found == 1
+                arguments: [id.value, time.iso8601.filter(\.isNumber), time.iso8601] + Self.endedArguments))
+        switch reply.integer {
+        case 0: return .unknown
+        case 1: return .revoked
+        case 2: return .revokedBefore
+        default: throw .unexpectedReply(of: "revoke_key.lua")
+        }
     }
+
+    /// What is kept of the keys that have ended.
+    private static let endedArguments = ["\(KeyLimits.maximumEndedCount)", "\(KeyLimits.refusalKeptSeconds)"]
 
     /// The mode is part of the secret's text and never changes, so it may be read before.
     package func rotate(
@@ -70,14 +88,15 @@ package struct RedisKeyStore: KeyStore {
         let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.rotateScript, keys: [Keys.key(id, of: user)],
-                arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]))
+                Self.rotateScript, keys: [Keys.key(id, of: user)] + Keys.keyChanges(of: user, at: time),
+                arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]
+                    + changes.arguments))
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
         switch (elements.first?.integer, KeyFields(reply: elements.dropFirst())?.record(id)) {
-        case (1, let record?): return .rotated(IssuedKey(key: key, record: record))
-        case (2, _): return .unknown
-        case (3, _): return .expired
-        default: throw .unexpectedReply(of: "rotate_key.lua")
+        case (0, let record?): return .rotated(IssuedKey(key: key, record: record))
+        case (3, _): return .unknown
+        case (4, _): return .expired
+        case (let code, _): return .tooOften(try KeyChangeLimit(scriptCode: code, of: "rotate_key.lua"))
         }
     }
 
@@ -102,4 +121,22 @@ package struct RedisKeyStore: KeyStore {
 extension UnixTime {
     /// What of the moment is stored.
     fileprivate var wholeSeconds: UnixTime { UnixTime(seconds: seconds) }
+}
+
+// MARK: How often keys change
+
+extension KeyChangeLimits {
+    /// What `change_limit.lua` is given.
+    var arguments: [String] { ["\(perMinute)", "\(perDay)"] }
+}
+
+extension KeyChangeLimit {
+    /// What `change_limit.lua` says. Throws when `script` answers something else.
+    init(scriptCode: Int64?, of script: String) throws(StoreUnavailable) {
+        switch scriptCode {
+        case 1: self = .ofMinute
+        case 2: self = .ofDay
+        default: throw .unexpectedReply(of: script)
+        }
+    }
 }

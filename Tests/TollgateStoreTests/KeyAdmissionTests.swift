@@ -99,7 +99,7 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             let issued = try await gateway.makeKey()
             #expect(try await gateway.call(issued.key, onOtherWorker: true).outcome == .admitted)
-            #expect(try await gateway.keys.revoke(issued.key.id, of: gateway.user, at: Self.time))
+            #expect(try await gateway.keys.revoke(issued.key.id, of: gateway.user, at: Self.time) == .revoked)
             #expect(try await gateway.call(issued.key, onOtherWorker: true).outcome == .keyRefused(.revoked))
             #expect(try await gateway.count() == 1)
         }
@@ -140,7 +140,7 @@ import TollgateStore
                     )
                     seen.insert(expected)
                 }
-                #expect(try await gateway.keys.revoke(id, of: gateway.user, at: Self.time))
+                #expect(try await gateway.keys.revoke(id, of: gateway.user, at: Self.time) == .revoked)
             }
             #expect(seen == [nil, .unknown, .expired, .scopeMissing], "every case came up")
         }

@@ -17,9 +17,14 @@ struct KeyGateway {
 
     /// The same on connections of another worker.
     let otherAdmissions: RedisAdmissionStore
+    let otherKeys: RedisKeyStore
     let user: UserID
 
-    static func run(plans: PlanTable = .standard, _ body: (KeyGateway) async throws -> Void) async throws {
+    /// - Parameter changes: None that a test would meet, unless it is about them.
+    static func run(
+        plans: PlanTable = .standard, changes: KeyChangeLimits = KeyChangeLimits(perMinute: 100_000, perDay: 100_000),
+        _ body: (KeyGateway) async throws -> Void
+    ) async throws {
         let user = try #require(UserID("user_abc"))
         try await withRedis { server in
             try await withRedisClient(server.patientConfiguration) { one in
@@ -27,8 +32,9 @@ struct KeyGateway {
                     try await body(
                         KeyGateway(
                             client: one, admissions: RedisAdmissionStore(client: one, plans: plans),
-                            keys: RedisKeyStore(client: one),
-                            otherAdmissions: RedisAdmissionStore(client: other, plans: plans), user: user))
+                            keys: RedisKeyStore(client: one, changes: changes),
+                            otherAdmissions: RedisAdmissionStore(client: other, plans: plans),
+                            otherKeys: RedisKeyStore(client: other, changes: changes), user: user))
                 }
             }
         }

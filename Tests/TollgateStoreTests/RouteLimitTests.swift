@@ -75,7 +75,7 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             let issued = try await gateway.makeKey()
             _ = try await gateway.admissions.admit(Self.request(Principal(issued.key), rate: 5))
-            #expect(try await gateway.keys.revoke(issued.key.id, of: gateway.user, at: Self.time))
+            #expect(try await gateway.keys.revoke(issued.key.id, of: gateway.user, at: Self.time) == .revoked)
             let decision = try await gateway.admissions.admit(Self.request(Principal(issued.key), rate: 5))
             #expect(decision.outcome == .keyRefused(.revoked))
             #expect(decision.routeRate?.count == 0 && decision.rate.count == 0)

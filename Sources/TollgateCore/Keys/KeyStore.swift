@@ -10,9 +10,7 @@ package protocol KeyStore: Sendable {
     func keys(of user: UserID) async throws(StoreUnavailable) -> [KeyRecord]
 
     /// Revokes a key with all its secrets. May be repeated.
-    ///
-    /// - Returns: False when the user has no such key.
-    func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool
+    func revoke(_ id: KeyID, of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation
 
     /// Gives a key a new secret. Name, scopes and end stay; no limit is lifted by it, for quota and rate are the
     /// user's.
@@ -37,6 +35,9 @@ package enum KeyLimits {
     /// How long it is remembered that a key was revoked or has expired, so that its user is told so: a week. Then the
     /// key is unknown.
     package static let refusalKeptSeconds: Int64 = 7 * 86_400
+
+    /// Keys of one user of which that is remembered. Of more, those that ended first are unknown.
+    package static let maximumEndedCount = 50
 }
 
 /// A key with its secret, which is shown once and kept nowhere.
@@ -55,6 +56,17 @@ package enum KeyCreation: Sendable, Hashable {
     case created(IssuedKey)
     /// The user has ``KeyLimits/maximumCount`` keys already.
     case tooMany
+    /// The user has changed keys too often lately.
+    case tooOften(KeyChangeLimit)
+}
+
+/// What became of a revocation.
+package enum KeyRevocation: Sendable, Hashable {
+    case revoked
+    /// It was revoked before.
+    case revokedBefore
+    /// The user has no such key, or had it long ago.
+    case unknown
 }
 
 /// What became of a rotation.
@@ -64,4 +76,6 @@ package enum KeyRotation: Sendable, Hashable {
     case unknown
     /// Its end has come, and a rotation does not lift it.
     case expired
+    /// The user has changed keys too often lately.
+    case tooOften(KeyChangeLimit)
 }

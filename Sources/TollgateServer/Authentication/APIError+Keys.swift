@@ -41,6 +41,18 @@ extension APIError {
         .forbidden, error: "Forbidden", code: "session-token-required",
         message: "Keys are managed with a session token, not with a key. Sign in and send that.")
 
+    /// Keys were made and rotated too often.
+    package static func tooManyKeyChanges(_ limit: KeyChangeLimit, at time: UnixTime) -> APIError {
+        let (limits, seconds) = (KeyChangeLimits.standard, limit.retryAfterSeconds(at: time))
+        var error = APIError(
+            .tooManyRequests, error: "Too many key changes", code: "too-many-key-changes",
+            message:
+                "Keys can be made and rotated \(limits.perMinute) times a minute and \(limits.perDay) times a day. "
+                + "Try again in \(seconds) s; revoking is not limited.")
+        error.headers[.retryAfter] = String(seconds)
+        return error
+    }
+
     package static let tooManyFailedKeysCode = "too-many-failed-keys"
 
     /// Too many keys that were none came from the caller's address.

@@ -30,14 +30,14 @@ struct KeyEndpoints: Sendable {
         let token = try sessionToken(request)
         let draft = try KeyBodies.draft(try await request.body(upTo: bodyLimitBytes), at: time.now())
         return try await answer(token, context) { user in
-            guard case .created(let issued) = try await keys.create(draft, of: user, at: time.now()) else {
-                throw APIError(
-                    .conflict, error: "Too many keys", code: "too-many-keys",
-                    message: "You may have \(KeyLimits.maximumCount) keys. "
-                        + "Revoke one that is not needed with DELETE /keys/{id}.")
+            let now = time.now()
+            switch try await keys.create(draft, of: user, at: now) {
+            case .tooMany: throw Self.tooMany
+            case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: now)
+            case .created(let issued):
+                log("key created", issued.record.id, of: user)
+                return (.created, .object(Self.members(of: issued)))
             }
-            log("key created", issued.record.id, of: user)
-            return (.created, .object(Self.members(of: issued)))
         }
     }
 
@@ -53,8 +53,11 @@ struct KeyEndpoints: Sendable {
         _ = try await request.body(upTo: bodyLimitBytes)
         return try await answer(token, context) { user in
             let id = try Self.id(context)
-            guard try await keys.revoke(id, of: user, at: time.now()) else { throw Self.notFound }
-            log("key revoked", id, of: user)
+            switch try await keys.revoke(id, of: user, at: time.now()) {
+            case .unknown: throw Self.notFound
+            case .revoked: log("key revoked", id, of: user)
+            case .revokedBefore: break
+            }
             return (.ok, ["revoked": true, "id": .string(id.value)])
         }
     }
@@ -68,6 +71,7 @@ struct KeyEndpoints: Sendable {
             switch try await keys.rotate(id, of: user, overlapSeconds: overlap, at: now) {
             case .unknown: throw Self.notFound
             case .expired: throw Self.expired
+            case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: now)
             case .rotated(let issued):
                 log("key rotated", id, of: user)
                 let until = JSON.Member(name: "previousUntil", value: .moment(issued.record.previousUntil(at: now)))
@@ -112,6 +116,11 @@ struct KeyEndpoints: Sendable {
     private static let notFound = APIError(
         .notFound, error: "Key not found", code: "key-not-found",
         message: "You have no such key, or it is revoked. GET /keys lists those that you have.")
+
+    private static let tooMany = APIError(
+        .conflict, error: "Too many keys", code: "too-many-keys",
+        message: "You may have \(KeyLimits.maximumCount) keys. "
+            + "Revoke one that is not needed with DELETE /keys/{id}.")
 
     private static let expired = APIError(
         .conflict, error: "Key expired", code: KeyRefusal.expired.rawValue,

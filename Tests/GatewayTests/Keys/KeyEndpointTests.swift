@@ -178,6 +178,32 @@ import TollgateServer
         }
     }
 
+    /// A loop of making and revoking costs no call, and may not fill Redis or its log all the same.
+    @Test func keysAreChangedSixtyTimesAMinuteOnAllGatewaysTogether() async throws {
+        try await withKeyedGateways(2) { gateways in
+            let key = try await gateways.makeKey()
+            for change in 2...KeyChangeLimits.standard.perMinute {
+                let answer = try await gateways.send(
+                    "POST", "/keys/\(key.id)/rotate", plan: "paid", body: #"{"overlapSeconds":0}"#, on: change % 2)
+                #expect(answer.status == 200, "\(answer.body)")
+            }
+            let refused = [("/keys", #"{"name":"CI"}"#), ("/keys/\(key.id)/rotate", "{}")]
+            for (path, body) in refused {
+                let answer = try await gateways.send("POST", path, plan: "paid", body: body, on: 1)
+                #expect(answer.status == 429)
+                #expect(answer.member("code") == "too-many-key-changes")
+                #expect(answer.headers["retry-after"] == "60")
+                #expect(answer.headers["ratelimit"] != nil)
+            }
+            let revoked = try await gateways.send("DELETE", "/keys/\(key.id)", plan: "paid")
+            #expect(revoked.status == 200, "who has lost a key gets rid of it now")
+            let others = try await gateways.send("POST", "/keys", as: "user_def", body: #"{"name":"CI"}"#)
+            #expect(others.status == 201)
+            gateways.time.advance(seconds: 60)
+            _ = try await gateways.makeKey()
+        }
+    }
+
     @Test func onlySessionTokensManageKeys() async throws {
         try await withKeyedGateways { gateways in
             let key = try await gateways.makeKey()
