@@ -93,6 +93,7 @@ let package = Package(
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
                 .embedInCode("Scripts/create_key.lua"), .embedInCode("Scripts/end_clerk_update.lua"),
                 .embedInCode("Scripts/change_limit.lua"), .embedInCode("Scripts/end_key.lua"),
+                .embedInCode("Scripts/revoke_credentials.lua"), .embedInCode("Scripts/rotate_credentials.lua"),
                 .embedInCode("Scripts/give_back.lua"), .embedInCode("Scripts/keep_credentials.lua"),
                 .embedInCode("Scripts/list_keys.lua"),
                 .embedInCode("Scripts/read_days.lua"), .embedInCode("Scripts/revoke_key.lua"),

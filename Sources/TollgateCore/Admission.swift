@@ -21,8 +21,8 @@ package final class AdmissionRequest: Sendable {
         case countWhileSomeIsLeft
     }
 
-    /// What a key needs to be good for, all of it; at most ``KeyScope/maximumCount``. Session tokens and the keys of
-    /// platform credentials are the user's own and good for everything.
+    /// What a key needs to be good for, all of it; at most ``KeyScope/maximumCount``. A session token is the user's own
+    /// and good for everything; the key of platform credentials is good for everything but ``KeyScope/management``.
     package let requiredScopes: [KeyScope]
 
     /// Set when the sender may repeat the call without being charged again.

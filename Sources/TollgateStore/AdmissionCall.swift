@@ -126,10 +126,11 @@ extension AdmissionCall {
             buffer.writeArgument("platform")
             buffer.writeArgument(fingerprint)
         }
-        switch request.requiredScopes.count {
+        let scopes = request.scopesToCheck
+        switch scopes.count {
         case 0: buffer.writeArgument("")
-        case 1: buffer.writeArgument(request.requiredScopes[0].value)
-        default: buffer.writeArgument(request.requiredScopes.map(\.value).joined(separator: " "))
+        case 1: buffer.writeArgument(scopes[0].value)
+        default: buffer.writeArgument(scopes.map(\.value).joined(separator: " "))
         }
     }
 
@@ -149,6 +150,12 @@ extension AdmissionCall {
 extension AdmissionRequest {
     fileprivate var needsMoreThanACredential: Bool {
         idempotentCall != nil || reservation != nil || routeLimit != nil || quotaPolicy != .enforce
+    }
+
+    /// Those of the required scopes that the script looks at.
+    fileprivate var scopesToCheck: [KeyScope] {
+        guard case .platformKey = principal.credential, !requiredScopes.isEmpty else { return requiredScopes }
+        return requiredScopes.filter(KeyScope.management.contains)
     }
 }
 

@@ -44,4 +44,6 @@ extension KeyName {
     static func key(_ id: KeyID, of user: UserID) -> KeyName { KeyName("key:{", user, "}:{", id.value, "}") }
 
     static func apiKey(of user: UserID) -> KeyName { KeyName("user:{", user, "}:apiKey") }
+
+    static func previousAPIKey(of user: UserID) -> KeyName { KeyName("user:{", user, "}:previousApiKey") }
 }

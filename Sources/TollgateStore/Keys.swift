@@ -62,16 +62,21 @@ package enum Keys {
     /// done, for 30 days.
     package static func webhook(eventID: String) -> String { "webhook:stripe:{\(eventID)}" }
 
-    /// String: `plt_…`. Kept for good, like the three below.
+    /// String: `plt_…`. Kept for good.
     package static func platformID(of user: UserID) -> String { "user:{\(user.value)}:platformId" }
 
-    /// String: `pk_live_…`.
+    /// String: `pk_live_…`. Kept until it is revoked.
     package static func apiKey(of user: UserID) -> String { KeyName.apiKey(of: user).description }
 
-    /// String: the user that a platform belongs to.
+    /// Hash: `apiKey status until` of the key before that one, or `apiKey status revokedAt` of one that was revoked. Kept
+    /// for a week after its end.
+    package static func previousAPIKey(of user: UserID) -> String { KeyName.previousAPIKey(of: user).description }
+
+    /// String: the user that a platform belongs to. Kept for good.
     package static func platformUser(_ platformID: String) -> String { "platform:{\(platformID)}:userId" }
 
-    /// String: the platform that an API key belongs to. The key itself is not in the name.
+    /// String: the platform that an API key belongs to. The key itself is not in the name. Kept for good, or for a week
+    /// after the key's end.
     ///
     /// - Parameter hex: The SHA-256 of the whole key in 64 lower-case hexadecimal digits.
     package static func apiKey(sha256 hex: String) -> String { "apikey:{\(hex)}" }

@@ -5,22 +5,30 @@ import TollgateCore
 
 /// Platform credentials in Redis.
 ///
-/// The pair is kept under the user's own two keys, in one slot and by one script. The keys that lead back from a
-/// platform or from a key's hash lie in other slots, where no script can write them together with the pair. So they
-/// are written plainly after every call: what a crash left out comes with the next.
+/// The pair is kept under the user's own keys, in one slot and by one script. The keys that lead back from a platform or
+/// from a key's hash lie in other slots, where no script can write them together with the pair. So they are written
+/// plainly after every call: what a crash left out comes with the next. They are hints: an admission compares the key
+/// with the pair.
 package struct RedisCredentialStore: CredentialStore {
-    private static let script = RedisScript(resource: PackageResources.keep_credentials_lua)
+    private static let keepScript = RedisScript(resource: PackageResources.keep_credentials_lua)
+    private static let rotateScript = RedisScript(
+        resource: PackageResources.rotate_credentials_lua, prelude: PackageResources.change_limit_lua)
+    private static let revokeScript = RedisScript(resource: PackageResources.revoke_credentials_lua)
 
     private let client: RedisClient
+    private let changes: KeyChangeLimits
 
-    package init(client: RedisClient) { self.client = client }
+    package init(client: RedisClient, changes: KeyChangeLimits = .standard) {
+        self.client = client
+        self.changes = changes
+    }
 
     package func credentials(
         for user: UserID, candidate: Credentials
     ) async throws(StoreUnavailable) -> Credentials {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.script, keys: [Keys.platformID(of: user), Keys.apiKey(of: user)],
+                Self.keepScript, keys: [Keys.platformID(of: user), Keys.apiKey(of: user)],
                 arguments: [candidate.platformID, candidate.apiKey]))
         guard let credentials = try Self.credentials(in: reply) else {
             throw .unexpectedReply(of: "keep_credentials.lua")
@@ -31,8 +39,13 @@ package struct RedisCredentialStore: CredentialStore {
 
     /// A pair of which one half was lost is none: there is nothing to make the other half from here.
     package func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
-        try Self.credentials(
-            in: try await client.ask(RedisCommand("MGET", Keys.platformID(of: user), Keys.apiKey(of: user))))
+        let replies = try await client.ask(all: [
+            RedisCommand("MGET", Keys.platformID(of: user), Keys.apiKey(of: user)),
+            RedisCommand("HMGET", Keys.previousAPIKey(of: user), "status", "until"),
+        ])
+        guard let previous = replies[1].array, previous.count == 2 else { throw .unexpectedReply(of: "HMGET") }
+        let until = previous[0].string == "active" ? previous[1].string.flatMap { UnixTime(iso8601: $0) } : nil
+        return try Self.credentials(in: replies[0], previousUntil: until)
     }
 
     package func existing(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
@@ -41,19 +54,76 @@ package struct RedisCredentialStore: CredentialStore {
         return credentials
     }
 
+    package func rotate(
+        for user: UserID, to key: PlatformKey, overlapSeconds: Int64, at time: UnixTime
+    ) async throws(StoreUnavailable) -> CredentialRotation {
+        let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
+        let until = UnixTime(seconds: time.seconds + overlap)
+        let kept = overlap + KeyLimits.refusalKeptSeconds
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.rotateScript,
+                keys: [Keys.platformID(of: user), Keys.apiKey(of: user), Keys.previousAPIKey(of: user)]
+                    + Keys.keyChanges(of: user, at: time),
+                arguments: [key.text, until.iso8601, "\(kept)"] + changes.arguments))
+        guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_credentials.lua") }
+        switch elements.first?.integer {
+        case 0:
+            guard elements.count == 4,
+                let rotated = Credentials(
+                    platformID: elements[1].string ?? "", apiKey: key.text, previousUntil: until)
+            else { throw StoreUnavailable(reason: "a user's stored credentials are damaged") }
+            try await index(rotated, of: user)
+            try await forget(elements[3].string, keeping: elements[2].string, seconds: kept)
+            return .rotated(rotated)
+        case 3: return .unknown
+        case let code: return .tooOften(try KeyChangeLimit(scriptCode: code, of: "rotate_credentials.lua"))
+        }
+    }
+
+    package func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation {
+        let reply = try await client.ask(
+            RedisScript.Call(
+                Self.revokeScript, keys: [Keys.apiKey(of: user), Keys.previousAPIKey(of: user)],
+                arguments: [time.iso8601, "\(KeyLimits.refusalKeptSeconds)"]))
+        guard let elements = reply.array else { throw .unexpectedReply(of: "revoke_credentials.lua") }
+        switch elements.first?.integer {
+        case 0: return .unknown
+        case 1 where elements.count == 3:
+            try await forget(elements[2].string, keeping: elements[1].string, seconds: KeyLimits.refusalKeptSeconds)
+            return .revoked
+        case 2: return .revokedBefore
+        default: throw .unexpectedReply(of: "revoke_credentials.lua")
+        }
+    }
+
     /// Reads platform and key. Nil when one of them is missing.
-    private static func credentials(in reply: RedisReply) throws(StoreUnavailable) -> Credentials? {
+    private static func credentials(
+        in reply: RedisReply, previousUntil: UnixTime? = nil
+    ) throws(StoreUnavailable) -> Credentials? {
         guard let elements = reply.array, elements.count == 2 else { throw .unexpectedReply(of: "Redis") }
         guard !elements.contains(.null) else { return nil }
         guard let platformID = elements[0].string, let apiKey = elements[1].string,
-            let credentials = Credentials(platformID: platformID, apiKey: apiKey)
+            let credentials = Credentials(platformID: platformID, apiKey: apiKey, previousUntil: previousUntil)
         else { throw StoreUnavailable(reason: "a user's stored credentials are damaged") }
         return credentials
     }
 
+    // MARK: The way from a key to its user
+
     private func index(_ credentials: Credentials, of user: UserID) async throws(StoreUnavailable) {
-        let hash = SHA256.digest(credentials.apiKey).hex
         _ = try await client.ask(RedisCommand("SET", Keys.platformUser(credentials.platformID), user.value))
-        _ = try await client.ask(RedisCommand("SET", Keys.apiKey(sha256: hash), credentials.platformID))
+        _ = try await client.ask(RedisCommand("SET", Self.name(of: credentials.apiKey), credentials.platformID))
     }
+
+    /// The key that ends now is found as long as its end is remembered, so that its refusal says why. Of one that ended
+    /// before nothing remains: a user has two of these names at most.
+    private func forget(
+        _ oldest: String?, keeping ending: String?, seconds: Int64
+    ) async throws(StoreUnavailable) {
+        if let ending { _ = try await client.ask(RedisCommand("EXPIRE", Self.name(of: ending), "\(seconds)")) }
+        if let oldest, !oldest.isEmpty { _ = try await client.ask(RedisCommand("DEL", Self.name(of: oldest))) }
+    }
+
+    private static func name(of apiKey: String) -> String { Keys.apiKey(sha256: SHA256.digest(apiKey).hex) }
 }

@@ -2,6 +2,7 @@
 import subprocess
 
 from dashboard import DashboardTest
+from waiting import eventually
 
 
 class Credentials(DashboardTest):
@@ -16,7 +17,7 @@ class Credentials(DashboardTest):
         self.create()
         self.see_no("#credentials-empty")
         shown = {"platformId": self.text("#platform-id"), "apiKey": self.text("#publishable-key")}
-        self.assertEqual(shown, self.account(token)["credentials"])
+        self.assertEqual({**shown, "previousUntil": None}, self.account(token)["credentials"])
         self.reads("#usage", "1 / 5")
         self.assertEqual(self.focused_id(), "credentials-title", "the button that had the focus is gone")
         self.check_state("credentials-created")
@@ -68,6 +69,83 @@ class Credentials(DashboardTest):
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         self.assertNotIn("exceptionDetails", answer)
         return answer["result"]["value"]
+
+
+class CredentialsChanged(DashboardTest):
+    def new_customer_with_credentials(self) -> str:
+        """The publishable key, which is shown."""
+        self.token = self.new_customer()
+        self.click("#create-credentials")
+        return self.see("#publishable-key", "pk_").text
+
+    def check_works(self, key: str) -> None:
+        self.assertEqual(self.development.call("POST", "/verify-auth", key=key).status, 200)
+
+    def check_refused(self, key: str, code: str) -> None:
+        answer = self.development.call("POST", "/verify-auth", key=key)
+        self.assertEqual((answer.status, answer.json["code"]), (401, code))
+
+    def rotate(self, overlap: str) -> None:
+        self.click("#rotate-credentials", "Rotate")
+        self.see("#rotate-title", "Rotate the publishable key")
+        self.click(f"#rotate-dialog [name=overlap][value='{overlap}']")
+        self.click("#rotate-submit")
+        self.see_no("#rotate-dialog")
+
+    def new_key(self, before: str) -> str:
+        eventually("another key is shown", lambda: self.text("#publishable-key") != before)
+        return self.text("#publishable-key")
+
+    def test_rotate_with_an_overlap(self) -> None:
+        first = self.new_customer_with_credentials()
+        platform = self.text("#platform-id")
+        self.see_no("#credentials-previous")
+        self.rotate("3600")
+        second = self.new_key(first)
+        self.see("#credentials-previous", "The key before it works until")
+        self.see("#snippet-curl", second)
+        self.assertEqual(self.text("#platform-id"), platform)
+        self.check_works(first)
+        self.check_works(second)
+        self.check_state("credentials-rotated")
+        self.click("#rotate-credentials")
+        self.see("#rotate-note", "ends at once")
+        self.check_state("credentials-rotate-dialog")
+
+    def test_rotate_without_an_overlap(self) -> None:
+        first = self.new_customer_with_credentials()
+        self.rotate("0")
+        second = self.new_key(first)
+        self.see_no("#credentials-previous")
+        self.check_refused(first, "key-expired")
+        self.check_works(second)
+        self.assertEqual(self.account(self.token)["credentials"]["apiKey"], second)
+
+    def test_revoke_asks_first(self) -> None:
+        key = self.new_customer_with_credentials()
+        self.click("#revoke-credentials", "Revoke")
+        self.see("#revoke-title", "Revoke the publishable key?")
+        self.check_state("credentials-revoke-dialog")
+        self.click("#revoke-dialog [data-closes]")
+        self.check_works(key)
+        self.click("#revoke-credentials")
+        self.click("#revoke-submit")
+        self.see_no("#revoke-dialog")
+        self.see("#credentials-empty", "no publishable key")
+        focused = self.browser.script("return document.activeElement.id")
+        self.assertEqual(focused, "credentials-title", "the button that had the focus is gone")
+        self.see("#snippet-curl", "YOUR_API_KEY")
+        self.check_refused(key, "key-revoked")
+        self.click("#create-credentials")
+        self.assertNotEqual(self.see("#publishable-key", "pk_").text, key)
+
+    def test_the_page_tells_what_the_key_cannot_do(self) -> None:
+        """And the gateway holds it to that."""
+        key = self.new_customer_with_credentials()
+        self.see("#credentials", "manages no keys, no credentials and no billing")
+        for method, path in (("POST", "/billing-portal"), ("POST", "/create-checkout"), ("GET", "/get-credentials"),
+                             ("POST", "/generate-credentials/revoke"), ("GET", "/keys")):
+            self.assertEqual(self.development.call(method, path, key=key).status, 403, path)
 
 
 class CredentialsRefused(DashboardTest):

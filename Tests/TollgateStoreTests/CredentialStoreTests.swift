@@ -19,10 +19,12 @@ import TollgateStore
                 apiKey: "pk_live_" + String(repeating: "0", count: 64 - digits.count) + digits))
     }
 
-    private func withStore(_ body: (RedisCredentialStore, RedisClient) async throws -> Void) async throws {
+    private func withStore(
+        changes: KeyChangeLimits = .standard, _ body: (RedisCredentialStore, RedisClient) async throws -> Void
+    ) async throws {
         try await withRedis { server in
             try await withRedisClient(server.patientConfiguration) { client in
-                try await body(RedisCredentialStore(client: client), client)
+                try await body(RedisCredentialStore(client: client, changes: changes), client)
             }
         }
     }
@@ -111,6 +113,91 @@ import TollgateStore
             let index = try await Self.index(of: whole, client)
             #expect(index.user == "user_abc" && index.platform == whole.platformID)
             #expect(try await store.existing(for: user) == whole)
+        }
+    }
+
+    private static func key(_ number: Int) throws -> PlatformKey {
+        try #require(PlatformKey(try candidate(number).apiKey))
+    }
+
+    private static func name(of key: PlatformKey) -> String { "apikey:{\(SHA256.digest(key.text).hex)}" }
+
+    /// 2025-11-26T23:00:00Z
+    private static let time = UnixTime(seconds: 1_764_198_000)
+
+    @Test func aRotationKeepsThePlatformAndRemembersTheKeySoFar() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            let next = try Self.key(2)
+            let none = try await store.rotate(for: user, to: next, overlapSeconds: 60, at: Self.time)
+            #expect(none == .unknown)
+            #expect(try await client.send("DBSIZE").integer == 0)
+            let first = try await store.credentials(for: user, candidate: Self.candidate(1))
+            let until = Self.time.adding(seconds: 60)
+            let rotated = try #require(
+                Credentials(platformID: first.platformID, apiKey: next.text, previousUntil: until))
+            #expect(
+                try await store.rotate(for: user, to: next, overlapSeconds: 60, at: Self.time) == .rotated(rotated))
+            #expect(try await store.stored(for: user) == rotated)
+            #expect(rotated.previousUntil(at: Self.time) == until && rotated.previousUntil(at: until) == nil)
+            #expect(try await store.credentials(for: user, candidate: Self.candidate(3)).apiKey == next.text)
+            let previous = try await client.send("HMGET user:{user_abc}:previousApiKey apiKey status until")
+            #expect(previous.array?.map(\.string) == [first.apiKey, "active", "2025-11-26T23:01:00Z"])
+            // As long as it works, and a week in which its user is told that it has expired.
+            for name in ["user:{user_abc}:previousApiKey", Self.name(of: try Self.key(1))] {
+                let life = try await client.send("TTL \(name)").integer ?? 0
+                #expect(life > 7 * 86_400 && life <= 7 * 86_400 + 60, "\(name)")
+            }
+            #expect(try await client.send("TTL \(Self.name(of: next))").integer == -1)
+        }
+    }
+
+    @Test func aRevocationEndsBothKeysAndMayBeRepeated() async throws {
+        try await withStore { store, client in
+            let user = try Self.user("user_abc")
+            #expect(try await store.revoke(for: user, at: Self.time) == .unknown)
+            let first = try await store.credentials(for: user, candidate: Self.candidate(1))
+            _ = try await store.rotate(for: user, to: try Self.key(2), overlapSeconds: 60, at: Self.time)
+            #expect(try await store.revoke(for: user, at: Self.time) == .revoked)
+            #expect(try await store.revoke(for: user, at: Self.time) == .revokedBefore)
+            #expect(try await store.existing(for: user) == nil)
+            #expect(
+                try await store.rotate(for: user, to: try Self.key(3), overlapSeconds: 0, at: Self.time) == .unknown)
+            #expect(try await client.send("EXISTS \(Self.name(of: try Self.key(1)))").integer == 0)
+            let again = try await store.credentials(for: user, candidate: Self.candidate(4))
+            #expect(try again == Credentials(platformID: first.platformID, apiKey: Self.key(4).text))
+        }
+    }
+
+    @Test func aThousandRotationsLeaveTwoKeys() async throws {
+        try await withStore(changes: KeyChangeLimits(perMinute: 10_000, perDay: 10_000)) { store, client in
+            let user = try Self.user("user_abc")
+            _ = try await store.credentials(for: user, candidate: Self.candidate(1))
+            for number in 2...1001 {
+                _ = try await store.rotate(for: user, to: try Self.key(number), overlapSeconds: 600, at: Self.time)
+            }
+            #expect(try await client.send("DBSIZE").integer == 8, "platform, 2 keys, 3 ways back, 2 counts of changes")
+            for number in 1002...2001 {
+                #expect(try await store.revoke(for: user, at: Self.time) == .revoked)
+                _ = try await store.credentials(for: user, candidate: Self.candidate(number))
+            }
+            #expect(try await client.send("DBSIZE").integer == 8)
+        }
+    }
+
+    @Test func rotationsAreCountedAmongTheChangesOfKeys() async throws {
+        try await withStore(changes: KeyChangeLimits(perMinute: 2, perDay: 3)) { store, _ in
+            let user = try Self.user("user_abc")
+            _ = try await store.credentials(for: user, candidate: Self.candidate(1))
+            var seen: [CredentialRotation] = []
+            for (number, seconds) in [(2, 0), (3, 0), (4, 0), (5, 60), (6, 60)] as [(Int, Int64)] {
+                seen.append(
+                    try await store.rotate(
+                        for: user, to: try Self.key(number), overlapSeconds: 0, at: Self.time.adding(seconds: seconds)))
+            }
+            #expect(seen[2] == .tooOften(.ofMinute) && seen[4] == .tooOften(.ofDay))
+            #expect(try await store.stored(for: user)?.apiKey == (try Self.key(5)).text)
+            #expect(try await store.revoke(for: user, at: Self.time) == .revoked)
         }
     }
 

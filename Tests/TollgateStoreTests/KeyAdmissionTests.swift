@@ -201,6 +201,63 @@ import TollgateStore
         }
     }
 
+    /// The key stands in code that everybody can read.
+    @Test func noPlatformKeyManagesAnything() async throws {
+        try await KeyGateway.run { gateway in
+            let pair = try #require(Self.pair)
+            _ = try await RedisCredentialStore(client: gateway.client).credentials(for: gateway.user, candidate: pair)
+            let owners = PlatformKeyOwners(client: gateway.client)
+            let key = try #require(PlatformKey(pair.apiKey))
+            let principal = try #require(try await owners.principal(for: key))
+            let scopes: [[KeyScope]] = [
+                [.all], [.billing], [.credentials], [try #require(KeyScope("read")), .billing],
+            ]
+            for needed in scopes {
+                let request = AdmissionRequest(principal: principal, time: KeyGateway.time, requiredScopes: needed)
+                #expect(try await gateway.admissions.admit(request).outcome == .keyRefused(.scopeMissing))
+            }
+            #expect(try await gateway.count() == 0)
+            #expect(try await Self.call(principal, gateway.admissions) == .admitted)
+        }
+    }
+
+    @Test func rotatedAndRevokedKeysAreRefusedWhateverIsRemembered() async throws {
+        try await KeyGateway.run { gateway in
+            let pair = try #require(Self.pair)
+            let store = RedisCredentialStore(client: gateway.client)
+            _ = try await store.credentials(for: gateway.user, candidate: pair)
+            let owners = PlatformKeyOwners(client: gateway.client)
+            let first = try #require(PlatformKey(pair.apiKey))
+            var principals = [try #require(try await owners.principal(for: first))]
+            for digit in ["1", "2"] {
+                let next = try #require(PlatformKey("pk_live_" + String(repeating: digit, count: 64)))
+                guard
+                    case .rotated = try await store.rotate(
+                        for: gateway.user, to: next, overlapSeconds: 60, at: KeyGateway.time)
+                else { throw KeyGateway.Refused() }
+                principals.append(try #require(try await owners.principal(for: next)))
+            }
+            func outcomes(after seconds: Int64) async throws -> [AdmissionDecision.Outcome] {
+                var outcomes: [AdmissionDecision.Outcome] = []
+                for principal in principals {
+                    let request = AdmissionRequest(
+                        principal: principal, time: KeyGateway.time.adding(seconds: seconds))
+                    outcomes.append(try await gateway.otherAdmissions.admit(request).outcome)
+                }
+                return outcomes
+            }
+            #expect(try await outcomes(after: 59) == [.keyRefused(.unknown), .admitted, .admitted])
+            #expect(try await outcomes(after: 60) == [.keyRefused(.unknown), .keyRefused(.expired), .admitted])
+            #expect(try await store.revoke(for: gateway.user, at: KeyGateway.time) == .revoked)
+            #expect(
+                try await outcomes(after: 0)
+                    == [.keyRefused(.unknown), .keyRefused(.unknown), .keyRefused(.revoked)])
+            _ = try await store.credentials(for: gateway.user, candidate: pair)
+            #expect(
+                try await outcomes(after: 0) == [.admitted, .keyRefused(.unknown), .keyRefused(.revoked)])
+        }
+    }
+
     @Test func unknownKeysAreNotRemembered() async throws {
         try await KeyGateway.run { gateway in
             let owners = PlatformKeyOwners(client: gateway.client, capacity: 4)

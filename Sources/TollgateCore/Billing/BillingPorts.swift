@@ -91,4 +91,24 @@ package protocol CredentialStore: Sendable {
 
     /// The user's credentials, made usable if a crash had left them half made. Nil when there are none yet.
     func existing(for user: UserID) async throws(StoreUnavailable) -> Credentials?
+
+    /// Gives the platform a new key. The one so far works for `overlapSeconds` more; one before that ends at once.
+    ///
+    /// - Parameter overlapSeconds: 0 to ``KeyLimits/maximumOverlapSeconds``; more is taken as that.
+    func rotate(
+        for user: UserID, to key: PlatformKey, overlapSeconds: Int64, at time: UnixTime
+    ) async throws(StoreUnavailable) -> CredentialRotation
+
+    /// Ends the platform's key, and the one before it. May be repeated. The platform keeps its name, and the next call of
+    /// ``credentials(for:candidate:)`` gives it another key.
+    func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation
+}
+
+/// What became of a rotation of credentials.
+package enum CredentialRotation: Sendable, Hashable {
+    case rotated(Credentials)
+    /// The user has none.
+    case unknown
+    /// The user has changed keys too often lately.
+    case tooOften(KeyChangeLimit)
 }

@@ -8,6 +8,16 @@ package struct KeyScope: Sendable, Hashable, CustomStringConvertible {
     /// Grants every scope. No route can ask for it.
     package static let all = KeyScope(trusted: "*")
 
+    /// Makes, shows, rotates and revokes the platform's credentials. No route can ask for it.
+    package static let credentials = KeyScope(trusted: "credentials")
+
+    /// Opens checkouts and the billing portal. No route can ask for it.
+    package static let billing = KeyScope(trusted: "billing")
+
+    /// What it takes to manage an account. The key of platform credentials stands in code that everybody can read and
+    /// has none of it; and no route can ask for it, for a key that is good for a route must not be good for more.
+    package static let management: Set<KeyScope> = [.all, .credentials, .billing]
+
     package let value: String
 
     private init(trusted value: String) { self.value = value }

@@ -30,6 +30,8 @@ package enum RouteProblem: Error, Sendable, Hashable {
 
     /// `*`, which a key may have and no admission can ask for.
     case requiresAllScopes
+    /// A scope of the gateway's own.
+    case reservedScope(KeyScope)
     case duplicateScope(KeyScope)
     /// A setting that needs to know the caller, on a route that asks nobody who they are.
     case needsCaller(Field)
@@ -66,7 +68,7 @@ package enum RouteProblem: Error, Sendable, Hashable {
         case .duplicateHost: .hosts
         case .invalidMethod, .duplicateMethod: .methods
         case .duplicateUpstream, .noWeight: .upstreams
-        case .requiresAllScopes, .duplicateScope: .scopes
+        case .requiresAllScopes, .reservedScope, .duplicateScope: .scopes
         case .nothingToCharge: .charge
         case .stripsExactPath: .stripPrefix
         case .hostIsSetTwice: .hostHeader

@@ -105,6 +105,7 @@ extension Route {
     private var accessProblems: [RouteProblem] {
         var problems = Self.tooMany(.scopes, requiredScopes.count, Self.maximumScopes)
         if requiredScopes.contains(.all) { problems.append(.requiresAllScopes) }
+        problems += requiredScopes.filter { $0 != .all && KeyScope.management.contains($0) }.map { .reservedScope($0) }
         problems += requiredScopes.duplicates.map { .duplicateScope($0) }
         if authentication == .none {
             if !requiredScopes.isEmpty { problems.append(.needsCaller(.scopes)) }

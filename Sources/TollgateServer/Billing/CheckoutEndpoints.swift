@@ -36,7 +36,8 @@ struct CheckoutEndpoints: Sendable {
         let body = try await request.body(upTo: bodyLimitBytes)
         let (tier, price) = try Self.goods(in: shop, asked: try CheckoutBody.tier(in: body))
         let admitted = try await gatekeeper.admit(
-            request.headers, route: "create-checkout", quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
+            request.headers, route: "create-checkout", quotaPolicy: .countWhileSomeIsLeft,
+            requiredScopes: [.billing], logger: context.logger)
         return try await admitted.withLimitsTold {
             let record = try await subscriptions.record(of: admitted.principal.userID)
             try refuseSecondSubscription(to: tier, record, admitted)
@@ -100,7 +101,7 @@ struct CheckoutEndpoints: Sendable {
         _ = try await request.body(upTo: bodyLimitBytes)
         let admitted = try await gatekeeper.admit(
             request.headers, cost: 0, route: "billing-portal", quotaPolicy: .countWhileSomeIsLeft,
-            logger: context.logger)
+            requiredScopes: [.billing], logger: context.logger)
         return try await admitted.withLimitsTold {
             guard let customerID = try await subscriptions.record(of: admitted.principal.userID)?.customerID else {
                 throw Self.noAccount

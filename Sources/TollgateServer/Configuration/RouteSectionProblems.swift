@@ -12,7 +12,7 @@ extension RouteProblem {
             .unsupportedUpgrade(let text):
             text
         case .requiresAllScopes: KeyScope.all.value
-        case .duplicateScope(let scope): scope.value
+        case .reservedScope(let scope), .duplicateScope(let scope): scope.value
         case .invalidHeaderName(_, let name), .invalidHeaderValue(_, let name), .duplicateHeader(_, let name),
             .reservedHeader(_, let name):
             name.lowercased()
@@ -41,6 +41,7 @@ extension RouteProblem {
         case .noWeight: "every upstream has the weight 0"
         case .needsUpstream: "the route has no upstreams"
         case .requiresAllScopes: "'*' cannot be required"
+        case .reservedScope(let scope): "the scope '\(scope)' is the gateway's own"
         case .needsCaller: "the route knows no caller, since its auth is none"
         case .nothingToCharge: "the route costs nothing"
         case .stripsExactPath: "an exactPath has no prefix that could be left out"
@@ -82,6 +83,9 @@ extension RouteProblem {
         case .noWeight: "Give at least one of them a weight from 1 on."
         case .needsUpstream: "Remove it, or add upstreams."
         case .requiresAllScopes: "Name the scopes that the route needs; a key with '*' has every one."
+        case .reservedScope(let scope):
+            "'\(scope)' lets a key manage its owner's account. Give the route's scope another name, such as "
+                + "'\(scope):read'."
         case .needsCaller: "Remove it, or make auth jwt, key or any."
         case .nothingToCharge: "Remove charge, or make the cost 1 or more."
         case .stripsExactPath: "Use path in place of exactPath, or remove stripPrefix."

@@ -47,7 +47,9 @@ struct AccountEndpoint: Sendable {
             "rateLimit": decision.rate.json(at: standing.time),
             "plans": offers.json,
             "subscription": account.subscription.map { offers.json(of: $0) } ?? .null,
-            "credentials": account.credentials?.json ?? .null,
+            "credentials": account.credentials.map {
+                .object($0.members + [$0.previousMember(at: standing.time)])
+            } ?? .null,
             "keys": .array(account.keys.map { $0.json(at: standing.time) }),
             "maximumKeys": .integer(KeyLimits.maximumCount),
             "history": Self.json(of: account.days),
@@ -85,8 +87,4 @@ final class AccountReads: Sendable {
     func admits(_ user: UserID, at time: UnixTime) -> Bool {
         limiter.withLock { $0.admits(user, limit: AccountEndpoint.readsPerMinute, at: time) }
     }
-}
-
-extension Credentials {
-    fileprivate var json: JSON { ["platformId": .string(platformID), "apiKey": .string(apiKey)] }
 }

@@ -31,7 +31,8 @@ struct ControlPlane: Sendable {
             }
         }
         let forCredentials = CredentialEndpoints(
-            gatekeeper: gatekeeper, credentials: credentials, bodyLimitBytes: bodyLimitBytes)
+            gatekeeper: gatekeeper, credentials: credentials, time: time, bodyLimitBytes: bodyLimitBytes,
+            logger: logger)
         let forKeys = KeyEndpoints(
             gatekeeper: gatekeeper, keys: keys, time: time, bodyLimitBytes: bodyLimitBytes, logger: logger)
         return EndpointTable(

@@ -1,19 +1,30 @@
 import HTTPTypes
 import Hummingbird
 import Libcrypto
+import Logging
 import TollgateCore
 
-/// `POST /generate-credentials` and `GET /get-credentials`: the name and the key that a user's own software signs in
-/// with. Both count one call.
+/// `/generate-credentials` and `/get-credentials`: the name and the publishable key of a user's platform.
+///
+/// Making and showing them counts one call, as in the original. Rotating and revoking costs none: an exhausted quota
+/// keeps nobody from ending a key.
 struct CredentialEndpoints: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore
+    let time: any TimeSource
     let bodyLimitBytes: Int
+
+    /// Told who rotated and revoked a key.
+    let logger: Logger
+
+    private static let scopes: [KeyScope] = [.credentials]
 
     var endpoints: [EndpointTable.Endpoint] {
         [
             .init(method: .post, path: "/generate-credentials", handler: generate),
             .init(method: .get, path: "/get-credentials", handler: get),
+            .init(method: .post, path: "/generate-credentials/rotate", handler: rotate),
+            .init(method: .post, path: "/generate-credentials/revoke", handler: revoke),
         ]
     }
 
@@ -21,41 +32,101 @@ struct CredentialEndpoints: Sendable {
     @Sendable private func generate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
         let admitted = try await gatekeeper.admit(
-            request.headers, route: "generate-credentials", logger: context.logger)
+            request.headers, route: "generate-credentials", requiredScopes: Self.scopes, logger: context.logger)
         return try await admitted.withLimitsTold {
             let kept = try await credentials.credentials(
                 for: admitted.principal.userID, candidate: try Self.candidate())
-            return Self.response(kept, admitted)
+            return Self.response(kept.members, admitted)
         }
     }
 
     @Sendable private func get(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let admitted = try await gatekeeper.admit(request.headers, route: "get-credentials", logger: context.logger)
+        let admitted = try await gatekeeper.admit(
+            request.headers, route: "get-credentials", requiredScopes: Self.scopes, logger: context.logger)
         return try await admitted.withLimitsTold {
             guard let found = try await credentials.existing(for: admitted.principal.userID) else {
-                throw APIError(
-                    .notFound, error: "Credentials not generated yet", code: "credentials-not-generated",
-                    message: "Make them with POST /generate-credentials.")
+                throw Self.notGenerated
             }
-            return Self.response(found, admitted)
+            return Self.response(found.members, admitted)
         }
     }
+
+    @Sendable private func rotate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        let overlap = try KeyBodies.overlapSeconds(try await request.body(upTo: bodyLimitBytes))
+        let admitted = try await admitChange(request, context)
+        return try await admitted.withLimitsTold {
+            let (user, now) = (admitted.principal.userID, time.now())
+            switch try await credentials.rotate(for: user, to: try Self.newKey(), overlapSeconds: overlap, at: now) {
+            case .unknown: throw Self.notGenerated
+            case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: now)
+            case .rotated(let rotated):
+                logger.info("publishable key rotated", metadata: ["user": "\(user)"])
+                return Self.response(rotated.members + [rotated.previousMember(at: now)], admitted)
+            }
+        }
+    }
+
+    @Sendable private func revoke(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        _ = try await request.body(upTo: bodyLimitBytes)
+        let admitted = try await admitChange(request, context)
+        return try await admitted.withLimitsTold {
+            let user = admitted.principal.userID
+            switch try await credentials.revoke(for: user, at: time.now()) {
+            case .unknown: throw Self.notGenerated
+            case .revoked: logger.info("publishable key revoked", metadata: ["user": "\(user)"])
+            case .revokedBefore: break
+            }
+            return Self.response([JSON.Member(name: "revoked", value: true)], admitted)
+        }
+    }
+
+    // MARK: What they have in common
+
+    private func admitChange(
+        _ request: Request, _ context: GatewayRequestContext
+    ) async throws(APIError) -> Gatekeeper.Admitted {
+        try await gatekeeper.admit(
+            request.headers, cost: 0, route: "generate-credentials", quotaPolicy: .countWhileSomeIsLeft,
+            requiredScopes: Self.scopes, logger: context.logger)
+    }
+
+    private static let notGenerated = APIError(
+        .notFound, error: "Credentials not generated yet", code: "credentials-not-generated",
+        message: "Make them with POST /generate-credentials.")
 
     /// 16 and 32 random bytes of libcrypto's generator.
     private static func candidate() throws(APIError) -> Credentials {
         let made = Credentials(
             platformID: Credentials.platformPrefix + RandomBytes.hex(count: Credentials.platformDigits / 2),
-            apiKey: Credentials.keyPrefix + RandomBytes.hex(count: Credentials.keyDigits / 2))
+            apiKey: try newKey().text)
         guard let made else { throw .internalError(cause: "credentials were made in another form than they have") }
         return made
     }
 
-    private static func response(_ credentials: Credentials, _ admitted: Gatekeeper.Admitted) -> Response {
+    private static func newKey() throws(APIError) -> PlatformKey {
+        let key = PlatformKey(Credentials.keyPrefix + RandomBytes.hex(count: Credentials.keyDigits / 2))
+        guard let key else { throw .internalError(cause: "a key was made in another form than it has") }
+        return key
+    }
+
+    private static func response(_ members: [JSON.Member], _ admitted: Gatekeeper.Admitted) -> Response {
         Response(
-            json: [
-                "platformId": .string(credentials.platformID), "apiKey": .string(credentials.apiKey),
-                "usage": admitted.usage.json,
-            ],
+            json: .object(members + [JSON.Member(name: "usage", value: admitted.usage.json)]),
             headers: admitted.rateLimitHeaders)
+    }
+}
+
+/// Credentials as their owner sees them.
+extension Credentials {
+    var members: [JSON.Member] {
+        [
+            JSON.Member(name: "platformId", value: .string(platformID)),
+            JSON.Member(name: "apiKey", value: .string(apiKey)),
+        ]
+    }
+
+    /// Until when the key before this one works.
+    func previousMember(at time: UnixTime) -> JSON.Member {
+        JSON.Member(name: "previousUntil", value: .moment(previousUntil(at: time)))
     }
 }

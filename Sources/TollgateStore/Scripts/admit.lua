@@ -11,7 +11,8 @@
 -- ARGV[5] now, for people (ISO 8601)    ARGV[6] seconds to keep the usage record from now
 -- ARGV[7] who owes a payment since then or longer has had their grace (ISO 8601)
 --
--- The day's calls are in usage:{user}:<day>, whose name is made here: it lies in the same slot.
+-- The day's calls are in usage:{user}:<day>, and the platform's key that is no longer the present one in
+-- user:{user}:previousApiKey. Both names are made here: they lie in the same slot.
 --
 -- What follows depends on the number of keys.
 --
@@ -22,7 +23,7 @@
 -- KEYS[4] key:{user}:{id}, or user:{user}:apiKey
 -- ARGV[8] what KEYS[4] is: key, platform, or ''
 -- ARGV[9] SHA-256 of the presented key; of a platform's key the SHA-1
--- ARGV[10] scopes that are needed, with spaces between them, or ''
+-- ARGV[10] scopes that are needed, with spaces between them, or ''; of a platform's key only those that it never has
 --
 -- Six, for everything else. A key that is not needed is KEYS[2].
 -- KEYS[4] as above                      KEYS[5] idempotency:{user}:{key}     KEYS[6] ratelimit:{user}:<route>:<minute>
@@ -63,7 +64,18 @@ if kind ~= '' then
   local refusal
   if kind == 'platform' then
     local stored = call('GET', KEYS[4])
-    if not (stored and redis.sha1hex(stored) == digest) then refusal = KEY_UNKNOWN end
+    if not (stored and redis.sha1hex(stored) == digest) then
+      local before = call('HMGET', 'user' .. string.sub(usage_key, #'usage' + 1) .. ':previousApiKey',
+        'apiKey', 'status', 'until')
+      if not before[1] or redis.sha1hex(before[1]) ~= digest then
+        refusal = KEY_UNKNOWN
+      elseif before[2] ~= 'active' then
+        refusal = KEY_REVOKED
+      elseif (before[3] or '') <= now then
+        refusal = KEY_EXPIRED
+      end
+    end
+    if not refusal and scopes ~= '' then refusal = SCOPE_MISSING end
   else
     local key = call('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'lastUsedAt')
     local before = key[1] ~= digest and call('HMGET', KEYS[4], 'previousHash', 'previousUntil', 'previousUsedAt')

@@ -89,6 +89,12 @@ import Foundation
         let platform = try await market.call("POST", "/generate-credentials", "user_keys")
         let platformStatus = try await call(try #require(platform.member("apiKey")))
         #expect(platformStatus == 200)
+        for path in ["/generate-credentials/rotate", "/generate-credentials/rotate", "/generate-credentials/revoke"] {
+            let answer = try await market.call("POST", path, "user_keys")
+            #expect(answer.status == 200, "\(path): \(answer.body)")
+        }
+        let ended = try await call(try #require(platform.member("apiKey")))
+        #expect(ended == 401)
 
         let made = try await market.call("POST", "/keys", "user_keys", body: #"{"name":"CI","expiresInDays":1}"#)
         let (id, key) = (try #require(made.member("id"), "\(made.body)"), try #require(made.member("key")))

@@ -218,7 +218,7 @@ import TollgateServer
                 #expect(answer.member("userId") == "user_abc")
                 #expect(answer.body.contains(#""count":\#(count + 2),"#))
             }
-            let again = try await gateways.call(key, "GET", "/get-credentials", on: 1)
+            let again = try await gateways.send("GET", "/get-credentials", on: 1)
             #expect(again.member("apiKey") == key)
             try await withRedisClient(gateways.redis.configuration) { redis in
                 _ = try await redis.send("DEL user:{user_abc}:apiKey")

@@ -36,6 +36,8 @@ import TollgateCore
             .outOfRange(.upstreams, part: "weight", value: 1_001, range: 0...1_000)
         ),
         (route { $0.requiredScopes = [.all] }, .requiresAllScopes),
+        (route { $0.requiredScopes = [.billing] }, .reservedScope(.billing)),
+        (route { $0.requiredScopes = [.credentials] }, .reservedScope(.credentials)),
         (route { $0.requiredScopes = [read, read] }, .duplicateScope(read)),
         (route { $0.cost = -1 }, .outOfRange(.cost, part: nil, value: -1, range: 0...1_000_000)),
         (route { ($0.cost, $0.charge) = (0, .success) }, .nothingToCharge),

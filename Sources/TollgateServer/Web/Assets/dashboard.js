@@ -114,6 +114,7 @@ class Dashboard {
     this.billing = new Billing(api, changed);
     this.credentials = new Credentials(api, changed);
     const dialogs = new KeyDialogs(api, {changed, showSecret: (secret) => this.credentials.showSecret(secret)});
+    this.credentials.useDialogs(dialogs);
     this.keys = new KeyList({rotate: (key) => dialogs.openRotate(key), revoke: (key) => dialogs.openRevoke(key)});
     this.poller.start();
   }

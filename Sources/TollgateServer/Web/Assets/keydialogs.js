@@ -12,7 +12,7 @@ const unanswered = "It may have been done all the same: look at the list of keys
 export class KeyDialogs {
   /// - changed: called when a key has changed; - showSecret: called with a secret while it is shown, then with null.
   constructor(api, {changed, showSecret}) {
-    Object.assign(this, {api, changed, showSecret, key: null});
+    Object.assign(this, {api, changed, showSecret, target: null});
     byId("create-key").addEventListener("click", () => this.openCreate());
     for (const name of ["create", "rotate", "revoke"]) this.prepareForm(name);
     for (const button of document.querySelectorAll("[data-closes]")) {
@@ -49,8 +49,8 @@ export class KeyDialogs {
     for (const id of Object.keys(fields)) byId(id).setAttribute("aria-invalid", id === field);
   }
 
-  open(name, key) {
-    this.key = key;
+  open(name, target) {
+    this.target = target;
     byId(`${name}-form`).reset();
     showText(byId(`${name}-error`), "");
     byId(`${name}-dialog`).showModal();
@@ -77,34 +77,56 @@ export class KeyDialogs {
 
   // Rotate
 
+  /// Asks before a key is rotated.
+  /// - target: what it is called, where that is sent, since when it is being rotated, and what is done with the answer.
+  openRotation(target) {
+    setText(byId("rotate-title"), `Rotate ${target.name}`);
+    setText(byId("rotate-text"), target.text);
+    const isRotating = target.previousUntil && Date.parse(target.previousUntil) > Date.now();
+    showText(byId("rotate-note"), isRotating ? "The key before the present one ends at once." : "");
+    this.open("rotate", target);
+  }
+
   openRotate(key) {
-    setText(byId("rotate-title"), `Rotate “${key.name}”`);
-    const isRotating = key.previousUntil && Date.parse(key.previousUntil) > Date.now();
-    showText(byId("rotate-note"), isRotating ? "The secret before the present one ends at once." : "");
-    this.open("rotate", key);
+    this.openRotation({
+      name: `“${key.name}”`, path: `/keys/${encodeURIComponent(key.id)}/rotate`, previousUntil: key.previousUntil,
+      text: "The key gets a new secret and keeps its name, scopes and expiry. Choose how long the old one works on.",
+      rotated: (made) => this.openSecret(made, made.previousUntil
+        ? `The old secret works until ${moment(made.previousUntil)}.` : "The old secret has ended."),
+    });
   }
 
   async rotate(form) {
     const overlapSeconds = Number(form.get("overlap"));
-    const made = await this.api.call("POST", `/keys/${encodeURIComponent(this.key.id)}/rotate`, {overlapSeconds});
+    const made = await this.api.call("POST", this.target.path, {overlapSeconds});
     byId("rotate-dialog").close();
-    this.openSecret(made, made.previousUntil ? `The old secret works until ${moment(made.previousUntil)}.`
-      : "The old secret has ended.");
+    this.target.rotated(made);
   }
 
   // Revoke
 
+  /// Asks before a key is revoked.
+  openRevocation(target) {
+    setText(byId("revoke-title"), `Revoke ${target.name}?`);
+    setText(byId("revoke-text"), target.text);
+    this.open("revoke", target);
+  }
+
   openRevoke(key) {
-    setText(byId("revoke-title"), `Revoke “${key.name}”?`);
-    this.open("revoke", key);
+    this.openRevocation({
+      name: `“${key.name}”`, method: "DELETE", path: `/keys/${encodeURIComponent(key.id)}`,
+      text: "Calls with this key are refused from the next one on. This cannot be undone.",
+      revoked: () => {
+        byId("keys-title").focus();
+        announce(`${key.name} is revoked.`);
+      },
+    });
   }
 
   async revoke() {
-    const {id, name} = this.key;
-    await this.api.call("DELETE", `/keys/${encodeURIComponent(id)}`);
+    await this.api.call(this.target.method, this.target.path);
     byId("revoke-dialog").close();
-    byId("keys-title").focus();
-    announce(`${name} is revoked.`);
+    this.target.revoked();
     this.changed();
   }
 

@@ -2,6 +2,7 @@
 
 import {explain} from "./api.js";
 import {announce, byId, setText, show, showText, whileBusy} from "./dom.js";
+import {moment} from "./format.js";
 
 const address = `${location.origin}/verify-auth`;
 
@@ -21,12 +22,40 @@ export class Credentials {
     this.showSnippets();
   }
 
+  /// - dialogs: what asks before the key is rotated or revoked.
+  useDialogs(dialogs) {
+    const name = "the publishable key";
+    byId("rotate-credentials").addEventListener("click", () => dialogs.openRotation({
+      name, path: "/generate-credentials/rotate", previousUntil: this.credentials?.previousUntil,
+      text: "The platform keeps its id and gets a new publishable key. Choose how long the old one works on, in pages "
+        + "that are open somewhere.",
+      rotated: (made) => {
+        this.show(made);
+        announce("There is a new publishable key.");
+        this.changed();
+      },
+    }));
+    byId("revoke-credentials").addEventListener("click", () => dialogs.openRevocation({
+      name, method: "POST", path: "/generate-credentials/revoke",
+      text: "Calls with this key, and with one that it has replaced, are refused from the next one on. This cannot be "
+        + "undone; you can create another.",
+      revoked: () => {
+        this.show(null);
+        byId("credentials-title").focus();
+        announce("The publishable key is revoked.");
+      },
+    }));
+  }
+
   show(credentials) {
     this.credentials = credentials;
     show(byId("credentials"), Boolean(credentials));
     show(byId("credentials-empty"), !credentials);
     setText(byId("platform-id"), credentials?.platformId ?? "");
     setText(byId("publishable-key"), credentials?.apiKey ?? "");
+    const until = credentials?.previousUntil;
+    showText(byId("credentials-previous"), until && Date.parse(until) > Date.now()
+      ? `The key before it works until ${moment(until)}.` : "");
     this.showSnippets();
   }
 
