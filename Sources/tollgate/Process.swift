@@ -20,9 +20,9 @@ enum Process {
     /// `EX_CONFIG` of sysexits(3).
     static let configurationStatus: Int32 = 78
 
-    /// Log lines go to standard error; standard output is for answers.
+    /// Log lines go to standard error, within bounds; standard output is for answers.
     static func makeLogger(level: Logger.Level) -> Logger {
-        var logger = Logger(label: "tollgate") { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "tollgate") { BoundedLogHandler(StreamLogHandler.standardError(label: $0)) }
         logger.logLevel = level
         return logger
     }

@@ -7,6 +7,9 @@ final class KeyMemory: Sendable {
     /// Keys that a worker remembers, about 500 bytes each.
     static let capacity = 32_768
 
+    /// Bytes of what a key came in; one that came in more, such as with blanks before it, is read anew each time.
+    static let maximumLength = 1024
+
     private let principals = Mutex(GenerationCache<PresentedText, Principal>(capacity: capacity))
 
     /// - Parameter credential: The whole value of the field that the key came in.
@@ -15,6 +18,7 @@ final class KeyMemory: Sendable {
     }
 
     func remember(_ principal: Principal, for credential: String) {
+        guard credential.utf8.count <= Self.maximumLength else { return }
         principals.withLock { $0.insert(principal, for: PresentedText(text: credential)) }
     }
 }

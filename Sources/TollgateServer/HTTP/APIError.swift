@@ -39,9 +39,13 @@ package struct APIError: Error, Sendable {
         logger.error(
             "request failed",
             metadata: [
-                "request": "\(requestID)", "path": "\(path)", "status": "\(status.code)", "cause": "\(cause)",
+                "request": "\(requestID)", "path": "\(path.prefix(Self.longestLogged))", "status": "\(status.code)",
+                "code": "\(code)", "cause": "\(cause.prefix(Self.longestLogged))",
             ])
     }
+
+    /// Characters of what may come from outside.
+    private static let longestLogged = 512
 
     /// `{"error": …, <details>, "message": …, "code": …, "requestId": …}`
     package func body(requestID: String) -> JSON {
