@@ -7,7 +7,7 @@ import TollgateCore
 /// `/generate-credentials` and `/get-credentials`: the name and the publishable key of a user's platform.
 ///
 /// Making and showing them counts one call, as in the original. Rotating and revoking costs none: an exhausted quota
-/// keeps nobody from ending a key.
+/// keeps nobody from ending a key, nor does a full minute.
 struct CredentialEndpoints: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore
@@ -68,7 +68,7 @@ struct CredentialEndpoints: Sendable {
 
     @Sendable private func revoke(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await admitChange(request, context)
+        let admitted = try await admitChange(request, context, endsKey: true)
         return try await admitted.withLimitsTold {
             let user = admitted.principal.userID
             switch try await credentials.revoke(for: user, at: time.now()) {
@@ -83,11 +83,11 @@ struct CredentialEndpoints: Sendable {
     // MARK: What they have in common
 
     private func admitChange(
-        _ request: Request, _ context: GatewayRequestContext
+        _ request: Request, _ context: GatewayRequestContext, endsKey: Bool = false
     ) async throws(APIError) -> Gatekeeper.Admitted {
         try await gatekeeper.admit(
             request.headers, cost: 0, route: "generate-credentials", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: Self.scopes, logger: context.logger)
+            requiredScopes: Self.scopes, endsKey: endsKey, logger: context.logger)
     }
 
     private static let notGenerated = APIError(

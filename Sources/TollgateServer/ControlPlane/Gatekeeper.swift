@@ -43,20 +43,23 @@ package final class Gatekeeper: Sendable {
     ///   - route: What they are booked under.
     ///   - requiredScopes: What a key needs. All that its owner may do unless told otherwise, or a key that is good for
     ///     little could fetch one that is good for everything.
+    ///   - endsKey: The request ends a key. A full minute keeps nobody from that, for who has found the key could keep
+    ///     it full.
     /// - Throws: The refusal, ready to be answered.
     package func admit(
         _ headers: HTTPFields, cost: Int = 1, route: String, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
-        requiredScopes: [KeyScope] = [.all], logger: Logger
+        requiredScopes: [KeyScope] = [.all], endsKey: Bool = false, logger: Logger
     ) async throws(APIError) -> Admitted {
         try await admit(
             try presented(headers), cost: cost, route: route, quotaPolicy: quotaPolicy,
-            requiredScopes: requiredScopes, logger: logger)
+            requiredScopes: requiredScopes, endsKey: endsKey, logger: logger)
     }
 
     /// The same for what was read from the headers already.
     func admit(
         _ credential: PresentedCredential, cost: Int = 1, route: String,
-        quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [.all], logger: Logger
+        quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [.all],
+        endsKey: Bool = false, logger: Logger
     ) async throws(APIError) -> Admitted {
         let principal = try await principal(credential)
         let request = AdmissionRequest(
@@ -68,14 +71,15 @@ package final class Gatekeeper: Sendable {
         } catch {
             result = .failure(error)
         }
-        return try conclude(result, of: request, logger: logger)
+        return try conclude(result, of: request, endsKey: endsKey, logger: logger)
     }
 
     /// What the store's decision means to the caller, counted.
     ///
     /// - Throws: The refusal, ready to be answered.
     func conclude(
-        _ result: Result<AdmissionDecision, StoreUnavailable>, of request: AdmissionRequest, logger: Logger
+        _ result: Result<AdmissionDecision, StoreUnavailable>, of request: AdmissionRequest, endsKey: Bool = false,
+        logger: Logger
     ) throws(APIError) -> Admitted {
         let decision: AdmissionDecision
         switch result {
@@ -90,7 +94,8 @@ package final class Gatekeeper: Sendable {
                 "plan unknown, fallback applied",
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
         }
-        if let refusal = APIError(decision, at: request.time) { throw refusal }
+        let passesFullMinute = endsKey && decision.outcome == .rateLimited
+        if !passesFullMinute, let refusal = APIError(decision, at: request.time) { throw refusal }
         return Admitted(principal: principal, decision: decision, time: request.time)
     }
 

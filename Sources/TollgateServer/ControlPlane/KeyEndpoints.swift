@@ -6,8 +6,8 @@ import TollgateCore
 
 /// `/keys`: the secret keys that a user's own software signs in with.
 ///
-/// All of it takes a session token, costs no call, and takes its place in the minute. An exhausted quota keeps nobody
-/// from revoking a key.
+/// All of it takes a session token, costs no call, and takes its place in the minute. Neither an exhausted quota nor a
+/// full minute keeps anybody from revoking a key.
 struct KeyEndpoints: Sendable {
     let gatekeeper: Gatekeeper
     let keys: any KeyStore
@@ -51,7 +51,7 @@ struct KeyEndpoints: Sendable {
     @Sendable private func revoke(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let token = try sessionToken(request)
         _ = try await request.body(upTo: bodyLimitBytes)
-        return try await answer(token, context) { user in
+        return try await answer(token, context, endsKey: true) { user in
             let id = try Self.id(context)
             switch try await keys.revoke(id, of: user, at: time.now()) {
             case .unknown: throw Self.notFound
@@ -89,11 +89,12 @@ struct KeyEndpoints: Sendable {
     }
 
     private func answer(
-        _ token: PresentedCredential, _ context: GatewayRequestContext,
+        _ token: PresentedCredential, _ context: GatewayRequestContext, endsKey: Bool = false,
         _ work: (UserID) async throws -> (HTTPResponse.Status, JSON)
     ) async throws -> Response {
         let admitted = try await gatekeeper.admit(
-            token, cost: 0, route: "keys", quotaPolicy: .countWhileSomeIsLeft, logger: context.logger)
+            token, cost: 0, route: "keys", quotaPolicy: .countWhileSomeIsLeft, endsKey: endsKey,
+            logger: context.logger)
         return try await admitted.withLimitsTold {
             let (status, json) = try await work(admitted.principal.userID)
             var headers = admitted.rateLimitHeaders

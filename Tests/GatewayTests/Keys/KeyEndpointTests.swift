@@ -236,6 +236,28 @@ import TollgateServer
         }
     }
 
+    /// Who has found a key could keep the minute full, and so keep the key alive.
+    @Test func aFullMinuteKeepsNobodyFromEndingAKey() async throws {
+        try await withKeyedGateways { gateways in
+            let key = try await gateways.makeKey(plan: "paid")
+            let made = try await gateways.send("POST", "/generate-credentials", plan: "paid")
+            let publishable = try #require(made.member("apiKey"))
+            for _ in 1...98 { _ = try await gateways.call(key.text) }
+            let full = try await gateways.send("GET", "/keys", plan: "paid")
+            #expect(full.status == 429)
+            let rotated = try await gateways.send("POST", "/keys/\(key.id)/rotate", plan: "paid")
+            #expect(rotated.status == 429)
+            for (method, path) in [("DELETE", "/keys/\(key.id)"), ("POST", "/generate-credentials/revoke")] {
+                let ended = try await gateways.send(method, path, plan: "paid")
+                #expect(ended.status == 200, "\(path): \(ended.body)")
+            }
+            for secret in [key.text, publishable] {
+                let answer = try await gateways.call(secret)
+                #expect(answer.member("code") == "key-revoked")
+            }
+        }
+    }
+
     @Test func wrongMethodsAndPathsAreRefused() async throws {
         try await withKeyedGateways { gateways in
             for (method, path, allowed) in [
