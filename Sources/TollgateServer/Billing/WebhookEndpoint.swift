@@ -84,15 +84,15 @@ struct WebhookEndpoint: Sendable {
 
     /// The event, once it is sure that Stripe sent it to us.
     private func event(_ request: Request) async throws(APIError) -> StripeEvent {
+        // A megabyte is not held for whoever has not even claimed to be Stripe.
+        guard Self.signature(request.headers) != nil else { throw rejected(.headerMissing) }
         let body = Array((try await request.body(upTo: Self.maximumBodyBytes)).readableBytesView)
         do {
             try WebhookSignature.verify(
                 header: Self.signature(request.headers), payload: body, secrets: secrets.map(\.revealed),
                 at: time.now())
         } catch {
-            metrics.webhook(.rejected, reason: error.rawValue)
-            throw Self.rejected(
-                error == .headerMissing ? "No signature" : "Webhook Error: \(error)", code: error.rawValue)
+            throw rejected(error)
         }
         let event: StripeEvent
         do {
@@ -108,6 +108,12 @@ struct WebhookEndpoint: Sendable {
                     + "\(isLive ? "live" : "test") key.", code: "livemode-mismatch")
         }
         return event
+    }
+
+    private func rejected(_ problem: WebhookSignatureProblem) -> APIError {
+        metrics.webhook(.rejected, reason: problem.rawValue)
+        return Self.rejected(
+            problem == .headerMissing ? "No signature" : "Webhook Error: \(problem)", code: problem.rawValue)
     }
 
     /// The SDK's, too, take the header's several values together.
