@@ -70,10 +70,11 @@ package struct BoundedLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         guard event.level >= .warning else { return base.log(event: event) }
-        // The message is the program's own text; the code tells apart why requests fail.
+        // A place in the source: a message may have in it what came from outside. The code of an answer, one of those
+        // in the README, tells apart why requests fail.
         let code = event.metadata?["code"].map { " \($0)" } ?? ""
         var event = event
-        switch budget.verdict(on: event.message.description + code, at: time.now()) {
+        switch budget.verdict(on: "\(event.file):\(event.line)\(code)", at: time.now()) {
         case .leaveOut: return
         case .write(leftOut: 0): break
         case .write(let count): event.metadata = note(event, "leftOut", "\(count) before this one")
