@@ -2,9 +2,9 @@
 import itertools
 import re
 import unittest
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -14,6 +14,7 @@ from development import Development
 from stage import Stage
 from waiting import eventually
 
+_Value = TypeVar("_Value")
 _numbers = itertools.count(1)
 
 
@@ -79,38 +80,34 @@ class BrowserTest(unittest.TestCase):
         eventually(f"{selector} reads {text!r}", check, timeout)
 
     def _texts(self, selector: str) -> list[tuple[WebElement, str]]:
-        try:
-            return [(each, each.text) for each in self.shown(selector)]
-        except StaleElementReferenceException:
-            # Replaced while it was looked at.
-            return []
+        return [(each, each.text) for each in self.shown(selector)]
+
+    def of(self, selector: str, use: Callable[[WebElement], _Value], text: str = "") -> _Value:
+        """What `use` gives of the first such element that is shown, looked for again when it is replaced meanwhile."""
+        return eventually(f"{selector} with {text!r} stays", lambda: [use(self.see(selector, text))])[0]
+
+    def texts(self, selector: str) -> list[str]:
+        """Of all such elements that are shown, now."""
+        return eventually(f"{selector} stays", lambda: [[each.text for each in self.shown(selector)]])[0]
 
     def text(self, selector: str) -> str:
         """Of the first such element that is shown, now."""
-        return self.see(selector).text
+        return self.of(selector, lambda element: element.text)
 
     def attribute(self, selector: str, name: str) -> str:
         """Of the first such element that is shown; empty when it has none."""
-        return self.see(selector).get_attribute(name) or ""
+        return self.of(selector, lambda element: element.get_attribute(name) or "")
 
     def source(self, selector: str) -> str:
         """The text with all its blanks and line ends."""
-        return str(self.see(selector).get_property("textContent"))
+        return self.of(selector, lambda element: str(element.get_property("textContent")))
 
     def click(self, selector: str, text: str = "") -> None:
-        self.see(selector, text).click()
+        self.of(selector, lambda element: element.click(), text)
 
     def see_no(self, selector: str, timeout: float = 15) -> None:
         """Waits until no such element is shown."""
-
-        def is_gone() -> bool:
-            try:
-                return not self.shown(selector)
-            except StaleElementReferenceException:
-                # Replaced while it was looked at.
-                return False
-
-        eventually(f"no {selector}", is_gone, timeout)
+        eventually(f"no {selector}", lambda: not self.shown(selector), timeout)
 
     def press(self, *keys: str) -> None:
         """On whatever has the focus."""

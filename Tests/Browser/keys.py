@@ -14,7 +14,7 @@ class KeyTest(DashboardTest):
         self.click("#create-key", "Create key")
         self.fill(name, **form)
         self.click("#create-submit")
-        return self.see("#secret", "sk_").text
+        return self.of("#secret", lambda element: element.text, "sk_")
 
     def fill(self, name: str, scopes: str | None = None, expiry: str = "", mode: str = "live") -> None:
         self.see("#key-name").clear()
@@ -32,9 +32,14 @@ class KeyTest(DashboardTest):
     def row(self, name: str) -> WebElement:
         return self.see("#key-list tr", name)
 
-    def row_button(self, name: str, action: str) -> WebElement:
-        button = next(each for each in self.row(name).find_elements(By.CSS_SELECTOR, "button")
-                      if each.text.startswith(action))
+    def click_in_row(self, name: str, action: str) -> None:
+        self.of("#key-list tr", lambda row: self._button(row, name, action).click(), name)
+
+    def is_enabled_in_row(self, name: str, action: str) -> bool:
+        return self.of("#key-list tr", lambda row: self._button(row, name, action).is_enabled(), name)
+
+    def _button(self, row: WebElement, name: str, action: str) -> WebElement:
+        button = next(each for each in row.find_elements(By.CSS_SELECTOR, "button") if each.text.startswith(action))
         self.assertEqual(button.accessible_name, f"{action} {name}")
         return button
 

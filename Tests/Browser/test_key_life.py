@@ -9,11 +9,11 @@ from waiting import eventually
 
 class RotateKey(KeyTest):
     def rotate(self, name: str, overlap: str) -> str:
-        self.row_button(name, "Rotate").click()
+        self.click_in_row(name, "Rotate")
         self.see("#rotate-dialog", f"Rotate “{name}”")
         self.click(f"#rotate-dialog [name=overlap][value='{overlap}']")
         self.click("#rotate-submit", "Rotate key")
-        return self.see("#secret", "sk_").text
+        return self.of("#secret", lambda element: element.text, "sk_")
 
     def test_with_overlap(self) -> None:
         _, [key] = self.new_customer_with_keys("build server")
@@ -40,7 +40,7 @@ class RotateKey(KeyTest):
     def test_cancel_changes_nothing(self) -> None:
         _, [key] = self.new_customer_with_keys("build server")
         old = key["key"]
-        self.row_button("build server", "Rotate").click()
+        self.click_in_row("build server", "Rotate")
         self.see("#rotate-dialog")
         self.check_state("rotate-key-dialog")
         self.press(Keys.ESCAPE)
@@ -58,9 +58,9 @@ class ExpiredKey(KeyTest):
         eventually("the key has expired", lambda: self.development.call("GET", "/usage", key=key).status == 401)
         self.refresh()
         self.see("#key-list tr", "expired")
-        self.assertFalse(self.row_button("build server", "Rotate").is_enabled())
+        self.assertFalse(self.is_enabled_in_row("build server", "Rotate"))
         self.check_state("keys-expired")
-        self.row_button("build server", "Revoke").click()
+        self.click_in_row("build server", "Revoke")
         self.click("#revoke-submit")
         self.see("#keys-empty")
 
@@ -70,7 +70,7 @@ class RotateKeyRefused(KeyTest):
 
     def test_key_was_revoked_elsewhere(self) -> None:
         token, [key] = self.new_customer_with_keys("build server")
-        self.row_button("build server", "Rotate").click()
+        self.click_in_row("build server", "Rotate")
         self.see("#rotate-dialog")
         self.assertEqual(self.development.call("DELETE", f"/keys/{key['id']}", token).status, 200)
         self.click("#rotate-submit")
@@ -83,7 +83,7 @@ class RotateKeyRefused(KeyTest):
 class RevokeKey(KeyTest):
     def test_cancel_keeps_it(self) -> None:
         _, [key] = self.new_customer_with_keys("build server")
-        self.row_button("build server", "Revoke").click()
+        self.click_in_row("build server", "Revoke")
         self.see("#revoke-dialog", "Revoke “build server”?")
         self.check_state("revoke-key-dialog")
         self.click("#revoke-dialog [data-closes]", "Cancel")
@@ -94,7 +94,7 @@ class RevokeKey(KeyTest):
 
     def test_confirmed(self) -> None:
         _, [key, other] = self.new_customer_with_keys("build server", "laptop")
-        self.row_button("build server", "Revoke").click()
+        self.click_in_row("build server", "Revoke")
         self.click("#revoke-submit", "Revoke key")
         self.see_no("#revoke-dialog")
         eventually("one key is left", lambda: len(self.shown("#key-list tr")) == 1)

@@ -45,8 +45,8 @@ class CreateKey(KeyTest):
         self.close_secret()
         self.refresh()
         self.reads("#usage", "1 / 5")
-        cell = self.row("laptop").find_element(By.CSS_SELECTOR, "[data-label='Last used']")
-        eventually("the key's use shows", lambda: "never" not in cell.text)
+        eventually("the key's use shows", lambda: "never" not in self.row("laptop").find_element(
+            By.CSS_SELECTOR, "[data-label='Last used']").text)
 
     def test_scopes_expiry_and_mode_count(self) -> None:
         token = self.new_customer()

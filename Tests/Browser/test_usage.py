@@ -5,6 +5,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from dashboard import DashboardTest, next_reset
+from waiting import eventually
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Chart(DashboardTest):
         history = self.account(self.development.token("user_free"))["history"]
         total = sum(sum(route["calls"]) for route in history["routes"])
         self.reads("#chart-day", f"{total} calls in all")
-        legend = [each.text for each in self.shown("#chart-legend li")]
+        legend = self.texts("#chart-legend li")
         self.assertEqual(legend, [f"{route['name']} ({sum(route['calls'])})" for route in history["routes"]])
         bars = sum(1 for route in history["routes"] for calls in route["calls"] if calls)
         self.assertEqual(len(self.shown("#chart svg rect[class^=series-]")), bars)
@@ -103,8 +104,9 @@ class Chart(DashboardTest):
         self.sign_in("user_paid")
         self.click("#chart-details summary")
         history = self.account(self.development.token("user_paid"))["history"]
-        rows = [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")]
-                for row in self.shown("#chart-table tbody tr")]
+        rows = eventually("the table stays", lambda: [
+            [cell.text for cell in row.find_elements(By.CSS_SELECTOR, "th, td")]
+            for row in self.shown("#chart-table tbody tr")])
         columns = [route["calls"] for route in history["routes"]]
         expected = [[str(calls) for calls in day] + [str(sum(day))] for day in zip(*columns)]
         self.assertEqual([row[1:] for row in rows], expected[::-1])
