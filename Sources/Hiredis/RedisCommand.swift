@@ -30,6 +30,11 @@ package struct RedisCommand: Sendable, Hashable {
         lengths.append(text.count - before)
     }
 
+    package mutating func append(_ argument: [UInt8]) {
+        text += argument
+        lengths.append(argument.count)
+    }
+
     package mutating func append(_ argument: some BinaryInteger) {
         append(String(argument))
     }

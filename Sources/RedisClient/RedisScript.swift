@@ -31,9 +31,19 @@ package struct RedisScript: Sendable, Hashable {
     package struct Call: Sendable {
         fileprivate let script: RedisScript
         private let keys: [String]
-        private let arguments: [String]
+        private let arguments: [Argument]
+
+        /// Redis' strings are bytes.
+        package enum Argument: Sendable {
+            case text(String)
+            case bytes([UInt8])
+        }
 
         package init(_ script: RedisScript, keys: [String], arguments: [String]) {
+            self.init(script, keys: keys, mixed: arguments.map(Argument.text))
+        }
+
+        package init(_ script: RedisScript, keys: [String], mixed arguments: [Argument]) {
             self.script = script
             self.keys = keys
             self.arguments = arguments
@@ -49,7 +59,12 @@ package struct RedisScript: Sendable, Hashable {
             command.append(script)
             command.append(keys.count)
             for key in keys { command.append(key) }
-            for argument in arguments { command.append(argument) }
+            for argument in arguments {
+                switch argument {
+                case .text(let text): command.append(text)
+                case .bytes(let bytes): command.append(bytes)
+                }
+            }
             return command
         }
     }

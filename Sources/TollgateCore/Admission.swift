@@ -25,10 +25,11 @@ package final class AdmissionRequest: Sendable {
     /// and good for everything; the key of platform credentials is good for everything but ``KeyScope/management``.
     package let requiredScopes: [KeyScope]
 
-    /// Set when the sender may repeat the call without being charged again.
+    /// Set when the sender may repeat the call. Without a reservation beside it, its attempts finish as they are
+    /// admitted.
     package let idempotentCall: IdempotentCall?
 
-    /// Set when the charge depends on what becomes of the request.
+    /// Set when something depends on what becomes of the request.
     package let reservation: Reservation.Request?
 
     /// Set when the route has a rate of its own, beside the plan's.
@@ -65,6 +66,11 @@ package struct AdmissionDecision: Sendable, Hashable {
         case keyRefused(KeyRefusal)
         /// The idempotency key was used for another request; nothing was charged.
         case idempotencyKeyReused
+        /// An attempt at the same ``IdempotentCall`` is in progress; nothing was charged.
+        case idempotencyKeyInUse
+        /// A repeat of an ``IdempotentCall`` whose ``StoredAnswer`` is to be given: it has taken its place in the minute
+        /// and costs nothing else.
+        case replayed
     }
 
     package let outcome: Outcome
@@ -74,7 +80,7 @@ package struct AdmissionDecision: Sendable, Hashable {
     /// Where the route's own rate stands. Nil when the request named none.
     package let routeRate: RateSnapshot?
 
-    /// An ``IdempotentCall`` that was admitted before: no call was charged now.
+    /// Another attempt at an ``IdempotentCall`` that is paid for: no call was charged now.
     package let isRepeat: Bool
 
     /// To be settled when it is known what became of the request. Nil when none was asked for, and when there is
@@ -97,11 +103,13 @@ package struct AdmissionDecision: Sendable, Hashable {
         self.reservation = reservation
     }
 
-    /// Seconds until a refused call can pass: the next minute, in which both rates begin anew, or the next period. Nil
-    /// for an admitted one, and for one that waiting does not help.
+    /// Seconds until a refused call can pass: the next minute, in which both rates begin anew, the next period, or
+    /// soon, as most attempts take no longer than a second. Nil for an admitted one, and for one that waiting does not
+    /// help.
     package func retryAfterSeconds(at time: UnixTime) -> Int64? {
         switch outcome {
-        case .admitted, .keyRefused, .idempotencyKeyReused: nil
+        case .admitted, .replayed, .keyRefused, .idempotencyKeyReused: nil
+        case .idempotencyKeyInUse: 1
         case .rateLimited: rate.secondsUntilReset(at: time)
         case .quotaExceeded: usage.secondsUntilReset(at: time)
         }

@@ -1,14 +1,20 @@
-/// A call that its sender may repeat without being charged again: the header field `Idempotency-Key`
-/// (IETF httpapi, draft-ietf-httpapi-idempotency-key-header).
+/// A call that its sender may send again without having it carried out twice for one price: the header field
+/// `Idempotency-Key` (IETF httpapi, draft-ietf-httpapi-idempotency-key-header).
 ///
-/// A repeat takes its place in the minute, since the rate limit protects the upstream, and costs nothing of the quota.
-/// After ``maximumRepeats`` of them a further one is an ordinary call, or one key would be a plan without an end.
+/// There is one attempt at a time. While it is in progress a repeat is refused. When it failed, or when its lease ran
+/// out before it was answered, a repeat is carried out and costs nothing more. When it has finished and its
+/// ``StoredAnswer`` was kept, a repeat gets that answer again, without cost; without one it is an ordinary call. A
+/// repeat that is not refused takes its place in the minute.
 package struct IdempotentCall: Sendable, Hashable {
-    /// How long a call is remembered.
+    /// How long a call is remembered after its last attempt has begun.
     package static let keptSeconds: Int64 = 86_400
 
-    /// Repeats of one call that cost nothing.
-    package static let maximumRepeats = 10
+    /// Calls that are remembered of one user. Beyond them the oldest are forgotten, and a repeat of one is an ordinary
+    /// call.
+    package static let maximumCount = 1000
+
+    /// The longest body of which a digest is part of the fingerprint. A request with a longer one is an ordinary call.
+    package static let maximumBodyBytes = 64 * 1024
 
     package static let maximumKeyLength = 255
     package static let maximumFingerprintLength = 128
@@ -19,20 +25,23 @@ package struct IdempotentCall: Sendable, Hashable {
     /// fingerprint is a mistake of the sender, and refused.
     package let fingerprint: String
 
-    /// Fails when the key is empty, longer than ``maximumKeyLength``, or holds anything but visible ASCII without
-    /// braces, quotes and backslashes; or the fingerprint is empty, too long, or not visible ASCII. The key becomes
-    /// part of a name in Redis, where it stands in braces.
-    ///
-    /// - Parameter key: As in the header field; the quotes of a structured field's string are taken off.
+    /// Fails when the key is none (``key(in:)``), or the fingerprint is empty, too long, or not visible ASCII.
     package init?(key: String, fingerprint: String) {
-        let isQuoted = key.utf8.count > 2 && key.hasPrefix("\"") && key.hasSuffix("\"")
-        let key = isQuoted ? String(key.dropFirst().dropLast()) : key
-        guard (1...Self.maximumKeyLength).contains(key.utf8.count), key.utf8.allSatisfy(Self.isAllowed),
-            (1...Self.maximumFingerprintLength).contains(fingerprint.utf8.count),
+        guard let key = Self.key(in: key), (1...Self.maximumFingerprintLength).contains(fingerprint.utf8.count),
             fingerprint.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
         else { return nil }
         self.key = key
         self.fingerprint = fingerprint
+    }
+
+    /// The key that a field's value gives; the quotes of a structured field's string are taken off. Nil when it is
+    /// empty, longer than ``maximumKeyLength``, or holds anything but visible ASCII without braces, quotes and
+    /// backslashes: it becomes part of a name in Redis, where it stands in braces.
+    package static func key(in value: String) -> String? {
+        let isQuoted = value.utf8.count > 2 && value.hasPrefix("\"") && value.hasSuffix("\"")
+        let key = isQuoted ? String(value.dropFirst().dropLast()) : value
+        guard (1...maximumKeyLength).contains(key.utf8.count), key.utf8.allSatisfy(isAllowed) else { return nil }
+        return key
     }
 
     private static func isAllowed(_ byte: UInt8) -> Bool {

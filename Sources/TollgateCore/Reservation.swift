@@ -1,13 +1,11 @@
-/// Calls that are charged for now, and given back unless the request turns out well: charging by outcome.
+/// A call in progress of which Redis is to hear what became of it: because it is given back unless it turns out well
+/// (charging by outcome), or because it is an attempt at an ``IdempotentCall``.
 ///
 /// A reservation ends once: kept, given back, or, when its worker died and the lease has run out, given back with the
 /// user's next admission. So a customer never pays for a call whose outcome nobody saw. The count can be too low, by
-/// the calls whose worker died after the upstream had answered, or that took longer than the lease; it is never too
-/// high for longer than a lease. The minute's count is not given back: the rate limit protects the upstream, which has
-/// seen the request. Nothing is given back of a month that is over.
-///
-/// The attempts at one ``IdempotentCall`` share one charge: it is kept when any of them is kept, and given back when
-/// the last of them is.
+/// the calls whose worker died after the upstream had answered; it is never too high for longer than a lease. The
+/// minute's count is not given back: the rate limit protects the upstream, which has seen the request. Nothing is given
+/// back of a month that is over.
 package struct Reservation: Sendable, Hashable {
     /// The wish for one, as part of an admission.
     package struct Request: Sendable, Hashable {
@@ -17,17 +15,23 @@ package struct Reservation: Sendable, Hashable {
         /// Names the reservation among all of the user's; random.
         package let id: String
 
-        /// How long the worker has to tell what became of the request. Longer than the upstream may take to answer.
+        /// How long the worker has to tell what became of the request, or to ask for more time. Longer than anything
+        /// that is waited for.
         package let leaseSeconds: Int64
+
+        /// Whether the calls go back to the user when the request fails. Else only another attempt at the same
+        /// ``IdempotentCall`` is free then.
+        package let givesBack: Bool
 
         /// Fails when `id` is not 1 to 64 ASCII letters, digits and `-`, or the lease is not 1 second to
         /// ``maximumLeaseSeconds``.
-        package init?(id: String, leaseSeconds: Int64) {
+        package init?(id: String, leaseSeconds: Int64, givesBack: Bool = true) {
             guard (1...64).contains(id.utf8.count), id.utf8.allSatisfy(Self.isAllowed),
                 (1...Self.maximumLeaseSeconds).contains(leaseSeconds)
             else { return nil }
             self.id = id
             self.leaseSeconds = leaseSeconds
+            self.givesBack = givesBack
         }
 
         private static func isAllowed(_ byte: UInt8) -> Bool {
@@ -44,6 +48,8 @@ package struct Reservation: Sendable, Hashable {
     package enum Outcome: Sendable, Hashable {
         /// The calls stay charged.
         case keep
+        /// The calls stay charged, and repeats of the ``IdempotentCall`` get this answer.
+        case keepAndReplay(StoredAnswer)
         /// The calls go back to the user.
         case giveBack
     }
@@ -51,7 +57,7 @@ package struct Reservation: Sendable, Hashable {
     package let id: String
     package let userID: UserID
 
-    /// Calls that were charged.
+    /// Calls that were charged and may go back. 0 when only an ``IdempotentCall`` waits for the outcome.
     package let calls: Int
 
     /// The period that they were charged in.
@@ -63,7 +69,7 @@ package struct Reservation: Sendable, Hashable {
     /// What they are booked under: ``AdmissionRequest/route``.
     package let route: String
 
-    /// The key of the ``IdempotentCall`` that this is an attempt at. Nil for an ordinary call.
+    /// The key of the ``IdempotentCall`` that this is an attempt at. Nil for any other call.
     package let idempotencyKey: String?
 
     package init(

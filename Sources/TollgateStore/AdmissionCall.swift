@@ -53,7 +53,7 @@ final class AdmissionCall: DirectScriptCall {
         switch form {
         case .token: 4 + AdmissionArguments.Moment.argumentCount
         case .key: 5 + AdmissionArguments.Moment.argumentCount
-        case .everything: 15 + AdmissionArguments.Moment.argumentCount
+        case .everything: 16 + AdmissionArguments.Moment.argumentCount
         }
     }
 
@@ -142,8 +142,9 @@ extension AdmissionCall {
         buffer.writeArgument(after(request.idempotentCall.map { _ in IdempotentCall.keptSeconds }))
         buffer.writeArgument(request.reservation?.id ?? "")
         buffer.writeArgument(after(request.reservation?.leaseSeconds))
-        buffer.writeArgument(IdempotentCall.maximumRepeats)
+        buffer.writeArgument(request.reservation?.givesBack == true ? 1 : 0)
         buffer.writeArgument(request.routeLimit.map { String($0.ratePerMinute) } ?? "")
+        buffer.writeArgument(IdempotentCall.maximumCount)
     }
 }
 
@@ -178,11 +179,12 @@ extension AdmissionCall {
                 RateSnapshot(count: Int(numbers[8]), limit: $0.ratePerMinute, window: moment.window)
             },
             planIsUnknown: numbers[4] == 1, isRepeat: isLong && numbers[7] == 1,
-            reservation: isLong ? reservation(of: Int(numbers[6]), in: period) : nil)
+            reservation: isLong && outcome == .admitted ? reservation(of: Int(numbers[6]), in: period) : nil)
     }
 
+    /// Nil when nothing hangs on the outcome of the request.
     private func reservation(of calls: Int, in period: BillingPeriod) -> Reservation? {
-        guard let wish = request.reservation, calls > 0 else { return nil }
+        guard let wish = request.reservation, calls > 0 || request.idempotentCall != nil else { return nil }
         return Reservation(
             id: wish.id, userID: request.principal.userID, calls: calls, period: period,
             day: CalendarDay(containing: request.time), route: request.route,
@@ -208,6 +210,8 @@ extension AdmissionDecision.Outcome {
         case 6: self = .keyRefused(.expired)
         case 7: self = .keyRefused(.scopeMissing)
         case 8: self = .idempotencyKeyReused
+        case 9: self = .idempotencyKeyInUse
+        case 10: self = .replayed
         default: return nil
         }
     }

@@ -13,11 +13,14 @@ package enum Keys {
     package static func usage(_ user: UserID, on day: CalendarDay) -> String { "usage:{\(user.value)}:\(day)" }
 
     /// Sorted set: the user's open reservations, scored by the moment when their lease ends (YYYYMMDDhhmmss). A member
-    /// is `<id> <calls> <first day of the period> <day> <route>`, or `<id> <idempotency key>`. Kept as long as the usage.
+    /// is `<id> <calls> <first day of the period> <day> <route>`, with the idempotency key behind it if there is one.
+    /// Kept as long as the usage.
     package static func reservations(_ user: UserID) -> String { "reservations:{\(user.value)}" }
 
-    /// Hash: `fingerprint until repeats calls periodStart day route state open` of a call that may be repeated without charge.
-    /// Kept for 24 hours.
+    /// Hash: `fingerprint until calls attempt leaseUntil state` of a call that may be repeated, and `status head body` of
+    /// its answer where that is kept. Kept for 24 hours. `idempotency:{user}` is a sorted set of the user's keys and
+    /// `idempotency:{user}:answers` one of `<bytes> <key>` for answers that are kept, both by when they are forgotten
+    /// (YYYYMMDDhhmmss); the scripts make their names.
     package static func idempotency(_ user: UserID, key: String) -> String {
         KeyName.idempotency(user, key: key).description
     }

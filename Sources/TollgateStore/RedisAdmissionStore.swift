@@ -77,4 +77,48 @@ package struct RedisAdmissionStore: AdmissionStore {
             }
         }
     }
+
+    /// Gives `reservation` time until `leaseEnd`, if it has not ended.
+    ///
+    /// - Returns: True, once Redis has heard of it.
+    package func renew(
+        _ reservation: Reservation, until leaseEnd: UnixTime
+    ) async throws(StoreUnavailable) -> Bool {
+        try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd)).integer == 1
+    }
+
+    /// The same for callers that live on an event loop of the Redis client. Whether it succeeds makes no difference
+    /// to the request: without it the calls go back though it is in work.
+    package func renew(_ reservation: Reservation, until leaseEnd: UnixTime, on eventLoop: any EventLoop) {
+        client.connection(on: eventLoop)?.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { _ in }
+    }
+
+    /// The answer that a repeat of `call` is to be given. Nil when it is kept no more. `completion` is called once, on
+    /// `eventLoop`, which is one of the Redis client's.
+    package func storedAnswer(
+        of call: IdempotentCall, by user: UserID, on eventLoop: any EventLoop,
+        completion: @escaping (Result<StoredAnswer?, StoreUnavailable>) -> Void
+    ) {
+        guard let connection = client.connection(on: eventLoop) else {
+            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+        }
+        let command = RedisCommand("HMGET", Keys.idempotency(user, key: call.key), "status", "head", "body")
+        connection.send(command) { result in
+            switch result {
+            case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+            case .success(.array(let fields)): completion(.success(StoredAnswer(fields)))
+            case .success: completion(.failure(.unexpectedReply(of: "HMGET")))
+            }
+        }
+    }
+}
+
+extension StoredAnswer {
+    /// Nil when a field is missing, or a person has been at it.
+    fileprivate init?(_ fields: [RedisReply]) {
+        guard fields.count == 3, let status = fields[0].string.flatMap(Int.init), (200...599).contains(status),
+            case .bytes(let head) = fields[1], case .bytes(let body) = fields[2]
+        else { return nil }
+        self.init(status: status, head: head, body: body)
+    }
 }

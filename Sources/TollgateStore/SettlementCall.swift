@@ -4,18 +4,41 @@ import TollgateCore
 extension RedisScript.Call {
     private static let settleScript = RedisScript(
         resource: PackageResources.settle_reservation_lua, prelude: PackageResources.give_back_lua)
+    private static let renewScript = RedisScript(resource: PackageResources.renew_reservation_lua)
 
     /// The call that ends `reservation`: which keys and arguments `settle_reservation.lua` is given.
     static func settlement(_ reservation: Reservation, _ outcome: Reservation.Outcome) -> RedisScript.Call {
-        let user = reservation.userID
-        let member =
-            reservation.idempotencyKey.map { "\(reservation.id) \($0)" }
-            ?? "\(reservation.id) \(reservation.calls) \(reservation.period.firstDay) \(reservation.day) "
-            + reservation.route
-        let set = Keys.reservations(user)
+        var arguments: [Argument] = [
+            .text(reservation.member), .text(reservation.id), .text(outcome == .giveBack ? "giveBack" : "keep"),
+        ]
+        if case .keepAndReplay(let answer) = outcome {
+            arguments += [
+                .text("\(answer.status)"), .bytes(answer.head), .bytes(answer.body),
+                .text("\(StoredAnswer.maximumCount)"), .text("\(StoredAnswer.maximumTotalBytes)"),
+            ]
+        }
         return RedisScript.Call(
-            settleScript,
-            keys: [Keys.usage(user), set, reservation.idempotencyKey.map { Keys.idempotency(user, key: $0) } ?? set],
-            arguments: [member, outcome == .keep ? "keep" : "giveBack"])
+            settleScript, keys: [Keys.usage(reservation.userID)] + reservation.keys, mixed: arguments)
+    }
+
+    /// The call that gives `reservation` more time.
+    static func renewal(_ reservation: Reservation, until leaseEnd: UnixTime) -> RedisScript.Call {
+        RedisScript.Call(
+            renewScript, keys: reservation.keys,
+            arguments: [reservation.member, reservation.id, leaseEnd.iso8601])
+    }
+}
+
+extension Reservation {
+    /// The set of the user's reservations, and the record of the idempotent call, or the set again for want of one.
+    fileprivate var keys: [String] {
+        let set = Keys.reservations(userID)
+        return [set, idempotencyKey.map { Keys.idempotency(userID, key: $0) } ?? set]
+    }
+
+    /// How it stands in the set. Empty when it does not: there is nothing to give back.
+    fileprivate var member: String {
+        guard calls > 0 else { return "" }
+        return "\(id) \(calls) \(period.firstDay) \(day) \(route)" + (idempotencyKey.map { " " + $0 } ?? "")
     }
 }

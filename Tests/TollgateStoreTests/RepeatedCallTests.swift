@@ -9,35 +9,160 @@ import TollgateStore
 /// Calls that may be repeated, and calls that are given back.
 @Suite struct RepeatedCallTests {
     private static let time = KeyGateway.time
+    private static let plans = Result {
+        try PlanTable([Plan(name: "free", quota: 100_000, ratePerMinute: 100_000)])
+    }
 
     private static func request(
         _ gateway: KeyGateway, key: String? = nil, fingerprint: String = "a", reservation: String? = nil,
-        after seconds: Int64 = 0, route: RouteLimit? = nil
+        givesBack: Bool = true, after seconds: Int64 = 0, route: RouteLimit? = nil
     ) throws -> AdmissionRequest {
         AdmissionRequest(
             principal: Principal(userID: gateway.user), time: time.adding(seconds: seconds),
             idempotentCall: try key.map { try #require(IdempotentCall(key: $0, fingerprint: fingerprint)) },
-            reservation: try reservation.map { try #require(Reservation.Request(id: $0, leaseSeconds: 30)) },
+            reservation: try reservation.map {
+                try #require(Reservation.Request(id: $0, leaseSeconds: 30, givesBack: givesBack))
+            },
             routeLimit: route)
     }
 
-    @Test func repeatsTakeAPlaceInTheMinuteAndCostNothing() async throws {
+    private static func answer(bytes count: Int = 4) throws -> Reservation.Outcome {
+        .keepAndReplay(
+            try #require(
+                StoredAnswer(
+                    status: 200, head: Array("HTTP/1.1 200 OK\r\n".utf8), body: [UInt8](repeating: 0, count: count))))
+    }
+
+    @Test(arguments: [true, false]) func oneAttemptAtATime(givesBack: Bool) async throws {
         try await KeyGateway.run { gateway in
-            let route = try #require(RouteLimit(route: "reports", ratePerMinute: 50))
-            let first = try await gateway.admissions.admit(Self.request(gateway, key: "k", route: route))
-            #expect(first.outcome == .admitted && !first.isRepeat)
-            for count in 2...(IdempotentCall.maximumRepeats + 1) {
-                let again = try await gateway.otherAdmissions.admit(Self.request(gateway, key: "k", route: route))
-                #expect(again.outcome == .admitted && again.isRepeat)
-                #expect(again.usage.count == 1 && again.rate.count == count && again.routeRate?.count == count)
+            let first = try await gateway.admissions.admit(
+                Self.request(gateway, key: "k", reservation: "r1", givesBack: givesBack))
+            #expect(first.outcome == .admitted && !first.isRepeat && first.reservation != nil)
+            for seconds in [0, 29] as [Int64] {
+                let second = try await gateway.otherAdmissions.admit(
+                    Self.request(gateway, key: "k", reservation: "r2", givesBack: givesBack, after: seconds))
+                #expect(second.outcome == .idempotencyKeyInUse && second.reservation == nil)
+                #expect(second.usage.count == 1 && second.rate.count == 1, "refused: nothing was charged")
+                #expect(second.retryAfterSeconds(at: Self.time) == 1)
             }
-            let further = try await gateway.admissions.admit(Self.request(gateway, key: "k"))
-            #expect(!further.isRepeat && further.usage.count == 2, "repeated often enough")
-            let other = try await gateway.admissions.admit(Self.request(gateway, key: "k", fingerprint: "b"))
-            #expect(other.outcome == .idempotencyKeyReused && other.usage.count == 2)
-            let dayLater = try await gateway.admissions.admit(
-                Self.request(gateway, key: "k", fingerprint: "b", after: IdempotentCall.keptSeconds))
-            #expect(dayLater.outcome == .admitted && !dayLater.isRepeat && dayLater.usage.count == 3)
+            // Nobody has seen the end of the first, so this one is free.
+            let later = try await gateway.otherAdmissions.admit(
+                Self.request(gateway, key: "k", reservation: "r3", givesBack: givesBack, after: 30))
+            #expect(later.outcome == .admitted && later.usage.count == 1)
+            // Should the first come to an end after all, it makes no difference.
+            #expect(try await gateway.admissions.settle(#require(first.reservation), as: Self.answer()) == false)
+            #expect(try await gateway.hash("idempotency:{user_abc}:{k}")["state"] == "open")
+            #expect(try await gateway.admissions.settle(#require(later.reservation), as: .keep))
+            #expect(try await gateway.count() == 1)
+        }
+    }
+
+    @Test func twoThatComeTogetherAreOneAttempt() async throws {
+        try await KeyGateway.run(plans: Self.plans.get()) { gateway in
+            let outcomes = try await withThrowingTaskGroup(of: AdmissionDecision.Outcome.self) { group in
+                for number in 0..<40 {
+                    let store = number.isMultiple(of: 2) ? gateway.admissions : gateway.otherAdmissions
+                    let request = try Self.request(gateway, key: "k", reservation: "r\(number)")
+                    group.addTask { try await store.admit(request).outcome }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.count { $0 == .admitted } == 1)
+            #expect(outcomes.count { $0 == .idempotencyKeyInUse } == 39)
+            #expect(try await gateway.count() == 1)
+        }
+    }
+
+    @Test func aRepeatOfWhatFailedIsPaidOnce() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 1, ratePerMinute: 100)])
+        for givesBack in [true, false] {
+            try await KeyGateway.run(plans: plans) { gateway in
+                let store = gateway.admissions
+                for number in 1...3 {
+                    let attempt = try await store.admit(
+                        Self.request(gateway, key: "k", reservation: "r\(number)", givesBack: givesBack))
+                    #expect(attempt.outcome == .admitted && attempt.rate.count == number)
+                    #expect(attempt.usage.count == 1)
+                    #expect(attempt.isRepeat == (number > 1 && !givesBack))
+                    #expect(try await store.settle(#require(attempt.reservation), as: .giveBack))
+                    #expect(try await gateway.count() == (givesBack ? 0 : 1))
+                }
+                let last = try await store.admit(
+                    Self.request(gateway, key: "k", reservation: "r4", givesBack: givesBack))
+                #expect(try await store.settle(#require(last.reservation), as: .keep))
+                #expect(try await gateway.count() == 1)
+                let ordinary = try await store.admit(
+                    Self.request(gateway, key: "k", reservation: "r5", givesBack: givesBack))
+                #expect(ordinary.outcome == .quotaExceeded, "it has finished: a repeat is a call like any other")
+            }
+        }
+    }
+
+    @Test func aRepeatOfWhatHasFinishedIsReplayed() async throws {
+        try await KeyGateway.run { gateway in
+            let store = gateway.admissions
+            let route = try #require(RouteLimit(route: "reports", ratePerMinute: 3))
+            let first = try await store.admit(Self.request(gateway, key: "k", reservation: "r1", route: route))
+            #expect(try await store.settle(#require(first.reservation), as: Self.answer()))
+            for count in 2...3 {
+                let again = try await gateway.otherAdmissions.admit(
+                    Self.request(gateway, key: "k", reservation: "r\(count)", route: route))
+                #expect(again.outcome == .replayed && again.reservation == nil && !again.isRepeat)
+                #expect(again.usage.count == 1, "costs nothing")
+                #expect(again.rate.count == count && again.routeRate?.count == count, "takes its place in the minute")
+            }
+            let many = try await store.admit(Self.request(gateway, key: "k", reservation: "r4", route: route))
+            #expect(many.outcome == .rateLimited)
+            let other = try await store.admit(Self.request(gateway, key: "k", fingerprint: "b", reservation: "r5"))
+            #expect(other.outcome == .idempotencyKeyReused && other.usage.count == 1 && other.rate.count == 3)
+            let record = try await gateway.hash("idempotency:{user_abc}:{k}")
+            #expect(record["status"] == "200" && record["head"] == "HTTP/1.1 200 OK\r\n")
+            let life = try await gateway.client.send("TTL idempotency:{user_abc}:{k}").integer ?? 0
+            #expect((86_300...86_400).contains(life))
+            let dayLater = try await store.admit(
+                Self.request(gateway, key: "k", fingerprint: "b", reservation: "r6", after: IdempotentCall.keptSeconds))
+            #expect(dayLater.outcome == .admitted && dayLater.usage.count == 2)
+        }
+    }
+
+    @Test func theAnswersOfAUserAreBounded() async throws {
+        try await KeyGateway.run(plans: Self.plans.get()) { gateway in
+            func call(_ key: String, _ outcome: Reservation.Outcome?, after: Int64 = 0) async throws -> Bool {
+                let decision = try await gateway.admissions.admit(
+                    Self.request(gateway, key: key, reservation: "r-\(key)", givesBack: false, after: after))
+                if let reservation = decision.reservation, let outcome {
+                    #expect(try await gateway.admissions.settle(reservation, as: outcome))
+                }
+                return decision.outcome == .replayed
+            }
+            let extra = 5
+            for number in 0..<StoredAnswer.maximumCount + extra {
+                #expect(try await call("k\(number)", Self.answer(), after: Int64(number)) == false)
+            }
+            let answers = "ZCARD idempotency:{user_abc}:answers"
+            #expect(try await Int(gateway.client.send(answers).integer ?? 0) == StoredAnswer.maximumCount)
+            #expect(try await call("k\(extra)", nil, after: 200))
+            #expect(try await call("k\(extra - 1)", .keep, after: 200) == false, "the oldest went")
+
+            // And their bytes: large ones drive out the small.
+            let large = 60_000
+            for number in 0..<20 { _ = try await call("l\(number)", Self.answer(bytes: large), after: 300) }
+            let kept = try await Int(gateway.client.send(answers).integer ?? 0)
+            #expect(kept == StoredAnswer.maximumTotalBytes / (large + 17))
+            #expect(try await call("l19", nil, after: 300))
+        }
+    }
+
+    @Test func theKeysOfAUserAreBounded() async throws {
+        try await KeyGateway.run(plans: Self.plans.get()) { gateway in
+            for number in 0...IdempotentCall.maximumCount {
+                _ = try await gateway.admissions.admit(
+                    Self.request(gateway, key: "k\(number)", reservation: "r", after: Int64(number / 100)))
+            }
+            let count = try await gateway.client.send("ZCARD idempotency:{user_abc}").integer ?? 0
+            #expect(Int(count) == IdempotentCall.maximumCount)
+            #expect(try await gateway.client.send("EXISTS idempotency:{user_abc}:{k0}").integer == 0)
+            #expect(try await gateway.client.send("EXISTS idempotency:{user_abc}:{k1}").integer == 1)
         }
     }
 
@@ -54,24 +179,6 @@ import TollgateStore
         }
     }
 
-    @Test func attemptsAtOneCallShareACharge() async throws {
-        try await KeyGateway.run { gateway in
-            let store = gateway.admissions
-            let first = try await store.admit(Self.request(gateway, key: "k", reservation: "r1"))
-            let second = try await store.admit(Self.request(gateway, key: "k", reservation: "r2"))
-            #expect(second.isRepeat)
-            #expect(try await store.settle(#require(first.reservation), as: .giveBack))
-            #expect(try await gateway.count() == 1, "the other attempt is still under way")
-            #expect(try await store.settle(#require(second.reservation), as: .giveBack))
-            #expect(try await gateway.count() == 0)
-            let anew = try await store.admit(Self.request(gateway, key: "k", reservation: "r3"))
-            #expect(!anew.isRepeat && anew.usage.count == 1)
-            #expect(try await store.settle(#require(anew.reservation), as: .keep))
-            let repeated = try await store.admit(Self.request(gateway, key: "k", reservation: "r4"))
-            #expect(repeated.isRepeat && repeated.reservation == nil, "there is nothing to give back any more")
-        }
-    }
-
     @Test func leasesThatRunOutGiveBackWithTheNextCall() async throws {
         try await KeyGateway.run { gateway in
             let store = gateway.admissions
@@ -84,6 +191,26 @@ import TollgateStore
             #expect(try await store.admit(Self.request(gateway, after: 60)).usage.count == 3)
             #expect(try await gateway.hash("usage:{user_abc}")["reservedUntil"] == nil)
             #expect(try await gateway.client.send("EXISTS reservations:{user_abc}").integer == 0)
+        }
+    }
+
+    /// A slow answer, or a client that reads it slowly, would be free else.
+    @Test func aCallThatGoesOnKeepsItsReservation() async throws {
+        try await KeyGateway.run { gateway in
+            let store = gateway.admissions
+            let long = try #require(
+                try await store.admit(Self.request(gateway, key: "k", reservation: "r1")).reservation)
+            #expect(try await store.renew(long, until: Self.time.adding(seconds: 90)))
+            let other = try await store.admit(Self.request(gateway, after: 60))
+            #expect(other.usage.count == 2, "nothing came back")
+            #expect(try await gateway.hash("usage:{user_abc}")["reservedUntil"] == "2025-11-26T23:01:30Z")
+            let meanwhile = try await store.admit(Self.request(gateway, key: "k", reservation: "r2", after: 60))
+            #expect(meanwhile.outcome == .idempotencyKeyInUse)
+            #expect(try await store.settle(long, as: .keep))
+            // What has ended is not begun anew.
+            #expect(try await store.renew(long, until: Self.time.adding(seconds: 500)))
+            #expect(try await gateway.client.send("EXISTS reservations:{user_abc}").integer == 0)
+            #expect(try await gateway.hash("idempotency:{user_abc}:{k}")["leaseUntil"] == "2025-11-26T23:01:30Z")
         }
     }
 

@@ -3,7 +3,7 @@
 local URL = os.getenv("TOLLGATE_AUTHORIZE_URL")
 local TIMEOUT_MILLISECONDS = 1000
 local IDENTITY = { "x-tollgate-user", "x-tollgate-plan", "x-tollgate-key-id", "x-request-id" }
-local ASKED_WITH = { "authorization", "x-api-key", "idempotency-key" }
+local ASKED_WITH = { "authorization", "x-api-key" }
 local UNAVAILABLE = '{"error":"Service unavailable","code":"service-unavailable"}'
 
 -- The fields for the client, and the variables that haproxy.cfg takes them from.

@@ -37,7 +37,11 @@ struct FieldWriter {
     }
 
     /// What the rules add.
-    mutating func addRules() {
-        for field in rules.set { buffer.writeField(name: field.name, field.value) }
+    ///
+    /// - Parameter names: In lower case, of fields that are left out.
+    mutating func addRules(except names: [String] = []) {
+        for field in rules.set where names.isEmpty || !names.contains(field.name.lowercased()) {
+            buffer.writeField(name: field.name, field.value)
+        }
     }
 }

@@ -14,6 +14,9 @@ package struct ProxyAnswer: Sendable {
     /// How the upstream's body ends. Only a length may be told to the client as it is.
     package var framing: BodyFraming { head.framing }
 
+    /// In lower case, what is not said again to clients that send the request again.
+    private static let notForRepeats = ["set-cookie", "idempotent-replayed"]
+
     /// Appends the status line and the fields that pass, without the empty line that ends them.
     ///
     /// `Content-Length` is among them where the upstream sent one, also where there is no body for it (RFC 9110,
@@ -21,16 +24,29 @@ package struct ProxyAnswer: Sendable {
     ///
     /// - Parameter withoutRateLimits: Leaves out what the upstream says of limits of its own: ours stand there.
     package func write(to buffer: inout ByteBuffer, withoutRateLimits: Bool = false) {
+        write(to: &buffer, withoutRateLimits: withoutRateLimits, isForRepeats: false)
+    }
+
+    /// Appends the status line and the fields that say the same to every client that sends the request again: no
+    /// cookie, which is for one of them, no length, which whoever sends the answer again knows, and no limits.
+    package func writeForRepeats(to buffer: inout ByteBuffer) {
+        write(to: &buffer, withoutRateLimits: true, isForRepeats: true)
+    }
+
+    private func write(to buffer: inout ByteBuffer, withoutRateLimits: Bool, isForRepeats: Bool) {
         head.writeStatusLine(to: &buffer)
         let filter = HeaderFilter(head.fields)
-        let tellsLength = (200...599).contains(status) && status != 204
+        let tellsLength = (200...599).contains(status) && status != 204 && !isForRepeats
         var writer = FieldWriter(buffer, rules: rules)
         buffer = ByteBuffer()
         writer.pass(head.fields) { line in
             if withoutRateLimits, line.kind == .rateLimit { return false }
+            if isForRepeats, Self.notForRepeats.contains(where: { head.fields.name(of: line, folds: $0) }) {
+                return false
+            }
             return filter.passesInAnswer(line) || (tellsLength && line.kind == .contentLength)
         }
-        writer.addRules()
+        writer.addRules(except: isForRepeats ? Self.notForRepeats : [])
         if !upgrades.isEmpty {
             writer.ownField("Connection", "Upgrade")
             writer.ownField("Upgrade", upgrades.joined(separator: ", "))

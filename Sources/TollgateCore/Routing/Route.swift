@@ -23,6 +23,7 @@ package struct Route: Sendable, Hashable {
     /// Requests of one user in a clock minute on this route, beside the plan's own limit. Nil: only that one.
     package var ratePerMinute: Int?
     package var charge: Charge
+    package var idempotency: Idempotency
     package var onRedisDown: OutagePolicy
     package var timeouts: Timeouts
 
@@ -52,8 +53,9 @@ package struct Route: Sendable, Hashable {
     package init(
         name: String, hosts: [HostPattern] = [], path: PathPattern, methods: [String] = [],
         upstreams: [Upstream] = [], authentication: Authentication = .any, requiredScopes: [KeyScope] = [],
-        cost: Int? = nil, ratePerMinute: Int? = nil, charge: Charge = .admitted, onRedisDown: OutagePolicy = .closed,
-        timeouts: Timeouts = Timeouts(), retries: Int = 1, limits: Limits = Limits(),
+        cost: Int? = nil, ratePerMinute: Int? = nil, charge: Charge = .admitted, idempotency: Idempotency = .retry,
+        onRedisDown: OutagePolicy = .closed, timeouts: Timeouts = Timeouts(), retries: Int = 1,
+        limits: Limits = Limits(),
         requestHeaders: HeaderRules = HeaderRules(), responseHeaders: HeaderRules = HeaderRules(),
         encodedSlashes: OddPath = .refuse, doubleSlashes: OddPath = .refuse, stripsPrefix: Bool = false,
         hostHeader: HostHeader = .client,
@@ -69,6 +71,7 @@ package struct Route: Sendable, Hashable {
         self.cost = cost ?? (authentication == .none ? 0 : 1)
         self.ratePerMinute = ratePerMinute
         self.charge = charge
+        self.idempotency = idempotency
         self.onRedisDown = onRedisDown
         self.timeouts = timeouts
         self.retries = retries
@@ -99,6 +102,14 @@ extension Route {
         case admitted
         /// Given back when the upstream fails: a 5xx, a timeout, an abort.
         case success
+    }
+
+    /// What an `Idempotency-Key` does.
+    package enum Idempotency: String, Sendable, Hashable, CaseIterable {
+        /// A repeat of what failed is not charged again.
+        case retry
+        /// And one of what has finished gets the same answer, without asking the upstream.
+        case replay
     }
 
     /// What happens to requests while Redis cannot be asked.

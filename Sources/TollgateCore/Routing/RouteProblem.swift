@@ -2,9 +2,9 @@
 package enum RouteProblem: Error, Sendable, Hashable {
     /// What a problem is about, by its name in the configuration.
     package enum Field: String, Sendable, Hashable, CaseIterable {
-        case name, hosts, path, exactPath, methods, upstreams, auth, scopes, cost, ratePerMinute, charge, onRedisDown
-        case timeouts, retries, limits, requestHeaders, responseHeaders, encodedSlashes, doubleSlashes, stripPrefix
-        case hostHeader, healthCheck, upgrades
+        case name, hosts, path, exactPath, methods, upstreams, auth, scopes, cost, ratePerMinute, charge, idempotency
+        case onRedisDown, timeouts, retries, limits, requestHeaders, responseHeaders, encodedSlashes, doubleSlashes
+        case stripPrefix, hostHeader, healthCheck, upgrades
     }
 
     case tooManyRoutes(Int)

@@ -111,7 +111,9 @@ extension Route {
             if !requiredScopes.isEmpty { problems.append(.needsCaller(.scopes)) }
             if cost != 0 { problems.append(.needsCaller(.cost)) }
             if ratePerMinute != nil { problems.append(.needsCaller(.ratePerMinute)) }
+            if idempotency == .replay { problems.append(.needsCaller(.idempotency)) }
         }
+        if idempotency == .replay, upstreams.isEmpty { problems.append(.needsUpstream(.idempotency)) }
         if charge == .success, cost == 0 { problems.append(.nothingToCharge) }
         return problems
     }

@@ -124,6 +124,7 @@ struct RouteReader {
         case .cost: route.cost = integer(node, place) ?? route.cost
         case .ratePerMinute: route.ratePerMinute = integer(node, place)
         case .charge: route.charge = choice(node, place) ?? route.charge
+        case .idempotency: route.idempotency = choice(node, place) ?? route.idempotency
         case .onRedisDown: route.onRedisDown = choice(node, place) ?? route.onRedisDown
         case .timeouts: takeTimeouts(node)
         case .retries: route.retries = integer(node, place) ?? route.retries

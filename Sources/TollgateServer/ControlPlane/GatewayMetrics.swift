@@ -40,6 +40,8 @@ package final class GatewayMetrics: Sendable {
             .rateLimited: counter("tollgate_admissions", [("outcome", "rate_limited")]),
             .quotaExceeded: counter("tollgate_admissions", [("outcome", "quota_exceeded")]),
             .idempotencyKeyReused: counter("tollgate_admissions", [("outcome", "idempotency_key_reused")]),
+            .idempotencyKeyInUse: counter("tollgate_admissions", [("outcome", "idempotency_key_in_use")]),
+            .replayed: counter("tollgate_admissions", [("outcome", "replayed")]),
         ]
         // That a key is good shows in the admission; that it is not is a failure like that of a token.
         for refusal in KeyRefusal.allCases { outcomes[.keyRefused(refusal)] = failures[refusal.rawValue] }

@@ -11,26 +11,29 @@ struct AdmissionPolicy: Sendable {
     let cost: Int
     let routeLimit: RouteLimit?
     let charge: Route.Charge
+    let idempotency: Route.Idempotency
     let onRedisDown: Route.OutagePolicy
 
-    /// How long a reservation may take to be settled, in seconds.
+    /// How long a reservation may take to be settled, or renewed as bytes pass, in seconds.
     let leaseSeconds: Int64
 
     /// Of requests that no route is about: a call each.
     static let standard = AdmissionPolicy(
         routeName: nil, authentication: .any, scopes: [], cost: 1, routeLimit: nil, charge: .admitted,
-        onRedisDown: .closed, leaseSeconds: 60)
+        idempotency: .replay, onRedisDown: .closed, leaseSeconds: 60)
 
     init(_ route: Route) {
         self.init(
             routeName: route.name, authentication: route.authentication, scopes: route.requiredScopes, cost: route.cost,
             routeLimit: route.ratePerMinute.flatMap { RouteLimit(route: route.name, ratePerMinute: $0) },
-            charge: route.charge, onRedisDown: route.onRedisDown, leaseSeconds: Self.leaseSeconds(route))
+            charge: route.charge, idempotency: route.idempotency, onRedisDown: route.onRedisDown,
+            leaseSeconds: Self.leaseSeconds(route))
     }
 
     private init(
         routeName: String?, authentication: Route.Authentication, scopes: [KeyScope], cost: Int,
-        routeLimit: RouteLimit?, charge: Route.Charge, onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
+        routeLimit: RouteLimit?, charge: Route.Charge, idempotency: Route.Idempotency,
+        onRedisDown: Route.OutagePolicy, leaseSeconds: Int64
     ) {
         self.routeName = routeName
         self.authentication = authentication
@@ -38,11 +41,12 @@ struct AdmissionPolicy: Sendable {
         self.cost = cost
         self.routeLimit = routeLimit
         self.charge = charge
+        self.idempotency = idempotency
         self.onRedisDown = onRedisDown
         self.leaseSeconds = leaseSeconds
     }
 
-    /// All that the upstream may take on every try, and some more.
+    /// All that the upstream may take on every try or that may pass without a byte, and some more.
     private static func leaseSeconds(_ route: Route) -> Int64 {
         let milliseconds = route.timeouts.connectMilliseconds + route.timeouts.responseMilliseconds
         let seconds = Int64(milliseconds * (route.retries + 1) / 1000 + route.timeouts.idleMilliseconds / 1000 + 30)

@@ -17,7 +17,9 @@ extension GatewayRequest: ProxyExchangeDelegate {
             requestID: requestID, withheld: withheldFields)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
+        beginCapture()
         exchange.start(isClientWritable: connection.isWritable)
+        if let gathered, gathered.bytes.readableBytes > 0 { exchange.sendBody(gathered.bytes) }
         connection.workerTakesBody()
     }
 
@@ -50,7 +52,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
     // MARK: ProxyExchangeDelegate
 
     func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer) {
-        guard !connection.isAnswerToHTTP10 else { return }
+        guard !isGone, !connection.isAnswerToHTTP10, answer.status != 100 || !hasContinued else { return }
         var head = ByteBuffer()
         answer.write(to: &head)
         head.writeLineEnd()
@@ -59,6 +61,9 @@ extension GatewayRequest: ProxyExchangeDelegate {
     }
 
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
+        if capture?.begin(answer) == false { endCapture() }
+        renewLease()
+        guard !isGone else { return }
         var head = ByteBuffer()
         head.reserveCapacity(1024)
         answer.write(to: &head, withoutRateLimits: admitted != nil)
@@ -72,17 +77,24 @@ extension GatewayRequest: ProxyExchangeDelegate {
     }
 
     func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer) {
+        if capture?.append(bytes) == false { endCapture() }
+        renewLease()
+        guard !isGone else { return }
         for piece in outgoing.body(bytes) { connection.write(piece) }
     }
 
     func proxyExchangeFlushes(_ exchange: ProxyExchange) {
+        guard !isGone else { return }
         let waiting = outgoing.take()
         if waiting.readableBytes > 0 { connection.write(waiting) }
         connection.flush()
     }
 
     func proxyExchange(_ exchange: ProxyExchange, upgrades answer: ProxyAnswer, tunnel: Tunnel) {
-        guard let context = connection.context else { return tunnel.close() }
+        capture = nil
+        // It has what it has asked for, and may keep it for longer than any lease.
+        settle(.keep)
+        guard !isGone, let context = connection.context else { return tunnel.close() }
         var head = ByteBuffer()
         answer.write(to: &head)
         writeGatewayFields(to: &head)
@@ -99,10 +111,10 @@ extension GatewayRequest: ProxyExchangeDelegate {
     func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.workerTakesBody() }
 
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
-        settle(outcome.isOwed ? .keep : .giveBack)
+        settle(outcome)
         dataPlane.proxyMetrics.ended(outcome)
         // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
-        if outcome.error == .clientGone || outcome.status == 101 { return ended() }
+        if isGone || outcome.error == .clientGone || outcome.status == 101 { return ended() }
         if let error = outcome.error {
             guard outcome.status == nil else {
                 ended()
@@ -121,6 +133,12 @@ extension GatewayRequest: ProxyExchangeDelegate {
 }
 
 extension GatewayRequest {
+    private func settle(_ outcome: ProxyOutcome) {
+        guard outcome.isOwed else { return settle(.giveBack) }
+        let answer = outcome.error == nil ? capture?.answer : nil
+        settle(answer.map { .keepAndReplay($0) } ?? .keep)
+    }
+
     /// The client has seen the beginning of an answer; why there is no end to it, only the log can say.
     private func logCutOff(_ error: ProxyError) {
         dataPlane.logger.warning(

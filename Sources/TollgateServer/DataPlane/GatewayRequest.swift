@@ -50,10 +50,22 @@ final class GatewayRequest: RequestWorker {
     private(set) var isDegraded = false
     var exchange: ProxyExchange?
     var outgoing = OutgoingAnswer()
+
+    /// The body, when it decides whether the request is a repeat.
+    var gathered: GatheredBody?
+
+    /// The body is gathered before Redis is asked.
+    var isGathering = false
+    var hasContinued = false
+
+    /// The answer, when repeats are to get it again.
+    var capture: AnswerCapture?
+    var hasAskedAgain = false
+    var leaseBegan = NIODeadline.distantPast
     private var isKnownKey = false
-    private var isBodyComplete = false
+    private(set) var isBodyComplete = false
     private var discardedBytes = 0
-    private var isGone = false
+    private(set) var isGone = false
 
     private init(
         _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client,
@@ -73,6 +85,7 @@ final class GatewayRequest: RequestWorker {
             case .authorize(let question): question.policy
             case .proxy(let route): route.policy
             }
+        if honoursIdempotencyKey { gathered = GatheredBody(head.framing) }
     }
 
     /// - Returns: Nil when the request was answered at once.
@@ -106,12 +119,11 @@ final class GatewayRequest: RequestWorker {
 
     private func expectBody() {
         if case .length(let count) = head.framing, count > connection.limits.bodyBytes { return refuseBody() }
-        guard head.expectsContinue else { return }
-        connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
-        connection.flush()
+        sendContinue()
     }
 
     private func discard(_ bytes: ByteBuffer) {
+        if gathered?.isWanted == true { gathered?.append(bytes) }
         discardedBytes += bytes.readableBytes
         if discardedBytes > connection.limits.bodyBytes { refuseBody() }
     }
@@ -130,6 +142,7 @@ final class GatewayRequest: RequestWorker {
 
     private func authenticate() throws(APIError) {
         if case .authorize(let question) = purpose, let refusal = question.refusal { throw refusal }
+        try checkIdempotencyKey()
         guard policy.authentication != .none else { return proceed() }
         if let known = knownKey {
             isKnownKey = true
@@ -208,11 +221,15 @@ final class GatewayRequest: RequestWorker {
         {
             return refuse(refusal)
         }
-        let call: IdempotentCall?
-        do throws(APIError) { call = try idempotentCall() } catch { return refuse(error) }
+        if gathered?.isWanted == true { gather() } else { ask(principal, at: now) }
+    }
+
+    /// Asks Redis.
+    func ask(_ principal: Principal, at now: UnixTime) {
+        let call = idempotentCall
         let request = AdmissionRequest(
             principal: principal, time: now, cost: policy.cost, route: bookedUnder, requiredScopes: policy.scopes,
-            idempotentCall: call, reservation: reservationWish, routeLimit: policy.routeLimit)
+            idempotentCall: call, reservation: reservationWish(for: call), routeLimit: policy.routeLimit)
         dataPlane.store.admit(request, on: eventLoop) { self.decided($0, request) }
     }
 
@@ -223,24 +240,19 @@ final class GatewayRequest: RequestWorker {
     }
 
     /// Nothing is given back of a request whose outcome is not seen here, or that costs nothing.
-    private var reservationWish: Reservation.Request? {
-        guard policy.charge == .success, policy.cost > 0, case .proxy = purpose else { return nil }
-        return Reservation.Request(id: dataPlane.requestIDs.next(), leaseSeconds: policy.leaseSeconds)
-    }
-
-    private func idempotentCall() throws(APIError) -> IdempotentCall? {
-        guard policy.cost > 0, let key = head.fields.first(.idempotencyKey) else { return nil }
-        let fingerprint =
-            switch purpose {
-            case .authorize(let question): RequestFingerprint.text(question.method, question.uri, head.framing)
-            default: RequestFingerprint.text(head.method, address.text, head.framing)
-            }
-        guard let call = IdempotentCall(key: key, fingerprint: fingerprint) else { throw .badIdempotencyKey }
-        return call
+    private func reservationWish(for call: IdempotentCall?) -> Reservation.Request? {
+        let givesBack =
+            if policy.charge == .success, policy.cost > 0, case .proxy = purpose { true } else { false }
+        guard givesBack || call != nil else { return nil }
+        return Reservation.Request(
+            id: dataPlane.requestIDs.next(), leaseSeconds: policy.leaseSeconds, givesBack: givesBack)
     }
 
     private func decided(_ result: Result<AdmissionDecision, StoreUnavailable>, _ request: AdmissionRequest) {
-        if case .success(let decision) = result { reservation = decision.reservation }
+        if case .success(let decision) = result, let granted = decision.reservation {
+            reservation = granted
+            leaseBegan = .now()
+        }
         guard !isGone else { return settle(.giveBack) }
         if case .failure = result, passesWithoutRedis(request) { return proceed() }
         do throws(APIError) {
@@ -253,6 +265,7 @@ final class GatewayRequest: RequestWorker {
             return refuse(error)
         }
         noteAdmission(of: request.principal)
+        if let call = request.idempotentCall, admitted?.decision.outcome == .replayed { return replay(call) }
         proceed()
     }
 
@@ -266,7 +279,9 @@ final class GatewayRequest: RequestWorker {
     private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {
         // What a key is good for, only Redis knows.
         let needsScopes = request.principal.credential.isKey && !policy.scopes.isEmpty
-        guard policy.onRedisDown == .open, !needsScopes,
+        // So it does whether the call is a repeat that must not be carried out again.
+        let mayBeReplayed = request.idempotentCall != nil && policy.idempotency == .replay
+        guard policy.onRedisDown == .open, !needsScopes, !mayBeReplayed,
             dataPlane.outage.admits(request.principal, at: request.time)
         else { return false }
         isDegraded = true
@@ -281,6 +296,7 @@ final class GatewayRequest: RequestWorker {
         case .verifyAuth:
             guard let admitted else { return refuse(.unavailable(cause: "nobody was admitted")) }
             var answer = Answer(verified: admitted)
+            settle(StoredAnswer(answer).map { .keepAndReplay($0) } ?? .keep)
             dataPlane.cors.apply(to: &answer.headers, origin: head.fields.first(.origin))
             ended()
             dataPlane.answers.write(answer, requestID: requestID, on: connection)
@@ -288,7 +304,7 @@ final class GatewayRequest: RequestWorker {
         case .authorize: answerAuthorized()
         case .proxy(let route):
             carry(by: route)
-            if isBodyComplete { exchange?.endRequest(trailers: .none) }
+            if isBodyComplete { exchange?.endRequest(trailers: gathered?.trailers ?? .none) }
         }
     }
 
@@ -358,18 +374,32 @@ final class GatewayRequest: RequestWorker {
 
     // MARK: RequestWorker
 
-    var takesBody: Bool { exchange?.takesBody ?? (isBodyComplete || readsBody) }
-    var limitsArrival: Bool { readsBody }
+    var takesBody: Bool { exchange?.takesBody ?? (isBodyComplete || readsBody || isGathering) }
+    var limitsArrival: Bool { readsBody || isGathering }
 
     func body(_ bytes: ByteBuffer) {
-        if readsBody { discard(bytes) } else { exchange?.sendBody(bytes) }
+        if readsBody {
+            discard(bytes)
+        } else if isGathering {
+            gather(bytes)
+        } else {
+            exchange?.sendBody(bytes)
+            renewLease()
+        }
     }
 
     func flushBody() { exchange?.flushBody() }
 
     func bodyEnded(trailers: FieldSection) {
         isBodyComplete = true
-        if readsBody { tryAuthenticate() } else { exchange?.endRequest(trailers: trailers) }
+        if gathered?.isWanted == true { gathered?.end(trailers: trailers) }
+        if readsBody {
+            tryAuthenticate()
+        } else if isGathering {
+            endGathering()
+        } else {
+            exchange?.endRequest(trailers: trailers)
+        }
     }
 
     func clientWritabilityChanged(isWritable: Bool) { exchange?.clientWritabilityChanged(isWritable: isWritable) }
@@ -383,7 +413,7 @@ final class GatewayRequest: RequestWorker {
         guard !isGone else { return }
         isGone = true
         guard let exchange else { return }
-        exchange.clientGone()
+        if carriesOnAlone { exchange.clientWritabilityChanged(isWritable: true) } else { exchange.clientGone() }
     }
 
     // MARK: Keys that are guessed
@@ -418,11 +448,4 @@ extension AdmissionDecision {
     fileprivate var endsKey: Bool {
         if case .keyRefused(let reason) = outcome { reason != .scopeMissing } else { false }
     }
-}
-
-extension APIError {
-    fileprivate static let badIdempotencyKey = APIError(
-        .badRequest, error: "Bad request", code: "bad-idempotency-key",
-        message: "Idempotency-Key has 1 to \(IdempotentCall.maximumKeyLength) visible characters, without blanks, "
-            + "braces, quotes and backslashes.")
 }

@@ -27,6 +27,7 @@ struct TrafficCounters: Sendable {
         let refusedAdmissions = [
             ("rate_limited", "rate-limit-exceeded"), ("quota_exceeded", "quota-exceeded"),
             ("idempotency_key_reused", "idempotency-key-reused"),
+            ("idempotency_key_in_use", "idempotency-key-in-use"),
         ].map { outcome, code in (code, series("tollgate_admissions", [("outcome", outcome)])) }
         let failures = GatewayMetrics.failureCodes.map { code in
             (code, series("tollgate_authentication_failures", [("reason", code)]))

@@ -125,7 +125,7 @@ extension APIError {
     /// The refusal of an admission. Nil for an admitted one.
     package init?(_ decision: AdmissionDecision, at time: UnixTime) {
         switch decision.outcome {
-        case .admitted: return nil
+        case .admitted, .replayed: return nil
         case .rateLimited:
             self.init(
                 .tooManyRequests, error: "Rate limit exceeded. Try again in 1 minute.", code: "rate-limit-exceeded")
@@ -141,6 +141,10 @@ extension APIError {
             self.init(
                 .unprocessableContent, error: "Idempotency key reused", code: "idempotency-key-reused",
                 message: "This Idempotency-Key was sent with another request. Send a new one.")
+        case .idempotencyKeyInUse:
+            self.init(
+                .conflict, error: "Idempotency key in use", code: "idempotency-key-in-use",
+                message: "The request that was sent with this Idempotency-Key is in progress. Send it again later.")
         }
         headers = RateLimitHeaders.fields(for: decision, at: time)
         if let retryAfter = decision.retryAfterSeconds(at: time) { headers[.retryAfter] = String(retryAfter) }

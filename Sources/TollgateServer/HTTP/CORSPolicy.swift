@@ -36,7 +36,7 @@ package struct CORSPolicy: Sendable, Hashable {
         HTTPField(
             name: .accessControlExposeHeaders,
             value: "RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
-                + "Retry-After, X-Request-Id"),
+                + "Retry-After, X-Request-Id, Idempotent-Replayed"),
         HTTPField(name: .vary, value: "Origin"),
     ]
 

@@ -30,20 +30,25 @@
 -- ARGV[8] to [10] as of a key           ARGV[11] and [12] as 8 and 9 of a token
 -- ARGV[13] 1 = an exhausted quota refuses, as it does elsewhere; 0 = it only stops counting
 -- ARGV[14] 1 = only tell what would be decided
--- ARGV[15] fingerprint of the request, or '' when it may not be repeated
+-- ARGV[15] fingerprint of the request, or '' when it bears no idempotency key
 -- ARGV[16] how long it is remembered (ISO 8601)
 -- ARGV[17] id of the reservation, or '' ARGV[18] when its lease ends (ISO 8601)
--- ARGV[19] repeats of a call that cost nothing
+-- ARGV[19] 1 = the calls of the reservation go back when the request fails
 -- ARGV[20] the route's own rate per minute, or ''
+-- ARGV[21] calls with a key that are remembered of one user
+--
+-- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
+-- 'finished'. Of an attempt that is open and whose lease has run out, nobody has seen the end.
 --
 -- Reply, all integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded, 4 key unknown, 5 key revoked, 6 key
--- expired, 7 scope missing, 8 idempotency key reused), usage count, place of the plan in the table (from 0), requests
--- in this minute, 1 if the wanted plan is not in the table, first day of the period counted in (YYYYMMDD; 0 if it is
--- ARGV[3]). With the longest form: calls that are reserved, 1 if this repeats a call, requests on the route in this
--- minute. Of a key that is not let in, nothing is told.
+-- expired, 7 scope missing, 8 idempotency key reused, 9 idempotency key in use, 10 replayed), usage count, place of
+-- the plan in the table (from 0), requests in this minute, 1 if the wanted plan is not in the table, first day of the
+-- period counted in (YYYYMMDD; 0 if it is ARGV[3]). With the longest form: calls that may go back, 1 if they are paid for already, requests on the route in
+-- this minute. Of a key that is not let in, nothing is told.
 
 local ADMITTED, RATE_LIMITED, QUOTA_EXCEEDED = 1, 2, 3
-local KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, SCOPE_MISSING, IDEMPOTENCY_KEY_REUSED = 4, 5, 6, 7, 8
+local KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, SCOPE_MISSING = 4, 5, 6, 7
+local IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REPLAYED = 8, 9, 10
 local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
 local SWEPT_AT_ONCE = 100
 
@@ -172,25 +177,28 @@ if record[2] and record[2] >= period_start then
 end
 
 local cost, requests = tonumber(ARGV[1]), tonumber(call('GET', KEYS[1])) or 0
-local outcome, reserved, route_requests, repeats = ADMITTED, 0, 0, nil
-local only_tells, may_repeat, earlier_state, earlier_calls = false, false, nil, nil
+local outcome, reserved, route_requests = ADMITTED, 0, 0
+local only_tells, has_idempotency_key, paid, is_answered = false, false, nil, false
 local fingerprint, route_rate
 if has_all then
   only_tells, fingerprint = ARGV[14] == '1', ARGV[15]
   route_rate = tonumber(ARGV[20])
   if route_rate then route_requests = tonumber(call('GET', KEYS[6])) or 0 end
 
-  -- A call that was repeated often enough, and one that is remembered no more, is an ordinary one.
-  may_repeat = fingerprint ~= '' and not only_tells
-  if may_repeat then
-    local earlier = call('HMGET', KEYS[5], 'fingerprint', 'until', 'repeats', 'state', 'calls')
+  -- A repeat of what has finished without an answer that was kept is a call like the first.
+  has_idempotency_key = fingerprint ~= '' and not only_tells
+  if has_idempotency_key then
+    local earlier = call('HMGET', KEYS[5], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
     if earlier[2] and earlier[2] > now then
+      local state = earlier[3]
       if earlier[1] ~= fingerprint then
         outcome = IDEMPOTENCY_KEY_REUSED
-      elseif (tonumber(earlier[3]) or 0) < tonumber(ARGV[19]) then
-        repeats, earlier_state, earlier_calls = earlier[3], earlier[4], tonumber(earlier[5]) or 0
+      elseif state == 'open' and (earlier[4] or '') > now then
+        outcome = IDEMPOTENCY_KEY_IN_USE
+      elseif state == 'open' or state == 'failed' then
+        paid = tonumber(earlier[5]) or 0
       else
-        may_repeat = false
+        is_answered = earlier[6]
       end
     end
   end
@@ -200,17 +208,20 @@ local fits = used + cost <= quota
 if outcome == ADMITTED then
   if requests >= rate or route_rate and route_requests >= route_rate then
     outcome = RATE_LIMITED
-  elseif not fits and not repeats and not (has_all and ARGV[13] == '0') then
+  elseif is_answered then
+    outcome = REPLAYED
+  elseif not fits and not paid and not (has_all and ARGV[13] == '0') then
     outcome = QUOTA_EXCEEDED
   end
 end
 
 local charged = 0
-if outcome == ADMITTED and not only_tells then
+local takes_place = (outcome == ADMITTED or outcome == REPLAYED) and not only_tells
+if takes_place then
   requests = call('INCR', KEYS[1])
   if requests == 1 then call('EXPIRE', KEYS[1], RATE_TTL_SECONDS) end
 
-  if fits and not repeats then charged = cost end
+  if fits and not paid and outcome == ADMITTED then charged = cost end
   used = used + charged
   local count = string.format('%.0f', used)
   if record[3] == plan and record[4] and not is_new_period then
@@ -232,39 +243,44 @@ if outcome == ADMITTED and not only_tells then
 end
 if not has_all then return { outcome, used, place, requests, unknown, day } end
 
-if outcome == ADMITTED and not only_tells then
-  if route_rate then
-    route_requests = call('INCR', KEYS[6])
-    if route_requests == 1 then call('EXPIRE', KEYS[6], RATE_TTL_SECONDS) end
-  end
+if takes_place and route_rate then
+  route_requests = call('INCR', KEYS[6])
+  if route_requests == 1 then call('EXPIRE', KEYS[6], RATE_TTL_SECONDS) end
+end
 
-  -- What there is to give back: the charge of this call, or of the earlier one whose outcome is still open.
-  local reservation, lease_end = ARGV[17], ARGV[18]
-  if reservation ~= '' then
-    if not repeats then reserved = charged elseif earlier_state == 'open' then reserved = earlier_calls end
-  end
+if takes_place and outcome == ADMITTED then
+  local reservation, lease_end, name = ARGV[17], ARGV[18], ''
+  if ARGV[19] == '1' then reserved = charged end
 
-  if repeats then
-    call('HINCRBY', KEYS[5], 'repeats', 1)
-    if reserved > 0 then call('HINCRBY', KEYS[5], 'open', 1) end
-  elseif may_repeat then
+  if has_idempotency_key then
+    name = string.match(KEYS[5], '{([^{}]*)}$')
     call('DEL', KEYS[5])
-    call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[16], 'repeats', 0, 'calls', charged,
-      'periodStart', period_start, 'day', string.sub(now, 1, 10), 'route', route,
-      'state', reserved > 0 and 'open' or 'kept', 'open', reserved > 0 and 1 or 0)
+    call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[16], 'calls', string.format('%.0f', paid or charged),
+      'attempt', reservation, 'leaseUntil', lease_end, 'state', reservation ~= '' and 'open' or 'finished')
     call('EXPIRE', KEYS[5], CALL_TTL_SECONDS)
+
+    local names, age = 'idempotency' .. string.sub(usage_key, #'usage' + 1), string.gsub(ARGV[16], '%D', '')
+    call('ZADD', names, age, name)
+    call('EXPIRE', names, CALL_TTL_SECONDS)
+    local surplus = call('ZCARD', names) - tonumber(ARGV[21])
+    if surplus > 0 then
+      for _, oldest in ipairs(call('ZRANGE', names, 0, math.min(surplus, SWEPT_AT_ONCE) - 1)) do
+        call('ZREM', names, oldest)
+        call('DEL', names .. ':{' .. oldest .. '}')
+      end
+    end
   end
 
   if reserved > 0 then
     local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
     local member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start .. ' '
       .. string.sub(now, 1, 10) .. ' ' .. route
-    if may_repeat then member = reservation .. ' ' .. string.match(KEYS[5], '{([^{}]*)}$') end
+    if name ~= '' then member = member .. ' ' .. name end
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)
     call('EXPIRE', set, ARGV[6])
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
-local repeated = outcome == ADMITTED and repeats and 1 or 0
-return { outcome, used, place, requests, unknown, day, reserved, repeated, route_requests }
+return { outcome, used, place, requests, unknown, day, reserved, paid and outcome == ADMITTED and 1 or 0,
+  route_requests }

@@ -112,17 +112,13 @@ import Foundation
             let reader = try await Self.makeKey(gateway, #""name":"reader","scopes":["orders:read"]"#)
             let writer = try await Self.makeKey(gateway, #""name":"writer","scopes":["orders:write"]"#)
             try await GuardedAPI.run(program, gateway: gateway.port) { api in
-                func call(_ method: String, _ key: String, _ more: [(String, String)] = []) async throws -> HTTP.Answer
-                {
-                    let headers = [("X-API-Key", key), ("Host", "api.example.com")] + more
+                func call(_ method: String, _ key: String) async throws -> HTTP.Answer {
+                    let headers = [("X-API-Key", key), ("Host", "api.example.com")]
                     return try await HTTP.send(method, "/orders?q=1", port: api.port, headers: headers)
                 }
-                let write = [("Idempotency-Key", "order-1")]
-                for _ in 1...2 {
-                    let made = try await call("POST", writer.text, write)
-                    #expect(made.status == 200, "\(made.body)")
-                }
-                #expect(try await Self.usageCount(gateway) == "2", "two calls, once for both")
+                let made = try await call("POST", writer.text)
+                #expect(made.status == 200, "\(made.body)")
+                #expect(try await Self.usageCount(gateway) == "2", "it costs two calls")
                 let read = try await call("GET", reader.text)
                 #expect(read.status == 200, "\(read.body)")
                 #expect(try await Self.usageCount(gateway) == "3")
@@ -134,7 +130,7 @@ import Foundation
                 #expect(wrongMethod.status == 405)
                 #expect(wrongMethod.member("code") == "method-not-allowed")
                 #expect(wrongMethod.headers["allow"]?.contains("POST") == true)
-                #expect(api.seen.count == 3)
+                #expect(api.seen.count == 2)
             }
         }
     }

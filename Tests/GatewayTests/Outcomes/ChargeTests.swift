@@ -50,11 +50,13 @@ import Testing
         for _ in 1...10 { _ = try await gateways.send("POST", "/verify-auth") }
     }
 
-    /// Waits until nothing is reserved any more.
+    /// Waits until nothing is reserved any more, and no attempt is in progress.
     private static func isSettled(_ gateways: KeyedGateways) async throws {
         try await withRedisClient(gateways.redis.patientConfiguration) { redis in
             try await eventually("nothing is reserved") {
-                try await redis.send("EXISTS reservations:{user_abc}").integer == 0
+                let isReserved = try await redis.send("EXISTS reservations:{user_abc}").integer == 1
+                let state = try await redis.send("HGET idempotency:{user_abc}:{k} state").string
+                return !isReserved && state != "open"
             }
         }
     }
@@ -204,21 +206,40 @@ import Testing
     }
 
     /// A call that failed was none: sending it again is the first call under its key.
-    @Test func aRepeatAfterAFailureIsChargedOnce() async throws {
+    @Test(arguments: ["success", "admitted"]) func aRepeatAfterAFailureIsChargedOnce(charge: String) async throws {
         let upstream = try await ScriptedUpstream { number, text in
             guard text.contains("\r\n\r\n") else { return nil }
             return [.say(Wire.answer("", status: number < 3 ? "500 Internal Server Error" : "200 OK"))]
         }
-        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: \(charge), cost: 2"))
         try await withRoutedGateways(file: file) { gateways in
-            for status in [500, 500, 200, 200] {
+            for status in [500, 500, 200] {
                 let answer = try await HTTP.get(
                     "/api", port: gateways.port, headers: try gateways.bearer("user_abc") + [("Idempotency-Key", "k")])
                 #expect(answer.status == status)
                 try await Self.isSettled(gateways)
                 let used = try await gateways.usedCalls()
-                #expect(used == (status == 200 ? 2 : 0))
+                #expect(used == (status == 200 || charge == "admitted" ? 2 : 0))
             }
+        }
+        try await upstream.close()
+    }
+
+    /// It may stay open for longer than any lease.
+    @Test func aWebSocketIsPaidWhenItOpens() async throws {
+        let upstream = try await ManualUpstream()
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
+        try await withRoutedGateways(file: file) { gateways in
+            let client = try await RawClient.connect(port: gateways.port)
+            try await client.send(
+                Wire.get("/api", fields: gateways.authorization() + "Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+            try await upstream.waits(for: "\r\n\r\n")
+            try await upstream.say(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            try await client.waits(for: "HTTP/1.1 101")
+            try await Self.isSettled(gateways)
+            #expect(try await gateways.usedCalls() == 2)
+            try await client.close()
         }
         try await upstream.close()
     }

@@ -48,6 +48,36 @@ import Darwin
         try await upstream.close()
     }
 
+    /// A client repeats what was never answered: it is carried out, and paid once.
+    @Test func aRepeatOfWhatAKilledWorkerHadInWorkIsFree() async throws {
+        let upstream = try await ManualUpstream()
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "idempotency: replay, cost: 2"))
+        try await withFleet(workers: 2, plans: file) { fleet in
+            let fields = "Authorization: \(try fleet.bearer()[0].1)\r\nIdempotency-Key: k\r\n"
+            let first = try await RawClient.connect(port: fleet.workers[0].port)
+            try await first.send(Wire.post("/api", fields: fields, body: "{}"))
+            try await upstream.waits(for: "{}")
+            fleet.workers[0].process.signal(SIGKILL)
+            _ = await fleet.workers[0].process.wait()
+            try await eventually("the client sees it") { first.isClosed }
+
+            let port = fleet.workers[1].port
+            let headers = try fleet.bearer() + [("Host", "api.example"), ("Idempotency-Key", "k")]
+            let early = try await HTTP.send("POST", "/api", port: port, headers: headers, body: "{}")
+            #expect(early.status == 409 && early.member("code") == "idempotency-key-in-use")
+            try await withRedisClient(fleet.redis.patientConfiguration) { redis in
+                _ = try await redis.send("HSET idempotency:{user_abc}:{k} leaseUntil 2020-01-01T00:00:00Z")
+            }
+            async let repeated = HTTP.send("POST", "/api", port: port, headers: headers, body: "{}")
+            try await upstream.waits(for: "{}", times: 2)
+            try await upstream.say(Wire.answer("done"))
+            let answer = try await repeated
+            #expect(answer.status == 200 && answer.body == "done" && answer.headers["idempotent-replayed"] == nil)
+            #expect(try await fleet.usedCalls(on: 1) == 2)
+        }
+        try await upstream.close()
+    }
+
     /// As if the time of all of the user's leases were over.
     private static func endLeases(_ server: RedisServerProcess) async throws {
         try await withRedisClient(server.patientConfiguration) { redis in

@@ -48,6 +48,13 @@ import TollgateCore
         (
             route { ($0.authentication, $0.cost, $0.requiredScopes) = (.none, 0, [read]) }, .needsCaller(.scopes)
         ),
+        (
+            route {
+                ($0.authentication, $0.cost, $0.idempotency) = (.none, 0, .replay)
+                $0.upstreams = [upstream("a")]
+            }, .needsCaller(.idempotency)
+        ),
+        (route { $0.idempotency = .replay }, .needsUpstream(.idempotency)),
         (route { $0.retries = 6 }, .outOfRange(.retries, part: nil, value: 6, range: 0...5)),
         (
             route { $0.timeouts.connectMilliseconds = 0 },

@@ -29,7 +29,13 @@ import TollgateCore
     @Test func reusedIdempotencyKeysAreAnOutcomeOfAdmission() {
         let registry = PrometheusRegistry()
         let metrics = GatewayMetrics(factory: registry)
-        metrics.admission(Self.decision(.idempotencyKeyReused))
-        #expect(registry.render().contains(#"tollgate_admissions_total{outcome="idempotency_key_reused"} 1"#))
+        let outcomes: [(AdmissionDecision.Outcome, String)] = [
+            (.idempotencyKeyReused, "idempotency_key_reused"), (.idempotencyKeyInUse, "idempotency_key_in_use"),
+            (.replayed, "replayed"),
+        ]
+        for (outcome, name) in outcomes {
+            metrics.admission(Self.decision(outcome))
+            #expect(registry.render().contains("tollgate_admissions_total{outcome=\"\(name)\"} 1"))
+        }
     }
 }

@@ -22,6 +22,7 @@ import TollgateServer
             cost: 2
             ratePerMinute: 30
             charge: success
+            idempotency: replay
             onRedisDown: open
             timeouts: {connect: 500ms, response: 1m, idle: 90}
             retries: 3
@@ -53,7 +54,7 @@ import TollgateServer
                 Upstream(usesTLS: true, host: "orders.internal", port: 443),
                 Upstream(host: "[2001:db8::1]", port: 80),
             ], authentication: .key, requiredScopes: ["orders:read", "orders:write"].compactMap(KeyScope.init),
-            cost: 2, ratePerMinute: 30, charge: .success, onRedisDown: .open,
+            cost: 2, ratePerMinute: 30, charge: .success, idempotency: .replay, onRedisDown: .open,
             timeouts: .init(connectMilliseconds: 500, responseMilliseconds: 60_000, idleMilliseconds: 90_000),
             retries: 3, limits: .init(headBytes: 16_384, bodyBytes: 10_485_760),
             requestHeaders: .init(
@@ -95,7 +96,7 @@ import TollgateServer
                 "routes.orders = api.example.com *.example.org /orders and below, GET POST, auth key, cost 2, "
                     + "scopes orders:read orders:write, 30 a minute, %2F passes, // passes, to http://10.0.0.7:3000 "
                     + "https://orders.internal:443 http://[2001:db8::1]:80 (tollgate.yaml:3)",
-                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:31)",
+                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:32)",
             ])
         let bare = try Fixture.load(files: ["tollgate.yaml": RouteFixture.yaml("")]).describe().last
         #expect(bare == "routes.r = any host /r and below, auth any, cost 1, no upstreams (tollgate.yaml:2)")

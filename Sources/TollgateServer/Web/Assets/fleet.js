@@ -8,6 +8,7 @@ const reasons = {
   "rate-limit-exceeded": "Too many in one minute",
   "quota-exceeded": "The month's calls are used up",
   "idempotency-key-reused": "Idempotency key of another request",
+  "idempotency-key-in-use": "The same request is in progress",
   "service-unavailable": "Redis could not be asked",
   "session-token-missing": "No credential",
   "token-invalid": "Not a session token",
