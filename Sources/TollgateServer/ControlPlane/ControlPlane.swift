@@ -55,5 +55,5 @@ struct ControlPlane: Sendable {
     }
 
     /// Envoy asks with the method of the request in question, the others with GET.
-    private static let methodsOfProxies: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete]
+    private static let methodsOfProxies: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options]
 }

@@ -92,9 +92,8 @@ struct ConnectionDispatcher: RequestDispatcher {
     ) -> Destination? {
         let path = address.target.normalPath
         if path == "/verify-auth", head.method == "POST" { return .gateway(.verifyAuth) }
-        if Self.isAuthorize(path), head.method != "OPTIONS" {
-            return .gateway(.authorize(question(head, address, snapshot)))
-        }
+        // By whatever method: Envoy asks with that of the request in question, and no browser asks here.
+        if Self.isAuthorize(path) { return .gateway(.authorize(question(head, address, snapshot))) }
         return dataPlane.isControlPath(path) ? .controlPlane : nil
     }
 

@@ -68,8 +68,8 @@ import Foundation
         }
     }
 
-    /// Plays Envoy, which is in no package archive: its own method and host, its path behind `/authorize`, no body, and
-    /// of the client's fields those that `deploy/guard/envoy.yaml` allows.
+    /// What Envoy asks, byte for byte: by the request's method and host, with its path behind `/authorize`, without a body
+    /// and with those of the client's fields that `deploy/guard/envoy.yaml` allows.
     @Test func envoyIsAnswered() async throws {
         try await withTemporaryRoutes { gateway in
             let token = "Authorization: Bearer \(try gateway.token("user_abc"))"
@@ -94,6 +94,11 @@ import Foundation
             let open = try await ask("GET", "/public", [])
             #expect(open.status == 200)
             #expect(open.headers["x-tollgate-user"] == nil)
+            let options = try await ask("OPTIONS", "/public", ["access-control-request-method: POST"])
+            #expect(options.status == 200, "a question about a preflight, and no preflight")
+            #expect(options.headers["access-control-allow-origin"] == nil)
+            let untaken = try await ask("OPTIONS", "/orders", [token])
+            #expect(untaken.status == 405)
         }
     }
 

@@ -11,7 +11,7 @@ import Foundation
 
 /// A real proxy with its configuration of `deploy/guard`.
 enum GuardProgram: String, CaseIterable, Sendable {
-    case nginx, caddy, haproxy, traefik
+    case nginx, caddy, haproxy, traefik, envoy
 
     /// Traefik's ForwardAuth has no place for them.
     var tellsLimitsOnSuccess: Bool { self != .traefik }
@@ -21,14 +21,11 @@ enum GuardProgram: String, CaseIterable, Sendable {
 
     var statusWithoutTollgate: Int {
         switch self {
-        case .nginx, .haproxy: 503
+        case .nginx, .haproxy, .envoy: 503
         case .caddy: 502
         case .traefik: 500
         }
     }
-
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
 
     private var file: String {
         switch self {
@@ -36,40 +33,56 @@ enum GuardProgram: String, CaseIterable, Sendable {
         case .caddy: "Caddyfile"
         case .haproxy: "haproxy.cfg"
         case .traefik: "traefik.yml"
-        }
-    }
-
-    private var program: String {
-        self == .traefik ? Self.root.appending(path: ".build/bench-venv/bin/traefik").path : rawValue
-    }
-
-    private func arguments(_ file: String, _ directory: String, port: Int) -> [String] {
-        switch self {
-        case .nginx: ["-p", directory, "-c", file, "-e", "stderr", "-g", "daemon off; pid \(directory)/pid;"]
-        case .caddy: ["run", "--config", file, "--adapter", "caddyfile"]
-        case .haproxy: ["-db", "-f", file]
-        case .traefik:
-            [
-                "--entrypoints.public.address=127.0.0.1:\(port)", "--providers.file.filename=\(file)",
-                "--global.checknewversion=false", "--global.sendanonymoususage=false",
-            ]
+        case .envoy: "envoy.yaml"
         }
     }
 
     /// Starts it before `gateway` and `api`, in a directory that is there.
     func start(in directory: String, port: Int, gateway: Int, api: Int) throws -> ChildProcess {
-        let deployed = Self.root.appending(path: "deploy/guard")
+        let deployed = ProxyProgram.deploy.appending(path: "guard")
         let text = try String(contentsOf: deployed.appending(path: file), encoding: .utf8)
             .replacing("127.0.0.1:8080", with: "127.0.0.1:\(gateway)")
             .replacing("127.0.0.1:3000", with: "127.0.0.1:\(api)").replacing("8000", with: "\(port)")
+            .replacing("port_value: 8080", with: "port_value: \(gateway)")
+            .replacing("port_value: 3000", with: "port_value: \(api)")
         let path = "\(directory)/\(file)"
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         return try ChildProcess.start(
-            program, arguments(path, directory, port: port),
+            ProxyProgram.path(rawValue), ProxyProgram.arguments(rawValue, path, directory, port: port),
             environment: [
-                "PATH": "/opt/homebrew/bin:/usr/local/bin:/usr/sbin:/usr/bin:/bin", "HOME": directory,
+                "PATH": ProxyProgram.searchPath, "HOME": directory,
                 "TOLLGATE_GUARD_LUA": deployed.appending(path: "authorize.lua").path,
             ], output: .lines)
+    }
+
+    /// Runs `body`, which is told the proxy's port, with the proxy before `gateway` and `api`.
+    func run(
+        gateway: Int, api: Int, isolation: isolated (any Actor)? = #isolation, _ body: (Int) async throws -> Void
+    ) async throws {
+        let directory = "/tmp/tg-guard-\(UInt32.random(in: 0...UInt32.max))"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let port = try await Loopback.freePort()
+        let process = try start(in: directory, port: port, gateway: gateway, api: api)
+        let listener = Task {
+            var said: [String] = []
+            for await line in process.lines { said.append(line) }
+            return said
+        }
+        do {
+            // Traefik answers 404 until it has read its routes.
+            try await eventually("\(self) answers") {
+                guard let answer = try? await HTTP.get("/", port: port) else { return false }
+                return answer.status != 404
+            }
+            try await body(port)
+        } catch {
+            await process.terminate()
+            Issue.record("\(await listener.value.joined(separator: "\n"))")
+            throw error
+        }
+        await process.terminate()
+        _ = await listener.value
     }
 }
 
@@ -99,31 +112,14 @@ final class GuardedAPI: Sendable {
             return .sayAndHangUp(
                 "HTTP/1.1 200 OK\r\nContent-Length: \(request.utf8.count)\r\nConnection: close\r\n\r\n" + request)
         }
-        let directory = "/tmp/tg-guard-\(UInt32.random(in: 0...UInt32.max))"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let port = try await Loopback.freePort()
-        let process = try program.start(in: directory, port: port, gateway: gateway, api: api.port)
-        let listener = Task {
-            var said: [String] = []
-            for await line in process.lines { said.append(line) }
-            return said
-        }
         do {
-            // Traefik answers 404 until it has read its routes.
-            try await eventually("\(program) answers") {
-                guard let answer = try? await HTTP.get("/", port: port) else { return false }
-                return answer.status != 404
+            try await program.run(gateway: gateway, api: api.port) { port in
+                try await body(GuardedAPI(port: port, requests: requests))
             }
-            try await body(GuardedAPI(port: port, requests: requests))
         } catch {
-            await process.terminate()
             try await api.close()
-            Issue.record("\(await listener.value.joined(separator: "\n"))")
             throw error
         }
-        await process.terminate()
-        _ = await listener.value
         try await api.close()
     }
 }

@@ -8,8 +8,8 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The real nginx, Caddy, HAProxy and Traefik with the configurations of `deploy/guard`, before an API that Tollgate
-/// guards.
+/// The real nginx, Caddy, HAProxy, Traefik and Envoy with the configurations of `deploy/guard`, before an API that
+/// Tollgate guards.
 @Suite struct GuardTests {
     @Test(arguments: GuardProgram.allCases)
     func requestsPassOrNot(program: GuardProgram) async throws {
@@ -184,7 +184,7 @@ import Foundation
     }
 
     /// Traefik waits for 30 s, which nobody can set.
-    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy])
+    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .envoy])
     func aHangingTollgateIsNotWaitedForLong(program: GuardProgram) async throws {
         let hanging = try await ScriptedServer { $0.contains("/hang") ? .nothing : .hangUp }
         try await GuardedAPI.run(program, gateway: hanging.port) { api in
