@@ -7,40 +7,55 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// HAProxy with the configuration that is deployed, before workers of this machine.
+/// A real load balancer with the configuration that is deployed for it, before workers of this machine.
 struct Balancer {
+    enum Program: String, CaseIterable, Sendable {
+        case haproxy, nginx, caddy, traefik, envoy
+
+        fileprivate var file: String {
+            switch self {
+            case .haproxy: "haproxy.cfg"
+            case .nginx: "nginx.conf"
+            case .caddy: "Caddyfile"
+            case .traefik: "traefik.yml"
+            case .envoy: "envoy.yaml"
+            }
+        }
+    }
+
     let port: Int
 
-    /// Where it leads to the workers' admin ports.
+    /// Where HAProxy leads to the workers' admin ports.
     let overviewPort: Int
 
     /// Where a worker listens: its public and its admin port.
-    typealias Backend = (port: Int, adminPort: Int)
-
-    private static let configuration = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "deploy/haproxy.cfg")
+    typealias Backend = (host: String, port: Int, adminPort: Int)
 
     /// Runs `body` with a balancer of its own.
+    ///
+    /// - Parameter workers: For HAProxy anywhere; for the others three with the same two ports.
     static func run<Result>(
-        before workers: [Backend], isolation: isolated (any Actor)? = #isolation,
+        _ program: Program = .haproxy, before workers: [Backend], isolation: isolated (any Actor)? = #isolation,
         _ body: (Balancer) async throws -> Result
     ) async throws -> Result {
-        let file = "/tmp/tg-balancer-\(UInt32.random(in: 0...UInt32.max)).cfg"
-        try text(for: workers).write(toFile: file, atomically: true, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: file) }
+        let directory = "/tmp/tg-balancer-\(UInt32.random(in: 0...UInt32.max))"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/\(program.file)"
         let (port, overviewPort) = (try await Loopback.freePort(), try await Loopback.freePort())
+        try text(program, before: workers, port: port).write(toFile: file, atomically: true, encoding: .utf8)
         let process = try ChildProcess.start(
-            "haproxy", ["-db", "-f", file],
+            ProxyProgram.path(program.rawValue),
+            ProxyProgram.arguments(program.rawValue, file, directory, port: port),
             environment: [
-                "PATH": "/usr/sbin:/usr/bin:/bin", "BALANCER_PORT": "\(port)",
+                "PATH": ProxyProgram.searchPath, "HOME": directory, "BALANCER_PORT": "\(port)",
                 "OVERVIEW_PORT": "\(overviewPort)",
             ], output: .lines)
-        // Somebody has to read what it says, or it waits.
+        // A program whose words are not read waits.
         let listener = Task { for await _ in process.lines {} }
         defer { listener.cancel() }
         do {
-            try await eventually("the balancer answers") {
+            try await eventually("\(program) answers") {
                 (try? await HTTP.get("/health", port: port).status) == 200
             }
             let result = try await body(Balancer(port: port, overviewPort: overviewPort))
@@ -52,16 +67,28 @@ struct Balancer {
         }
     }
 
-    /// The deployed configuration with workers named one by one, where DNS would find them.
-    private static func text(for workers: [Backend]) throws -> String {
-        let deployed = try String(contentsOf: configuration, encoding: .utf8)
+    /// The deployed configuration, for these workers.
+    private static func text(_ program: Program, before workers: [Backend], port: Int) throws -> String {
+        let url = ProxyProgram.deploy.appending(path: "balance/\(program.file)")
+        let deployed = try String(contentsOf: url, encoding: .utf8)
+        if program == .haproxy { return try naming(workers, in: deployed) }
+        guard workers.count == 3, Set(workers.map(\.port)).count == 1, Set(workers.map(\.adminPort)).count == 1 else {
+            throw NeverHappened(description: "\(program.file) has three workers with the same ports")
+        }
+        return workers.enumerated().reduce(deployed) { $0.replacing("10.0.0.1\($1.offset + 1)", with: $1.element.host) }
+            .replacing("8000", with: "\(port)").replacing("8080", with: "\(workers[0].port)")
+            .replacing("9090", with: "\(workers[0].adminPort)")
+    }
+
+    /// The workers one by one, where HAProxy would find them by DNS.
+    private static func naming(_ workers: [Backend], in deployed: String) throws -> String {
         var lines: [String] = []
         var replaced = 0
         for line in deployed.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) {
             if line.hasPrefix("    server-template ") {
                 let isAdmin = line.hasPrefix("    server-template admin ")
                 lines += workers.enumerated().map { index, worker in
-                    "    server worker\(index + 1) 127.0.0.1:\(isAdmin ? worker.adminPort : worker.port) check port "
+                    "    server worker\(index + 1) \(worker.host):\(isAdmin ? worker.adminPort : worker.port) check port "
                         + "\(worker.adminPort)"
                 }
                 replaced += 1
@@ -69,7 +96,7 @@ struct Balancer {
                 lines.append(line)
             }
         }
-        guard replaced == 2 else { throw NeverHappened(description: "deploy/haproxy.cfg has another form") }
+        guard replaced == 2 else { throw NeverHappened(description: "haproxy.cfg has another form") }
         return lines.joined(separator: "\n")
     }
 }

@@ -53,7 +53,10 @@ final class Crew: Sendable {
         let old = worker(index)
         let new = try await Worker.start(
             environment: environment.merging(
-                ["TOLLGATE_PORT": "\(old.port)", "TOLLGATE_ADMIN_PORT": "\(old.adminPort)"]) { $1 })
+                [
+                    "TOLLGATE_HOST": old.host, "TOLLGATE_ADMIN_HOST": old.host, "TOLLGATE_PORT": "\(old.port)",
+                    "TOLLGATE_ADMIN_PORT": "\(old.adminPort)",
+                ]) { $1 })
         workers.withLock { $0[index] = new }
     }
 

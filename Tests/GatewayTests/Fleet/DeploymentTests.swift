@@ -15,13 +15,13 @@ import Foundation
 
     @Test func haproxyAcceptsItsConfiguration() async throws {
         let (status, output) = try await run(
-            "haproxy", ["-c", "-f", Self.package.appending(path: "deploy/haproxy.cfg").path])
+            "haproxy", ["-c", "-f", Self.package.appending(path: "deploy/balance/haproxy.cfg").path])
         #expect(status == .exited(0), "\(output)")
     }
 
     @Test func nginxAcceptsItsConfiguration() async throws {
         try await withTemporaryDirectory { directory in
-            let file = Self.package.appending(path: "deploy/nginx.conf").path
+            let file = Self.package.appending(path: "deploy/balance/nginx.conf").path
             let (status, output) = try await run(
                 "nginx", ["-t", "-p", directory, "-c", file, "-e", "stderr", "-g", "pid \(directory)/pid;"])
             #expect(status == .exited(0), "\(output)")

@@ -25,7 +25,7 @@ struct Fleet {
 
 func withFleet<Result>(
     isolation: isolated (any Actor)? = #isolation, workers count: Int = 1, plans: String? = nil,
-    settings: [String: String] = [:], _ body: (Fleet) async throws -> Result
+    settings: [String: String] = [:], addressesOfTheirOwn: Bool = false, _ body: (Fleet) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
@@ -36,21 +36,39 @@ func withFleet<Result>(
                 try plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
                 environment["TOLLGATE_CONFIG"] = directory + "/tollgate.yaml"
             }
-            return try await withWorkers(count, environment: environment) { workers in
+            let places = try await places(addressesOfTheirOwn ? count : 0)
+            return try await withWorkers(count, environment: environment, places: places) { workers in
                 try await body(Fleet(redis: redis, identity: identity, workers: workers, environment: environment))
             }
         }
     }
 }
 
+/// Settings for workers as on machines of their own: the same two ports, on addresses of this machine.
+private func places(_ count: Int) async throws -> [[String: String]] {
+    let (port, adminPort) = (try await Loopback.freePort(), try await Loopback.freePort())
+    return (0..<count).map { number in
+        let host = "127.0.0.\(number + 1)"
+        return [
+            "TOLLGATE_HOST": host, "TOLLGATE_ADMIN_HOST": host, "TOLLGATE_PORT": "\(port)",
+            "TOLLGATE_ADMIN_PORT": "\(adminPort)",
+        ]
+    }
+}
+
 /// Runs `body` with so many workers, which are ended afterwards.
+///
+/// - Parameter places: What each is told beside the environment that all have.
 func withWorkers<Result>(
     isolation: isolated (any Actor)? = #isolation, _ count: Int, environment: [String: String],
-    _ body: ([Worker]) async throws -> Result
+    places: [[String: String]] = [], _ body: ([Worker]) async throws -> Result
 ) async throws -> Result {
     var workers: [Worker] = []
     do {
-        for _ in 0..<count { workers.append(try await Worker.start(environment: environment)) }
+        for number in 0..<count {
+            let place = places.isEmpty ? [:] : places[number]
+            workers.append(try await Worker.start(environment: environment.merging(place) { $1 }))
+        }
         let result = try await body(workers)
         for worker in workers { await worker.process.terminate() }
         return result

@@ -14,11 +14,17 @@ import Foundation
 /// A worker process as in production: `tollgate serve`, told everything by its environment.
 final class Worker: Sendable {
     let process: ChildProcess
+
+    /// The address of both its ports.
+    let host: String
     let port: Int
     let adminPort: Int
 
-    private init(process: ChildProcess, port: Int, adminPort: Int) {
+    var backend: Balancer.Backend { (host, port, adminPort) }
+
+    private init(process: ChildProcess, host: String, port: Int, adminPort: Int) {
         self.process = process
+        self.host = host
         self.port = port
         self.adminPort = adminPort
     }
@@ -55,7 +61,9 @@ final class Worker: Sendable {
                 ports[name] = port(in: line)
             }
             if let port = ports["public"], let adminPort = ports["admin"] {
-                return Worker(process: process, port: port, adminPort: adminPort)
+                return Worker(
+                    process: process, host: environment["TOLLGATE_HOST"] ?? "127.0.0.1", port: port,
+                    adminPort: adminPort)
             }
         }
         throw NeverHappened(description: "the worker did not start: \(seen.joined(separator: "\n"))")

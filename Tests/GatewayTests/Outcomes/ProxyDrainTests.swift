@@ -54,7 +54,7 @@ import Darwin
         }
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port))
         try await withFleet(workers: 2, plans: file, settings: ["TOLLGATE_DRAIN_SECONDS": "4"]) { fleet in
-            try await Balancer.run(before: fleet.workers.map { ($0.port, $0.adminPort) }) { balancer in
+            try await Balancer.run(before: fleet.workers.map(\.backend)) { balancer in
                 try await ConstantLoad.run(
                     on: "/api", port: balancer.port, headers: try fleet.bearer(), width: 8
                 ) { load in
