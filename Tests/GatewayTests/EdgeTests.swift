@@ -3,6 +3,19 @@ import Testing
 
 /// What a client gets that speaks HTTP badly, slowly or too much; byte by byte.
 @Suite struct EdgeTests {
+    /// The requests behind it on the same connection are answered, and the connection ends.
+    @Test(arguments: ["/health", "/none", "/usage", "/"])
+    func connectIsRefusedAndLeavesNothingBehind(path: String) async throws {
+        try await withLocalGateway { gateway in
+            let health = "GET /health HTTP/1.1\r\nHost: a\r\n"
+            let answer = try await RawClient.ask(
+                gateway.port,
+                health + "\r\nCONNECT \(path) HTTP/1.1\r\nHost: a\r\n\r\n" + health + "Connection: close\r\n\r\n")
+            let statuses = answer.matches(of: /HTTP\/1\.1 (\d{3})/).map { String($0.1) }
+            #expect(statuses == ["200", "400", "200"], "\(answer)")
+        }
+    }
+
     private static let health = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 
     @Test(arguments: [

@@ -23,6 +23,10 @@ struct ConnectionDispatcher: RequestDispatcher {
             let address = try RequestAddress(head)
             switch try destination(of: head, address) {
             case .controlPlane:
+                // NIO's decoder takes what follows CONNECT for a tunnel: no further request would ever be answered.
+                if head.method == "CONNECT" {
+                    throw APIError.badRequest("CONNECT asks for a tunnel; there is none here.")
+                }
                 return ControlPlanePassage.begin(
                     head, target: address.target.text, host: address.host, connection: connection, bridge: bridge)
             case .gateway(let purpose):
