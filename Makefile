@@ -1,6 +1,7 @@
 # make run    installs what is missing, builds and starts everything offline
 # make test   installs what is missing and runs all tests
 # make lint   checks the format
+# make soak   sends random and mutated requests at a worker (SOAK=--help says what else it takes)
 # make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test lint bench deps test-deps
+.PHONY: help run build test lint soak bench deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -35,6 +36,10 @@ test: test-deps lint
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
+
+soak: deps
+	swift build --product tollgate
+	@Tests/Soak/run $(SOAK)
 
 # Without Traefik it measures as well, and says so.
 bench: build
