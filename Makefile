@@ -1,7 +1,9 @@
 # make run    installs what is missing, builds and starts everything offline
 # make test   installs what is missing and runs all tests
 # make lint   checks the format
+# make fuzz   feeds every reader of input with mutated ones, a minute each (FUZZ=--help says what else it takes)
 # make soak   sends random and mutated requests at a worker (SOAK=--help says what else it takes)
+# make sanitize  runs the unit tests under the thread sanitizer
 # make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test lint soak bench deps test-deps
+.PHONY: help run build test lint fuzz soak sanitize bench deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -37,9 +39,20 @@ test: test-deps lint
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
 
+fuzz: deps
+	@Tests/Fuzz/run $(FUZZ)
+
 soak: deps
 	swift build --product tollgate
 	@Tests/Soak/run $(SOAK)
+
+# The suites that start no process of their own: a sanitized worker would be tested by nothing here.
+UNIT_TESTS := TollgateCoreTests|HiredisTests|HTTPWireTests|RedisClientTests|TollgateStoreTests|ClerkAuthTests
+UNIT_TESTS := $(UNIT_TESTS)|StripeBillingTests|ReverseProxyTests|TollgateServerTests
+
+sanitize: deps
+	TSAN_OPTIONS="halt_on_error=0 exitcode=66" swift test --sanitize thread --scratch-path .build-tsan --no-parallel \
+	  --filter '^($(UNIT_TESTS))\.'
 
 # Without Traefik it measures as well, and says so.
 bench: build

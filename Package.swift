@@ -220,3 +220,14 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+// Built by `make fuzz` alone: it needs libFuzzer's instrumentation in everything that it is linked with.
+if Context.environment["TOLLGATE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "TollgateCore", "HTTPWire", "Hiredis", "ClerkAuth", "StripeBilling", "TollgateServer", nioCore,
+            ],
+            path: "Tests/Fuzz", exclude: ["Corpus", "run"], swiftSettings: strict))
+}
