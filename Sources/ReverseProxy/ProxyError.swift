@@ -36,9 +36,12 @@ package enum ProxyError: Error, Sendable, Hashable {
     package enum Unavailable: Sendable, Hashable {
         /// Every upstream is marked as down.
         case noUpstream
+        /// Those that are not are given a rest.
         case circuitOpen
         /// All connections are busy and too many requests wait for one, or waited too long.
         case poolExhausted
+        /// The client's other requests hold all the connections that one client may have.
+        case clientShareExhausted
         case shuttingDown
     }
 

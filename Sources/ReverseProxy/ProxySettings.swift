@@ -1,7 +1,8 @@
 import NIOCore
 import NIOSSL
 
-/// One server that requests are carried to.
+/// One server that requests are carried to. Routes that name the same one share its connections and what is known of
+/// its health.
 package struct Upstream: Sendable, Hashable {
     /// Name or address.
     package var host: String
@@ -13,15 +14,46 @@ package struct Upstream: Sendable, Hashable {
     /// For Server Name Indication and the certificate's check; nil takes ``host``.
     package var serverName: String?
 
-    /// Share of the requests, against those of the other upstreams: 1 or more.
-    package var weight: Int
-
-    package init(host: String, port: Int, usesTLS: Bool = false, serverName: String? = nil, weight: Int = 1) {
+    package init(host: String, port: Int, usesTLS: Bool = false, serverName: String? = nil) {
         self.host = host
         self.port = port
         self.usesTLS = usesTLS
         self.serverName = serverName
+    }
+}
+
+/// An upstream's part in a route.
+package struct UpstreamMember: Sendable, Hashable {
+    package var upstream: Upstream
+
+    /// Share of the requests, against those of the other members: 1 or more.
+    package var weight: Int
+
+    /// How the route finds out whether the upstream is well, beside how it answers. Nil: not at all.
+    package var check: UpstreamCheck?
+
+    package init(_ upstream: Upstream, weight: Int = 1, check: UpstreamCheck? = nil) {
+        self.upstream = upstream
         self.weight = max(1, weight)
+        self.check = check
+    }
+}
+
+/// A request that a well upstream answers with 2xx or 3xx. Routes with the same check share it.
+package struct UpstreamCheck: Sendable, Hashable {
+    /// What is asked for with GET: a path, perhaps with a query.
+    package var path: String
+
+    /// From the beginning of one check to that of the next.
+    package var interval: TimeAmount
+
+    /// From the moment in which it is sent to the head of the answer; a connection has as long once more.
+    package var timeout: TimeAmount
+
+    package init(path: String, interval: TimeAmount, timeout: TimeAmount) {
+        self.path = path
+        self.interval = interval
+        self.timeout = timeout
     }
 }
 
@@ -93,27 +125,25 @@ package struct ProxyRoute: Sendable {
     }
 }
 
-/// The upstreams of a route and how their connections are kept.
-package struct UpstreamGroupSettings: Sendable {
-    /// Most upstreams of one group: those that were tried are remembered as the bits of a word.
-    package static let maximumUpstreams = 64
-
-    package var upstreams: [Upstream]
+/// How all upstreams of a worker are dealt with.
+package struct UpstreamSettings: Sendable {
     package var pool: PoolPolicy
     package var health: HealthPolicy
     package var breaker: BreakerPolicy
 
     /// For upstreams that use TLS. Nil trusts the system's authorities and shows no certificate.
     package var tls: TLSConfiguration?
+    package var resolver: any NameResolver
 
     package init(
-        upstreams: [Upstream], pool: PoolPolicy = PoolPolicy(), health: HealthPolicy = HealthPolicy(),
-        breaker: BreakerPolicy = BreakerPolicy(), tls: TLSConfiguration? = nil
+        pool: PoolPolicy = PoolPolicy(), health: HealthPolicy = HealthPolicy(),
+        breaker: BreakerPolicy = BreakerPolicy(), tls: TLSConfiguration? = nil,
+        resolver: any NameResolver = SystemNameResolver()
     ) {
-        self.upstreams = upstreams
         self.pool = pool
         self.health = health
         self.breaker = breaker
         self.tls = tls
+        self.resolver = resolver
     }
 }

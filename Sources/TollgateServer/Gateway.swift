@@ -74,7 +74,7 @@ package struct Gateway: Sendable {
             time: time, bodyLimitBytes: configuration.bodyLimitBytes,
             logger: logger)
         let routing = RoutingState(
-            eventLoopGroup: eventLoopGroup, tls: configuration.upstreamTLS, httpClient: httpClient, logger: logger)
+            eventLoopGroup: eventLoopGroup, settings: configuration.upstreamSettings, logger: logger)
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(

@@ -89,7 +89,7 @@ import Testing
 
     @Test func idleConnectionsGrowOld() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
-        try await withFront(upstream, pool: PoolPolicy(idleMilliseconds: 100)) { front in
+        try await withFront(upstream, pool: PoolPolicy(idleMilliseconds: 1000)) { front in
             _ = try await RawClient.ask(front.port, .get())
             #expect(try await front.connectionCounts() == (1, 0))
             try await eventually("closed by us") { upstream.closedCount == 1 }

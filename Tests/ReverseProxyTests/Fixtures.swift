@@ -18,10 +18,24 @@ extension String {
     }
 }
 
-extension UpstreamGroupSettings {
-    init(ports: Int..., pool: PoolPolicy = PoolPolicy()) {
-        self.init(upstreams: ports.map { Upstream(host: "127.0.0.1", port: $0) }, pool: pool)
+/// One group of upstreams and how they are dealt with.
+struct UpstreamGroupSettings {
+    var members: [UpstreamMember]
+    var upstreams: UpstreamSettings
+
+    init(_ members: [UpstreamMember], _ upstreams: UpstreamSettings = UpstreamSettings()) {
+        (self.members, self.upstreams) = (members, upstreams)
     }
+
+    init(ports: Int..., pool: PoolPolicy = PoolPolicy()) {
+        self.init(
+            ports.map { UpstreamMember(Upstream(host: "127.0.0.1", port: $0)) }, UpstreamSettings(pool: pool))
+    }
+}
+
+extension UpstreamMember {
+    /// One that refuses. No listener that was closed: a process that is forked meanwhile keeps it open for a moment.
+    static func unreachable() -> UpstreamMember { UpstreamMember(Upstream(host: "127.0.0.3", port: 1)) }
 }
 
 /// A front before `upstream` for the time of `body`.

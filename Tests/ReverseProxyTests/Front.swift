@@ -14,6 +14,7 @@ final class Front: Sendable {
     private let channel: any Channel
     private let eventLoops: MultiThreadedEventLoopGroup
     private let record: Outcomes
+    private let upstreams: UpstreamRegistry
 
     fileprivate struct Service: Sendable {
         let group: UpstreamGroup
@@ -25,8 +26,9 @@ final class Front: Sendable {
 
     private init(
         port: Int, group: UpstreamGroup, channel: any Channel, eventLoops: MultiThreadedEventLoopGroup,
-        record: Outcomes
+        record: Outcomes, upstreams: UpstreamRegistry
     ) {
+        self.upstreams = upstreams
         (self.port, self.group, self.channel) = (port, group, channel)
         (self.eventLoops, self.record) = (eventLoops, record)
     }
@@ -44,7 +46,11 @@ final class Front: Sendable {
         client: ClientConnection = ClientConnection(address: "192.0.2.7"), identity: CallerIdentity = CallerIdentity()
     ) async throws -> Front {
         let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let group = try UpstreamGroup(settings: settings, eventLoops: Array(eventLoops.makeIterator()))
+        let upstreams = UpstreamRegistry(
+            settings: settings.upstreams, eventLoops: Array(eventLoops.makeIterator()))
+        guard let group = try upstreams.replace(with: [settings.members])[0] else {
+            throw NeverHappened(description: "a front without upstreams")
+        }
         let record = Outcomes()
         let service = Service(group: group, route: route, client: client, identity: identity) { record.add($0) }
         let channel = try await ServerBootstrap(group: eventLoops)
@@ -58,12 +64,12 @@ final class Front: Sendable {
             .bind(host: "127.0.0.1", port: 0).get()
         return Front(
             port: channel.localAddress?.port ?? 0, group: group, channel: channel, eventLoops: eventLoops,
-            record: record)
+            record: record, upstreams: upstreams)
     }
 
     func close() async throws {
         try await channel.close()
-        group.shutDown()
+        upstreams.shutDown()
         try await eventLoops.shutdownGracefully()
     }
 }

@@ -20,9 +20,7 @@ import Testing
     }
 
     @Test func nobodyListens() async throws {
-        let upstream = try await ScriptedUpstream.answering([])
-        try await upstream.close()
-        let front = try await Front.start(UpstreamGroupSettings(ports: upstream.port))
+        let front = try await Front.start(UpstreamGroupSettings([.unreachable()]))
         let text = try await RawClient.ask(front.port, .post("hello"))
         #expect(text.hasPrefix("HTTP/1.1 502"))
         #expect(front.outcomes.first?.retries == 2, "nothing was sent, so even a POST may be tried again")
@@ -30,10 +28,11 @@ import Testing
     }
 
     @Test func aDeadUpstreamIsPassedOver() async throws {
-        let dead = try await ScriptedUpstream.answering([])
-        try await dead.close()
         let alive = try await ScriptedUpstream.answering([Self.ok])
-        let front = try await Front.start(UpstreamGroupSettings(ports: dead.port, alive.port))
+        let front = try await Front.start(
+            UpstreamGroupSettings([
+                .unreachable(), UpstreamMember(Upstream(host: "127.0.0.1", port: alive.port)),
+            ]))
         for _ in 0..<20 {
             let text = try await RawClient.ask(front.port, .post("hello"))
             #expect(text.hasPrefix("HTTP/1.1 200"))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ReverseProxy
 
-/// Which upstream is asked, which is left alone, and when a group gets a rest. All in made-up time.
+/// Which upstream is asked, which is left alone, and when one gets a rest. All in made-up time.
 @Suite struct UpstreamPolicyTests {
     private static let second: UInt64 = 1_000_000_000
 
@@ -88,7 +88,11 @@ import Testing
         #expect(breaker.isClosed, "too few to judge")
         breaker.requestEnded(failed: true, at: now)
         #expect(!breaker.isClosed)
-        func admits(_ time: UInt64) -> Bool { breaker.admits(at: time) }
+        func admits(_ time: UInt64) -> Bool {
+            guard breaker.admits(at: time) else { return false }
+            breaker.requestBegan()
+            return true
+        }
         #expect(!admits(now + 1))
         now += Self.second
         #expect([admits(now), admits(now), admits(now)] == [true, true, false])

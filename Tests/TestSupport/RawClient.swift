@@ -40,9 +40,13 @@ package final class RawClient: Sendable {
     /// It did so in the middle of something.
     package var wasReset: Bool { state.value.wasReset }
 
-    package static func connect(port: Int) async throws -> RawClient {
+    /// - Parameter address: Where the client is: any address of the loopback network.
+    package static func connect(port: Int, from address: String? = nil) async throws -> RawClient {
         let state = State()
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
+        let channel =
+            try await bootstrap
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Collector(state: state))

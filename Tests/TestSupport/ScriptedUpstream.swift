@@ -48,7 +48,9 @@ package final class ScriptedUpstream: Sendable {
 
     /// - Parameter script: What to do about the request with this number (from 1), given all that came on its
     ///   connection since the last request. Nil waits for more.
-    package init(port: Int = 0, script: @escaping @Sendable (Int, String) -> [Step]?) async throws {
+    package init(
+        host: String = "127.0.0.1", port: Int = 0, script: @escaping @Sendable (Int, String) -> [Step]?
+    ) async throws {
         let state = State()
         self.state = state
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -58,7 +60,7 @@ package final class ScriptedUpstream: Sendable {
                     try channel.pipeline.syncOperations.addHandler(ScriptHandler(state: state, script: script))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).get()
+            .bind(host: host, port: port).get()
         self.port = channel.localAddress?.port ?? 0
     }
 

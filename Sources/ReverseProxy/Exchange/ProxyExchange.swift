@@ -33,7 +33,8 @@ package final class ProxyExchange {
     private var isRequestSent = false
 
     // The try.
-    private var slot: Int?
+    private var upstream: LoopUpstream?
+    private var tryError: ProxyError?
     private var tried: UInt64 = 0
     private var tries = 0
     private var progress = RetryPolicy.Progress()
@@ -66,10 +67,6 @@ package final class ProxyExchange {
         self.isClientWritable = isClientWritable
         stage = .waiting
         if case .failure(let problem) = request { return finish(.request(problem), .abandoned) }
-        guard upstreams.breakerAdmits() else {
-            // It was not counted, so it is not to be reported.
-            return finish(.unavailable(.circuitOpen), nil)
-        }
         attempt()
     }
 
@@ -131,19 +128,24 @@ package final class ProxyExchange {
     // MARK: Tries
 
     private func attempt() {
-        guard let index = upstreams.beginTry(tried: tried) else {
-            return finish(.unavailable(.noUpstream), .abandoned)
+        switch upstreams.beginTry(tried: tried) {
+        // Why the last try failed says more than that there is no further one.
+        case .failure(let error): finish(tryError ?? error, .abandoned)
+        case .success((let index, let upstream)):
+            self.upstream = upstream
+            tried |= 1 << UInt64(index)
+            tries += 1
+            progress = RetryPolicy.Progress()
+            upstream.pool.acquire(for: self, connectTimeout: route.timeouts.connect)
         }
-        slot = index
-        tried |= 1 << UInt64(index)
-        tries += 1
-        progress = RetryPolicy.Progress()
-        upstreams[index].pool.acquire(for: self, connectTimeout: route.timeouts.connect)
     }
+
+    /// Whose share of the pool it counts for.
+    var client: ClientShare? { delegate?.proxyExchangeClient(self) }
 
     /// The pool has a connection.
     func begin(on connection: UpstreamConnection) {
-        guard case .waiting = stage, let slot, case .success(let request) = request else {
+        guard case .waiting = stage, let upstream, case .success(let request) = request else {
             // Nobody uses it; it goes back as it is.
             connection.becameUnused()
             return
@@ -152,11 +154,10 @@ package final class ProxyExchange {
         connection.begin(self, isHead: request.isHead)
         lastActivity = .now()
         progress.isHeadSent = true
-        let upstream = upstreams[slot].upstream
         let hostHeader: String? =
             switch route.hostHeader {
             case .client: nil
-            case .upstream: upstream.hostHeader
+            case .upstream: upstream.upstream.hostHeader
             case .fixed(let name): name
             }
         connection.send(request.head(hostHeader: hostHeader))
@@ -195,22 +196,22 @@ package final class ProxyExchange {
         }
     }
 
-    private func tryFailed(_ error: ProxyError, _ end: LoopUpstreams.End, mayRetry: Bool) {
+    private func tryFailed(_ error: ProxyError, _ end: LoopUpstream.End, mayRetry: Bool) {
         let isIdempotent = (try? request.get().isIdempotent) ?? false
         let isInTime = NIODeadline.now() < start + route.timeouts.total
         guard mayRetry, isInTime,
             route.retries.allowsRetry(tries: tries, isIdempotent: isIdempotent, progress: progress)
         else { return finish(error, end) }
         endTry(end)
+        tryError = error
         stage = .waiting
         isRequestSent = false
         attempt()
     }
 
-    private func endTry(_ end: LoopUpstreams.End) {
+    private func endTry(_ end: LoopUpstream.End) {
         if case .active(let connection) = stage { connection.close() }
-        if let slot { upstreams.endTry(slot, end) }
-        slot = nil
+        upstream.take()?.tryEnded(end, at: NIODeadline.now().uptimeNanoseconds)
     }
 
     // MARK: The answer
@@ -291,25 +292,23 @@ package final class ProxyExchange {
 
     // MARK: End
 
-    private func finish(_ error: ProxyError?, _ end: LoopUpstreams.End?, trailers: FieldSection = .none) {
+    private func finish(_ error: ProxyError?, _ end: LoopUpstream.End, trailers: FieldSection = .none) {
         guard !isEnded, let delegate = delegate.take() else { return }
         let outcome = ProxyOutcome(
             status: status, requestBytes: requestBytes, answerBytes: answerBytes,
             durationNanoseconds: (NIODeadline.now() - start).nanoseconds,
-            upstream: slot.map { upstreams[$0].upstream.hostHeader }, retries: max(0, tries - 1), error: error,
+            upstream: upstream?.upstream.hostHeader, retries: max(0, tries - 1), error: error,
             isAsked: isAsked, isUpstreamFailure: (status ?? 0) >= 500 || error.map(isUpstreamFailure) == true)
         switch stage {
         case .active(let connection) where error == nil:
             connection.end(isReusable: isRequestSent && isKeptAlive)
         case .active(let connection): connection.close()
-        case .waiting: if let slot { upstreams[slot].pool.cancel(self) }
+        case .waiting: upstream?.pool.cancel(self)
         case .created, .tunnel, .ended: break
         }
         stage = .ended
         held.removeAll()
-        if let slot, let end { upstreams.endTry(slot, end) }
-        slot = nil
-        if let end { upstreams.breakerHears(end) }
+        upstream.take()?.tryEnded(end, at: NIODeadline.now().uptimeNanoseconds)
         delegate.proxyExchange(self, ended: outcome, trailers: trailers)
     }
 

@@ -23,8 +23,15 @@ package protocol ProxyExchangeDelegate: AnyObject {
     /// ``ProxyExchange/takesBody`` has become true.
     func proxyExchangeTakesBody(_ exchange: ProxyExchange)
 
+    /// Whose request it is, when clients are counted because many requests are under way. Nil is not counted.
+    func proxyExchangeClient(_ exchange: ProxyExchange) -> ClientShare?
+
     /// The last call. Without an error in `outcome` the answer is whole, and ends with `trailers`. With one, either
     /// nothing was answered yet (`outcome.status` is nil) and the embedder answers, or the answer was cut off and the
     /// client's connection must be closed without ending it.
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection)
+}
+
+extension ProxyExchangeDelegate {
+    package func proxyExchangeClient(_ exchange: ProxyExchange) -> ClientShare? { nil }
 }

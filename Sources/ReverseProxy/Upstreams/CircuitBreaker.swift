@@ -1,4 +1,4 @@
-/// When a group of upstreams is given a rest, so that clients fail fast and a service that is down can come up.
+/// When an upstream is given a rest, so that clients fail fast and a service that is down can come up.
 package struct BreakerPolicy: Sendable, Hashable {
     /// Requests that must have ended within a window before it is judged.
     package var minimumRequests: Int
@@ -44,18 +44,21 @@ struct CircuitBreaker {
 
     var isClosed: Bool { if case .closed = state { true } else { false } }
 
-    /// Whether a request may begin. One that may is to be reported to ``requestEnded(failed:at:)`` or ``abandoned()``.
-    mutating func admits(at now: UInt64) -> Bool {
+    /// Whether a request may begin.
+    func admits(at now: UInt64) -> Bool {
         switch state {
-        case .closed: return true
-        case .open(let until) where now < until: return false
-        case .open:
-            state = .halfOpen(sent: 1, succeeded: 0)
-            return true
-        case .halfOpen(let sent, let succeeded):
-            guard sent < policy.probes else { return false }
-            state = .halfOpen(sent: sent + 1, succeeded: succeeded)
-            return true
+        case .closed: true
+        case .open(let until): now >= until
+        case .halfOpen(let sent, _): sent < policy.probes
+        }
+    }
+
+    /// One that was admitted begins. It is to be reported to ``requestEnded(failed:at:)`` or ``abandoned()``.
+    mutating func requestBegan() {
+        switch state {
+        case .closed: break
+        case .open: state = .halfOpen(sent: 1, succeeded: 0)
+        case .halfOpen(let sent, let succeeded): state = .halfOpen(sent: sent + 1, succeeded: succeeded)
         }
     }
 
@@ -74,7 +77,7 @@ struct CircuitBreaker {
         }
     }
 
-    /// A request ended that says nothing about the upstreams: its place among the probes is free again.
+    /// A request ended that says nothing about the upstream: its place among the probes is free again.
     mutating func abandoned() {
         guard case .halfOpen(let sent, let succeeded) = state, sent > succeeded else { return }
         state = .halfOpen(sent: sent - 1, succeeded: succeeded)

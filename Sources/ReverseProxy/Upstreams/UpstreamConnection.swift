@@ -3,12 +3,12 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// One HTTP/1.1 connection to an upstream, used by one exchange at a time.
+/// One HTTP/1.1 connection to an upstream, used by one exchange at a time: the handler of one channel, and of no other.
 ///
 /// It reads only when what it reads has a place to go, and always while it is idle, to see the upstream hang up.
 ///
 /// Confined to its event loop.
-final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
+final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, PooledConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -23,12 +23,18 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// When the connection stood, in nanoseconds.
-    private(set) var born: UInt64 = 0
+    var born: UInt64 = 0
+
+    /// The ``AddressBook/generation`` in which its address was last found among the name's.
+    var addressGeneration: Int
+    var client: ClientShare?
     private let pool: UpstreamPool
+    private let eventLoop: any EventLoop
     private var state = State.connecting
     private var context: ChannelHandlerContext?
     private var user: ProxyExchange?
-    private var whenReady: ((Result<Void, ProxyError>) -> Void)?
+    private var whenSecure: ((Result<Void, ProxyError>) -> Void)?
+    private var security: Result<Void, ProxyError>?
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
     private var isReadOutstanding = false
 
@@ -42,15 +48,27 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     private static let maximumHeadBytes = 256 * 1024
     private static let maximumFields = 500
 
-    init(pool: UpstreamPool, whenReady: @escaping (Result<Void, ProxyError>) -> Void) {
+    init(pool: UpstreamPool, eventLoop: any EventLoop, addressGeneration: Int) {
         self.pool = pool
-        self.whenReady = whenReady
+        self.eventLoop = eventLoop
+        self.addressGeneration = addressGeneration
     }
 
-    func addHandlers(to channel: any Channel, tls: NIOSSLClientHandler?) throws {
-        let pipeline = channel.pipeline.syncOperations
-        if let tls { try pipeline.addHandler(tls) }
-        try pipeline.addHandler(self)
+    var isClosed: Bool { if case .closed = state { true } else { false } }
+
+    /// Where it leads.
+    var remoteAddress: SocketAddress? { context?.channel.remoteAddress }
+
+    /// Calls `tell` once the TLS handshake is over, which it may be already.
+    func whenSecure(_ tell: @escaping (Result<Void, ProxyError>) -> Void) {
+        if let security { return tell(security) }
+        whenSecure = tell
+    }
+
+    private func handshakeEnded(_ result: Result<Void, ProxyError>) {
+        guard security == nil else { return }
+        security = result
+        whenSecure.take()?(result)
     }
 
     // MARK: Use by an exchange
@@ -93,7 +111,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
         if isReusable { state = .ending(isReusable: true) } else { close() }
     }
 
-    /// Whoever was to use the connection has gone meanwhile.
+    /// The exchange that was to use the connection has ended meanwhile.
     func becameUnused() {
         state = .idle
         pool.release(self, isReusable: true)
@@ -105,7 +123,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
         case .closed: return
         case .idle: pool.idleClosed(self)
         case .busy, .ending, .tunnel: pool.busyClosed(self)
-        case .connecting: break
+        case .connecting: handshakeEnded(.failure(.badGateway(.tlsFailed("the connection was closed"))))
         }
         state = .closed
         timer?.task.cancel()
@@ -129,12 +147,11 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     /// One timer a connection, which is left running from one request to the next: when it fires it asks what is to be
     /// waited for now.
     func checkDeadline(noLaterThan deadline: NIODeadline) {
-        guard let context else { return }
         if let timer {
             guard deadline < timer.at else { return }
             timer.task.cancel()
         }
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+        let task = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.timer = nil
             guard let next = self.user?.deadline(now: .now()) else { return }
             self.checkDeadline(noLaterThan: next)
@@ -172,18 +189,8 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelActive()
     }
 
-    func becameReady(at now: NIODeadline) {
-        born = now.uptimeNanoseconds
-        whenReady.take()?(.success(()))
-    }
-
-    func failed(with error: ProxyError) {
-        whenReady.take()?(.failure(error))
-        close()
-    }
-
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted? = event as? TLSUserEvent { becameReady(at: .now()) }
+        if case .handshakeCompleted? = event as? TLSUserEvent { handshakeEnded(.success(())) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -255,7 +262,9 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch state {
-        case .connecting: failed(with: .badGateway(.tlsFailed("\(error)")))
+        case .connecting:
+            handshakeEnded(.failure(.badGateway(.tlsFailed("\(error)"))))
+            close()
         case .busy:
             guard let user else { return close() }
             user.upstreamFailed(UpstreamFault(error))
@@ -264,7 +273,6 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .connecting = state { failed(with: .badGateway(.tlsFailed("the connection was closed"))) }
         if case .busy = state, body?.closed() == true { user?.upstreamEnded(.none) }
         user?.upstreamFailed(body == nil && inbound.readableBytes == 0 ? .closed : .truncated)
         close()

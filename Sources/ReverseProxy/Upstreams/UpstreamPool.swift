@@ -1,24 +1,34 @@
 import NIOCore
-import NIOPosix
 import NIOSSL
 
-/// The connections of one event loop to one upstream. The decisions are ``PoolState``'s.
+/// The connections of one event loop to one upstream. The decisions are ``PoolState``'s, what is known of the
+/// upstream's addresses ``AddressBook``'s.
 ///
 /// Confined to its event loop.
 final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let upstream: Upstream
     private let tls: NIOSSLContext?
+    private let resolver: any NameResolver
     private var state: PoolState<UpstreamConnection, ProxyExchange>
+    private var addresses: AddressBook
+    private var awaitingAddresses: [ConnectAttempt] = []
     private var isTimerSet = false
-    private var connectTimeout = TimeAmount.seconds(2)
-    private var tunnels: [ObjectIdentifier: UpstreamConnection] = [:]
 
-    init(eventLoop: any EventLoop, upstream: Upstream, policy: PoolPolicy, tls: NIOSSLContext?) {
+    /// The longest that a route waits for a connection: an attempt may serve any of them.
+    private var connectTimeout = TimeAmount.zero
+
+    init(
+        eventLoop: any EventLoop, upstream: Upstream, policy: PoolPolicy, tls: NIOSSLContext?,
+        resolver: any NameResolver
+    ) {
         self.eventLoop = eventLoop
         self.upstream = upstream
         self.tls = tls
+        self.resolver = resolver
         state = PoolState(policy: policy)
+        addresses = AddressBook(
+            host: upstream.host, port: upstream.port, lifetime: policy.lookupMilliseconds * 1_000_000)
     }
 
     var idleCount: Int { state.idleCount }
@@ -26,21 +36,29 @@ final class UpstreamPool {
 
     /// Gets a connection for `exchange`, which is told: at once when one is free.
     func acquire(for exchange: ProxyExchange, connectTimeout: TimeAmount) {
-        self.connectTimeout = connectTimeout
-        switch state.request(exchange, at: NIODeadline.now().uptimeNanoseconds) {
+        if connectTimeout > self.connectTimeout { self.connectTimeout = connectTimeout }
+        let now = NIODeadline.now()
+        let deadline = (now + connectTimeout).uptimeNanoseconds
+        let request = state.request(exchange, deadline: deadline, at: now.uptimeNanoseconds) { exchange.client }
+        switch request {
         case .use(let connection): exchange.begin(on: connection)
         case .wait: setTimer()
         case .connectAndWait:
             setTimer()
             connect()
         case .refuse: exchange.upstreamUnavailable(.unavailable(state.isClosed ? .shuttingDown : .poolExhausted))
+        case .refuseClient: exchange.upstreamUnavailable(.unavailable(.clientShareExhausted))
         }
     }
 
-    func cancel(_ exchange: ProxyExchange) { _ = state.cancel(exchange) }
+    func cancel(_ exchange: ProxyExchange) {
+        // In its place one that was held back may have come into the queue.
+        if state.cancel(exchange), state.shouldConnect() { connect() }
+    }
 
     func release(_ connection: UpstreamConnection, isReusable: Bool) {
         let now = NIODeadline.now().uptimeNanoseconds
+        let isReusable = isReusable && leadsToUpstream(connection)
         perform(
             state.release(connection, isReusable: isReusable, born: connection.born, at: now), on: connection)
     }
@@ -86,75 +104,85 @@ final class UpstreamPool {
 
     private func checkTime() {
         isTimerSet = false
-        let now = NIODeadline.now()
-        for connection in state.expire(at: now.uptimeNanoseconds) { connection.close() }
-        for exchange in state.giveUp(since: (now - connectTimeout).uptimeNanoseconds) {
-            exchange.upstreamUnavailable(
-                state.connectingCount > 0 ? .gatewayTimeout(.connect) : .unavailable(.poolExhausted))
-        }
-        if state.idleCount + state.waitingCount > 0 { setTimer() }
+        let now = NIODeadline.now().uptimeNanoseconds
+        for connection in state.expire(at: now) { connection.close() }
+        giveUp(at: now, because: state.connectingCount > 0 ? .gatewayTimeout(.connect) : .unavailable(.poolExhausted))
+        guard state.idleCount + state.busyCount + state.waitingCount > 0 else { return }
+        lookUp(at: now)
+        setTimer()
+    }
+
+    private func giveUp(at now: UInt64, because error: ProxyError) {
+        let (queued, heldBack) = state.giveUp(at: now)
+        for exchange in queued { exchange.upstreamUnavailable(error) }
+        for exchange in heldBack { exchange.upstreamUnavailable(.unavailable(.clientShareExhausted)) }
+        if !queued.isEmpty, state.shouldConnect() { connect() }
     }
 
     // MARK: Connecting
 
     private func connect() {
-        let deadline = NIODeadline.now() + connectTimeout
-        let slot = NIOLoopBoundBox<UpstreamConnection?>(nil, eventLoop: eventLoop)
-        var timer: Scheduled<Void>?
-        let connection = UpstreamConnection(pool: self) { result in
-            timer?.cancel()
-            self.connectEnded(result, slot)
+        var attempt: ConnectAttempt?
+        let begun = ConnectAttempt(upstream, tls: tls, timeout: connectTimeout, eventLoop: eventLoop) { result in
+            self.awaitingAddresses.removeAll { $0 === attempt }
+            attempt = nil
+            self.connectEnded(result)
         }
-        slot.value = connection
-        timer = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
-            connection.failed(with: .gatewayTimeout(.connect))
-        }
-        let (upstream, tls) = (upstream, tls)
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(connectTimeout)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = try tls.map { try Self.makeTLSHandler($0, upstream) }
-                    try slot.value?.addHandlers(to: channel, tls: handler)
-                }
-            }
-            .connect(host: upstream.host, port: upstream.port)
-            .assumeIsolated().whenComplete { result in
-                switch result {
-                case .success: if tls == nil { connection.becameReady(at: .now()) }
-                case .failure(let error): connection.failed(with: Self.proxyError(error))
-                }
-            }
+        attempt = begun
+        if addresses.isUsable { return connect(begun) }
+        awaitingAddresses.append(begun)
+        lookUp(at: NIODeadline.now().uptimeNanoseconds)
     }
 
-    private func connectEnded(
-        _ result: Result<Void, ProxyError>, _ slot: NIOLoopBoundBox<UpstreamConnection?>
-    ) {
-        guard let connection = slot.value.take() else { return }
+    private func connect(_ attempt: ConnectAttempt) {
+        let generation = addresses.generation
+        attempt.connect(to: addresses.next()) {
+            UpstreamConnection(pool: self, eventLoop: self.eventLoop, addressGeneration: generation)
+        }
+    }
+
+    private func connectEnded(_ result: Result<UpstreamConnection, ProxyError>) {
+        let now = NIODeadline.now().uptimeNanoseconds
         switch result {
-        case .success: perform(state.connected(connection, at: connection.born), on: connection)
+        case .success(let connection):
+            connection.born = now
+            perform(state.connected(connection, at: now), on: connection)
+        case .failure(.gatewayTimeout(.connect)):
+            addresses.doubt()
+            state.connectTimedOut()
+            giveUp(at: now, because: .gatewayTimeout(.connect))
+            if state.shouldConnect() { connect() }
         case .failure(let error):
+            addresses.doubt()
             state.connectFailed()?.upstreamUnavailable(error)
             if state.shouldConnect() { connect() }
         }
     }
 
-    private static func makeTLSHandler(_ context: NIOSSLContext, _ upstream: Upstream) throws -> NIOSSLClientHandler {
-        let name = upstream.serverName ?? upstream.host
-        // Server Name Indication takes names only, never addresses (RFC 6066, section 3).
-        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
+    // MARK: Addresses
+
+    /// Asks for the name's addresses when it is time to.
+    private func lookUp(at now: UInt64) {
+        guard addresses.beginsLookup(at: now) else { return }
+        resolver.addresses(of: upstream.host, port: upstream.port, on: eventLoop).assumeIsolated()
+            .whenComplete { result in self.lookedUp((try? result.get()) ?? []) }
     }
 
-    private static func proxyError(_ error: any Error) -> ProxyError {
-        switch error {
-        case ChannelError.connectTimeout: .gatewayTimeout(.connect)
-        case let error as NIOConnectionError:
-            .badGateway(.connectFailed(error.connectionErrors.first.map { "\($0.error)" } ?? "the name has no address"))
-        default: .badGateway(.connectFailed("\(error)"))
+    private func lookedUp(_ found: [SocketAddress]) {
+        if addresses.lookedUp(found, at: NIODeadline.now().uptimeNanoseconds) {
+            for connection in state.removeIdle(where: { !leadsToUpstream($0) }) { connection.close() }
         }
+        let attempts = awaitingAddresses
+        awaitingAddresses = []
+        for attempt in attempts { connect(attempt) }
+    }
+
+    /// Whether the address of `connection` is still one of the name's.
+    private func leadsToUpstream(_ connection: UpstreamConnection) -> Bool {
+        if connection.addressGeneration == addresses.generation { return true }
+        guard let address = connection.remoteAddress, addresses.addresses.contains(address) else { return false }
+        connection.addressGeneration = addresses.generation
+        return true
     }
 }
 

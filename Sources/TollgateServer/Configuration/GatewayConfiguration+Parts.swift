@@ -1,6 +1,7 @@
 import NIOCore
 import NIOSSL
 import RedisClient
+import ReverseProxy
 
 extension RedisSettings {
     /// What the Redis client is told.
@@ -20,13 +21,14 @@ extension RedisSettings {
 }
 
 extension GatewayConfiguration {
-    /// How to speak TLS with upstreams. Nil trusts the system's authorities.
-    var upstreamTLS: TLSConfiguration? {
-        upstreamAuthorityFile.map { file in
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .file(file)
-            return tls
-        }
+    /// How upstreams are dealt with.
+    var upstreamSettings: UpstreamSettings {
+        UpstreamSettings(
+            tls: upstreamAuthorityFile.map { file in
+                var tls = TLSConfiguration.makeClientConfiguration()
+                tls.trustRoots = .file(file)
+                return tls
+            })
     }
 
     var corsPolicy: CORSPolicy {

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
 import Logging
 import NIOCore
-import NIOSSL
 import ReverseProxy
 import Synchronization
 import TollgateCore
@@ -38,27 +36,22 @@ final class RoutingState: Sendable {
 
         /// By the routes' places in the table.
         let routes: [ActiveRoute]
-        fileprivate let health: [HealthChecks]
 
-        fileprivate init(table: RouteTable, routes: [ActiveRoute], health: [HealthChecks]) {
+        fileprivate init(table: RouteTable, routes: [ActiveRoute]) {
             self.table = table
             self.routes = routes
-            self.health = health
         }
     }
 
-    private let eventLoops: [any EventLoop]
-    private let tls: TLSConfiguration?
-    private let httpClient: HTTPClient
-    private let logger: Logger
-    private let snapshot = Mutex(Snapshot(table: .empty, routes: [], health: []))
+    private let upstreams: UpstreamRegistry
+    private let snapshot = Mutex(Snapshot(table: .empty, routes: []))
 
-    /// - Parameter tls: For upstreams that use TLS. Nil trusts the system's authorities.
-    init(eventLoopGroup: any EventLoopGroup, tls: TLSConfiguration?, httpClient: HTTPClient, logger: Logger) {
-        eventLoops = Array(eventLoopGroup.makeIterator())
-        self.tls = tls
-        self.httpClient = httpClient
-        self.logger = logger
+    init(eventLoopGroup: any EventLoopGroup, settings: UpstreamSettings, logger: Logger) {
+        upstreams = UpstreamRegistry(settings: settings, eventLoops: Array(eventLoopGroup.makeIterator())) {
+            logger.notice(
+                "upstream health changed",
+                metadata: ["upstream": "\($0.host):\($0.port)", "path": "\($1.path)", "isUp": "\($2)"])
+        }
     }
 
     var current: Snapshot { snapshot.withLock(\.self) }
@@ -67,47 +60,28 @@ final class RoutingState: Sendable {
     ///
     /// - Throws: `NIOSSLError` when the TLS settings are unusable; the old routes stay then.
     func replace(with table: RouteTable) throws {
-        let before = current
-        var routes: [ActiveRoute] = []
-        var health: [HealthChecks] = []
-        for route in table.routes {
-            let old = before.routes.first { $0.route.hasSameUpstreams(as: route) }
-            let group = try old?.group ?? newGroup(for: route)
-            routes.append(ActiveRoute(route, group: group))
-            guard let group, let check = route.healthCheck else { continue }
-            health.append(
-                HealthChecks(
-                    of: group, upstreams: route.servingUpstreams, check: check, httpClient: httpClient, logger: logger))
-        }
-        let next = Snapshot(table: table, routes: routes, health: health)
+        let groups = try upstreams.replace(with: table.routes.map(\.members))
+        let next = Snapshot(table: table, routes: zip(table.routes, groups).map { ActiveRoute($0, group: $1) })
         snapshot.withLock { $0 = next }
-        for checks in before.health { checks.cancel() }
-        for checks in health { checks.start() }
     }
 
     /// Ends what runs by itself. Requests in progress end in their own time.
-    func shutDown() {
-        let last = current
-        for checks in last.health { checks.cancel() }
-        for route in last.routes { route.group?.shutDown() }
-    }
-
-    private func newGroup(for route: Route) throws -> UpstreamGroup? {
-        guard !route.upstreams.isEmpty else { return nil }
-        let settings = UpstreamGroupSettings(
-            upstreams: route.servingUpstreams.map {
-                ReverseProxy.Upstream(host: $0.connectHost, port: $0.port, usesTLS: $0.usesTLS, weight: $0.weight)
-            }, tls: tls)
-        return try UpstreamGroup(settings: settings, eventLoops: eventLoops)
-    }
+    func shutDown() { upstreams.shutDown() }
 }
 
 extension Route {
-    /// Those that take part at all.
-    fileprivate var servingUpstreams: [TollgateCore.Upstream] { upstreams.filter { $0.weight > 0 } }
-
-    fileprivate func hasSameUpstreams(as other: Route) -> Bool {
-        !upstreams.isEmpty && upstreams == other.upstreams && healthCheck == other.healthCheck && name == other.name
+    /// The upstreams that take part at all.
+    fileprivate var members: [UpstreamMember] {
+        let check = healthCheck.map {
+            UpstreamCheck(
+                path: $0.path, interval: .milliseconds(Int64($0.intervalMilliseconds)),
+                timeout: .milliseconds(Int64($0.timeoutMilliseconds)))
+        }
+        return upstreams.filter { $0.weight > 0 }.map {
+            UpstreamMember(
+                ReverseProxy.Upstream(host: $0.connectHost, port: $0.port, usesTLS: $0.usesTLS), weight: $0.weight,
+                check: check)
+        }
     }
 }
 
