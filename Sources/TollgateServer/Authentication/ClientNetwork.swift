@@ -30,6 +30,9 @@ package struct ClientNetwork: Sendable, Hashable, CustomStringConvertible {
         bits = groups.reduce(0) { $0 << 16 | $1 }
     }
 
+    /// Differs from network to network: IPv4 addresses stand where IPv6 has its reserved block `::/8`.
+    var number: UInt64 { bits }
+
     /// Such as `192.0.2.7` and `2001:db8:0:1::/64`.
     package var description: String {
         isIPv6

@@ -24,6 +24,7 @@ extension GatewayConfiguration {
     /// How upstreams are dealt with.
     var upstreamSettings: UpstreamSettings {
         UpstreamSettings(
+            pool: PoolPolicy(clientSharePercent: upstreamClientSharePercent),
             tls: upstreamAuthorityFile.map { file in
                 var tls = TLSConfiguration.makeClientConfiguration()
                 tls.trustRoots = .file(file)

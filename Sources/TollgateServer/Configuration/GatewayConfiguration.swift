@@ -67,6 +67,9 @@ package struct GatewayConfiguration: Sendable {
     /// system's authorities.
     package let upstreamAuthorityFile: String?
 
+    /// The share of an upstream's connections that one client can hold, in percent.
+    package let upstreamClientSharePercent: Int
+
     /// `tollgate.yaml`, as it was when it was read.
     let file: ConfigurationFile
 
@@ -129,6 +132,7 @@ package struct GatewayConfiguration: Sendable {
         headerLimitBytes = reader.integer(.headerLimitBytes)
         idleTimeoutSeconds = reader.integer(.idleTimeoutSeconds)
         trustedProxies = reader.networks(.trustedProxies)
+        upstreamClientSharePercent = reader.integer(.upstreamClientSharePercent)
         upstreamAuthorityFile = reader.readableFile(.upstreamAuthorityFile, in: origin.workingDirectory)
         redis = RedisSettings(&reader, workingDirectory: origin.workingDirectory)
         clerk = ClerkSettings(&reader)

@@ -40,6 +40,9 @@ extension Setting {
     package static let upstreamAuthorityFile = Setting(
         "TOLLGATE_UPSTREAM_CA_FILE", .file,
         "PEM file of the authorities trusted for `https://` upstreams, if not the system's.")
+    package static let upstreamClientSharePercent = Setting(
+        "TOLLGATE_UPSTREAM_CLIENT_SHARE", .integer(1...100), default: "50",
+        "Percent of an upstream's connections that one client address can hold; 100 sets no limit.")
 
     // Redis.
 
@@ -112,6 +115,7 @@ extension Setting {
     package static let all: [Setting] = [
         .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
         .headerLimitBytes, .idleTimeoutSeconds, .trustedProxies, .upstreamAuthorityFile,
+        .upstreamClientSharePercent,
         .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,

@@ -11,6 +11,13 @@ struct Client: Sendable {
         network = ClientNetwork(address: address)
     }
 
+    /// Whose share of an upstream's connections a request counts for. A trusted proxy that names nobody speaks for
+    /// everybody behind it, so it is not limited.
+    func share(of fields: FieldSection) -> ClientShare? {
+        guard let sender = network(of: fields), !connection.isTrustedProxy || sender != network else { return nil }
+        return ClientShare(sender.number)
+    }
+
     /// Where the sender of a request is, as far as that can be known.
     func network(of fields: FieldSection) -> ClientNetwork? {
         guard connection.isTrustedProxy, let chain = fields.values(.forwardedFor).last,

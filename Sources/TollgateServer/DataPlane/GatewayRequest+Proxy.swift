@@ -110,6 +110,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.workerTakesBody() }
 
+    func proxyExchangeClient(_ exchange: ProxyExchange) -> ClientShare? { client.share(of: head.fields) }
+
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
         settle(outcome)
         dataPlane.proxyMetrics.ended(outcome)

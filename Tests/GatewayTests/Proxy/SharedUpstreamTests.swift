@@ -133,4 +133,77 @@ import Darwin
             #expect(sick.connectionCount <= 10, "it is left out after a few failures on each event loop")
         }
     }
+
+    // MARK: Shares
+
+    private static let smallShare = ["TOLLGATE_UPSTREAM_CLIENT_SHARE": "1"]
+    /// One hundredth of 512 on each event loop.
+    private static var shareOfAll: Int {
+        5 * MultiThreadedEventLoopGroup.singleton.makeIterator().reduce(0) { n, _ in n + 1 }
+    }
+
+    /// Answers a GET, and waits for the rest of everything else.
+    private static func patientUpstream() async throws -> ScriptedUpstream {
+        try await ScriptedUpstream { _, text in
+            text.hasPrefix("GET ") && text.hasSuffix("\r\n\r\n") ? [.say(.answer("fine"))] : nil
+        }
+    }
+
+    /// Uploads of which the end never comes.
+    private static func begin(_ count: Int, port: Int, from address: String, fields: String = "") async throws
+        -> [RawClient]
+    {
+        var clients: [RawClient] = []
+        for _ in 0..<count {
+            let client = try await RawClient.connect(port: port, from: address)
+            try await client.send("POST /a HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 1000\r\n\r\npart")
+            clients.append(client)
+        }
+        return clients
+    }
+
+    @Test func oneAddressHoldsNoMoreThanItsShareOfAnUpstream() async throws {
+        let upstream = try await Self.patientUpstream()
+        let routes = "- {name: r, path: /, auth: none, upstreams: \"{upstream}\", timeouts: {connect: 500ms}}"
+        try await withRoutedGateway(routes: routes, upstream: upstream, settings: Self.smallShare) { gateway in
+            let clients = try await Self.begin(60, port: gateway.port, from: "127.0.0.1")
+            try await eventually("the others are refused") {
+                clients.count { $0.text.contains("\"upstream-unavailable\"") } >= 60 - Self.shareOfAll
+            }
+            #expect(upstream.connectionCount <= Self.shareOfAll)
+            let other = try await RawClient.connect(port: gateway.port, from: "127.0.0.2")
+            try await other.send(.request())
+            try await other.waits(for: "fine")
+            for client in clients { try? await client.close() }
+            try await eventually("the share is free again") {
+                try await gateway.ask(.request()).status == 200
+            }
+        }
+    }
+
+    @Test func behindATrustedProxyItsClientsHaveShares() async throws {
+        let upstream = try await Self.patientUpstream()
+        let routes = "- {name: r, path: /, auth: none, upstreams: \"{upstream}\", timeouts: {connect: 500ms}}"
+        let settings = Self.smallShare.merging(["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1/32"]) { $1 }
+        try await withRoutedGateway(routes: routes, upstream: upstream, settings: settings) { gateway in
+            // Addresses of one network of IPv6 are one client.
+            var clients: [RawClient] = []
+            for number in 1...30 {
+                clients += try await Self.begin(
+                    1, port: gateway.port, from: "127.0.0.1", fields: "X-Forwarded-For: 2001:db8::\(number)\r\n")
+            }
+            try await eventually("the others are refused") {
+                clients.count { $0.text.contains("\"upstream-unavailable\"") } >= 30 - Self.shareOfAll
+            }
+            #expect(upstream.connectionCount <= Self.shareOfAll)
+            let other = try await gateway.ask(.request(fields: "X-Forwarded-For: 2001:db8:0:1::1\r\n"))
+            #expect(other.status == 200)
+            for client in clients { try? await client.close() }
+            // A proxy that names nobody speaks for all of its clients.
+            let before = upstream.connectionCount
+            let unnamed = try await Self.begin(40, port: gateway.port, from: "127.0.0.1")
+            try await eventually("all come through") { upstream.connectionCount >= before + 40 - Self.shareOfAll }
+            for client in unnamed { try? await client.close() }
+        }
+    }
 }
