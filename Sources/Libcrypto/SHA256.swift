@@ -47,7 +47,9 @@ package struct SHA256Digest: Sendable, Hashable {
     package static func == (left: Self, right: Self) -> Bool { left.words == right.words }
 
     package func hash(into hasher: inout Hasher) {
-        // A digest is uniform already: one word of it, mixed with the process' seed, is enough for a table.
         hasher.combine(words.0)
+        hasher.combine(words.1)
+        hasher.combine(words.2)
+        hasher.combine(words.3)
     }
 }
