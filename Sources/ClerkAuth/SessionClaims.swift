@@ -25,6 +25,9 @@ package struct SessionClaims: Sendable, Hashable {
 }
 
 extension SessionClaims: Decodable {
+    /// How the ids of Clerk's machines begin.
+    private static let machinePrefix = "mch_"
+
     /// Claims that are compared only on request are read leniently: of the wrong type they count as absent, which is
     /// refused where they matter.
     package init(from decoder: any Decoder) throws {
@@ -32,6 +35,11 @@ extension SessionClaims: Decodable {
         guard let text = try? claims.decode(String.self, forKey: "sub"), let subject = UserID(text) else {
             throw AuthenticationFailure.invalid(
                 "The token's claim sub is not a user's id; send the session token of a signed-in user.")
+        }
+        // A machine's token is signed with the same key, and need not say its kind in the header.
+        guard !text.hasPrefix(Self.machinePrefix) else {
+            throw AuthenticationFailure.invalid(
+                "The token's claim sub names a machine (\(Self.machinePrefix)); send a user's session token.")
         }
         guard let expiresAt = try claims.moment("exp") else {
             throw AuthenticationFailure.invalid("The token has no claim exp; send a session token, which expires.")

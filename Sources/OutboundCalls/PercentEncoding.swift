@@ -3,8 +3,14 @@ package enum PercentEncoding {
     /// For a form, where a space is a plus sign.
     package static func formText(_ text: String) -> String { encode(text, space: "+") }
 
-    /// For a segment of a path.
-    package static func pathSegment(_ text: String) -> String { encode(text, space: "%20") }
+    /// For a segment of a path. Nil for what no encoding makes one: nothing, `.` and `..`, which lead to another path
+    /// in their encoded form as well.
+    package static func pathSegment(_ text: String) -> String? {
+        ["", ".", ".."].contains(text) ? nil : component(text)
+    }
+
+    /// For anything else, such as the value of a cookie.
+    package static func component(_ text: String) -> String { encode(text, space: "%20") }
 
     /// The text that was encoded. Nil when it was not, or is not UTF-8.
     ///

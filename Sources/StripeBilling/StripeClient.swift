@@ -65,11 +65,10 @@ package struct StripeClient: Sendable {
         }
     }
 
-    /// The subscription as it is now. Nil when Stripe has none of that id.
+    /// The subscription as it is now. Nil when Stripe has none of that id, and for what can be no id.
     package func subscription(id: String) async throws(StripeError) -> SubscriptionObject? {
-        // Without an id the path would be that of the list.
-        guard !id.isEmpty else { return nil }
-        let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + PercentEncoding.pathSegment(id))
+        guard let segment = PercentEncoding.pathSegment(id) else { return nil }
+        let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + segment)
         do {
             return try await transport.send(call) { object throws(UnexpectedShape) in try SubscriptionObject(object) }
         } catch {

@@ -8,9 +8,11 @@ package struct UserID: Sendable, Hashable, CustomStringConvertible {
     package let value: String
 
     /// Fails when `value` is empty, longer than ``maximumLength`` bytes, or holds anything but ASCII letters, digits
-    /// and `_ - . : @ | + =`.
+    /// and `_ - . : @ | + =`; and when it is `.` or `..`, which lead elsewhere as a segment of a path.
     package init?(_ value: String) {
-        guard (1...Self.maximumLength).contains(value.utf8.count), value.utf8.allSatisfy(Self.isAllowed) else {
+        guard (1...Self.maximumLength).contains(value.utf8.count), value.utf8.allSatisfy(Self.isAllowed),
+            value != ".", value != ".."
+        else {
             return nil
         }
         self.value = value

@@ -58,6 +58,16 @@ import TollgateCore
         }
     }
 
+    /// Signed with the same key, of no kind by its header, and nobody has said which origins are authorized.
+    @Test func aMachinesJWTIsNoUser() async throws {
+        let token = try await TestToken(claims: ["sub": #""mch_2abc""#, "azp": nil]).signed()
+        let failure = await #expect(throws: AuthenticationFailure.self) {
+            try await pemAuthenticator().authenticate(token: token)
+        }
+        #expect(failure?.reason == .tokenInvalid)
+        #expect(failure?.message.contains("machine") == true)
+    }
+
     @Test func eachPartMustBeStrictBase64() async throws {
         let authenticator = try pemAuthenticator()
         let token = try await TestToken().signed()

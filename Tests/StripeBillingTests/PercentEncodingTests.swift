@@ -10,9 +10,21 @@ import Testing
         #expect(PercentEncoding.decoded(encoded) == text)
     }
 
+    /// `%2E%2E` is `..` to whoever reads the path.
+    @Test(arguments: ["", ".", ".."])
+    func whatLeadsToAnotherPathIsNoSegment(text: String) {
+        #expect(PercentEncoding.pathSegment(text) == nil)
+    }
+
+    @Test(arguments: [("...", "..."), ("a/../b", "a%2F..%2Fb"), ("%2e%2e", "%252e%252e"), ("?x#y", "%3Fx%23y")])
+    func whatWouldEndASegmentIsEscaped(text: String, segment: String) {
+        #expect(PercentEncoding.pathSegment(text) == segment)
+    }
+
     @Test func whatIsEncodedComesBack() {
         let text = "a b+c%d&e=\u{e9}/\u{1f600}"
-        #expect(PercentEncoding.decoded(PercentEncoding.pathSegment(text)) == text)
+        #expect(PercentEncoding.pathSegment(text).flatMap { PercentEncoding.decoded($0) } == text)
+        #expect(PercentEncoding.decoded(PercentEncoding.component(text)) == text)
         #expect(PercentEncoding.decoded(PercentEncoding.formText(text), plusIsSpace: true) == text)
     }
 }

@@ -89,8 +89,10 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
         try await StripeServer.with(.json(404, missing)) { server, url in
             let found = try await stripeClient(url).subscription(id: "sub_1")
             #expect(found == nil)
-            let unasked = try await stripeClient(url).subscription(id: "")
-            #expect(unasked == nil)
+            for id in ["", ".", ".."] {
+                let unasked = try await stripeClient(url).subscription(id: id)
+                #expect(unasked == nil, "what would lead to another path is not asked for")
+            }
             #expect(server.requests.count == 1)
         }
     }

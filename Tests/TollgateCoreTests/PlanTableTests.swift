@@ -39,6 +39,7 @@ import TollgateCore
 
     @Test(arguments: [
         "", "a b", "a}b", "{a", "a\nb", "a\rb", "a\u{0}b", "ä", "a\"b", "a\\b", String(repeating: "a", count: 129),
+        ".", "..",
     ])
     func identifiersThatCouldBreakAKeyAreRefused(text: String) {
         #expect(UserID(text) == nil)

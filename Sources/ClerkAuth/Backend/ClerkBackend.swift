@@ -44,8 +44,9 @@ package struct ClerkBackend: Sendable {
     /// - Returns: False when Clerk knows no such user: they were deleted, and nobody needs to be told any more.
     @discardableResult
     package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
-        let answer = try await answer(
-            path: "/v1/users/\(PercentEncoding.pathSegment(user.value))/metadata", body: try Self.body(metadata))
+        // What can be no segment of a path can be no user either.
+        guard let segment = PercentEncoding.pathSegment(user.value) else { return false }
+        let answer = try await answer(path: "/v1/users/\(segment)/metadata", body: try Self.body(metadata))
         if answer.status == 404 { return false }
         guard answer.isSuccess else { throw answer.refusal(hiding: secretKey) }
         return true

@@ -39,7 +39,7 @@ struct SignedInPerson: Sendable, Hashable {
     var cookie: String {
         let form = [("user", userID.value), ("name", name), ("plan", plan ?? "")]
             .map { "\($0)=\(PercentEncoding.formText($1))" }.joined(separator: "&")
-        return "\(Self.cookieName)=\(PercentEncoding.pathSegment(form)); Path=/; HttpOnly; SameSite=Lax; Max-Age=86400"
+        return "\(Self.cookieName)=\(PercentEncoding.component(form)); Path=/; HttpOnly; SameSite=Lax; Max-Age=86400"
     }
 
     /// Ends what ``cookie`` begins.
