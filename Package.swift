@@ -72,10 +72,13 @@ let package = Package(
         .target(name: "Hiredis", dependencies: ["CHiredis"], swiftSettings: strict),
         .target(name: "Libcrypto", dependencies: ["COpenSSL"], swiftSettings: strict),
 
+        // 1: addresses of names
+        .target(name: "NameResolution", dependencies: [nioCore, nioPosix], swiftSettings: strict),
+
         // 2: Redis over SwiftNIO
         .target(
             name: "RedisClient",
-            dependencies: ["Hiredis", "Libcrypto", nioCore, nioPosix, nioSSL, logging],
+            dependencies: ["Hiredis", "Libcrypto", "NameResolution", nioCore, nioPosix, nioSSL, logging],
             swiftSettings: strict),
 
         // 2: HTTP/1.1 messages as bytes
@@ -167,7 +170,9 @@ let package = Package(
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore], swiftSettings: strict),
         .testTarget(
             name: "RedisClientTests",
-            dependencies: ["TestSupport", "RedisClient", "Hiredis", "TollgateDev", nioCore, nioPosix, logging],
+            dependencies: [
+                "TestSupport", "RedisClient", "Hiredis", "NameResolution", "TollgateDev", nioCore, nioPosix, logging,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateStoreTests",
@@ -197,7 +202,8 @@ let package = Package(
         .testTarget(
             name: "TollgateServerTests",
             dependencies: [
-                "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", "HTTPWire", nioCore, metrics,
+                "TestSupport", "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", "HTTPWire", nioCore,
+                metrics,
                 coreMetrics, httpTypes,
                 logging,
             ],

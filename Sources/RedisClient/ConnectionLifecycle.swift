@@ -5,7 +5,7 @@ struct ConnectionLifecycle {
     enum State: Hashable {
         case idle
         case connecting(failures: Int)
-        case ready
+        case ready(failures: Int)
         case waiting(failures: Int)
         /// Shutting down; commands in flight are still answered.
         case draining
@@ -20,12 +20,16 @@ struct ConnectionLifecycle {
         case close
     }
 
+    /// A connection that has stood for less does not end a row of failures: a server that takes connections and is of
+    /// no use is not asked faster than one that is away.
+    static let soundMilliseconds: Int64 = 10_000
+
     private(set) var state = State.idle
     private let backoff: Backoff
 
     init(backoff: Backoff) { self.backoff = backoff }
 
-    var isReady: Bool { state == .ready }
+    var isReady: Bool { if case .ready = state { true } else { false } }
     var isClosed: Bool { state == .closed }
 
     /// Whether new commands are refused for good.
@@ -39,8 +43,8 @@ struct ConnectionLifecycle {
 
     mutating func becameReady() -> Action {
         switch state {
-        case .connecting:
-            state = .ready
+        case .connecting(let failures):
+            state = .ready(failures: failures)
             return .none
         case .draining, .closed: return .close
         case .idle, .ready, .waiting: return .none
@@ -48,10 +52,13 @@ struct ConnectionLifecycle {
     }
 
     /// An attempt failed or a standing connection broke.
-    mutating func connectionFailed(jitter: Double) -> Action {
+    ///
+    /// - Parameter stoodMilliseconds: How long the connection had stood.
+    mutating func connectionFailed(stoodMilliseconds: Int64 = 0, jitter: Double) -> Action {
         switch state {
         case .connecting(let failures): return wait(failures: failures + 1, jitter: jitter)
-        case .ready: return wait(failures: 1, jitter: jitter)
+        case .ready(let failures):
+            return wait(failures: stoodMilliseconds < Self.soundMilliseconds ? failures + 1 : 1, jitter: jitter)
         case .draining:
             state = .closed
             return .none

@@ -1,16 +1,17 @@
 import Hiredis
 import NIOCore
 
-/// What one connection's channel tells whoever looks after it. Called on the event loop.
+/// What a channel tells its owner. Called on the event loop.
 protocol RedisChannelDelegate: AnyObject {
-    /// The channel is gone; everybody who waited on it has been told.
+    /// The channel is of no use any more. Told once, before those who wait for replies.
     func channelClosed(reason: String)
     /// The last pending reply has come.
     func channelDrained()
     func pendingCountChanged(_ count: Int)
 }
 
-/// One connection: hiredis is the codec, NIO moves the bytes.
+/// One channel: hiredis is the codec, NIO moves the bytes. It belongs to the channel that it was added to and to no
+/// other: an attempt to connect makes one for each address that it tries.
 ///
 /// Commands of one tick of the event loop leave in one write, and their replies are matched by order.
 ///
@@ -19,7 +20,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private weak var delegate: (any RedisChannelDelegate)?
+    /// Nil until the channel is adopted, and for one that is no longer used.
+    weak var delegate: (any RedisChannelDelegate)?
     private var context: ChannelHandlerContext?
     private var reader = ReplyReader()
     private var pending: PendingCommands<ReplyWaiter>
@@ -27,13 +29,14 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var isFlushScheduled = false
     private var deadlineCheck: (at: NIODeadline, task: Scheduled<Void>)?
     private var closeReason: String?
+    private var isRetired = false
 
-    init(maximumPendingCommands: Int, delegate: any RedisChannelDelegate) {
-        pending = PendingCommands(maximumCount: maximumPendingCommands)
-        self.delegate = delegate
-    }
+    init(maximumPendingCommands: Int) { pending = PendingCommands(maximumCount: maximumPendingCommands) }
 
     var pendingCount: Int { pending.count }
+
+    /// Whom the channel is connected to. Nil once it is gone.
+    var remoteAddress: SocketAddress? { context?.channel.remoteAddress }
 
     /// Sends `command` and calls `waiter` once, with its reply or the reason why there is none.
     func send(
@@ -73,10 +76,25 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     /// Closes the channel; everybody who waits is told `reason`.
-    func close(reason: String) {
-        guard let context, closeReason == nil else { return }
+    func close(reason: String) { end(reason, .connectionLost(reason)) }
+
+    /// Another channel takes its place: closes when the replies to what was sent are there.
+    func retire() {
+        delegate = nil
+        isRetired = true
+        if pending.isEmpty { close(reason: "another connection has taken its place") }
+    }
+
+    /// Nothing waits for the channel itself to be gone, which over TLS takes as long as the other side likes.
+    private func end(_ reason: String, _ error: RedisError) {
+        guard closeReason == nil else { return }
         closeReason = reason
-        context.close(promise: nil)
+        deadlineCheck?.task.cancel()
+        let delegate = delegate
+        self.delegate = nil
+        delegate?.channelClosed(reason: reason)
+        for waiter in pending.removeAll() { waiter.fail(error) }
+        context?.close(promise: nil)
     }
 
     private func scheduleFlush(_ context: ChannelHandlerContext) {
@@ -111,17 +129,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
         switch pending.checkDeadline(now: NIODeadline.now().uptimeNanoseconds) {
         case .none: break
         case .wait(let until): checkDeadline(noLaterThan: .uptimeNanoseconds(until), context)
-        case .stalled:
-            closeReason = "Redis did not answer in time"
-            failAll(with: .timedOut)
-            context.close(promise: nil)
+        case .stalled: end("Redis did not answer in time", .timedOut)
         }
-    }
-
-    private func failAll(with error: RedisError) {
-        let waiters = pending.removeAll()
-        delegate?.pendingCountChanged(0)
-        for waiter in waiters { waiter.fail(error) }
     }
 
     // MARK: ChannelInboundHandler
@@ -130,7 +139,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        failAll(with: .connectionLost("the connection was closed"))
+        close(reason: "the connection was closed")
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -146,29 +155,28 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     private func receive(_ reply: borrowing ParsedReply) {
-        let error = reply.error
+        let error = reply.error.map { RedisError(reply: $0) }
         let action = pending.replyArrived()
         delegate?.pendingCountChanged(pending.count)
         switch action {
         case .deliver(let waiter):
             // An error reply is the command's failure.
-            if let error { waiter.fail(RedisError(reply: error)) } else { waiter.succeed(reply) }
+            if let error { waiter.fail(error) } else { waiter.succeed(reply) }
         case .drop: break
-        case .unsolicited: return close(reason: error ?? "Redis sent something that nobody had asked for")
+        case .unsolicited:
+            return close(reason: error.map { "\($0)" } ?? "Redis sent something that nobody had asked for")
         }
-        if let error, error.hasPrefix("READONLY") {
-            // A failover has turned this server into a replica: the name may lead to the new primary by now.
-            return close(reason: error)
+        if let error, !error.leavesServerUsable {
+            // Such as a replica since a failover: the name may lead to the new primary by now.
+            return close(reason: "\(error)")
         }
-        if pending.isEmpty { delegate?.channelDrained() }
+        guard pending.isEmpty else { return }
+        if isRetired { close(reason: "another connection has taken its place") }
+        delegate?.channelDrained()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let reason = closeReason ?? "Redis closed the connection"
-        closeReason = reason
-        deadlineCheck?.task.cancel()
-        failAll(with: .connectionLost(reason))
-        delegate?.channelClosed(reason: reason)
+        close(reason: "Redis closed the connection")
         context.fireChannelInactive()
     }
 

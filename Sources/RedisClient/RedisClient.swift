@@ -12,6 +12,7 @@ package final class RedisClient: Sendable {
     private let connections: [RedisConnection]
     private let nextConnection = Atomic<Int>(0)
     private let nextIdentifier = Atomic<UInt64>(1)
+    private let probe: [RedisCommand]
 
     /// - Throws: `NIOSSLError` when the TLS configuration cannot be used.
     package init(
@@ -20,9 +21,15 @@ package final class RedisClient: Sendable {
         let tlsContext =
             configuration.endpoint.usesTLS
             ? try NIOSSLContext(configuration: configuration.tls ?? .makeClientConfiguration()) : nil
-        connections = eventLoopGroup.makeIterator().map { eventLoop in
+        let eventLoops = Array(eventLoopGroup.makeIterator())
+        let addresses = HostAddresses(of: configuration)
+        let log = OutageLog(
+            connectionCount: eventLoops.count, endpoint: configuration.endpoint.description, logger: logger)
+        probe = configuration.probe
+        connections = eventLoops.map { eventLoop in
             RedisConnection(
-                eventLoop: eventLoop, configuration: configuration, tlsContext: tlsContext, logger: logger)
+                eventLoop: eventLoop, configuration: configuration, tlsContext: tlsContext, addresses: addresses,
+                log: log)
         }
     }
 
@@ -86,6 +93,38 @@ package final class RedisClient: Sendable {
         }
     }
 
+    /// Why commands would fail right now: sends the probe on every connection. Nil when all of it is answered.
+    package func unfitness() async -> String? {
+        await withTaskGroup(of: String?.self) { group in
+            for connection in connections {
+                group.addTask { await self.unfitness(of: connection) }
+            }
+            return await group.first { $0 != nil } ?? nil
+        }
+    }
+
+    private func unfitness(of connection: RedisConnection) async -> String? {
+        guard connection.isReady else { return connection.lastFailure }
+        let commands = probe.isEmpty ? [RedisCommand("PING")] : probe
+        do throws(RedisError) {
+            // All in one write; the last reply is the end of it.
+            let failure = try await call(on: connection) { connection, identifier, waiter in
+                var failure: RedisError?
+                for (index, command) in commands.enumerated() {
+                    connection.send(command, identifier: identifier) { result in
+                        if case .failure(let error) = result, failure == nil, !error.isUnknownScript {
+                            failure = error
+                        }
+                        if index == commands.count - 1 { waiter(.success(failure)) }
+                    }
+                }
+            }
+            return failure.map { "\($0)" }
+        } catch {
+            return "\(error)"
+        }
+    }
+
     /// What is done on a connection's event loop, such as sending a command under `identifier`, which is how it is
     /// cancelled. It calls `waiter` once.
     package typealias Operation<Reply> =
@@ -125,5 +164,15 @@ package final class RedisClient: Sendable {
             connection.eventLoop.execute { connection.cancel(identifier: identifier) }
         }
         return try result.get()
+    }
+}
+
+extension HostAddresses {
+    /// Nil when there is no name to look up.
+    fileprivate convenience init?(of configuration: RedisClientConfiguration) {
+        guard case .tcp(let host, let port) = configuration.endpoint.address,
+            (try? SocketAddress(ipAddress: host, port: port)) == nil
+        else { return nil }
+        self.init(host: host, port: port, resolver: configuration.resolver)
     }
 }

@@ -1,5 +1,7 @@
+import Hiredis
 import NIOCore
 import NIOSSL
+import NameResolution
 
 /// How the client connects and where its limits are.
 package struct RedisClientConfiguration: Sendable {
@@ -22,6 +24,15 @@ package struct RedisClientConfiguration: Sendable {
 
     package var backoff: Backoff
 
+    /// How often it is looked whether the name leads elsewhere by now.
+    package var addressInterval: TimeAmount
+
+    package var resolver: any NameResolver
+
+    /// Commands that tell whether the server is of use: what callers need is tried, not concluded from a PONG. Sent as
+    /// part of the handshake and whenever it is asked whether the server is fit.
+    package var probe: [RedisCommand]
+
     package init(
         endpoint: RedisEndpoint,
         tls: TLSConfiguration? = nil,
@@ -29,7 +40,10 @@ package struct RedisClientConfiguration: Sendable {
         connectTimeout: TimeAmount = .seconds(1),
         maximumPendingCommands: Int = 4096,
         clientName: String = "tollgate",
-        backoff: Backoff = Backoff()
+        backoff: Backoff = Backoff(),
+        addressInterval: TimeAmount = .seconds(30),
+        resolver: any NameResolver = SystemNameResolver(),
+        probe: [RedisCommand] = []
     ) {
         self.endpoint = endpoint
         self.tls = tls
@@ -38,6 +52,9 @@ package struct RedisClientConfiguration: Sendable {
         self.maximumPendingCommands = maximumPendingCommands
         self.clientName = clientName
         self.backoff = backoff
+        self.addressInterval = addressInterval
+        self.resolver = resolver
+        self.probe = probe
     }
 
     /// `TLSConfiguration` for a private authority and, where Redis asks for one, a client certificate. PEM files.

@@ -1,7 +1,5 @@
 import Hiredis
-import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -17,25 +15,31 @@ package final class RedisConnection: @unchecked Sendable {
     package let eventLoop: any EventLoop
     private let configuration: RedisClientConfiguration
     private let tlsContext: NIOSSLContext?
-    private let logger: Logger
     private let readiness = Atomic<Bool>(false)
     private let pendingCount = Atomic<Int>(0)
 
+    private let addresses: HostAddresses?
+    private let log: OutageLog
+
     private var lifecycle: ConnectionLifecycle
-    private var channel: (any Channel)?
     private var handler: RedisChannelHandler?
+    private var attempt: RedisConnectAttempt?
     private let failure = Mutex("no attempt has been made yet")
-    private var handshakeDeadline: Scheduled<Void>?
+    private var stoodSince = NIODeadline.now()
     private var retry: Scheduled<Void>?
+    private var addressCheck: RepeatedTask?
     private var closeWaiters: [EventLoopPromise<Void>] = []
 
+    /// - Parameter addresses: Nil for a socket in the file system.
     init(
-        eventLoop: any EventLoop, configuration: RedisClientConfiguration, tlsContext: NIOSSLContext?, logger: Logger
+        eventLoop: any EventLoop, configuration: RedisClientConfiguration, tlsContext: NIOSSLContext?,
+        addresses: HostAddresses?, log: OutageLog
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.tlsContext = tlsContext
-        self.logger = logger
+        self.addresses = addresses
+        self.log = log
         lifecycle = ConnectionLifecycle(backoff: configuration.backoff)
     }
 
@@ -90,18 +94,30 @@ package final class RedisConnection: @unchecked Sendable {
     func start() {
         eventLoop.preconditionInEventLoop()
         perform(lifecycle.start())
+        guard addresses != nil else { return }
+        addressCheck = eventLoop.scheduleRepeatedTask(
+            initialDelay: configuration.addressInterval, delay: configuration.addressInterval
+        ) { _ in self.checkAddress() }
     }
 
-    /// Refuses new commands, answers those in flight, then closes.
+    /// Refuses new commands, answers those in flight, then closes. Takes little longer than a command may.
     func shutDown() -> EventLoopFuture<Void> {
         eventLoop.preconditionInEventLoop()
         retry?.cancel()
+        addressCheck?.cancel()
+        attempt?.cancel()
+        attempt = nil
         let action = lifecycle.shutDown(commandsInFlight: handler?.pendingCount ?? 0)
         readiness.store(false, ordering: .relaxed)
         let promise = eventLoop.makePromise(of: Void.self)
         closeWaiters.append(promise)
         perform(action)
         finishClosing()
+        if !lifecycle.isClosed {
+            eventLoop.scheduleTask(in: configuration.commandTimeout + .seconds(1)) {
+                self.handler?.close(reason: "the client is shut down")
+            }
+        }
         return promise.futureResult
     }
 
@@ -120,7 +136,7 @@ package final class RedisConnection: @unchecked Sendable {
     }
 
     private func finishClosing() {
-        guard lifecycle.isClosed, channel == nil else { return }
+        guard lifecycle.isClosed else { return }
         for promise in closeWaiters { promise.succeed() }
         closeWaiters = []
     }
@@ -128,99 +144,75 @@ package final class RedisConnection: @unchecked Sendable {
     // MARK: Connecting
 
     private func connect() {
-        let handler = RedisChannelHandler(
-            maximumPendingCommands: configuration.maximumPendingCommands, delegate: self)
-        let loopBoundHandler = NIOLoopBound(handler, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(configuration.connectTimeout)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let tls = try self.makeTLSHandler() { try channel.pipeline.syncOperations.addHandler(tls) }
-                    try channel.pipeline.syncOperations.addHandler(loopBoundHandler.value)
-                }
-            }
-        let connected =
-            switch configuration.endpoint.address {
-            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
-            case .unixSocket(let path): bootstrap.connect(unixDomainSocketPath: path)
-            }
-        connected.assumeIsolated().whenComplete { result in
+        attempt?.cancel()
+        attempt = makeAttempt { result in
             switch result {
-            case .success(let channel):
-                self.channel = channel
-                self.handler = handler
-                self.shakeHands(handler)
-            case .failure(let error): self.attemptFailed(reason: "\(error)")
+            case .success(let handler): self.connected(handler)
+            case .failure(let failure): self.connectionFailed(failure.reason)
             }
+        }
+        attempt?.begin()
+    }
+
+    private func makeAttempt(
+        whenEnded: @escaping (Result<RedisChannelHandler, RedisConnectAttempt.Failure>) -> Void
+    ) -> RedisConnectAttempt {
+        RedisConnectAttempt(
+            configuration, tlsContext: tlsContext, addresses: addresses, eventLoop: eventLoop
+        ) { result in
+            self.attempt = nil
+            whenEnded(result)
         }
     }
 
-    private func makeTLSHandler() throws -> NIOSSLClientHandler? {
-        guard let tlsContext, case .tcp(let host, _) = configuration.endpoint.address else { return nil }
-        // Server Name Indication takes names only, never addresses (RFC 6066, section 3).
-        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        return try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
-    }
-
-    /// AUTH, SELECT, CLIENT SETNAME and PING in one write. The connection is ready when PING is answered.
-    private func shakeHands(_ handler: RedisChannelHandler) {
-        handshakeDeadline = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
-            handler.close(reason: "Redis accepted the connection but does not answer")
-        }
-        func send(_ command: RedisCommand, onFailure: @escaping (RedisError) -> Void) {
-            handler.send(command, identifier: 0, timeout: configuration.connectTimeout) { result in
-                if case .failure(let error) = result { onFailure(error) }
-            }
-        }
-        let endpoint = configuration.endpoint
-        if let password = endpoint.password {
-            let login = [endpoint.username, password].compactMap(\.self)
-            send(RedisCommand(arguments: ["AUTH"] + login)) { handler.close(reason: "the login failed: \($0)") }
-        }
-        if endpoint.database != 0 {
-            send(RedisCommand("SELECT", "\(endpoint.database)")) {
-                handler.close(reason: "database \(endpoint.database) cannot be selected: \($0)")
-            }
-        }
-        // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
-        send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { _ in }
-        handler.send(RedisCommand("PING"), identifier: 0, timeout: configuration.connectTimeout) { result in
-            switch result {
-            case .success, .failure(.server(kind: "NOPERM", _)): self.becameReady()
-            case .failure(let error): handler.close(reason: "\(error)")
-            }
-        }
-    }
-
-    private func becameReady() {
-        handshakeDeadline?.cancel()
+    private func connected(_ handler: RedisChannelHandler) {
         perform(lifecycle.becameReady())
-        guard lifecycle.isReady else { return }
+        guard lifecycle.isReady else { return handler.close(reason: "the client is shut down") }
+        use(handler)
+        stoodSince = .now()
         readiness.store(true, ordering: .relaxed)
         lastFailure = ""
-        logger.notice("redis connected", metadata: ["redis": "\(configuration.endpoint.description)"])
+        log.stands(self)
     }
 
-    private func attemptFailed(reason: String) {
-        handshakeDeadline?.cancel()
+    private func use(_ handler: RedisChannelHandler) {
+        self.handler = handler
+        handler.delegate = self
+    }
+
+    private func connectionFailed(_ reason: String) {
         readiness.store(false, ordering: .relaxed)
-        channel = nil
+        pendingCount.store(0, ordering: .relaxed)
         handler = nil
-        // A server that is away for an hour is one line in the log, not thousands.
-        if reason != lastFailure && !lifecycle.isShutDown {
-            logger.warning(
-                "redis unavailable",
-                metadata: ["redis": "\(configuration.endpoint.description)", "reason": "\(reason)"])
-        }
         lastFailure = reason
-        perform(lifecycle.connectionFailed(jitter: .random(in: 0..<1)))
+        if !lifecycle.isShutDown { log.failed(self, reason: reason) }
+        let stood = (NIODeadline.now() - stoodSince).nanoseconds / 1_000_000
+        perform(lifecycle.connectionFailed(stoodMilliseconds: stood, jitter: .random(in: 0..<1)))
         finishClosing()
+    }
+
+    // MARK: A name that leads elsewhere
+
+    /// Asks where the name leads. If it is elsewhere, a second connection is made, which takes the first one's place
+    /// only when it is good: no command is lost over it.
+    private func checkAddress() {
+        guard let addresses, lifecycle.isReady, let old = handler, let address = old.remoteAddress else { return }
+        addresses.lookUp(on: eventLoop).assumeIsolated().whenSuccess { found in
+            guard !found.isEmpty, !found.contains(address), self.handler === old, self.attempt == nil else { return }
+            self.attempt = self.makeAttempt { result in
+                guard case .success(let new) = result else { return }
+                guard self.handler === old, self.lifecycle.isReady else { return new.close(reason: "not needed") }
+                self.log.moved(from: "\(address)", to: new.remoteAddress.map { "\($0)" } ?? "?")
+                self.use(new)
+                old.retire()
+            }
+            self.attempt?.begin()
+        }
     }
 }
 
 extension RedisConnection: RedisChannelDelegate {
-    func channelClosed(reason: String) { attemptFailed(reason: reason) }
+    func channelClosed(reason: String) { connectionFailed(reason) }
 
     func channelDrained() { perform(lifecycle.drained()) }
 

@@ -39,6 +39,23 @@ extension RedisError: CustomStringConvertible {
         }
     }
 
+    /// What a server says that can do nothing for us, whatever it is asked: it is a replica or has lost its primary, is
+    /// still loading, wants another login, or is part of a cluster that keeps our keys elsewhere.
+    private static let unusableKinds: Set<String> = [
+        "READONLY", "MASTERDOWN", "LOADING", "NOAUTH", "MOVED", "ASK", "CLUSTERDOWN",
+    ]
+
+    /// False for an error that says that the server is of no use. The connection is given up then.
+    var leavesServerUsable: Bool {
+        guard case .server(let kind, _) = self else { return true }
+        return !Self.unusableKinds.contains(kind)
+    }
+
+    /// The script may be run, and Redis does not know its text.
+    var isUnknownScript: Bool {
+        if case .server(kind: "NOSCRIPT", _) = self { true } else { false }
+    }
+
     /// The error that Redis' error reply `message` stands for.
     init(reply message: String) {
         let kind = message.prefix { $0 != " " }

@@ -77,7 +77,27 @@ import Testing
         #expect(waits == [49, 99, 199, 399, 799, 999, 999])
         #expect(machine.becameReady() == .none)
         #expect(machine.isReady)
-        #expect(machine.connectionFailed(jitter: 0) == .retry(afterMilliseconds: 25), "begins anew after a success")
+        let sound = ConnectionLifecycle.soundMilliseconds
+        #expect(
+            machine.connectionFailed(stoodMilliseconds: sound, jitter: 0) == .retry(afterMilliseconds: 25),
+            "begins anew after a connection that was of use")
+    }
+
+    @Test func connectionsThatDoNotLastAreFailures() {
+        var machine = lifecycle()
+        _ = machine.start()
+        var waits: [Int64] = []
+        for _ in 0..<6 {
+            _ = machine.becameReady()
+            guard case .retry(let milliseconds) = machine.connectionFailed(stoodMilliseconds: 20, jitter: 0.999_999)
+            else {
+                Issue.record("a connection that broke is made again")
+                return
+            }
+            waits.append(milliseconds)
+            _ = machine.retryIsDue()
+        }
+        #expect(waits == [49, 99, 199, 399, 799, 999])
     }
 
     @Test func jitterSpreadsOverHalfTheStep() {

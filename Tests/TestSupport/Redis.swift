@@ -32,6 +32,20 @@ package func withRedis<Result>(
     }
 }
 
+/// Runs `body` with two redis-servers, which take one turn together.
+package func withTwoRedis<Result>(
+    isolation: isolated (any Actor)? = #isolation, extraArguments: () async throws -> [String] = { [] },
+    _ body: (RedisServerProcess, RedisServerProcess) async throws -> Result
+) async throws -> Result {
+    try await withTemporaryDirectory { directory in
+        try await withRedis(in: directory + "/1", extraArguments: try await extraArguments()) { first in
+            try await withRedis(in: directory + "/2", extraArguments: try await extraArguments()) { second in
+                try await body(first, second)
+            }
+        }
+    }
+}
+
 /// Runs `body` with a client of its own, which is ready unless `waitsUntilReady` is false.
 package func withRedisClient<Result>(
     isolation: isolated (any Actor)? = #isolation, _ configuration: RedisClientConfiguration,

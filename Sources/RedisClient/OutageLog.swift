@@ -1,0 +1,55 @@
+import Logging
+import Synchronization
+
+/// What the log is told of Redis' coming and going: one line each way for all connections together, however often each
+/// of them tries.
+final class OutageLog: Sendable {
+    /// A server may give one reason after another on its way back, such as LOADING.
+    private static let maximumReasons = 8
+
+    private struct State {
+        var ready: Set<ObjectIdentifier> = []
+        var toldReasons: Set<String> = []
+        var toldAddress: String?
+    }
+
+    private let connectionCount: Int
+    private let endpoint: String
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(connectionCount: Int, endpoint: String, logger: Logger) {
+        self.connectionCount = connectionCount
+        self.endpoint = endpoint
+        self.logger = logger
+    }
+
+    func stands(_ connection: RedisConnection) {
+        let isWhole = state.withLock { state in
+            guard state.ready.insert(ObjectIdentifier(connection)).inserted, state.ready.count == connectionCount
+            else { return false }
+            state.toldReasons = []
+            return true
+        }
+        if isWhole { logger.notice("redis connected", metadata: ["redis": "\(endpoint)"]) }
+    }
+
+    func failed(_ connection: RedisConnection, reason: String) {
+        let isNews = state.withLock { state in
+            state.ready.remove(ObjectIdentifier(connection))
+            guard state.toldReasons.count < Self.maximumReasons else { return false }
+            return state.toldReasons.insert(reason).inserted
+        }
+        if isNews { logger.warning("redis unavailable", metadata: ["redis": "\(endpoint)", "reason": "\(reason)"]) }
+    }
+
+    /// Tells of what changes nothing for callers.
+    func moved(from old: String, to new: String) {
+        let isNews = state.withLock { state in
+            defer { state.toldAddress = new }
+            return state.toldAddress != new
+        }
+        guard isNews else { return }
+        logger.notice("redis has moved", metadata: ["redis": "\(endpoint)", "from": "\(old)", "to": "\(new)"])
+    }
+}

@@ -1,0 +1,223 @@
+import Hiredis
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NameResolution
+
+/// One attempt at a connection: the lookup of the name, the channels to its addresses, and the handshake.
+///
+/// It may take several channels, one for each address of the name: every channel has a ``RedisChannelHandler`` of its
+/// own, and the one that connects first is adopted. One deadline holds for all of it, whatever state it is in.
+///
+/// Confined to its event loop.
+final class RedisConnectAttempt {
+    /// Why there is no connection, for people.
+    struct Failure: Error {
+        let reason: String
+    }
+
+    private let configuration: RedisClientConfiguration
+    private let tlsContext: NIOSSLContext?
+    private let addresses: HostAddresses?
+    private let eventLoop: any EventLoop
+    private var handler: RedisChannelHandler?
+    private var deadline: Scheduled<Void>?
+    private var patience: Scheduled<Void>?
+    private var overdueReason = ""
+    private var isLookingUp = false
+    private var whenEnded: ((Result<RedisChannelHandler, Failure>) -> Void)?
+
+    /// - Parameters:
+    ///   - addresses: Nil for a socket in the file system.
+    ///   - whenEnded: Called once, unless the attempt is cancelled. The handler has no delegate.
+    init(
+        _ configuration: RedisClientConfiguration, tlsContext: NIOSSLContext?, addresses: HostAddresses?,
+        eventLoop: any EventLoop, whenEnded: @escaping (Result<RedisChannelHandler, Failure>) -> Void
+    ) {
+        self.configuration = configuration
+        self.tlsContext = tlsContext
+        self.addresses = addresses
+        self.eventLoop = eventLoop
+        self.whenEnded = whenEnded
+    }
+
+    private var isOver: Bool { whenEnded == nil }
+
+    func begin() {
+        deadline = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
+            self.fail(self.overdueReason)
+        }
+        switch configuration.endpoint.address {
+        case .tcp(let host, let port): lookUp(host, port: port)
+        case .unixSocket(let path):
+            overdueReason = "Redis does not take the connection"
+            adopt(bootstrap.connect(unixDomainSocketPath: path))
+        }
+    }
+
+    /// Nobody is told.
+    func cancel() {
+        whenEnded = nil
+        cleanUp()
+    }
+
+    // MARK: Addresses
+
+    private func lookUp(_ host: String, port: Int) {
+        if let address = try? SocketAddress(ipAddress: host, port: port) {
+            return connect(to: [address], host: host, port: port)
+        }
+        guard let addresses else { return fail("the name \(host) is looked up by nobody") }
+        overdueReason = "the name \(host) was not resolved in time"
+        isLookingUp = true
+        addresses.lookUp(on: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let found):
+                self.overdueReason = "the name \(host) has no address"
+                self.found(found, host: host, port: port)
+            case .failure(let error):
+                self.overdueReason = "the name \(host) was not resolved: \(error)"
+                self.found([], host: host, port: port)
+            }
+        }
+        // A name server that is away takes no Redis with it whose addresses were known.
+        let half = TimeAmount.nanoseconds(configuration.connectTimeout.nanoseconds / 2)
+        patience = eventLoop.assumeIsolated().scheduleTask(in: half) {
+            let known = addresses.known
+            if !known.isEmpty { self.found(known, host: host, port: port) }
+        }
+    }
+
+    private func found(_ found: [SocketAddress], host: String, port: Int) {
+        guard !isOver, isLookingUp else { return }
+        isLookingUp = false
+        let usable = found.isEmpty ? addresses?.known ?? [] : found
+        guard !usable.isEmpty else { return fail(overdueReason) }
+        connect(to: usable, host: host, port: port)
+    }
+
+    // MARK: Channels
+
+    private func connect(to addresses: [SocketAddress], host: String, port: Int) {
+        overdueReason = "Redis does not take the connection"
+        adopt(
+            bootstrap.resolver(KnownAddresses(addresses, eventLoop: eventLoop)).connect(host: host, port: port))
+    }
+
+    private var bootstrap: ClientBootstrap {
+        let attempt = NIOLoopBound(self, eventLoop: eventLoop)
+        return ClientBootstrap(group: eventLoop)
+            .connectTimeout(configuration.connectTimeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let (pipeline, attempt) = (channel.pipeline.syncOperations, attempt.value)
+                    if let tls = try attempt.makeTLSHandler() { try pipeline.addHandler(tls) }
+                    try pipeline.addHandler(
+                        RedisChannelHandler(maximumPendingCommands: attempt.configuration.maximumPendingCommands))
+                }
+            }
+    }
+
+    private func makeTLSHandler() throws -> NIOSSLClientHandler? {
+        guard let tlsContext, case .tcp(let host, _) = configuration.endpoint.address else { return nil }
+        // Server Name Indication takes names only, never addresses (RFC 6066, section 3).
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
+    }
+
+    private func adopt(_ connected: EventLoopFuture<any Channel>) {
+        connected.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel):
+                guard !self.isOver else { return channel.close(promise: nil) }
+                guard channel.isActive,
+                    let handler = try? channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self)
+                else { return self.fail("Redis closed the connection") }
+                self.handler = handler
+                handler.delegate = self
+                self.shakeHands(handler)
+            case .failure(let error): self.fail(Self.reason(error))
+            }
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        return error.connectionErrors.map { "\($0.error)" }.first ?? "the name has no address"
+    }
+
+    // MARK: Handshake
+
+    /// AUTH, SELECT, CLIENT SETNAME, PING and the probe in one write. The connection is good when all of it is
+    /// answered.
+    private func shakeHands(_ handler: RedisChannelHandler) {
+        overdueReason = "Redis accepted the connection but does not answer"
+        func send(_ command: RedisCommand, onResult: @escaping (Result<RedisReply, RedisError>) -> Void) {
+            handler.send(command, identifier: 0, timeout: configuration.connectTimeout, waiter: onResult)
+        }
+        let endpoint = configuration.endpoint
+        if let password = endpoint.password {
+            let login = [endpoint.username, password].compactMap(\.self)
+            send(RedisCommand(arguments: ["AUTH"] + login)) { result in
+                if case .failure(let error) = result { self.fail("the login failed: \(error)") }
+            }
+        }
+        if endpoint.database != 0 {
+            send(RedisCommand("SELECT", "\(endpoint.database)")) { result in
+                guard case .failure(let error) = result else { return }
+                self.fail("database \(endpoint.database) cannot be selected: \(error)")
+            }
+        }
+        // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
+        send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { _ in }
+        send(RedisCommand("PING")) { result in
+            switch result {
+            case .success, .failure(.server(kind: "NOPERM", _)):
+                if self.configuration.probe.isEmpty { self.succeed() }
+            case .failure(let error): self.fail("\(error)")
+            }
+        }
+        for (index, command) in configuration.probe.enumerated() {
+            let isLast = index == configuration.probe.count - 1
+            send(command) { result in
+                if case .failure(let error) = result, !error.leavesServerUsable { return self.fail("\(error)") }
+                if isLast { self.succeed() }
+            }
+        }
+    }
+
+    // MARK: The end
+
+    private func succeed() {
+        guard let handler, let whenEnded = whenEnded.take() else { return }
+        handler.delegate = nil
+        self.handler = nil
+        cleanUp()
+        whenEnded(.success(handler))
+    }
+
+    private func fail(_ reason: String) {
+        guard let whenEnded = whenEnded.take() else { return }
+        cleanUp()
+        whenEnded(.failure(Failure(reason: reason)))
+    }
+
+    private func cleanUp() {
+        deadline?.cancel()
+        patience?.cancel()
+        (deadline, patience) = (nil, nil)
+        handler?.delegate = nil
+        handler?.close(reason: "the attempt to connect is over")
+        handler = nil
+    }
+}
+
+extension RedisConnectAttempt: RedisChannelDelegate {
+    func channelClosed(reason: String) { fail(reason) }
+    func channelDrained() {}
+    func pendingCountChanged(_ count: Int) {}
+}
+
+@available(*, unavailable)
+extension RedisConnectAttempt: Sendable {}
