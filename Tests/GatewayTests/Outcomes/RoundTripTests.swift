@@ -1,22 +1,9 @@
-import Hiredis
-import RedisClient
 import TestSupport
 import Testing
 import TollgateDev
 
 /// What a proxied request costs Redis, and what looking costs.
 @Suite(.timeLimit(.minutes(1))) struct RoundTripTests {
-    /// What connections send by themselves: for their names, for readiness and for the clock.
-    private static let housekeeping = ["\"CLIENT\"", "\"PING\"", "\"TIME\""]
-
-    /// The commands that workers sent, as Redis' own monitor shows them; what scripts do inside is not among them.
-    private static func commands(_ text: String) -> [Substring] {
-        text.split(separator: "\r\n").filter { line in
-            line.contains("] \"") && !line.contains(" lua] ")
-                && !housekeeping.contains { line.uppercased().contains($0) }
-        }
-    }
-
     @Test func oneCommandForEachRequest() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(Wire.answer("ok"))])
         let file = RouteFile.text(
@@ -29,32 +16,33 @@ import TollgateDev
                 let first = try await HTTP.get("/api", port: port, headers: way)
                 #expect(first.status == 200, "\(first.body)")
             }
-            try await withRedisClient(fleet.redis.patientConfiguration) { redis in
-                let monitor = try await RawClient.connect(port: fleet.redis.port)
-                try await monitor.send("MONITOR\r\n")
-                try await monitor.waits(for: "+OK")
-                for way in ways {
-                    try await redis.send("CONFIG RESETSTAT")
+            for way in ways {
+                let commands = try await RedisMonitor.commands(of: fleet.redis) {
                     for _ in 1...50 {
                         let answer = try await HTTP.get("/api", port: port, headers: way)
                         #expect(answer.status == 200)
                     }
-                    let calls = try await redis.calls(of: "evalsha")
-                    #expect(calls == 50)
-                    let plain = try await redis.calls(of: "eval")
-                    #expect(plain == 0)
-                    try await redis.send("ECHO end")
-                    try await monitor.waits(for: "\"ECHO\"")
-                    let commands = Self.commands(monitor.text)
-                    let ours = commands.filter { !$0.contains("\"CONFIG\"") && !$0.contains("\"INFO\"") }
-                        .filter { !$0.contains("\"ECHO\"") }
-                    #expect(ours.count == 50, "\(ours.filter { !$0.contains("EVALSHA") })")
-                    monitor.clear()
                 }
-                try await monitor.close()
+                #expect(commands.count == 50, "\(commands.filter { !$0.hasPrefix(#""EVALSHA"#) })")
+                #expect(commands.allSatisfy { $0.hasPrefix(#""EVALSHA""#) })
             }
         }
         try await upstream.close()
+    }
+
+    /// A worker tells of itself every 5 s, whatever it is doing.
+    @Test func whatAWorkerSendsOfItselfIsNoRequests() async throws {
+        try await withFleet { fleet in
+            let commands = try await RedisMonitor.commands(of: fleet.redis) {
+                let monitor = try await RawClient.connect(port: fleet.redis.port)
+                try await monitor.send("MONITOR\r\n")
+                try await monitor.waits(for: "\"workers\"")
+                try await monitor.close()
+                let ready = try await HTTP.get("/readyz", port: fleet.workers[0].adminPort)
+                #expect(ready.status == 200)
+            }
+            #expect(commands.isEmpty, "\(commands)")
+        }
     }
 
     @Test func lookingTellsEverythingAndCostsNothing() async throws {
