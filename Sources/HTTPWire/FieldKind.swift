@@ -40,6 +40,9 @@ package enum FieldKind: UInt8, Sendable, Hashable {
     case requestID
     case origin
 
+    /// `Sec-WebSocket-Protocol`.
+    case webSocketProtocol
+
     /// `RateLimit`, `RateLimit-Policy` and `X-RateLimit-…`, of an answer.
     case rateLimit
 }
@@ -74,6 +77,7 @@ extension FieldKind {
             case 17 where folds("x-forwarded-proto"): .forwardedProto
             case 18 where folds("proxy-authenticate"): .hopByHop
             case 19 where folds("proxy-authorization"): .hopByHop
+            case 22 where folds("sec-websocket-protocol"): .webSocketProtocol
             case 11... where begins("x-tollgate-"): .identity
             case 12... where begins("x-forwarded-"): .forwarded
             case 12... where begins("x-ratelimit-"): .rateLimit

@@ -63,11 +63,14 @@ package struct Gateway: Sendable {
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
         let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
+        let tickets = RedisTicketStore(client: redis)
         let stores = AccountStores(
             subscriptions: billing.subscriptions, credentials: credentials, keys: keys,
             history: RedisUsageHistory(client: redis))
         controlPlane = ControlPlane(
             gatekeeper: gatekeeper, credentials: credentials, keys: keys,
+            tickets: TicketEndpoint(
+                gatekeeper: gatekeeper, tickets: tickets, bodyLimitBytes: configuration.bodyLimitBytes),
             checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
             account: AccountEndpoint(gatekeeper: gatekeeper, stores: stores, offers: billing.offers),
             dashboard: configuration.dashboard.isOn ? DashboardSite(signIn: configuration.dashboard.signIn) : nil,
@@ -78,7 +81,8 @@ package struct Gateway: Sendable {
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
-            gatekeeper: gatekeeper, store: store, time: time, cors: configuration.corsPolicy, metrics: metrics,
+            gatekeeper: gatekeeper, store: store, tickets: tickets, time: time, cors: configuration.corsPolicy,
+            metrics: metrics,
             proxyMetrics: ProxyMetrics(factory: metricsRegistry), requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
 

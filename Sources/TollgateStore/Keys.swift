@@ -84,6 +84,11 @@ package enum Keys {
     /// - Parameter hex: The SHA-256 of the whole key in 64 lower-case hexadecimal digits.
     package static func apiKey(sha256 hex: String) -> String { "apikey:{\(hex)}" }
 
+    /// String: whom a ticket stands for, and until when. Kept for 30 seconds. The ticket itself is not in the name.
+    ///
+    /// - Parameter hex: The SHA-256 of the whole ticket in 64 lower-case hexadecimal digits.
+    package static func ticket(of user: UserID, sha256 hex: String) -> String { "ticket:{\(user.value)}:{\(hex)}" }
+
     /// Hash: what a worker tells of itself. Kept for 15 seconds after its last report.
     package static func worker(_ id: String) -> String { "worker:{\(id)}" }
 

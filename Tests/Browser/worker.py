@@ -35,8 +35,11 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running_worker(development: Development) -> Iterator[Worker]:
+def running_worker(development: Development, configuration: str = "") -> Iterator[Worker]:
+    """With a tollgate.yaml of its own, if there is one."""
     with tempfile.TemporaryDirectory(prefix="tollgate-browser-") as directory:
+        if configuration:
+            Path(directory, "tollgate.yaml").write_text(configuration)
         worker = Worker(development, Path(directory))
         try:
             worker.start()

@@ -15,7 +15,8 @@ package struct HeaderFilter {
     /// are written anew.
     func passesInRequest(_ line: FieldLine) -> Bool {
         switch line.kind {
-        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .rateLimit: !isNamed(line)
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit:
+            !isNamed(line)
         case .expect: true
         default: false
         }

@@ -32,7 +32,8 @@ package struct HeaderRules: Sendable, Hashable {
         guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte) else { return false }
         let kind = FieldKind(name: name)
         return switch kind {
-        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .rateLimit: true
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit:
+            true
         default: kind.tellsOfClient
         }
     }

@@ -19,9 +19,13 @@ package struct ProxyRequest: Sendable {
 
     package var withheld: WithheldFields
 
+    /// What of the client's `Sec-WebSocket-Protocol` is offered to the upstream. Nil leaves the field as it came.
+    package var subprotocols: [String]?
+
     package init(
         head: RequestHead, uri: String, host: String, client: ClientConnection,
-        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil, withheld: WithheldFields = []
+        identity: CallerIdentity = CallerIdentity(), requestID: String? = nil, withheld: WithheldFields = [],
+        subprotocols: [String]? = nil
     ) {
         self.head = head
         self.uri = uri
@@ -30,6 +34,7 @@ package struct ProxyRequest: Sendable {
         self.identity = identity
         self.requestID = requestID
         self.withheld = withheld
+        self.subprotocols = subprotocols
     }
 }
 
@@ -106,14 +111,17 @@ final class UpstreamRequest {
         buffer = ByteBuffer()
         writer.ownField("Host", hostHeader ?? request.host)
         let filter = HeaderFilter(fields)
-        let hasRequestID = request.requestID != nil
+        let (hasRequestID, hasSubprotocols) = (request.requestID != nil, request.subprotocols != nil)
         writer.pass(fields) { line in
             filter.passesInRequest(line) && !(hasRequestID && line.kind == .requestID)
-                && !request.withheld.hold(line.kind)
+                && !(hasSubprotocols && line.kind == .webSocketProtocol) && !request.withheld.hold(line.kind)
         }
         ForwardedFields.write(to: &writer, client: request.client, host: request.host, received: fields)
         request.identity.write(to: &writer)
         if let requestID = request.requestID { writer.field("X-Request-Id", requestID) }
+        if let offered = request.subprotocols, !offered.isEmpty {
+            writer.field("Sec-WebSocket-Protocol", offered.joined(separator: ", "))
+        }
         writer.addRules()
         writeFraming(to: &writer)
         var head = writer.buffer

@@ -4,10 +4,10 @@ import TollgateCore
 /// The refusals of keys, and of whatever else is presented.
 extension APIError {
     /// Several of what there may be one of: which one counts must not depend on who reads them.
-    package static func duplicateCredential(field: String) -> APIError {
+    package static func duplicateCredential(field: String, _ what: String = "header") -> APIError {
         APIError(
             .badRequest, error: "Authentication failed", code: "duplicate-authorization",
-            message: "Send one \(field) header, not several.")
+            message: "Send one \(field) \(what), not several.")
     }
 
     /// A text that cannot be a key. Redis was not asked.

@@ -8,6 +8,7 @@ struct ControlPlane: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore
     let keys: any KeyStore
+    let tickets: TicketEndpoint
     let checkout: CheckoutEndpoints
     let webhook: WebhookEndpoint
     let account: AccountEndpoint
@@ -37,7 +38,8 @@ struct ControlPlane: Sendable {
             gatekeeper: gatekeeper, keys: keys, time: time, bodyLimitBytes: bodyLimitBytes, logger: logger)
         return EndpointTable(
             own + forProxies + forCredentials.endpoints + forKeys.endpoints
-                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint, account.endpoint] + checkout.endpoints
+                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint, account.endpoint, tickets.endpoint]
+                + checkout.endpoints
                 + [webhook.endpoint] + (dashboard?.endpoints ?? []))
     }
 

@@ -24,7 +24,7 @@ package final class GatewayMetrics: Sendable {
     /// The codes that ``authenticationFailure(code:)`` counts.
     static let failureCodes =
         AuthenticationFailure.Reason.allCases.map(\.rawValue) + APIKey.Problem.allCases.map(\.rawValue)
-        + KeyRefusal.allCases.map(\.rawValue) + [APIError.tooManyFailedKeysCode]
+        + KeyRefusal.allCases.map(\.rawValue) + [APIError.tooManyFailedKeysCode, APIError.unknownTicketCode]
 
     package init(factory: any MetricsFactory) {
         func counter(_ label: String, _ dimensions: [(String, String)] = []) -> Counter {

@@ -63,6 +63,17 @@ struct AdmissionPolicy: Sendable {
     }
 }
 
+extension AdmissionPolicy {
+    /// - Throws: The refusal of a ticket that stands for a credential of the other kind.
+    func check(_ credential: Credential) throws(APIError) {
+        switch (authentication, credential.isKey) {
+        case (.jwt, true): throw .credentialNotAccepted("This path takes a session token's ticket, not an API key's.")
+        case (.key, false): throw .credentialNotAccepted("This path takes an API key's ticket, not a session token's.")
+        default: break
+        }
+    }
+}
+
 extension APIError {
     fileprivate static func credentialNotAccepted(_ message: String) -> APIError {
         var error = APIError(

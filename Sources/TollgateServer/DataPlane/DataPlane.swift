@@ -6,6 +6,7 @@ import TollgateStore
 final class DataPlane: Sendable {
     let gatekeeper: Gatekeeper
     let store: RedisAdmissionStore
+    let tickets: RedisTicketStore
     let time: any TimeSource
     let cors: CORSPolicy
     let metrics: GatewayMetrics
@@ -23,13 +24,15 @@ final class DataPlane: Sendable {
     let logger: Logger
 
     init(
-        gatekeeper: Gatekeeper, store: RedisAdmissionStore, time: any TimeSource, cors: CORSPolicy,
+        gatekeeper: Gatekeeper, store: RedisAdmissionStore, tickets: RedisTicketStore, time: any TimeSource,
+        cors: CORSPolicy,
         metrics: GatewayMetrics, proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
         routing: RoutingState, outage: OutageLimiter, trustedProxies: NetworkList,
         isControlPath: @escaping @Sendable (String) -> Bool, logger: Logger
     ) {
         self.gatekeeper = gatekeeper
         self.store = store
+        self.tickets = tickets
         self.time = time
         self.cors = cors
         self.metrics = metrics

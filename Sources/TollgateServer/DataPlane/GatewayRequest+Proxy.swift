@@ -12,9 +12,10 @@ extension GatewayRequest: ProxyExchangeDelegate {
             return refuse(.internalError(cause: "the route has no upstreams on this event loop"))
         }
         let request = ProxyRequest(
-            head: head, uri: route.uri(address.target), host: address.host, client: client.connection,
+            head: head, uri: upstreamURI(route), host: address.host, client: client.connection,
             identity: identity,
-            requestID: requestID, withheld: withheldFields)
+            requestID: requestID, withheld: withheldFields,
+            subprotocols: subprotocol?.others)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
         beginCapture()
@@ -33,6 +34,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
     /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,
     /// and tells the upstream more.
     private var withheldFields: WithheldFields {
+        // Fields beside a ticket or a subprotocol were not looked at, as where nobody is asked.
+        let principal = isOutsideFields ? nil : principal
         if let principal, !principal.credential.isKey { return [] }
         guard head.fields.contains(.apiKey) else {
             let isKey = principal != nil || isKeyInAuthorization
@@ -97,6 +100,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         guard !isGone, let context = connection.context else { return tunnel.close() }
         var head = ByteBuffer()
         answer.write(to: &head)
+        writeSubprotocol(of: answer, to: &head)
         writeGatewayFields(to: &head)
         head.writeLineEnd()
         connection.write(head)

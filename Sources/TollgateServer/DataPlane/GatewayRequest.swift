@@ -37,6 +37,9 @@ final class GatewayRequest: RequestWorker {
     let connection: PublicConnection
     let eventLoop: any EventLoop
     let requestID: String
+
+    /// What of the offered subprotocols is the gateway's.
+    let subprotocol: BearerSubprotocol?
     private let start = NIODeadline.now()
 
     /// Who asks, once it is known. Whether they may is another question.
@@ -63,6 +66,9 @@ final class GatewayRequest: RequestWorker {
     var hasAskedAgain = false
     var leaseBegan = NIODeadline.distantPast
     private var isKnownKey = false
+
+    /// The credential is in none of the fields that are for it.
+    private(set) var isOutsideFields = false
     private(set) var isBodyComplete = false
     private var discardedBytes = 0
     private(set) var isGone = false
@@ -79,6 +85,7 @@ final class GatewayRequest: RequestWorker {
         self.connection = connection
         self.eventLoop = eventLoop
         requestID = Self.validRequestID(head) ?? dataPlane.requestIDs.next()
+        subprotocol = if case .proxy = purpose { BearerSubprotocol(head.fields) } else { nil }
         policy =
             switch purpose {
             case .verifyAuth: .standard
@@ -144,11 +151,17 @@ final class GatewayRequest: RequestWorker {
         if case .authorize(let question) = purpose, let refusal = question.refusal { throw refusal }
         try checkIdempotencyKey()
         guard policy.authentication != .none else { return proceed() }
+        if let ticket = try presentedTicket() {
+            isOutsideFields = true
+            return use(ticket)
+        }
+        let offered = try presentedSubprotocol()
+        isOutsideFields = offered != nil
         if let known = knownKey {
             isKnownKey = true
             return admit(known)
         }
-        let credential = try presented()
+        let credential = if let offered { offered } else { try presented() }
         try policy.check(credential)
         if let principal = try dataPlane.gatekeeper.remembered(credential) { return admit(principal) }
         // Looking up whose a platform's key is asks Redis, too.
@@ -164,6 +177,7 @@ final class GatewayRequest: RequestWorker {
 
     /// The value of the field that the credential is in. Nil when there is none, or several.
     private var credentialText: String? {
+        guard !isOutsideFields else { return nil }
         var found: FieldLine?
         for line in head.fields.lines where line.kind == .apiKey || line.kind == .authorization {
             guard found?.kind != line.kind else { return nil }
@@ -175,9 +189,12 @@ final class GatewayRequest: RequestWorker {
     }
 
     private func presented() throws(APIError) -> PresentedCredential {
+        try presented(authorization: head.fields.values(.authorization), apiKey: head.fields.values(.apiKey))
+    }
+
+    func presented(authorization: [String], apiKey: [String]) throws(APIError) -> PresentedCredential {
         do throws(APIError) {
-            return try dataPlane.gatekeeper.presented(
-                authorization: head.fields.values(.authorization), apiKey: head.fields.values(.apiKey))
+            return try dataPlane.gatekeeper.presented(authorization: authorization, apiKey: apiKey)
         } catch {
             countFailedKey(error)
             throw error
@@ -212,7 +229,7 @@ final class GatewayRequest: RequestWorker {
 
     // MARK: Whether they may
 
-    private func admit(_ principal: Principal) {
+    func admit(_ principal: Principal) {
         let now = dataPlane.time.now()
         self.principal = principal
         // Others behind the same address keep the keys that are known to be good.

@@ -108,6 +108,10 @@ import Foundation
         }
         let revoked = try await call(key)
         #expect(revoked == 401)
+        let ticket = try await market.call("POST", "/tickets", "user_keys")
+        let path = "/authorize/x?tollgate_ticket=\(try #require(ticket.member("ticket"), "\(ticket.body)"))"
+        let opened = try await HTTP.get(path, port: market.port)
+        #expect(opened.status == 200)
         for number in 1...KeyLimits.maximumCount + 1 {
             let answer = try await market.call("POST", "/keys", "user_keys", body: #"{"name":"CI"}"#)
             #expect(answer.status == (number > KeyLimits.maximumCount ? 409 : 201), "\(answer.body)")

@@ -1,0 +1,64 @@
+import HTTPTypes
+import Hummingbird
+import Synchronization
+import TollgateCore
+import TollgateStore
+
+/// `POST /tickets`: what a browser opens a WebSocket or an EventSource with. Costs no call and takes no place in the
+/// minute; what the ticket is used for does.
+struct TicketEndpoint: Sendable {
+    /// Tickets for one user in a minute, on each worker.
+    static let ticketsPerMinute = 60
+
+    /// Users whose tickets are counted.
+    static let countedUsers = 16_384
+
+    let gatekeeper: Gatekeeper
+    let tickets: RedisTicketStore
+    let bodyLimitBytes: Int
+    private let issued = IssuedTickets()
+
+    init(gatekeeper: Gatekeeper, tickets: RedisTicketStore, bodyLimitBytes: Int) {
+        self.gatekeeper = gatekeeper
+        self.tickets = tickets
+        self.bodyLimitBytes = bodyLimitBytes
+    }
+
+    var endpoint: EndpointTable.Endpoint { .init(method: .post, path: "/tickets", handler: issue) }
+
+    @Sendable private func issue(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
+        let principal = try await gatekeeper.principal(try gatekeeper.presented(request.headers))
+        _ = try await request.body(upTo: bodyLimitBytes)
+        // Whom a key names is not to be believed, nor counted, before Redis has said that it is good.
+        if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal) }
+        let now = gatekeeper.time.now()
+        guard issued.admits(principal.userID, at: now) else { throw Self.tooManyTickets(at: now) }
+        do throws(StoreUnavailable) {
+            let expiry = now.adding(seconds: Ticket.lifetimeSeconds)
+            let ticket = try await tickets.issue(for: principal, until: expiry)
+            return Response(
+                status: .created, json: ["ticket": .string(ticket.text), "expiresAt": .moment(expiry)],
+                headers: [.cacheControl: "no-store"])
+        } catch {
+            throw gatekeeper.refusal(of: error)
+        }
+    }
+
+    private static func tooManyTickets(at time: UnixTime) -> APIError {
+        let seconds = max(1, RateWindow(containing: time).end.seconds - time.seconds)
+        var error = APIError(
+            .tooManyRequests, error: "Too many tickets", code: "too-many-tickets",
+            message: "Ask for at most \(ticketsPerMinute) tickets a minute. Try again in \(seconds) s.")
+        error.headers[.retryAfter] = "\(seconds)"
+        return error
+    }
+}
+
+/// Who has got how many.
+private final class IssuedTickets: Sendable {
+    private let limiter = Mutex(MinuteLimiter<UserID>(capacity: TicketEndpoint.countedUsers))
+
+    func admits(_ user: UserID, at time: UnixTime) -> Bool {
+        limiter.withLock { $0.admits(user, limit: TicketEndpoint.ticketsPerMinute, at: time) }
+    }
+}
