@@ -21,9 +21,7 @@ package enum BodyFraming: Sendable, Hashable {
     static func stated(_ fields: FieldSection, isHTTP10: Bool) throws(MessageProblem) -> BodyFraming? {
         var length: FieldLine?
         var coding: FieldLine?
-        for line in fields.lines where line.kind == .contentLength || line.kind == .transferEncoding {
-            // `Transfer_Encoding` frames for those who cannot tell it from the other, and for nobody else.
-            guard !fields.hasUnderscore(in: line) else { throw .ambiguousFraming }
+        for line in fields.lines {
             switch line.kind {
             case .contentLength:
                 guard length == nil else { throw .ambiguousFraming }
@@ -31,12 +29,13 @@ package enum BodyFraming: Sendable, Hashable {
             case .transferEncoding:
                 guard coding == nil else { throw .ambiguousFraming }
                 coding = line
+            case .misspeltFraming: throw .ambiguousFraming
             default: break
             }
         }
         if let coding {
             // HTTP/1.0 knows no codings: whoever speaks it may not see this field (RFC 9112, section 6.1).
-            guard length == nil, !isHTTP10, fields.value(of: coding, folds: "chunked") else { throw .ambiguousFraming }
+            guard length == nil, !isHTTP10, fields.value(of: coding, is: "chunked") else { throw .ambiguousFraming }
             return .chunked
         }
         return try length.map { line throws(MessageProblem) in .length(try number(fields, line)) }

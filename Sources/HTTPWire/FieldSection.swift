@@ -13,13 +13,15 @@ package struct FieldLine: Sendable, Hashable {
 
     var name: Range<Int> { Int(start)..<Int(nameEnd) }
     var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
-    var whole: Range<Int> { Int(start)..<Int(end) }
+
+    /// Where the line stands in the bytes of its section, with its CRLF.
+    package var whole: Range<Int> { Int(start)..<Int(end) }
 }
 
 /// The fields of a message, left where they came in: nothing is copied until it is needed.
 package struct FieldSection: Sendable {
     /// What the lines' places count in, from the reader index on.
-    let bytes: ByteBuffer
+    package let bytes: ByteBuffer
     package let lines: [FieldLine]
 
     package var isEmpty: Bool { lines.isEmpty }
@@ -43,25 +45,29 @@ package struct FieldSection: Sendable {
     /// The value of the first field called `lowercase`, not minding case.
     package func first(named lowercase: String) -> String? {
         let span = bytes.readableBytesUInt8Span
-        for line in lines where span.foldsName(line.name, to: lowercase) { return value(of: line) }
+        for line in lines where span.matches(line.name, lowercase) { return value(of: line) }
         return nil
     }
 
     /// Whether the value of `line` is `lowercase`, not minding case.
-    package func value(of line: FieldLine, folds lowercase: String) -> Bool {
-        bytes.readableBytesUInt8Span.foldsName(line.value, to: lowercase)
+    package func value(of line: FieldLine, is lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.matches(line.value, lowercase)
+    }
+
+    /// Whether the value of `line` begins with `lowercase`, not minding case.
+    package func value(of line: FieldLine, begins lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.begins(line.value, with: lowercase)
     }
 
     /// Whether the name of `line` is `lowercase`, not minding case.
-    package func name(of line: FieldLine, folds lowercase: String) -> Bool {
-        bytes.readableBytesUInt8Span.foldsName(line.name, to: lowercase)
+    package func name(of line: FieldLine, is lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.matches(line.name, lowercase)
     }
 
-    /// Whether the name of `line` is one that some take for another, with hyphens.
-    func hasUnderscore(in line: FieldLine) -> Bool {
-        let span = bytes.readableBytesUInt8Span
-        for index in line.name where span[index] == UInt8(ascii: "_") { return true }
-        return false
+    /// Whether the name of `line` is one that some read as `lowercase`, which has hyphens for separators. For leaving
+    /// fields out, never for believing them.
+    package func name(of line: FieldLine, folds lowercase: String) -> Bool {
+        bytes.readableBytesUInt8Span.foldsName(line.name, to: lowercase)
     }
 
     /// The members of all fields of one kind, as of a comma-separated list (RFC 9110, section 5.6.1), in lower case.
@@ -74,7 +80,7 @@ package struct FieldSection: Sendable {
     package var connectionOptions: [String] {
         var options: [String] = []
         for line in lines where line.kind == .connection {
-            if value(of: line, folds: "keep-alive") || value(of: line, folds: "close") { continue }
+            if value(of: line, is: "keep-alive") || value(of: line, is: "close") { continue }
             options += Self.members(value(of: line)).filter { $0 != "keep-alive" && $0 != "close" }
         }
         return options
@@ -83,9 +89,9 @@ package struct FieldSection: Sendable {
     /// Whether `Connection` lists `option`, which is in lower case.
     package func connectionLists(_ option: String) -> Bool {
         for line in lines where line.kind == .connection {
-            if value(of: line, folds: option) { return true }
+            if value(of: line, is: option) { return true }
             // What nearly every message says needs no list to be made of it.
-            if value(of: line, folds: "keep-alive") || value(of: line, folds: "close") { continue }
+            if value(of: line, is: "keep-alive") || value(of: line, is: "close") { continue }
             if Self.members(value(of: line)).contains(option) { return true }
         }
         return false
@@ -135,11 +141,29 @@ extension FieldSection {
         self.init(bytes: bytes, lines: lines)
     }
 
+    /// The same for an answer, where blanks between a name and its colon are taken out: a request with such is refused,
+    /// an answer repaired (RFC 9112, section 5.1).
+    static func ofAnswer(
+        _ bytes: ByteBuffer, from start: Int, maximumFields: Int
+    ) throws(MessageProblem) -> FieldSection {
+        do throws(MessageProblem) {
+            return try FieldSection(parsing: bytes, from: start, maximumFields: maximumFields)
+        } catch {
+            guard error == .fieldName else { throw error }
+            let repaired = bytes.withoutBlanksBeforeColons(from: start)
+            return try FieldSection(parsing: repaired, from: start, maximumFields: maximumFields)
+        }
+    }
+
     private static func line(_ bytes: Span<UInt8>, at start: Int) throws(MessageProblem) -> FieldLine {
         if bytes[start].isBlank { throw .foldedField }
         var index = start
+        var isPlain = true
         while bytes[index] != UInt8(ascii: ":") {
-            guard bytes[index].isTokenByte else { throw .fieldName }
+            if !bytes[index].isPlainNameByte {
+                guard bytes[index].isTokenByte else { throw .fieldName }
+                isPlain = false
+            }
             index += 1
         }
         let nameEnd = index
@@ -152,7 +176,31 @@ extension FieldSection {
         var valueEnd = index
         while valueEnd > valueStart, bytes[valueEnd - 1].isBlank { valueEnd -= 1 }
         return FieldLine(
-            kind: FieldKind(bytes, start..<nameEnd), start: Int32(start), nameEnd: Int32(nameEnd),
+            kind: FieldKind(bytes, start..<nameEnd, isPlain: isPlain), start: Int32(start), nameEnd: Int32(nameEnd),
             valueStart: Int32(valueStart), valueEnd: Int32(valueEnd), end: Int32(index + 2))
+    }
+}
+
+extension ByteBuffer {
+    /// A copy in which a colon follows each field's name at once.
+    fileprivate func withoutBlanksBeforeColons(from start: Int) -> ByteBuffer {
+        let span = readableBytesUInt8Span
+        var copy = ByteBuffer()
+        copy.reserveCapacity(span.count)
+        var (written, index) = (0, start)
+        while index < span.count {
+            let lineStart = index
+            while index < span.count, span[index].isTokenByte { index += 1 }
+            let nameEnd = index
+            while index < span.count, span[index].isBlank { index += 1 }
+            if nameEnd > lineStart, index > nameEnd, index < span.count, span[index] == UInt8(ascii: ":") {
+                copy.write(self, written..<nameEnd)
+                written = index
+            }
+            while index < span.count, span[index] != .lineFeed { index += 1 }
+            index += 1
+        }
+        copy.write(self, written..<span.count)
+        return copy
     }
 }

@@ -132,4 +132,44 @@ package enum HostName {
 extension RequestHead {
     /// Bytes of the whole head.
     package var byteCount: Int { fields.bytes.readableBytes }
+
+    /// The same head with `text` in some places of its bytes.
+    ///
+    /// - Parameter places: From first to last.
+    package func replacing(_ places: [Range<Int>], with text: String) throws(MessageProblem) -> RequestHead {
+        var bytes = ByteBuffer()
+        bytes.reserveCapacity(byteCount)
+        var written = 0
+        for place in places where place.lowerBound >= written && place.upperBound <= byteCount {
+            bytes.write(fields.bytes, written..<place.lowerBound)
+            bytes.writeString(text)
+            written = place.upperBound
+        }
+        bytes.write(fields.bytes, written..<byteCount)
+        return try RequestHead(parsing: bytes)
+    }
+}
+
+extension ByteBuffer {
+    /// Calls `body` with each place of `byte`, counted from the reader index. Eight bytes at a look, since mostly there
+    /// are few.
+    package func forEachPlace(of byte: UInt8, _ body: (Int) -> Void) {
+        let lows: UInt64 = 0x0101_0101_0101_0101
+        let pattern = lows &* UInt64(byte)
+        var start = 0
+        while start < readableBytes {
+            if let word = getInteger(at: readerIndex + start, as: UInt64.self) {
+                // A byte becomes zero where it is the one that is looked for; then a borrow sets its highest bit.
+                let rest = word ^ pattern
+                let mayHold = (rest &- lows) & ~rest & (lows << 7) != 0
+                guard mayHold else {
+                    start += 8
+                    continue
+                }
+            }
+            for place in start..<min(start + 8, readableBytes)
+            where getInteger(at: readerIndex + place, as: UInt8.self) == byte { body(place) }
+            start += 8
+        }
+    }
 }

@@ -8,6 +8,10 @@ package struct ResponseHead: Sendable {
 
     /// Whether the upstream takes another request on the same connection.
     package let isKeptAlive: Bool
+    package let isHTTP10: Bool
+
+    /// Whether `Content-Length` is one: of an answer without a body it tells of the body that another would have.
+    package let statesLength: Bool
     private let reason: Range<Int>
 
     /// - Parameters:
@@ -17,12 +21,19 @@ package struct ResponseHead: Sendable {
         parsing bytes: ByteBuffer, isAnswerToHead: Bool, maximumFields: Int = FieldSection.maximumFields
     ) throws(MessageProblem) {
         let line = try StatusLine(bytes)
-        fields = try FieldSection(parsing: bytes, from: line.end, maximumFields: maximumFields)
+        fields = try FieldSection.ofAnswer(bytes, from: line.end, maximumFields: maximumFields)
         status = line.status
         reason = line.reason
-        let stated = try BodyFraming.stated(fields, isHTTP10: line.isHTTP10)
-        let hasNoBody = isAnswerToHead || status < 200 || status == 204 || status == 304
-        framing = hasNoBody ? .none : stated ?? .untilClose
+        isHTTP10 = line.isHTTP10
+        if isAnswerToHead || status < 200 || status == 204 || status == 304 {
+            // Such an answer ends with its head, whatever its fields say (RFC 9112, section 6.3).
+            framing = .none
+            statesLength =
+                if case .length? = try? BodyFraming.stated(fields, isHTTP10: isHTTP10) { true } else { false }
+        } else {
+            framing = try BodyFraming.stated(fields, isHTTP10: isHTTP10) ?? .untilClose
+            statesLength = if case .length = framing { true } else { false }
+        }
         let asked = line.isHTTP10 ? fields.connectionLists("keep-alive") : !fields.connectionLists("close")
         isKeptAlive = asked && framing != .untilClose
     }

@@ -109,11 +109,17 @@ package struct ProxyRoute: Sendable {
     /// Largest body a client may send, in bytes. Nil sets no limit.
     package var maximumRequestBytes: Int?
 
+    /// What is left out of the front of the path, without a slash at its end: the upstream is told. Nil when nothing is.
+    package var strippedPrefix: String?
+
+    /// Whether `Location` and `Content-Location` of the upstream's own host or path are led back to the client's.
+    package var mapsLocations: Bool
+
     package init(
         hostHeader: HostHeader = .client, requestRules: HeaderRules = HeaderRules(),
         answerRules: HeaderRules = HeaderRules(), timeouts: ProxyTimeouts = ProxyTimeouts(),
         retries: RetryPolicy = RetryPolicy(), allowedUpgrades: Set<String> = ["websocket"],
-        maximumRequestBytes: Int? = nil
+        maximumRequestBytes: Int? = nil, strippedPrefix: String? = nil, mapsLocations: Bool = true
     ) {
         self.hostHeader = hostHeader
         self.requestRules = requestRules
@@ -122,6 +128,8 @@ package struct ProxyRoute: Sendable {
         self.retries = retries
         self.allowedUpgrades = allowedUpgrades
         self.maximumRequestBytes = maximumRequestBytes
+        self.strippedPrefix = strippedPrefix
+        self.mapsLocations = mapsLocations
     }
 }
 

@@ -78,7 +78,7 @@ import Testing
         "Content-Length: -1", "Content-Length:", "Content-Length: 99999999999999999999", "Content-Length: 0x1",
         "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: xchunked", "Transfer-Encoding: identity",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "Transfer_Encoding: chunked\r\nContent-Length: 1",
-        "Transfer_Encoding: chunked", "Content_Length: 1",
+        "Transfer_Encoding: chunked", "Content_Length: 1", "Transfer.Encoding: chunked", "content~length: 1",
     ])
     func framingThatCanBeReadInTwoWaysIsRefused(fields: String) {
         #expect(problem("POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n\r\n") == .ambiguousFraming)
@@ -111,6 +111,35 @@ import Testing
         }
         bytes.writeString("\nGET")
         #expect(try scanner.end(in: bytes) == text.utf8.count)
+    }
+
+    @Test func placesOfAByteAreFoundWhereverTheyLie() {
+        for length in 0...40 {
+            for place in 0..<length {
+                var bytes = ByteBuffer(string: "xx" + String(repeating: "^", count: length) + "_")
+                bytes.moveReaderIndex(forwardBy: 2)
+                bytes.setString("_", at: 2 + place)
+                bytes.moveWriterIndex(to: 2 + length)
+                var found: [Int] = []
+                bytes.forEachPlace(of: UInt8(ascii: "_")) { found.append($0) }
+                #expect(found == [place], "\(length)")
+            }
+        }
+        var all: [Int] = []
+        ByteBuffer(string: String(repeating: "_", count: 19)).forEachPlace(of: UInt8(ascii: "_")) { all.append($0) }
+        #expect(all == Array(0..<19))
+    }
+
+    @Test func placesOfAHeadAreReplaced() throws {
+        let head = try parse("GET /a?k=secret HTTP/1.1\r\nHost: a\r\nCookie: k=secret; b=1\r\n\r\n")
+        let text = String(buffer: head.fields.bytes)
+        let places = text.ranges(of: "secret").map { range in
+            text.utf8.distance(
+                from: text.startIndex, to: range.lowerBound)..<text.utf8.distance(
+                    from: text.startIndex, to: range.upperBound)
+        }
+        let clean = try head.replacing(places, with: "-")
+        #expect(clean.target == "/a?k=-" && clean.fields.first(named: "cookie") == "k=-; b=1")
     }
 
     /// No bytes at all may make the parser trap.

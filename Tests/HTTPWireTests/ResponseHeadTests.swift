@@ -40,9 +40,36 @@ import Testing
         "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 999 No", "HTTP/2 200 OK", "ICY 200 OK", "HTTP/1.1  200 OK",
         "HTTP/1.1 200 O\u{1}K", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked", "HTTP/1.1 200 OK\r\n folded: 1",
-        "HTTP/1.1 200 OK\r\nX : 1",
+        "HTTP/1.1 200 OK\r\nX y: 1", "HTTP/1.1 200 OK\r\n : 1", "HTTP/1.1 200 OK\r\nContent_Length: 1",
     ])
     func whatIsNoAnswerIsRefused(text: String) {
         #expect(throws: MessageProblem.self) { try parse(text + "\r\n\r\n") }
+    }
+
+    /// RFC 9112, section 6.3.
+    @Test(arguments: [
+        "Content-Length: 1\r\nContent-Length: 2", "Content-Length: x", "Transfer-Encoding: gzip",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked", "Content_Length: 1",
+    ])
+    func whatHasNoBodyEndsWithItsHeadWhateverTheFieldsSay(fields: String) throws {
+        for (status, isAnswerToHead) in [
+            ("200 OK", true), ("204 No Content", false), ("304 -", false), ("103 -", false),
+        ] {
+            let head = try parse("HTTP/1.1 \(status)\r\n\(fields)\r\n\r\n", isAnswerToHead: isAnswerToHead)
+            #expect(head.framing == .none && !head.statesLength && head.isKeptAlive, "\(status): \(fields)")
+        }
+        #expect(throws: MessageProblem.ambiguousFraming) { try parse("HTTP/1.1 200 OK\r\n\(fields)\r\n\r\n") }
+    }
+
+    @Test func blanksBeforeColonsAreTakenOut() throws {
+        let head = try parse(
+            "HTTP/1.1 200 All is  well\r\nX-A: 1 : 2\r\nContent-Length \t : 3\r\nX-B  :  b : c\r\nX-C:\r\n\r\n")
+        #expect(head.framing == .length(3))
+        var buffer = ByteBuffer()
+        head.writeStatusLine(to: &buffer)
+        buffer.writeLines(of: head.fields) { _ in true }
+        #expect(
+            String(buffer: buffer)
+                == "HTTP/1.1 200 All is  well\r\nX-A: 1 : 2\r\nContent-Length: 3\r\nX-B:  b : c\r\nX-C:\r\n")
     }
 }

@@ -67,7 +67,7 @@ import Testing
         try await withFront(upstream) { front in
             let client = try await RawClient.connect(port: front.port)
             try await client.send(.get("/socket", fields: Self.asks, closes: false))
-            try await client.waits(for: "Content-Length: 2\r\n\r\nno")
+            try await client.waits(for: "Content-Length: 2\r\nVia: 1.1 tollgate\r\n\r\nno")
             // The connection speaks HTTP as before.
             try await client.send(.get("/other"))
             try await eventually("closed") { client.isClosed }

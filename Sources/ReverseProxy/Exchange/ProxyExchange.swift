@@ -154,13 +154,7 @@ package final class ProxyExchange {
         connection.begin(self, isHead: request.isHead)
         lastActivity = .now()
         progress.isHeadSent = true
-        let hostHeader: String? =
-            switch route.hostHeader {
-            case .client: nil
-            case .upstream: upstream.upstream.hostHeader
-            case .fixed(let name): name
-            }
-        connection.send(request.head(hostHeader: hostHeader))
+        connection.send(request.head(hostHeader: hostHeader(of: upstreams[slot].upstream)))
         while let bytes = held.popFirst() {
             progress.isBodySent = true
             connection.send(bytes, isChunked: request.framing == .chunked)
@@ -169,6 +163,15 @@ package final class ProxyExchange {
         if let deadline = deadline(now: lastActivity) { connection.checkDeadline(noLaterThan: deadline) }
         if takesBody { delegate?.proxyExchangeTakesBody(self) }
         connection.readMore()
+    }
+
+    /// What the upstream is told to be called. Nil for what the client calls it.
+    private func hostHeader(of upstream: Upstream) -> String? {
+        switch route.hostHeader {
+        case .client: nil
+        case .upstream: upstream.hostHeader
+        case .fixed(let name): name
+        }
     }
 
     private func sendEnd(on connection: UpstreamConnection) {
@@ -221,8 +224,12 @@ package final class ProxyExchange {
         lastActivity = .now()
         progress.isAnswerBegun = true
         if head.status == 101 { return upstreamUpgrades(head, asked: request.upgrades) }
-        let answer = ProxyAnswer(
+        var answer = ProxyAnswer(
             head: head, rules: head.status < 200 ? HeaderRules() : route.answerRules, upgrades: [])
+        if let upstream = slot.map({ upstreams[$0].upstream }), head.fields.contains(.location) {
+            answer.locations = request.locations(
+                in: head.fields, upstream: upstream.hostHeader, hostHeader: hostHeader(of: upstream))
+        }
         if head.status < 200 {
             delegate?.proxyExchange(self, interim: answer)
             return

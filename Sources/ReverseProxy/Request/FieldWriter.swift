@@ -26,6 +26,12 @@ struct FieldWriter {
         buffer.writeLineEnd()
     }
 
+    /// A field that came, with another value.
+    mutating func pass(_ line: FieldLine, of fields: FieldSection, value: String) {
+        guard !rules.replaces(line, of: fields) else { return }
+        buffer.writeField(name: fields.name(of: line), value)
+    }
+
     /// A field that frames or routes the message, which no rule touches.
     mutating func ownField(_ name: StaticString, _ value: String) { buffer.writeField(name, value) }
 

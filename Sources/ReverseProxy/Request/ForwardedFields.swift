@@ -19,24 +19,41 @@ package struct ClientConnection: Sendable, Hashable {
     }
 }
 
-/// `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` (RFC 7239) as the upstream gets them.
+/// `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` and `Forwarded` (RFC 7239) as the upstream gets them.
 enum ForwardedFields {
     /// - Parameters:
     ///   - host: What the client asked for.
     ///   - received: All fields of the client's request.
-    static func write(to writer: inout FieldWriter, client: ClientConnection, host: String, received: FieldSection) {
+    ///   - strippedPrefix: What was left out of the front of the path. Nil when nothing was.
+    static func write(
+        to writer: inout FieldWriter, client: ClientConnection, host: String, received: FieldSection,
+        strippedPrefix: String?
+    ) {
         guard client.isTrustedProxy else {
             writer.field("X-Forwarded-For", client.address)
             writer.field("X-Forwarded-Proto", client.scheme)
             writer.field("X-Forwarded-Host", host)
+            if let strippedPrefix { writer.field("X-Forwarded-Prefix", strippedPrefix) }
             // Piece by piece: this is the path of most requests.
             return writer.field("Forwarded", elementPieces(client: client, host: host))
         }
+        let chain = ForwardedChain(received)
         let ours = elementPieces(client: client, host: host).joined()
-        writer.field("X-Forwarded-For", (received.values(.forwardedFor) + [client.address]).joined(separator: ", "))
+        writer.field("X-Forwarded-For", (chain.nodes + [client.address]).joined(separator: ", "))
         writer.field("X-Forwarded-Proto", received.first(.forwardedProto) ?? client.scheme)
         writer.field("X-Forwarded-Host", received.first(.forwardedHost) ?? host)
-        writer.field("Forwarded", (received.values(.forwardedElements) + [ours]).joined(separator: ", "))
+        if let strippedPrefix { writer.field("X-Forwarded-Prefix", prefix(received) + strippedPrefix) }
+        writer.field("Forwarded", (chain.elements + [ours]).joined(separator: ", "))
+    }
+
+    /// What the proxies before us have left out. One path: those who read it take one.
+    static func prefix(_ received: FieldSection) -> String {
+        received.values(.forwardedPrefix).flatMap { $0.split(separator: ",") }
+            .map { part in
+                let path = part.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }
+                return path.hasSuffix("/") ? String(path.dropLast()) : String(path)
+            }
+            .joined()
     }
 
     /// One element of `Forwarded`, such as `for="[2001:db8::1]";host="api.example:8080";proto=http`. IPv6 addresses and

@@ -12,12 +12,16 @@ package struct HeaderFilter {
     }
 
     /// Whether a field of a client's request goes to the upstream as it is. Framing, `Host`, forwarding and identity
-    /// are written anew.
-    func passesInRequest(_ line: FieldLine) -> Bool {
+    /// are written anew; what reads like one of those is left out, whoever sends it.
+    ///
+    /// - Parameter isTrusted: It comes from a proxy of ours.
+    func passesInRequest(_ line: FieldLine, isTrusted: Bool) -> Bool {
         switch line.kind {
-        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit:
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit,
+            .date, .location:
             !isNamed(line)
-        case .expect: true
+        case .expect, .via: true
+        case .forwardedAsTold, .forwardedPrefix: isTrusted
         default: false
         }
     }
@@ -27,7 +31,7 @@ package struct HeaderFilter {
     package func passesInAnswer(_ line: FieldLine) -> Bool {
         switch line.kind {
         case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .requestID: false
-        case .host, .expect, .identity: true
+        case .host, .expect, .identity, .via: true
         default: !isNamed(line)
         }
     }

@@ -19,27 +19,33 @@ package struct HeaderRules: Sendable, Hashable {
     /// Fields that take the place of any of the same name.
     package let set: [Field]
 
-    /// Names of fields that do not pass, in lower case: those removed, and those set.
+    /// Names of fields that do not pass: those removed, and those set. In lower case and with hyphens for separators,
+    /// since a reader who cannot tell these apart is not to see any.
     let replaced: [String]
 
     package init(remove: [String] = [], set: [Field] = []) {
         self.set = set
-        replaced = remove.filter(Self.mayName).map { $0.lowercased() } + set.map { $0.name.lowercased() }
+        replaced = (remove.filter(Self.mayName) + set.map(\.name)).map(Self.folded)
     }
 
     /// Whether a rule may touch the field called `name`.
     package static func mayName(_ name: String) -> Bool {
         guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte) else { return false }
-        let kind = FieldKind(name: name)
+        let kind = FieldKind(folding: name)
         return switch kind {
-        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit:
+        case .endToEnd, .authorization, .apiKey, .idempotencyKey, .requestID, .origin, .webSocketProtocol, .rateLimit,
+            .date, .location, .via:
             true
         default: kind.tellsOfClient
         }
     }
 
     /// Whether a field of ours is to be left out.
-    func replaces(_ name: String) -> Bool { !replaced.isEmpty && replaced.contains(name.lowercased()) }
+    package func replaces(_ name: String) -> Bool { !replaced.isEmpty && replaced.contains(Self.folded(name)) }
+
+    private static func folded(_ name: String) -> String {
+        String(decoding: name.utf8.map(\.foldedNameByte), as: UTF8.self)
+    }
 
     /// Whether a field that passes through is to be left out.
     func replaces(_ line: FieldLine, of fields: FieldSection) -> Bool {

@@ -6,6 +6,9 @@ package struct ProxyAnswer: Sendable {
     package let head: ResponseHead
     let rules: HeaderRules
 
+    /// Nil where nothing is to be led back.
+    var locations: LocationMapping?
+
     /// The protocols that the connection changes to, with a 101.
     let upgrades: [String]
 
@@ -16,6 +19,9 @@ package struct ProxyAnswer: Sendable {
 
     /// In lower case, what is not said again to clients that send the request again.
     private static let notForRepeats = ["set-cookie", "idempotent-replayed"]
+
+    /// The upstream does not say when it answered, so whoever passes the answer on has to (RFC 9110, section 6.6.1).
+    package var lacksDate: Bool { !head.fields.contains(.date) && !rules.replaces("Date") }
 
     /// Appends the status line and the fields that pass, without the empty line that ends them.
     ///
@@ -36,21 +42,35 @@ package struct ProxyAnswer: Sendable {
     private func write(to buffer: inout ByteBuffer, withoutRateLimits: Bool, isForRepeats: Bool) {
         head.writeStatusLine(to: &buffer)
         let filter = HeaderFilter(head.fields)
-        let tellsLength = (200...599).contains(status) && status != 204 && !isForRepeats
+        let tellsLength = head.statesLength && status >= 200 && status != 204 && !isForRepeats
         var writer = FieldWriter(buffer, rules: rules)
         buffer = ByteBuffer()
         writer.pass(head.fields) { line in
             if withoutRateLimits, line.kind == .rateLimit { return false }
+            if locations != nil, line.kind == .location { return false }
             if isForRepeats, Self.notForRepeats.contains(where: { head.fields.name(of: line, folds: $0) }) {
                 return false
             }
             return filter.passesInAnswer(line) || (tellsLength && line.kind == .contentLength)
         }
+        if let locations { write(locations, filter, to: &writer) }
+        if status >= 200 { writer.field("Via", Via.entry(isHTTP10: head.isHTTP10)) }
         writer.addRules(except: isForRepeats ? Self.notForRepeats : [])
         if !upgrades.isEmpty {
             writer.ownField("Connection", "Upgrade")
             writer.ownField("Upgrade", upgrades.joined(separator: ", "))
         }
         buffer = writer.buffer
+    }
+
+    private func write(_ locations: LocationMapping, _ filter: HeaderFilter, to writer: inout FieldWriter) {
+        let fields = head.fields
+        for line in fields.lines where line.kind == .location && filter.passesInAnswer(line) {
+            if let value = locations.map(fields.value(of: line)) {
+                writer.pass(line, of: fields, value: value)
+            } else {
+                writer.pass(fields) { $0 == line }
+            }
+        }
     }
 }

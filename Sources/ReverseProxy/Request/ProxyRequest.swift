@@ -72,6 +72,8 @@ final class UpstreamRequest {
     let upgrades: [String]
     private let request: ProxyRequest
     private let rules: HeaderRules
+    private let strippedPrefix: String?
+    private let mapsLocations: Bool
 
     /// - Throws: ``RequestProblem`` when the request must not be carried on.
     init(_ request: ProxyRequest, route: ProxyRoute) throws(RequestProblem) {
@@ -81,6 +83,8 @@ final class UpstreamRequest {
         }
         self.request = request
         rules = route.requestRules
+        strippedPrefix = route.strippedPrefix
+        mapsLocations = route.mapsLocations
         upgrades = Self.upgrades(request.head.fields, allowed: route.allowedUpgrades)
     }
 
@@ -112,11 +116,15 @@ final class UpstreamRequest {
         writer.ownField("Host", hostHeader ?? request.host)
         let filter = HeaderFilter(fields)
         let (hasRequestID, hasSubprotocols) = (request.requestID != nil, request.subprotocols != nil)
+        let isTrusted = request.client.isTrustedProxy
         writer.pass(fields) { line in
-            filter.passesInRequest(line) && !(hasRequestID && line.kind == .requestID)
-                && !(hasSubprotocols && line.kind == .webSocketProtocol) && !request.withheld.hold(line.kind)
+            filter.passesInRequest(line, isTrusted: isTrusted) && !(hasRequestID && line.kind == .requestID)
+                && !(hasSubprotocols && line.kind == .webSocketProtocol)
+                && !(strippedPrefix != nil && line.kind == .forwardedPrefix) && !request.withheld.hold(line.kind)
         }
-        ForwardedFields.write(to: &writer, client: request.client, host: request.host, received: fields)
+        ForwardedFields.write(
+            to: &writer, client: request.client, host: request.host, received: fields, strippedPrefix: strippedPrefix)
+        writer.field("Via", Via.entry(isHTTP10: request.head.isHTTP10))
         request.identity.write(to: &writer)
         if let requestID = request.requestID { writer.field("X-Request-Id", requestID) }
         if let offered = request.subprotocols, !offered.isEmpty {
@@ -127,6 +135,24 @@ final class UpstreamRequest {
         var head = writer.buffer
         head.writeLineEnd()
         return head
+    }
+
+    /// How places that the upstream tells of are led back. Nil when an answer tells of none, or they are left alone.
+    ///
+    /// - Parameters:
+    ///   - answer: Its fields.
+    ///   - upstream: The upstream's own `host:port`.
+    ///   - hostHeader: What it was told to be called, other than what the client calls it.
+    func locations(in answer: FieldSection, upstream: String, hostHeader: String?) -> LocationMapping? {
+        guard mapsLocations, answer.contains(.location) else { return nil }
+        let prefix = strippedPrefix ?? ""
+        let fields = request.head.fields
+        let isTrusted = request.client.isTrustedProxy
+        let told = isTrusted ? fields.values(.forwardedHost) : []
+        return LocationMapping(
+            prefix: prefix, toldPrefix: isTrusted ? ForwardedFields.prefix(fields) + prefix : prefix,
+            clientAuthorities: (told + [request.host]).map { $0.lowercased() },
+            upstreamAuthorities: [upstream.lowercased()] + (hostHeader.map { [$0.lowercased()] } ?? []))
     }
 
     private func writeFraming(to writer: inout FieldWriter) {

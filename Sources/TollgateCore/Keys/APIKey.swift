@@ -10,9 +10,9 @@
 package struct APIKey: Sendable, Hashable {
     package static let secretByteCount = 32
 
-    private static let secretLength = Base32.length(ofBytes: secretByteCount)
-    private static let checksumLength = Base32.length(ofBytes: 4)
-    private static let separator = UInt8(ascii: "_")
+    static let secretLength = Base32.length(ofBytes: secretByteCount)
+    static let checksumLength = Base32.length(ofBytes: 4)
+    static let separator = UInt8(ascii: "_")
 
     /// Of the shortest and the longest user id.
     private static let lengths = length(ofUserIDBytes: 1)...length(ofUserIDBytes: UserID.maximumLength)

@@ -3,7 +3,7 @@
 package struct IPAddress: Sendable, Hashable {
     /// 32 bits, or 128.
     let bits: UInt128
-    let isIPv4: Bool
+    package let isIPv4: Bool
 
     /// How many bits addresses of this kind have.
     var width: Int { isIPv4 ? 32 : 128 }
@@ -16,6 +16,20 @@ package struct IPAddress: Sendable, Hashable {
     /// Reads `192.0.2.1` or `2001:db8::1`. Fails for anything else, also for a port, brackets, a zone, and for an IPv4
     /// number with a zero before it, which some read as octal.
     package init?(_ text: String) { self.init(text[...]) }
+
+    /// Reads an address as proxies write it (RFC 7239, section 6): with or without a port, brackets, a zone, quotes and
+    /// blanks around it. Fails for `unknown`, for a name, and for anything else.
+    package init?(node text: some StringProtocol) {
+        var text = text[...].drop { $0 == " " || $0 == "\t" || $0 == "\"" }
+        while let last = text.last, last == " " || last == "\t" || last == "\"" { text.removeLast() }
+        var plain = String(text)
+        // A zone names an interface of the machine that wrote it.
+        if let zone = plain.firstIndex(of: "%") {
+            plain.removeSubrange(zone..<(plain[zone...].firstIndex(of: "]") ?? plain.endIndex))
+        }
+        guard let address = NetworkAddress.address(in: plain[...]) else { return nil }
+        self.init(address)
+    }
 
     init?(_ text: Substring) {
         if let bits = Self.ipv4(text) {
@@ -65,4 +79,18 @@ package struct IPAddress: Sendable, Hashable {
         }
         return (bits, count)
     }
+}
+
+extension IPAddress: CustomStringConvertible {
+    /// Such as `192.0.2.1`, and `2001:db8:0:0:0:0:0:1` with every group written out.
+    package var description: String {
+        isIPv4
+            ? [24, 16, 8, 0].map { String(bits >> $0 & 0xFF) }.joined(separator: ".")
+            : stride(from: 112, through: 0, by: -16).map { String(bits >> $0 & 0xFFFF, radix: 16) }
+                .joined(separator: ":")
+    }
+
+    /// The number of the network that the address is in: all of an IPv4 address, the first 64 bits of an IPv6 one, which
+    /// everybody gets at the least.
+    package var networkBits: UInt64 { UInt64(truncatingIfNeeded: isIPv4 ? bits : bits >> 64) }
 }

@@ -41,6 +41,9 @@ package struct Route: Sendable, Hashable {
 
     /// The upstream sees the path without the prefix that matched, and at least `/`.
     package var stripsPrefix: Bool
+
+    /// What the upstream says of places of its own is led back to where a client finds them.
+    package var mapsLocations: Bool
     package var hostHeader: HostHeader
 
     /// Nil: upstreams are only known by how they answer the requests themselves.
@@ -58,8 +61,8 @@ package struct Route: Sendable, Hashable {
         limits: Limits = Limits(),
         requestHeaders: HeaderRules = HeaderRules(), responseHeaders: HeaderRules = HeaderRules(),
         encodedSlashes: OddPath = .refuse, doubleSlashes: OddPath = .refuse, stripsPrefix: Bool = false,
-        hostHeader: HostHeader = .client,
-        healthCheck: HealthCheck? = nil, upgrades: [String] = ["websocket"]
+        mapsLocations: Bool = true, hostHeader: HostHeader = .client, healthCheck: HealthCheck? = nil,
+        upgrades: [String] = ["websocket"]
     ) {
         self.name = name
         self.hosts = hosts
@@ -81,6 +84,7 @@ package struct Route: Sendable, Hashable {
         self.encodedSlashes = encodedSlashes
         self.doubleSlashes = doubleSlashes
         self.stripsPrefix = stripsPrefix
+        self.mapsLocations = mapsLocations
         self.hostHeader = hostHeader
         self.healthCheck = healthCheck
         self.upgrades = upgrades

@@ -4,7 +4,7 @@ package enum RouteProblem: Error, Sendable, Hashable {
     package enum Field: String, Sendable, Hashable, CaseIterable {
         case name, hosts, path, exactPath, methods, upstreams, auth, scopes, cost, ratePerMinute, charge, idempotency
         case onRedisDown, timeouts, retries, limits, requestHeaders, responseHeaders, encodedSlashes, doubleSlashes
-        case stripPrefix, hostHeader, healthCheck, upgrades
+        case stripPrefix, mapLocations, hostHeader, healthCheck, upgrades
     }
 
     case tooManyRoutes(Int)

@@ -1,3 +1,4 @@
+import HTTPTypes
 import TollgateCore
 
 /// Where a caller comes from, as far as one caller can be told from another: the address in IPv4, the first 64 bits of
@@ -6,54 +7,42 @@ package struct ClientNetwork: Sendable, Hashable, CustomStringConvertible {
     private let isIPv6: Bool
     private let bits: UInt64
 
-    /// - Parameter address: Such as `192.0.2.7` or `2001:db8::1`; an IPv4 address in IPv6's clothes
+    /// Of all whose connection has no address: they are counted together, and no limit is off for them.
+    package static let unknown = ClientNetwork(isIPv6: true, bits: 0)
+
+    package init(_ address: IPAddress) { self.init(isIPv6: !address.isIPv4, bits: address.networkBits) }
+
+    /// - Parameter address: Such as `192.0.2.7` or `2001:db8::1`, as proxies write it; an IPv4 address in IPv6's clothes
     ///   (`::ffff:192.0.2.7`, RFC 4291, section 2.5.5.2) is the IPv4 address. Nil comes back when it is none.
     package init?(address: String) {
-        // A zone names an interface of this machine.
-        let text = address.prefix { $0 != "%" }
-        if NetworkAddress.isIPv4(text) {
-            self.init(isIPv6: false, groups: Self.groups(ofIPv4: text)[...])
-        } else if NetworkAddress.isIPv6(text) {
-            let groups = Self.groups(ofIPv6: text)
-            if groups.prefix(6) == [0, 0, 0, 0, 0, 0xffff] {
-                self.init(isIPv6: false, groups: groups.suffix(2))
-            } else {
-                self.init(isIPv6: true, groups: groups.prefix(4))
-            }
-        } else {
-            return nil
-        }
+        guard let address = IPAddress(node: address) else { return nil }
+        self.init(address)
     }
 
-    private init(isIPv6: Bool, groups: ArraySlice<UInt64>) {
+    private init(isIPv6: Bool, bits: UInt64) {
         self.isIPv6 = isIPv6
-        bits = groups.reduce(0) { $0 << 16 | $1 }
+        self.bits = bits
     }
 
     /// Differs from network to network: IPv4 addresses stand where IPv6 has its reserved block `::/8`.
     var number: UInt64 { bits }
 
-    /// Such as `192.0.2.7` and `2001:db8:0:1::/64`.
-    package var description: String {
+    /// An address of the network, from which ``init(address:)`` makes the same one again.
+    package var address: String {
         isIPv6
-            ? [48, 32, 16, 0].map { String(bits >> $0 & 0xffff, radix: 16) }.joined(separator: ":") + "::/64"
+            ? [48, 32, 16, 0].map { String(bits >> $0 & 0xffff, radix: 16) }.joined(separator: ":") + "::"
             : [24, 16, 8, 0].map { String(bits >> $0 & 0xff) }.joined(separator: ".")
     }
 
-    /// 16 bits each.
-    private static func groups(ofIPv4 text: Substring) -> [UInt64] {
-        let bytes = text.split(separator: ".").compactMap { UInt64($0) }
-        return stride(from: 0, to: bytes.count, by: 2).map { bytes[$0] << 8 | bytes[$0 + 1] }
-    }
+    /// Such as `192.0.2.7` and `2001:db8:0:1::/64`.
+    package var description: String { isIPv6 ? address + "/64" : address }
+}
 
-    private static func groups(ofIPv6 text: Substring) -> [UInt64] {
-        let halves = text.split(separator: "::", omittingEmptySubsequences: false).map { half in
-            half.split(separator: ":").flatMap { part in
-                part.contains(".") ? groups(ofIPv4: part) : [UInt64(part, radix: 16) ?? 0]
-            }
-        }
-        guard halves.count == 2 else { return halves.flatMap(\.self) }
-        let leftOut = [UInt64](repeating: 0, count: max(0, 8 - halves[0].count - halves[1].count))
-        return halves[0] + leftOut + halves[1]
-    }
+extension ClientNetwork {
+    /// In which the data plane tells the control plane of the same worker.
+    static let fieldName: StaticString = "X-Tollgate-Client"
+}
+
+extension HTTPField.Name {
+    static let xTollgateClient = constant(ClientNetwork.fieldName.description)
 }

@@ -31,10 +31,23 @@ package enum PresentedCredential: Sendable, Hashable {
         throw .missing("The Authorization header is not of the form 'Bearer <session token>'.")
     }
 
-    /// Whether the value of an `Authorization` field holds a key of this gateway's, good or bad.
+    /// Whether the value of an `Authorization` field holds what begins like a key of this gateway's, good or bad, in
+    /// whatever form: as it is, or in the user name or the password of Basic authentication.
     package static func holdsKey(_ authorization: String) -> Bool {
-        if let text = parameters(of: "bearer", in: authorization) { return PresentedKey.claims(text) }
-        return parameters(of: "basic", in: authorization).map { PresentedKey.claims(userName(inBasic: $0)) } ?? false
+        if KeyTrace.isIn(Array(authorization.utf8)) { return true }
+        guard authorization.utf8.count > "basic".utf8.count, authorization.prefix(5).lowercased() == "basic" else {
+            return false
+        }
+        return lenientlyDecoded(authorization.dropFirst(5)).map { KeyTrace.isIn(Array($0)) } ?? false
+    }
+
+    /// What is none by the standard may be read all the same: without padding, in the alphabet of URLs.
+    private static func lenientlyDecoded(_ text: Substring) -> Data? {
+        var digits = text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "+/-_".contains($0)) }
+            .replacing("-", with: "+").replacing("_", with: "/")
+        // One digit alone in the end stands for no byte.
+        if digits.count % 4 == 1 { digits.removeLast() }
+        return Data(base64Encoded: digits + String(repeating: "=", count: (4 - digits.count % 4) % 4))
     }
 
     /// What follows the scheme, whose name is case-insensitive (RFC 9110, section 11.1). Nil when there is another

@@ -134,6 +134,7 @@ struct RouteReader {
         case .encodedSlashes: route.encodedSlashes = choice(node, place) ?? route.encodedSlashes
         case .doubleSlashes: route.doubleSlashes = choice(node, place) ?? route.doubleSlashes
         case .stripPrefix: route.stripsPrefix = isTrue(node, place)
+        case .mapLocations: route.mapsLocations = isTrue(node, place)
         case .hostHeader: route.hostHeader = choice(node, place) ?? route.hostHeader
         case .healthCheck: takeHealthCheck(node)
         case .upgrades: route.upgrades = texts(node, place)

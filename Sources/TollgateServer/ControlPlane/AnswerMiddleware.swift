@@ -22,6 +22,7 @@ struct AnswerMiddleware: RouterMiddleware {
         let start = NIODeadline.now()
         var context = context
         context.requestID = requestIDs.next()
+        context.network = request.headers[.xTollgateClient].flatMap { ClientNetwork(address: $0) } ?? .unknown
         var response = await answer(request, context: context, next: next)
         response.headers.append(HTTPField(name: .xRequestID, value: context.requestID))
         if endpoints.hasCORS(request.uri.path) {
@@ -37,15 +38,13 @@ struct AnswerMiddleware: RouterMiddleware {
     ) async -> Response {
         if request.method == .options { return Response(status: .noContent) }
         do {
-            if let network = context.network, request.presentsKey,
-                let refusal = guesses.refusal(of: network, at: time.now())
-            {
+            if request.presentsKey, let refusal = guesses.refusal(of: context.network, at: time.now()) {
                 metrics.authenticationFailure(code: refusal.code)
                 throw refusal
             }
             return try await next(request, context)
         } catch let error as APIError {
-            if let network = context.network { guesses.count(error, from: network, at: time.now()) }
+            guesses.count(error, from: context.network, at: time.now())
             return respond(error, request: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
             let allowed = endpoints.methods(at: request.uri.path)

@@ -1,28 +1,42 @@
 import HTTPWire
 import ReverseProxy
+import TollgateCore
 
 /// Who is at the other end of a connection: a client, or a proxy that tells of one.
 struct Client: Sendable {
     let connection: ClientConnection
-    private let network: ClientNetwork?
+    private let network: ClientNetwork
+    private let trustedProxies: NetworkList
 
-    init(address: String, isTrustedProxy: Bool) {
-        connection = ClientConnection(address: address, isTrustedProxy: isTrustedProxy)
-        network = ClientNetwork(address: address)
+    /// - Parameter address: Of the peer. Nil when it has none.
+    init(address: String?, trustedProxies: NetworkList) {
+        let known = address.flatMap { IPAddress(node: $0) }
+        // A socket for both families shows an IPv4 address as an IPv6 one.
+        let text = known.flatMap { $0.isIPv4 ? $0.description : nil } ?? address
+        connection = ClientConnection(
+            address: text ?? "unknown", isTrustedProxy: known.map(trustedProxies.contains) ?? false)
+        network = known.map { ClientNetwork($0) } ?? .unknown
+        self.trustedProxies = trustedProxies
     }
 
     /// Whose share of an upstream's connections a request counts for. A trusted proxy that names nobody speaks for
     /// everybody behind it, so it is not limited.
     func share(of fields: FieldSection) -> ClientShare? {
-        guard let sender = network(of: fields), !connection.isTrustedProxy || sender != network else { return nil }
+        let sender = network(of: fields)
+        guard !connection.isTrustedProxy || sender != network else { return nil }
         return ClientShare(sender.number)
     }
 
-    /// Where the sender of a request is, as far as that can be known.
-    func network(of fields: FieldSection) -> ClientNetwork? {
-        guard connection.isTrustedProxy, let chain = fields.values(.forwardedFor).last,
-            let last = chain.split(separator: ",").last
-        else { return network }
-        return ClientNetwork(address: String(last.drop { $0 == " " }))
+    /// Where the sender of a request is, as far as that can be known: the nearest address that is none of a proxy of
+    /// ours, or else the farthest of them. What cannot be read is counted against the peer, which let it pass.
+    func network(of fields: FieldSection) -> ClientNetwork {
+        guard connection.isTrustedProxy else { return network }
+        var farthest = network
+        for node in ForwardedChain(fields).nodes.reversed() {
+            guard let address = IPAddress(node: node) else { return network }
+            farthest = ClientNetwork(address)
+            if !trustedProxies.contains(address) { break }
+        }
+        return farthest
     }
 }

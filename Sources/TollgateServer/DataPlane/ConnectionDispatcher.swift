@@ -1,5 +1,6 @@
 import HTTPWire
 import NIOCore
+import ReverseProxy
 import TollgateCore
 
 /// Says what each request of one connection is for, and makes whoever works on it.
@@ -14,8 +15,7 @@ struct ConnectionDispatcher: RequestDispatcher {
     init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
         self.dataPlane = dataPlane
         self.bridge = bridge
-        let address = channel.remoteAddress?.ipAddress ?? "unknown"
-        client = Client(address: address, isTrustedProxy: dataPlane.trustedProxies.contains(address))
+        client = Client(address: channel.remoteAddress?.ipAddress, trustedProxies: dataPlane.trustedProxies)
     }
 
     func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)? {
@@ -28,7 +28,8 @@ struct ConnectionDispatcher: RequestDispatcher {
                     throw APIError.badRequest("CONNECT asks for a tunnel; there is none here.")
                 }
                 return ControlPlanePassage.begin(
-                    head, target: address.target.text, host: address.host, connection: connection, bridge: bridge)
+                    head, target: address.target.text, host: address.host, client: client, connection: connection,
+                    bridge: bridge)
             case .gateway(let purpose):
                 return GatewayRequest.begin(
                     head, address: address, purpose: purpose, client: client, dataPlane: dataPlane,
@@ -148,6 +149,7 @@ struct ConnectionDispatcher: RequestDispatcher {
 
     /// What a route does not take is refused before anything is charged for it.
     private func check(_ head: RequestHead, _ route: Route) throws(APIError) {
+        if Via.showsLoop(head.fields) { throw .loopDetected }
         if let limit = route.limits.headBytes, head.byteCount > limit { throw .headersTooLarge }
         if case .length(let count) = head.framing, count > route.limits.bodyBytes {
             throw .bodyTooLarge(limitBytes: route.limits.bodyBytes)

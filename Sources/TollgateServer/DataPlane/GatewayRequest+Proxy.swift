@@ -11,11 +11,16 @@ extension GatewayRequest: ProxyExchangeDelegate {
         guard let upstreams = route.group?.on(eventLoop) else {
             return refuse(.internalError(cause: "the route has no upstreams on this event loop"))
         }
+        let keys = KeysInHead(head, opener: openingField)
+        let clean: (head: RequestHead, uri: String)
+        do throws(APIError) {
+            clean = try keys.withoutStrays(head, uri: upstreamURI(route))
+        } catch {
+            return refuse(error)
+        }
         let request = ProxyRequest(
-            head: head, uri: upstreamURI(route), host: address.host, client: client.connection,
-            identity: identity,
-            requestID: requestID, withheld: withheldFields,
-            subprotocols: subprotocol?.others)
+            head: clean.head, uri: clean.uri, host: address.host, client: client.connection, identity: identity,
+            requestID: requestID, withheld: keys.withheld, subprotocols: subprotocol?.others)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
         beginCapture()
@@ -31,25 +36,12 @@ extension GatewayRequest: ProxyExchangeDelegate {
             plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
     }
 
-    /// A key opens the gateway and is no upstream's business. A session token is passed on: it is signed, short-lived,
-    /// and tells the upstream more.
-    private var withheldFields: WithheldFields {
-        // Fields beside a ticket or a subprotocol were not looked at, as where nobody is asked.
-        let principal = isOutsideFields ? nil : principal
-        if let principal, !principal.credential.isKey { return [] }
-        guard head.fields.contains(.apiKey) else {
-            let isKey = principal != nil || isKeyInAuthorization
-            return isKey ? .authorization : []
-        }
-        // Where nobody is asked for a key, one that is not of our making is the upstream's.
-        let isOurs = principal != nil || head.fields.values(.apiKey).contains(where: PresentedKey.claims)
-        var withheld: WithheldFields = isOurs ? .apiKey : []
-        if isKeyInAuthorization { withheld.insert(.authorization) }
-        return withheld
-    }
-
-    private var isKeyInAuthorization: Bool {
-        head.fields.values(.authorization).contains(where: PresentedCredential.holdsKey)
+    /// The field with the key that opened the gateway, which is no upstream's business. A session token is passed on: it
+    /// is signed, short-lived, and tells the upstream more.
+    private var openingField: WithheldFields {
+        // Fields beside a ticket or a subprotocol were not looked at.
+        guard let principal, principal.credential.isKey, !isOutsideFields else { return [] }
+        return head.fields.contains(.apiKey) ? .apiKey : .authorization
     }
 
     // MARK: ProxyExchangeDelegate
@@ -70,6 +62,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         var head = ByteBuffer()
         head.reserveCapacity(1024)
         answer.write(to: &head, withoutRateLimits: admitted != nil)
+        if answer.lacksDate { dataPlane.answers.clock.writeDate(to: &head) }
         writeGatewayFields(to: &head)
         let isUnbounded = answer.framing == .chunked || answer.framing == .untilClose
         let isChunked = isUnbounded && !connection.isAnswerToHTTP10

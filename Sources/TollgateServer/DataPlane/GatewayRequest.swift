@@ -437,15 +437,14 @@ final class GatewayRequest: RequestWorker {
 
     /// The refusal of a key, whatever it is, from an address that too many bad ones have come from.
     private func guessRefusal(at time: UnixTime) -> APIError? {
-        guard let refusal = client.network(of: head.fields).flatMap({ dataPlane.guesses.refusal(of: $0, at: time) })
-        else { return nil }
+        guard let refusal = dataPlane.guesses.refusal(of: client.network(of: head.fields), at: time) else { return nil }
         dataPlane.metrics.authenticationFailure(code: refusal.code)
         return refusal
     }
 
     private func countFailedKey(_ error: APIError) {
-        guard error.isFailedKey, let network = client.network(of: head.fields) else { return }
-        dataPlane.guesses.count(error, from: network, at: dataPlane.time.now())
+        guard error.isFailedKey else { return }
+        dataPlane.guesses.count(error, from: client.network(of: head.fields), at: dataPlane.time.now())
     }
 }
 

@@ -70,6 +70,12 @@ final class RoutingState: Sendable {
 }
 
 extension Route {
+    /// Nil when nothing is left out.
+    fileprivate var strippedPrefix: String? {
+        guard stripsPrefix, let prefix = path.strippablePrefix, !prefix.isEmpty else { return nil }
+        return String(prefix)
+    }
+
     /// The upstreams that take part at all.
     fileprivate var members: [UpstreamMember] {
         let check = healthCheck.map {
@@ -102,7 +108,8 @@ extension ProxyRoute {
                 firstByte: .milliseconds(Int64(timeouts.responseMilliseconds)),
                 idle: .milliseconds(Int64(timeouts.idleMilliseconds))),
             retries: RetryPolicy(maximumTries: route.retries + 1), allowedUpgrades: Set(route.upgrades),
-            maximumRequestBytes: route.limits.bodyBytes)
+            maximumRequestBytes: route.limits.bodyBytes, strippedPrefix: route.strippedPrefix,
+            mapsLocations: route.mapsLocations)
     }
 }
 

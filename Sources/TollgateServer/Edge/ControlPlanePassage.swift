@@ -31,7 +31,8 @@ final class ControlPlanePassage: RequestWorker {
     ///
     /// - Parameter target: Path and query, checked.
     static func begin(
-        _ head: RequestHead, target: String, host: String, connection: PublicConnection, bridge: ControlPlaneBridge
+        _ head: RequestHead, target: String, host: String, client: Client, connection: PublicConnection,
+        bridge: ControlPlaneBridge
     ) -> ControlPlanePassage? {
         guard let context = connection.context else { return nil }
         let passage = ControlPlanePassage(head, connection: connection, context: context)
@@ -46,11 +47,11 @@ final class ControlPlanePassage: RequestWorker {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
-        passage.sendHead(head, target: target, host: host)
+        passage.sendHead(head, target: target, host: host, network: client.network(of: head.fields))
         return passage
     }
 
-    private func sendHead(_ head: RequestHead, target: String, host: String) {
+    private func sendHead(_ head: RequestHead, target: String, host: String, network: ClientNetwork) {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(head.byteCount + 64)
         buffer.writeString(head.method)
@@ -58,12 +59,19 @@ final class ControlPlanePassage: RequestWorker {
         buffer.writeString(target)
         buffer.writeStaticString(" HTTP/1.1\r\n")
         buffer.writeField("Host", host)
-        for line in head.fields.lines where !line.kind.isOfThisHop && line.kind != .host && line.kind != .expect {
-            buffer.writeLine(line, of: head.fields)
-        }
+        // What only the gateway may say, it says here to itself.
+        buffer.writeField(ClientNetwork.fieldName, network.address)
+        for line in head.fields.lines where Self.passes(line.kind) { buffer.writeLine(line, of: head.fields) }
         if isChunked { buffer.writeField("Transfer-Encoding", "chunked") }
         buffer.writeLineEnd()
         up(buffer)
+    }
+
+    private static func passes(_ kind: FieldKind) -> Bool {
+        switch kind {
+        case .host, .expect, .identity, .misspelt: false
+        default: !kind.isOfThisHop
+        }
     }
 
     private func up(_ bytes: ByteBuffer) { context.fireChannelRead(NIOAny(bytes)) }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Logging
+import ReverseProxy
 import TollgateCore
 
 /// A refusal as the caller sees it: a status, the original's `error` text, a `code` that never changes, and what else
@@ -105,6 +106,12 @@ extension APIError {
             .internalServerError, error: "Internal error", code: "internal-error",
             message: "The fault is ours. The request id finds it in the log.", cause: cause)
     }
+
+    /// The upstream of a route leads back to the gateway.
+    package static let loopDetected = APIError(
+        .init(code: 508, reasonPhrase: "Loop Detected"), error: "Loop detected", code: "loop-detected",
+        message: "The request has passed \(Via.maximumPassages) Tollgates, as its Via field says. "
+            + "Let the route's upstreams be other servers than the gateway.")
 
     package static func authentication(_ failure: AuthenticationFailure) -> APIError {
         if failure.isTemporary {

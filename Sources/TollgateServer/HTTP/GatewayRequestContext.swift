@@ -1,5 +1,4 @@
 import Hummingbird
-import NIOCore
 
 /// What a control-plane handler knows beside the request itself.
 package struct GatewayRequestContext: RequestContext {
@@ -8,11 +7,10 @@ package struct GatewayRequestContext: RequestContext {
     /// In the answer's `X-Request-Id`, in error bodies and in the log.
     package var requestID = ""
 
-    /// Where the connection comes from. Nil when that has no address.
-    package let network: ClientNetwork?
+    /// Where the request comes from.
+    package var network = ClientNetwork.unknown
 
     package init(source: Source) {
         coreContext = CoreRequestContextStorage(source: source)
-        network = source.channel.remoteAddress?.ipAddress.flatMap { ClientNetwork(address: $0) }
     }
 }

@@ -13,6 +13,14 @@ import TollgateDev
     private static let forged = """
         X-Tollgate-User: admin
         x_tollgate_user: admin
+        X.Tollgate.User: admin
+        X~Tollgate~User: admin
+        X_API_Key: sk_live_forged
+        Idempotency_Key: forged
+        X_Original_URL: /evil
+        X-Original-URL: /evil
+        X-Rewrite-URL: /evil
+        X_Real_IP: 6.6.6.6
         X_Tollgate-Plan: gold
         X-TOLLGATE-PLAN: gold
         X-Tollgate-Key-Id: key_1
@@ -82,11 +90,12 @@ import TollgateDev
             let ways: [(fields: String, passed: String)] = [
                 ("X-API-Key: \(key.text)\r\n", ""), ("Authorization: Bearer \(key.text)\r\n", ""),
                 ("authorization: bearer  \(key.text)\r\n", ""), ("Authorization: \(basic)\r\n", ""),
-                ("X_API_Key: \(key.text)\r\n", ""), ("X-API-Key:\r\nAuthorization: Bearer \(key.text)\r\n", ""),
+                ("X-API-Key:\r\nAuthorization: Bearer \(key.text)\r\n", ""),
                 ("X-API-Key: \(key.text)\r\nAuthorization: Bearer \(other.text)\r\n", ""),
                 ("Authorization: \(otherBasic)\r\nX-API-Key: \(key.text)\r\n", ""),
                 // What stands beside a key may be meant for the upstream.
                 ("X-API-Key: \(key.text)\r\nAuthorization: Basic eDp5\r\n", "Authorization: Basic eDp5\r\n"),
+                ("X-API-Key: \(key.text)\r\nCookie: a=1; k=\(key.text)\r\n", "Cookie: a=1; k=withheld\r\n"),
             ]
             // The second time the worker knows the key.
             for (number, way) in (ways + ways).enumerated() {
@@ -116,6 +125,63 @@ import TollgateDev
             let theirs = "X-API-Key: theirs\r\nAuthorization: Bearer of.some.kind\r\n"
             _ = try await gateway.ask(.request("GET /public", fields: theirs))
             #expect(upstream.received.hasSuffix(.forwarded("GET /public", passed: theirs)))
+        }
+    }
+
+    /// In whatever form a key stands in a head, it goes no further, also where nobody asks for one.
+    @Test func noFormOfAKeyReachesAnUpstream() async throws {
+        let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
+        try await withRoutedGateway(routes: Self.routes, upstream: upstream) { gateway in
+            let keys = [
+                try await gateway.makeKey().text, try await gateway.makeKey(#""name":"t","mode":"test""#).text,
+                KeyedGateways.mistyped(try await gateway.makeKey().text),
+                "pk_live_" + String(repeating: "0f", count: 32),
+            ]
+            for key in keys {
+                let pairs = [key, "\(key):", ":\(key)", "u:\(key)", "user:pass \(key) word", "\(key):\(key)"]
+                let basics = pairs.map { KeyedGateways.basic($0) }
+                let unpadded = basics.map { String($0.prefix { $0 != "=" }) }
+                let ofURLs = basics.map { $0.replacing("+", with: "-").replacing("/", with: "_") }
+                let authorizations =
+                    basics + unpadded + ofURLs + [
+                        key, "Token \(key)", "Bearer\t\(key)", "Bearer \"\(key)\"", "Bearer x, Bearer \(key)",
+                        "ApiKey key=\(key)", "basic\t" + basics[1].dropFirst(6), "Bearer \(key)",
+                    ]
+                let fields =
+                    authorizations.map { "Authorization: \($0)" } + [
+                        "X-API-Key: \(key)", "X-API-Key: \"\(key)\"", "X-API-Key: Bearer \(key)",
+                        "X-API-Key: x, \(key)",
+                        "Cookie: a=1; key=\(key); b=2", "Referer: http://a/?key=\(key)", "X-Custom: \(key)",
+                        "X_API_Key: \(key)", "Proxy-Authorization: Bearer \(key)", "X-Two: \(key) \(key)",
+                    ]
+                for field in fields {
+                    let answer = try await gateway.ask(.request("GET /public", fields: "\(field)\r\n"))
+                    #expect(answer.status == 200, "\(field)")
+                }
+                for path in ["/public?key=\(key)&x=1", "/public/\(key)/x"] {
+                    let answer = try await gateway.ask(.request("GET \(path)"))
+                    #expect(answer.status == 200, "\(path)")
+                }
+                let secret = key.dropFirst(30).prefix(30)
+                #expect(!upstream.received.contains(secret), "\(key)")
+                for basic in basics { #expect(!upstream.received.contains(basic.dropFirst(20).prefix(40)), "\(basic)") }
+            }
+            #expect(upstream.received.contains("Cookie: a=1; key=withheld; b=2\r\n"))
+            #expect(upstream.received.contains("X-Two: withheld withheld\r\n"))
+            #expect(upstream.received.contains("GET /public?key=withheld&x=1 HTTP/1.1\r\n"))
+            #expect(upstream.received.contains("GET /public/withheld/x HTTP/1.1\r\n"))
+        }
+    }
+
+    /// Other services' keys begin as ours do: in a page's address or a cookie they are nobody's business here.
+    @Test func whatIsNoKeyOfOursPasses() async throws {
+        let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
+        try await withRoutedGateway(routes: Self.routes, upstream: upstream) { gateway in
+            let theirs = "Cookie: pk=pk_live_51HabcDEFghiJKLmnoPQRstuVWXyz0123456789abcdefghijklmnopqrstuvwxyzABC\r\n"
+            let more = "X-Note: sk_live_ and sk_test_short\r\nAuthorization: Basic eDp5\r\n"
+            let line = "GET /public?k=pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"
+            _ = try await gateway.ask(.request(line, fields: theirs + more))
+            #expect(upstream.received == .forwarded(line, passed: theirs + more))
         }
     }
 

@@ -28,7 +28,7 @@ import Testing
         ("a length and chunks", [.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n")]),
         ("a folded field", [.say("HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n")]),
         ("a bare carriage return", [.say("HTTP/1.1 200 OK\r\n\rX: y\r\nContent-Length: 0\r\n\r\n")]),
-        ("a name with a blank", [.say("HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n")]),
+        ("a name in two words", [.say("HTTP/1.1 200 OK\r\nContent Length: 0\r\n\r\n")]),
         ("a head too large", [.say("HTTP/1.1 200 OK\r\nX: \(String(repeating: "y", count: 300_000))\r\n\r\n")]),
         ("too many fields", [.say("HTTP/1.1 200 OK\r\n\(String(repeating: "X: y\r\n", count: 501))\r\n")]),
         (
@@ -140,6 +140,11 @@ import Testing
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, "5"),
         ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, nil),
         ("HEAD", "HTTP/1.1 200 OK\r\n\r\n", 200, nil),
+        // Whatever its fields say, such an answer ends with its head (RFC 9112, section 6.3).
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", 200, nil),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 200, nil),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: gzip\r\nContent-Length: five\r\n\r\n", 304, nil),
+        ("GET", "HTTP/1.1 204 No Content\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 204, nil),
     ])
     func whatHasNoBodyGetsNone(method: String, sent: String, status: Int, length: String?) async throws {
         let upstream = try await ScriptedUpstream { number, text in
@@ -152,6 +157,39 @@ import Testing
             let head = try RawAnswer(text)
             #expect(head.status == status && head.fields["content-length"] == length, "\(text)")
             #expect(head.fields["transfer-encoding"] == nil && head.body.hasPrefix("HTTP/1.1 200"), "\(text)")
+        }
+    }
+
+    /// RFC 9112, section 5.1: a proxy takes it out of an answer, and no client sees it.
+    @Test func aBlankBeforeAColonIsTakenOut() async throws {
+        let upstream = try await ScriptedUpstream.answering([
+            .say("HTTP/1.1 200 OK\r\nX-Old : yes\r\nContent-Length\t: 4\r\n\r\nfine")
+        ])
+        try await withRoutedGateway(routes: openRoute, upstream: upstream) { gateway in
+            let answer = try await gateway.ask(.request())
+            #expect(answer.status == 200 && answer.body == "fine")
+            #expect(answer.text.contains("\r\nX-Old: yes\r\n") && answer.fields["content-length"] == "4")
+            let refused = try await gateway.ask(.request(fields: "X-Old : yes\r\n"))
+            #expect(refused.status == 400, "in a request it may hide one from the next server")
+        }
+    }
+
+    @Test func anAnswerWithoutADateGetsOne() async throws {
+        let own = "Date: Wed, 26 Nov 2025 00:00:00 GMT\r\n"
+        let upstream = try await ScriptedUpstream { _, text in
+            text.contains("\r\n\r\n") ? [.say(.answer("fine", fields: text.contains("GET /own") ? own : ""))] : nil
+        }
+        let routes = """
+            - {name: open, path: /, auth: none, upstreams: "{upstream}"}
+            - {name: bare, path: /bare, auth: none, responseHeaders: {remove: [Date]}, upstreams: "{upstream}"}
+            """
+        try await withRoutedGateway(routes: routes, upstream: upstream) { gateway in
+            let added = try await gateway.ask(.request())
+            #expect(added.fields["date"] == "Wed, 26 Nov 2025 23:00:00 GMT")
+            let kept = try await gateway.ask(.request("GET /own"))
+            #expect(kept.fields["date"] == "Wed, 26 Nov 2025 00:00:00 GMT")
+            let removed = try await gateway.ask(.request("GET /bare"))
+            #expect(removed.fields["date"] == nil, "the operator wants none")
         }
     }
 

@@ -131,13 +131,15 @@ extension String {
     ///
     /// - Parameters:
     ///   - passed: Fields of the client that pass.
+    ///   - prefix: What the route takes off the path.
     ///   - ours: Fields that say who the caller is.
     static func forwarded(
-        _ line: String = "GET /a", host: String = "api.example", passed: String = "", ours: String = "",
-        framing: String = "", body: String = ""
+        _ line: String = "GET /a", host: String = "api.example", passed: String = "", prefix: String? = nil,
+        ours: String = "", framing: String = "", body: String = ""
     ) -> String {
         "\(line) HTTP/1.1\r\nHost: \(host)\r\n\(passed)X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n"
-            + "X-Forwarded-Host: \(host)\r\nForwarded: for=127.0.0.1;host=\"\(host)\";proto=http\r\n\(ours)"
+            + "X-Forwarded-Host: \(host)\r\n\(prefix.map { "X-Forwarded-Prefix: \($0)\r\n" } ?? "")"
+            + "Forwarded: for=127.0.0.1;host=\"\(host)\";proto=http\r\nVia: 1.1 tollgate\r\n\(ours)"
             + "X-Request-Id: r1\r\n\(framing)\r\n\(body)"
     }
 }

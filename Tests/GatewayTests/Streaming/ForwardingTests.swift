@@ -94,4 +94,35 @@ import Testing
             #expect(Self.values("forwarded", upstream) == [expected])
         }
     }
+
+    /// A proxy that writes one of the two passes on what a stranger says in the other.
+    @Test func bothFieldsNameTheClientThatTheProxyTells() async throws {
+        let settings = ["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1"]
+        let fields = "X-Forwarded-For: 203.0.113.9:51000\r\nForwarded: for=6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n"
+        try await Self.exchange(fields: fields, settings: settings) { upstream, _ in
+            #expect(Self.values("x-forwarded-for", upstream) == ["203.0.113.9:51000, 127.0.0.1"])
+            let expected = #"for="203.0.113.9:51000", for=127.0.0.1;host="api.example";proto=http"#
+            #expect(Self.values("forwarded", upstream) == [expected])
+            #expect(!upstream.contains { $0.1.contains("6.6.6.6") })
+        }
+    }
+
+    @Test func portPrefixAndAddressPassFromATrustedProxyAlone() async throws {
+        let fields = "X-Forwarded-Port: 8443\r\nX-Forwarded-Prefix: /outer\r\nX-Real-IP: 203.0.113.9\r\n"
+        for (settings, passes) in [(["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1"], true), ([:], false)] {
+            try await Self.exchange(fields: fields, settings: settings) { upstream, _ in
+                #expect(Self.values("x-forwarded-port", upstream) == (passes ? ["8443"] : []))
+                #expect(Self.values("x-forwarded-prefix", upstream) == (passes ? ["/outer"] : []))
+                #expect(Self.values("x-real-ip", upstream) == (passes ? ["203.0.113.9"] : []))
+            }
+        }
+    }
+
+    @Test func theWayIsWrittenBothWays() async throws {
+        let fields = "Via: 1.1 edge\r\n"
+        try await Self.exchange(fields: fields, answerFields: "Via: 1.0 cache\r\n") { upstream, client in
+            #expect(Self.values("via", upstream) == ["1.1 edge", "1.1 tollgate"])
+            #expect(Self.values("via", client) == ["1.0 cache", "1.1 tollgate"])
+        }
+    }
 }

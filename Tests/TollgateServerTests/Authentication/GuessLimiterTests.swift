@@ -75,17 +75,21 @@ import TollgateCore
         ("192.0.2.7", "192.0.2.7"), ("::ffff:192.0.2.7", "192.0.2.7"), ("::ffff:c000:207", "192.0.2.7"),
         ("2001:db8::1", "2001:db8:0:0::/64"), ("2001:db8:0:1:aaaa::9", "2001:db8:0:1::/64"),
         ("2001:DB8:0:1:2:3:4:5", "2001:db8:0:1::/64"), ("::1", "0:0:0:0::/64"), ("fe80::1%eth0", "fe80:0:0:0::/64"),
-        ("1:2:3:4:5:6:192.0.2.7", "1:2:3:4::/64"),
+        ("1:2:3:4:5:6:192.0.2.7", "1:2:3:4::/64"), ("192.0.2.7:80", "192.0.2.7"),
+        ("[2001:db8::1]:80", "2001:db8:0:0::/64"),
     ])
     func neighboursOfAnAddress(address: String, name: String) throws {
-        #expect(try Self.network(address).description == name)
+        let network = try Self.network(address)
+        #expect(network.description == name)
+        #expect(ClientNetwork(address: network.address) == network, "it is told the same again")
+        #expect(ClientNetwork(address: ClientNetwork.unknown.address) == .unknown)
     }
 
     @Test func networksAreToldApart() throws {
         #expect(try Self.network("2001:db8::1") == Self.network("2001:db8::ffff:1:2:3"))
         #expect(try Self.network("2001:db8::1") != Self.network("2001:db8:0:1::1"))
         #expect(try Self.network("0.0.0.0") != Self.network("::"), "the two families share no counts")
-        for text in ["", "localhost", "192.0.2", "1:2", "/run/socket", "192.0.2.7:80"] {
+        for text in ["", "localhost", "192.0.2", "1:2", "/run/socket", "unknown"] {
             #expect(ClientNetwork(address: text) == nil, "\(text)")
         }
     }

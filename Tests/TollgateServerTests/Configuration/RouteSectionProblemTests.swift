@@ -64,6 +64,7 @@ import TollgateServer
         ("limits: {body: 2000TB}", 4, "limits: body 2000TB is out of range", "0B to 1TB"),
         ("encodedSlashes: yes", 4, "encodedSlashes: 'yes' is unknown", "refuse, pass"),
         ("doubleSlashes: allow", 4, "doubleSlashes: 'allow' is unknown", "refuse, pass"),
+        ("mapLocations: off", 4, "mapLocations: 'off' is neither true nor false", "true or false"),
         ("stripPrefix: yes", 4, "stripPrefix: 'yes' is neither true nor false", "true or false"),
         ("hostHeader: server", 4, "hostHeader: 'server' is unknown", "client, upstream"),
         ("hostHeader: upstream", 4, "hostHeader: the route has no upstreams", "add upstreams"),

@@ -34,6 +34,7 @@ import TollgateServer
             encodedSlashes: pass
             doubleSlashes: pass
             stripPrefix: true
+            mapLocations: false
             hostHeader: upstream
             healthCheck: {path: /health?deep=1, interval: 10s, timeout: 250ms}
             upgrades: []
@@ -60,7 +61,7 @@ import TollgateServer
             requestHeaders: .init(
                 set: [.init("Authorization", "Bearer hunter2"), .init("X-Empty", "")], remove: ["Cookie"]),
             responseHeaders: .init(remove: ["Server"]), encodedSlashes: .pass, doubleSlashes: .pass, stripsPrefix: true,
-            hostHeader: .upstream,
+            mapsLocations: false, hostHeader: .upstream,
             healthCheck: .init(path: "/health?deep=1", intervalMilliseconds: 10_000, timeoutMilliseconds: 250),
             upgrades: [])
         #expect(routes[0] == orders)
@@ -96,7 +97,7 @@ import TollgateServer
                 "routes.orders = api.example.com *.example.org /orders and below, GET POST, auth key, cost 2, "
                     + "scopes orders:read orders:write, 30 a minute, %2F passes, // passes, to http://10.0.0.7:3000 "
                     + "https://orders.internal:443 http://[2001:db8::1]:80 (tollgate.yaml:3)",
-                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:32)",
+                "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:33)",
             ])
         let bare = try Fixture.load(files: ["tollgate.yaml": RouteFixture.yaml("")]).describe().last
         #expect(bare == "routes.r = any host /r and below, auth any, cost 1, no upstreams (tollgate.yaml:2)")
