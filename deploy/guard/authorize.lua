@@ -45,12 +45,16 @@ local function refuse(txn, answer)
   txn:done(reply)
 end
 
--- The key stays here. It is in X-API-Key, else in Basic, else in Bearer when it begins as keys do.
+-- The key stays here. It is in X-API-Key, else in Basic; and nothing that begins as keys do passes in Authorization.
 local function withhold_key(txn, headers)
-  local key = headers["x-api-key"] and headers["x-api-key"][0] or ""
-  local authorization = headers["authorization"] and headers["authorization"][0]:lower() or ""
-  if key == "" and (authorization:find("^basic ") or authorization:find("^bearer +[sp]k_")) then
-    txn.http:req_del_header("authorization")
+  local authorization = headers["authorization"] or {}
+  local is_alone = (headers["x-api-key"] and headers["x-api-key"][0] or "") == ""
+  for i = 0, #authorization do
+    local value = authorization[i] or ""
+    local is_basic = value:lower():find("^basic%f[%W]")
+    if (is_alone and is_basic) or value:find("[sp]k_live_") or value:find("[sp]k_test_") then
+      txn.http:req_del_header("authorization")
+    end
   end
   txn.http:req_del_header("x-api-key")
 end

@@ -21,8 +21,12 @@ package struct OriginalRequest {
     /// - Parameters:
     ///   - text: The target of the request to us, beginning with `/authorize`.
     ///   - host: Whom the proxy asked.
-    /// - Throws: 400 when something is told twice, and not alike.
+    /// - Throws: 400 when something is told twice, and not alike, or when a field reads like one of ours to those who
+    ///   cannot tell separators apart: the API that the proxy passes it on to may be one of them.
     package init(_ head: RequestHead, text: String, host: String) throws(APIError) {
+        if let line = head.fields.lines.first(where: { $0.kind == .misspelt }) {
+            throw .misspelt(head.fields.name(of: line))
+        }
         var told = Told(head.fields)
         let behind = text.dropFirst("/authorize".count)
         if behind.first == "/" {
@@ -31,10 +35,10 @@ package struct OriginalRequest {
             told.host.take(host.lowercased())
         }
         told.takeForwardedHost()
-        for (name, telling) in [("method", told.method), ("path", told.uri), ("host", told.host)]
-        where telling.contradictsItself {
-            throw .toldTwice(name)
-        }
+        let tellings = [
+            ("method", told.method), ("path", told.uri), ("host", told.host), ("host", told.forwardedHost),
+        ]
+        for (name, telling) in tellings where telling.contradictsItself { throw .toldTwice(name) }
         method = told.method.text ?? head.method
         tellsMethod = told.method.text != nil
         uri = told.uri.text
@@ -56,55 +60,60 @@ package struct OriginalRequest {
         var uri = Telling()
         var method = Telling()
         var host = Telling()
-        private var forwardedHost: String?
+        private(set) var forwardedHost = Telling()
         private var isInForwardedFields = false
 
         init(_ fields: FieldSection) {
             for line in fields.lines {
                 switch line.kind {
-                case .forwardedHost: forwardedHost = fields.value(of: line).lowercased()
-                case .forwarded, .endToEnd: take(line, of: fields)
+                case .forwardedHost: forwardedHost.take(fields.value(of: line).lowercased())
+                case .forwarded: take(line, of: fields)
                 default: break
                 }
             }
         }
 
         private mutating func take(_ line: FieldLine, of fields: FieldSection) {
-            if fields.name(of: line, folds: "x-original-uri") {
+            if fields.name(of: line, is: "x-original-uri") {
                 uri.take(fields.value(of: line))
-            } else if fields.name(of: line, folds: "x-original-method") {
+            } else if fields.name(of: line, is: "x-original-method") {
                 method.take(fields.value(of: line))
-            } else if fields.name(of: line, folds: "x-original-host") {
+            } else if fields.name(of: line, is: "x-original-host") {
                 host.take(fields.value(of: line).lowercased())
-            } else if fields.name(of: line, folds: "x-original-url") {
+            } else if fields.name(of: line, is: "x-original-url") {
                 take(url: fields.value(of: line))
-            } else if fields.name(of: line, folds: "x-forwarded-uri") {
+            } else if fields.name(of: line, is: "x-forwarded-uri") {
                 isInForwardedFields = true
                 uri.take(fields.value(of: line))
-            } else if fields.name(of: line, folds: "x-forwarded-method") {
+            } else if fields.name(of: line, is: "x-forwarded-method") {
                 isInForwardedFields = true
                 method.take(fields.value(of: line))
             }
         }
 
+        /// A whole URL, or only a path: what looks like a scheme in the middle of one is none.
         private mutating func take(url: String) {
-            guard let scheme = url.firstRange(of: "://") else { return uri.take(url) }
-            let rest = url[scheme.upperBound...]
-            let path = rest.firstIndex(of: "/") ?? rest.endIndex
-            host.take(rest[..<path].lowercased())
-            uri.take(path == rest.endIndex ? "/" : String(rest[path...]))
+            let (authority, path) = RequestAddress.split(url)
+            if let authority { host.take(authority.lowercased()) }
+            uri.take(path)
         }
 
         /// Every proxy sends `X-Forwarded-Host`, also one before the one that asks: it counts beside the other fields
         /// of its kind, and where nobody tells more.
         mutating func takeForwardedHost() {
-            guard let forwardedHost, isInForwardedFields || host.text == nil else { return }
+            guard let forwardedHost = forwardedHost.text, isInForwardedFields || host.text == nil else { return }
             host.take(forwardedHost)
         }
     }
 }
 
 extension APIError {
+    fileprivate static func misspelt(_ name: String) -> APIError {
+        .badRequest(
+            "The field \(name) reads like another one to servers that cannot tell separators apart. Let the proxy "
+                + "remove fields whose names have other characters than letters, digits and hyphens.")
+    }
+
     fileprivate static func toldTwice(_ name: String) -> APIError {
         .badRequest(
             "The proxy tells the \(name) of the original request twice, and not alike. Let it remove those of the "

@@ -57,7 +57,7 @@ struct RequestAddress {
     }
 
     /// The authority of a target in absolute form, and the rest; the text as it is in any other form.
-    private static func split(_ text: String) -> (authority: String?, rest: String) {
+    static func split(_ text: String) -> (authority: String?, rest: String) {
         guard text.utf8.first != UInt8(ascii: "/") else { return (nil, text) }
         for scheme in ["http://", "https://"] where text.prefix(scheme.count).lowercased() == scheme {
             let rest = text.dropFirst(scheme.count)

@@ -115,6 +115,33 @@ import Foundation
         }
     }
 
+    /// A laxer route cannot be chosen, whatever a client writes where.
+    @Test func aQuestionWithTwoMeaningsIsRefused() async throws {
+        try await withTemporaryRoutes { gateway in
+            let told = "X-Forwarded-Method: POST\r\nX-Forwarded-Uri: /orders\r\nX-Forwarded-Host: api.example.com\r\n"
+            let added = [
+                "X-Forwarded-Host: cheap.example", "X-Forwarded-Uri: /public", "X-Forwarded-Method: GET",
+                "X_Forwarded_Host: cheap.example", "X-Forwarded_Uri: /public", "X.Tollgate.User: victim",
+            ]
+            for field in added {
+                for fields in [told + field + "\r\n", field + "\r\n" + told] {
+                    let text = "GET /authorize HTTP/1.1\r\nHost: tollgate\r\n\(fields)\r\n"
+                    let answer = try #require(
+                        try await RawHTTP.exchange(port: gateway.port, pieces: [text]).first)
+                    #expect(answer.status == 400 && answer.body.contains(#""code":"bad-request""#), "\(field)")
+                }
+            }
+            for url in ["/orders?x=://gw/public", "http://api.example.com/orders?x=://gw/public"] {
+                let answer = try await HTTP.get(
+                    "/authorize", port: gateway.port,
+                    headers: [
+                        ("X-Original-URL", url), ("X-Original-Method", "POST"), ("X-Original-Host", "api.example.com"),
+                    ])
+                #expect(answer.status == 401, "\(url): \(answer.body)")
+            }
+        }
+    }
+
     private func withTemporaryRoutes(
         _ body: @escaping @Sendable (LocalGateway) async throws -> Void
     ) async throws {

@@ -170,6 +170,73 @@ import Foundation
         }
     }
 
+    /// An API cannot tell `X_Tollgate_User` from `X-Tollgate-User`, nor can a client choose its route, its credential or
+    /// its address by a spelling that only one of all takes for a field.
+    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .traefik])
+    func noSpellingOfOurFieldsPasses(program: GuardProgram) async throws {
+        try await withRoutes { gateway in
+            let reader = try await Self.makeKey(gateway, #""name":"reader","scopes":["orders:read"]"#)
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
+                let spellings = [
+                    "X_Forwarded_Host: cheap.example", "X-Forwarded_Host: cheap.example", "X_Forwarded_Uri: /public",
+                    "X_Forwarded_For: 6.6.6.6", "X_Tollgate_User: victim", "X-Tollgate_User: victim",
+                    "x_tollgate_user: victim", "X.Tollgate.User: victim", "X~Tollgate~User: victim",
+                    "X_API_Key: \(reader.text)",
+                    "X_Real_IP: 6.6.6.6", "X_Original_URL: /public",
+                ]
+                for spelling in spellings {
+                    func ask(_ path: String, _ fields: String = "") async throws -> HTTPAnswer {
+                        let head = "GET \(path) HTTP/1.1\r\nHost: api.example.com\r\n\(fields)\(spelling)\r\n\r\n"
+                        return try #require(try await RawHTTP.exchange(port: api.port, pieces: [head]).first)
+                    }
+                    let reached = api.seen.count
+                    let anonymous = try await ask("/orders")
+                    #expect([400, 401].contains(anonymous.status), "\(spelling): \(anonymous.body)")
+                    #expect(api.seen.count == reached, "\(spelling)")
+                    for answer in [try await ask("/public"), try await ask("/orders", "X-API-Key: \(reader.text)\r\n")]
+                    {
+                        #expect([200, 400].contains(answer.status), "\(spelling): \(answer.body)")
+                    }
+                }
+                for seen in api.seen {
+                    let lines = seen.split(separator: "\r\n")
+                    #expect(
+                        !lines.contains { line in
+                            ["victim", "6.6.6.6", "cheap.example", "sk_live_", "url: /public"].contains {
+                                line.contains($0)
+                            }
+                        }, "\(seen)")
+                }
+                // The guard still passes what it should.
+                let fine = try await HTTP.get(
+                    "/orders", port: api.port,
+                    headers: [("X-API-Key", reader.text), ("Host", "api.example.com"), ("X-Custom", "fine")])
+                #expect(fine.status == 200 && fine.body.lowercased().contains("x-custom: fine\r\n"), "\(fine.body)")
+            }
+        }
+    }
+
+    /// On a route that asks nobody, too, and in forms that Tollgate would not take.
+    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .traefik])
+    func aKeyInAuthorizationStaysOutsideInAnyForm(program: GuardProgram) async throws {
+        try await withRoutes { gateway in
+            let key = try await Self.makeKey(gateway, #""name":"CI""#).text
+            let basics = [":\(key)", key, "\(key):"].map { KeyedGateways.basic($0) }
+            let forms = basics + ["Token \(key)", key, "Bearer x, Bearer \(key)", "Bearer \"\(key)\""]
+            try await GuardedAPI.run(program, gateway: gateway.port) { api in
+                for form in forms {
+                    let answer = try await HTTP.get("/public", port: api.port, headers: [("Authorization", form)])
+                    #expect(answer.status == 200 && !answer.body.lowercased().contains("authorization:"), "\(form)")
+                }
+                let beside = try await HTTP.get(
+                    "/public", port: api.port, headers: [("X-API-Key", key), ("Authorization", "Token \(key)")])
+                #expect(beside.status == 200 && !beside.body.contains("sk_live_"), "\(beside.body)")
+                let theirs = try await HTTP.get("/public", port: api.port, headers: [("Authorization", "Token theirs")])
+                #expect(theirs.body.lowercased().contains("authorization: token theirs\r\n"))
+            }
+        }
+    }
+
     @Test(arguments: GuardProgram.allCases)
     func withoutTollgateNothingPasses(program: GuardProgram) async throws {
         let nobody = try await Loopback.freePort()
@@ -204,6 +271,7 @@ import Foundation
     }
 
     private static let routes = """
+        plans: {free: {quota: 1000}, paid: {quota: 1000}}
         routes:
           - {name: read, host: api.example.com, path: /orders, methods: [GET], scopes: "orders:read"}
           - {name: write, host: api.example.com, path: /orders, methods: [POST], scopes: "orders:write", cost: 2}

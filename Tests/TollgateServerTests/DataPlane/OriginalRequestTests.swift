@@ -68,6 +68,51 @@ import TollgateServer
         }
     }
 
+    @Test(arguments: [
+        ("X-Forwarded-Host", "gw.example", "cheap.example", "host"), ("X-Forwarded-Uri", "/admin", "/cheap", "path"),
+        ("X-Forwarded-Method", "POST", "GET", "method"), ("X-Original-URI", "/admin", "/cheap", "path"),
+        ("X-Original-URL", "http://gw/admin", "http://gw/cheap", "path"),
+        ("X-Original-URL", "http://gw/admin", "http://cheap/admin", "host"),
+        ("X-Original-Method", "POST", "GET", "method"), ("X-Original-Host", "gw.example", "cheap.example", "host"),
+    ])
+    func oneFieldTwiceAndNotAlikeIsRefused(name: String, one: String, other: String, what: String) throws {
+        for (first, second) in [(one, other), (other, one)] {
+            for others in [[], Self.inForwardedFields.filter { !$0.hasPrefix(name) && name.hasPrefix("X-Forwarded") }] {
+                let message = refusal(others + ["\(name): \(first)", "\(name): \(second)"])
+                #expect(message?.contains("the \(what) of the original request twice") == true, "\(name)")
+            }
+        }
+        #expect(refusal(["\(name): \(one)", "\(name): \(one)"]) == nil, "twice alike")
+    }
+
+    /// A field that the gateway does not believe, and that an API may: nothing is said about such a request.
+    @Test(arguments: [
+        "X_Forwarded_Host", "X-Forwarded_Host", "X.Forwarded.Host", "X_Forwarded_Uri", "X_Original_URI",
+        "X_Original_URL",
+        "X_Tollgate_User", "X.Tollgate.User", "X_Forwarded_For", "X_API_Key", "X_Real_IP",
+    ])
+    func anotherSpellingIsRefusedByName(name: String) {
+        for fields in [Self.inForwardedFields, Self.inOriginalFields, []] {
+            #expect(refusal(fields + ["\(name): cheap.example"])?.contains("The field \(name) reads like") == true)
+            #expect(refusal(["\(name): cheap.example"] + fields)?.contains("The field \(name) reads like") == true)
+        }
+    }
+
+    @Test(arguments: [
+        ("/admin?x=://gw/cheap", "/admin?x=://gw/cheap", "tollgate:8080"),
+        ("/admin#://gw/cheap", "/admin#://gw/cheap", "tollgate:8080"),
+        ("/://gw/cheap", "/://gw/cheap", "tollgate:8080"),
+        ("http://gw/admin?x=://a/cheap", "/admin?x=://a/cheap", "gw"),
+        ("HTTPS://Gw:8443/admin", "/admin", "gw:8443"), ("http://gw", "/", "gw"),
+        ("http://gw?x=/cheap", "/?x=/cheap", "gw"),
+        // None that a proxy writes: the path is refused for what it is.
+        ("x://gw/cheap", "x://gw/cheap", "tollgate:8080"), ("://gw/cheap", "://gw/cheap", "tollgate:8080"),
+    ])
+    func aSchemeStandsOnlyAtTheBeginning(url: String, uri: String, host: String) throws {
+        let found = try original(["X-Original-URL: \(url)", "X-Original-Method: GET"])
+        #expect(found.uri == uri && found.host == host)
+    }
+
     @Test func envoyIsNotContradictedEither() throws {
         let added = ["X-Original-URI: /cheap", "X-Forwarded-Uri: /cheap", "X-Original-Method: GET"]
         for field in added {
