@@ -35,10 +35,10 @@ struct CheckoutEndpoints: Sendable {
         let shop = try openShop()
         let body = try await request.body(upTo: bodyLimitBytes)
         let (tier, price) = try Self.goods(in: shop, asked: try CheckoutBody.tier(in: body))
-        let admitted = try await gatekeeper.admit(
+        return try await gatekeeper.serve(
             request.headers, route: "create-checkout", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: [.billing], logger: context.logger)
-        return try await admitted.withLimitsTold {
+            requiredScopes: [.billing], logger: context.logger
+        ) { admitted in
             let record = try await subscriptions.record(of: admitted.principal.userID)
             try refuseSecondSubscription(to: tier, record, admitted)
             let checkout = CheckoutRequest(
@@ -99,10 +99,10 @@ struct CheckoutEndpoints: Sendable {
     @Sendable private func openPortal(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let shop = try openShop()
         _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await gatekeeper.admit(
+        return try await gatekeeper.serve(
             request.headers, cost: 0, route: "billing-portal", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: [.billing], logger: context.logger)
-        return try await admitted.withLimitsTold {
+            requiredScopes: [.billing], logger: context.logger
+        ) { admitted in
             guard let customerID = try await subscriptions.record(of: admitted.principal.userID)?.customerID else {
                 throw Self.noAccount
             }

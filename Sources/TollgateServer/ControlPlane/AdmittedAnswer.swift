@@ -2,23 +2,29 @@ import HTTPTypes
 import TollgateCore
 
 extension Gatekeeper.Admitted {
-    /// What `answer` gives. Whatever it throws becomes a refusal that tells of the limits too, for the call was
-    /// charged.
-    func withLimitsTold<Value>(_ answer: () async throws -> Value) async throws(APIError) -> Value {
-        do {
-            return try await answer()
-        } catch {
-            var refusal = Self.refusal(of: error)
-            for field in rateLimitHeaders { refusal.headers.append(field) }
-            throw refusal
-        }
+    /// The answer to a call that was let in and then failed by `error`. It tells of the limits too, as they are with
+    /// the call given back.
+    func refusal(of error: any Error) -> APIError {
+        var refusal: APIError =
+            switch error {
+            case let error as APIError: error
+            case let error as StoreUnavailable: .unavailable(cause: error.reason)
+            default: .internalError(cause: "\(error)")
+            }
+        for field in RateLimitHeaders.fields(for: decision.givenBack, at: time) { refusal.headers.append(field) }
+        return refusal
     }
+}
 
-    private static func refusal(of error: any Error) -> APIError {
-        switch error {
-        case let error as APIError: error
-        case let error as StoreUnavailable: .unavailable(cause: error.reason)
-        default: .internalError(cause: "\(error)")
-        }
+extension AdmissionDecision {
+    /// The same when the calls that it reserved are the caller's again.
+    fileprivate var givenBack: AdmissionDecision {
+        guard let reservation else { return self }
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(
+                count: max(0, usage.count - reservation.calls), limit: usage.limit, plan: usage.plan,
+                period: usage.period),
+            rate: rate, routeRate: routeRate, planIsUnknown: planIsUnknown)
     }
 }

@@ -31,9 +31,9 @@ struct CredentialEndpoints: Sendable {
     /// The same pair whenever a user asks, on whichever worker.
     @Sendable private func generate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await gatekeeper.admit(
-            request.headers, route: "generate-credentials", requiredScopes: Self.scopes, logger: context.logger)
-        return try await admitted.withLimitsTold {
+        return try await gatekeeper.serve(
+            request.headers, route: "generate-credentials", requiredScopes: Self.scopes, logger: context.logger
+        ) { admitted in
             let kept = try await credentials.credentials(
                 for: admitted.principal.userID, candidate: try Self.candidate())
             return Self.response(kept.members, admitted)
@@ -41,9 +41,9 @@ struct CredentialEndpoints: Sendable {
     }
 
     @Sendable private func get(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let admitted = try await gatekeeper.admit(
-            request.headers, route: "get-credentials", requiredScopes: Self.scopes, logger: context.logger)
-        return try await admitted.withLimitsTold {
+        try await gatekeeper.serve(
+            request.headers, route: "get-credentials", requiredScopes: Self.scopes, logger: context.logger
+        ) { admitted in
             guard let found = try await credentials.existing(for: admitted.principal.userID) else {
                 throw Self.notGenerated
             }
@@ -53,8 +53,7 @@ struct CredentialEndpoints: Sendable {
 
     @Sendable private func rotate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let overlap = try KeyBodies.overlapSeconds(try await request.body(upTo: bodyLimitBytes))
-        let admitted = try await admitChange(request, context)
-        return try await admitted.withLimitsTold {
+        return try await serveChange(request, context) { admitted in
             let (user, now) = (admitted.principal.userID, time.now())
             switch try await credentials.rotate(for: user, to: try Self.newKey(), overlapSeconds: overlap, at: now) {
             case .unknown: throw Self.notGenerated
@@ -68,8 +67,7 @@ struct CredentialEndpoints: Sendable {
 
     @Sendable private func revoke(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
-        let admitted = try await admitChange(request, context, endsKey: true)
-        return try await admitted.withLimitsTold {
+        return try await serveChange(request, context, endsKey: true) { admitted in
             let user = admitted.principal.userID
             switch try await credentials.revoke(for: user, at: time.now()) {
             case .unknown: throw Self.notGenerated
@@ -82,12 +80,13 @@ struct CredentialEndpoints: Sendable {
 
     // MARK: What they have in common
 
-    private func admitChange(
-        _ request: Request, _ context: GatewayRequestContext, endsKey: Bool = false
-    ) async throws(APIError) -> Gatekeeper.Admitted {
-        try await gatekeeper.admit(
+    private func serveChange(
+        _ request: Request, _ context: GatewayRequestContext, endsKey: Bool = false,
+        _ work: (Gatekeeper.Admitted) async throws -> Response
+    ) async throws(APIError) -> Response {
+        try await gatekeeper.serve(
             request.headers, cost: 0, route: "generate-credentials", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: Self.scopes, endsKey: endsKey, logger: context.logger)
+            requiredScopes: Self.scopes, endsKey: endsKey, logger: context.logger, work)
     }
 
     private static let notGenerated = APIError(

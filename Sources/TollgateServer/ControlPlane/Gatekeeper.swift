@@ -1,4 +1,5 @@
 import HTTPTypes
+import Libcrypto
 import Logging
 import TollgateCore
 import TollgateStore
@@ -34,10 +35,13 @@ package final class Gatekeeper: Sendable {
 
         package var usage: UsageSnapshot { decision.usage }
 
-        /// For the answer, whatever becomes of the request afterwards.
+        /// For the answer, if nothing is given back.
         package var rateLimitHeaders: HTTPFields { RateLimitHeaders.fields(for: decision, at: time) }
     }
 
+    /// What the control plane's endpoints do for a caller who is let in: the only way in which they charge. A call whose
+    /// `work` fails is given back, so that whatever is refused costs nothing; its place in the minute is not.
+    ///
     /// - Parameters:
     ///   - cost: Calls of the quota that the request costs.
     ///   - route: What they are booked under.
@@ -45,33 +49,60 @@ package final class Gatekeeper: Sendable {
     ///     little could fetch one that is good for everything.
     ///   - endsKey: The request ends a key. A full minute keeps nobody from that, for who has found the key could keep
     ///     it full.
+    ///   - work: Takes less than ``leaseSeconds``.
     /// - Throws: The refusal, ready to be answered.
-    package func admit(
+    func serve<Value>(
         _ headers: HTTPFields, cost: Int = 1, route: String, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
-        requiredScopes: [KeyScope] = [.all], endsKey: Bool = false, logger: Logger
-    ) async throws(APIError) -> Admitted {
-        try await admit(
+        requiredScopes: [KeyScope] = [.all], endsKey: Bool = false, logger: Logger,
+        _ work: (Admitted) async throws -> Value
+    ) async throws(APIError) -> Value {
+        try await serve(
             try presented(headers), cost: cost, route: route, quotaPolicy: quotaPolicy,
-            requiredScopes: requiredScopes, endsKey: endsKey, logger: logger)
+            requiredScopes: requiredScopes, endsKey: endsKey, logger: logger, work)
     }
 
     /// The same for what was read from the headers already.
-    func admit(
+    func serve<Value>(
         _ credential: PresentedCredential, cost: Int = 1, route: String,
         quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [.all],
-        endsKey: Bool = false, logger: Logger
-    ) async throws(APIError) -> Admitted {
+        endsKey: Bool = false, logger: Logger, _ work: (Admitted) async throws -> Value
+    ) async throws(APIError) -> Value {
         let principal = try await principal(credential)
         let request = AdmissionRequest(
             principal: principal, time: time.now(), cost: cost, route: route, quotaPolicy: quotaPolicy,
-            requiredScopes: requiredScopes)
+            requiredScopes: requiredScopes, reservation: cost > 0 ? Self.reservation() : nil)
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
             result = .success(try await store.admit(request))
         } catch {
             result = .failure(error)
         }
-        return try conclude(result, of: request, endsKey: endsKey, logger: logger)
+        let admitted = try conclude(result, of: request, endsKey: endsKey, logger: logger)
+        do {
+            let value = try await work(admitted)
+            await settle(admitted.decision.reservation, as: .keep)
+            return value
+        } catch {
+            await settle(admitted.decision.reservation, as: .giveBack)
+            throw admitted.refusal(of: error)
+        }
+    }
+
+    /// How long a call is reserved for its work. One whose worker dies is given back after it.
+    private static let leaseSeconds: Int64 = 60
+
+    private static func reservation() -> Reservation.Request? {
+        Reservation.Request(id: RandomBytes.hex(count: 16), leaseSeconds: leaseSeconds)
+    }
+
+    /// What cannot be settled now is given back when its lease ends.
+    private func settle(_ reservation: Reservation?, as outcome: Reservation.Outcome) async {
+        guard let reservation else { return }
+        do throws(StoreUnavailable) {
+            try await store.settle(reservation, as: outcome)
+        } catch {
+            metrics.storeUnavailable()
+        }
     }
 
     /// What the store's decision means to the caller, counted.

@@ -92,10 +92,10 @@ struct KeyEndpoints: Sendable {
         _ token: PresentedCredential, _ context: GatewayRequestContext, endsKey: Bool = false,
         _ work: (UserID) async throws -> (HTTPResponse.Status, JSON)
     ) async throws -> Response {
-        let admitted = try await gatekeeper.admit(
+        try await gatekeeper.serve(
             token, cost: 0, route: "keys", quotaPolicy: .countWhileSomeIsLeft, endsKey: endsKey,
-            logger: context.logger)
-        return try await admitted.withLimitsTold {
+            logger: context.logger
+        ) { admitted in
             let (status, json) = try await work(admitted.principal.userID)
             var headers = admitted.rateLimitHeaders
             // A secret may be in it, which is shown once.
