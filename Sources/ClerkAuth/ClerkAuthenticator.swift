@@ -38,6 +38,14 @@ package final class ClerkAuthenticator: TokenAuthenticator, Sendable {
             onLoss: memory.forgetAll(epoch:))
     }
 
+    /// Whether there is a key that verifies tokens. False until the key set was loaded for the first time.
+    package var hasKey: Bool {
+        switch configuration.keySource {
+        case .pem: true
+        case .jwks: keyRing.isLoaded
+        }
+    }
+
     /// How many signatures have been verified or refused since start. Remembered tokens do not add to it.
     package var signatureChecks: Int { signatureChecksCounter.load(ordering: .relaxed) }
 

@@ -31,6 +31,9 @@ package final class KeyRing: Sendable {
         self.onLoss = onLoss
     }
 
+    /// Whether any set of keys has been loaded yet.
+    package var isLoaded: Bool { state.withLock { $0.policy.isLoaded } }
+
     /// The key `name`, other than the one that has just been `rejected`. May wait for a load.
     package func key(
         _ name: String, otherThan rejected: VerificationKey? = nil, at now: UnixTime

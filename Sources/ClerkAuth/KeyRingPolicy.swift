@@ -47,6 +47,10 @@ package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
     package private(set) var epoch = 0
 
     private var keys: [String: Key]?
+
+    /// Whether any set has been loaded yet.
+    package var isLoaded: Bool { keys != nil }
+
     private var isLoading = false
 
     /// How the load that finished last went.

@@ -28,6 +28,7 @@ package struct Gateway: Sendable {
     private let reporter: WorkerReporter
     private let admin: AdminEndpoints
     private let drain = DrainState()
+    private let readiness: Readiness
     private let requestIDs = RequestIDGenerator()
 
     /// Where the two ports were opened, as soon as they are.
@@ -88,12 +89,13 @@ package struct Gateway: Sendable {
 
             outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
+        readiness = Readiness(drain: drain, redis: redis, authenticator: authenticator)
         let observation = Observation(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
             workerID: requestIDs.workerID, addresses: addresses, time: time, logger: logger)
         reporter = observation.reporter
         admin = AdminEndpoints(
-            redis: redis, drain: drain, requestIDs: requestIDs, configuredHost: configuration.adminHost,
+            readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
             overview: observation.overviewEndpoint,
             explanation: observation.explainEndpoint(
                 admissions: store, subscriptions: billing.subscriptions, keys: keys),
@@ -159,8 +161,8 @@ package struct Gateway: Sendable {
         }
     }
 
-    /// Whether Redis answers on every connection, asked just now.
-    package func isReady() async -> Bool { await redis.ping() }
+    /// Whether a metered call would be answered, tried just now.
+    package func isReady() async -> Bool { await readiness.obstacle() == nil }
 
     private static let maximumDrainSeconds = 30
 

@@ -1,12 +1,10 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import RedisClient
 
 /// What an operator and an orchestrator ask a worker, on a port of its own that is never the public one.
 struct AdminEndpoints: Sendable {
-    let redis: RedisClient
-    let drain: DrainState
+    let readiness: Readiness
     let requestIDs: RequestIDGenerator
 
     /// `TOLLGATE_ADMIN_HOST`.
@@ -22,7 +20,7 @@ struct AdminEndpoints: Sendable {
         router.add(middleware: AdminErrorMiddleware(requestIDs: requestIDs))
         router.add(middleware: AdminGuard(configuredHost: configuredHost))
         router.get("/livez") { _, _ in Response(json: ["status": "ok"]) }
-        router.get("/readyz") { _, _ in await readiness() }
+        router.get("/readyz") { _, _ in await answerReadiness() }
         router.get("/metrics") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
@@ -36,16 +34,16 @@ struct AdminEndpoints: Sendable {
         return router
     }
 
-    /// Ready means: not on the way out, and Redis answers on every connection, asked just now.
-    private func readiness() async -> Response {
-        if drain.isDraining {
-            return Response(status: .serviceUnavailable, json: ["status": "draining"])
-        }
-        guard await redis.ping() else {
-            return Response(
+    private func answerReadiness() async -> Response {
+        switch await readiness.obstacle() {
+        case nil: Response(json: ["status": "ready"])
+        case .draining: Response(status: .serviceUnavailable, json: ["status": "draining"])
+        case .redis(let reason):
+            Response(status: .serviceUnavailable, json: ["status": "unavailable", "redis": .string(reason)])
+        case .noSigningKey:
+            Response(
                 status: .serviceUnavailable,
-                json: ["status": "unavailable", "redis": .string(redis.lastFailure ?? "no answer in time")])
+                json: ["status": "unavailable", "clerk": "No key that verifies session tokens could be loaded yet"])
         }
-        return Response(json: ["status": "ready"])
     }
 }

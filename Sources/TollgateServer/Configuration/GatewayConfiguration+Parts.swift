@@ -2,6 +2,7 @@ import NIOCore
 import NIOSSL
 import RedisClient
 import ReverseProxy
+import TollgateStore
 
 extension RedisSettings {
     /// What the Redis client is told.
@@ -15,7 +16,8 @@ extension RedisSettings {
                 ? try RedisClientConfiguration.tls(
                     authorityFile: authorityFile, certificateFile: certificateFile, keyFile: keyFile) : nil
             return RedisClientConfiguration(
-                endpoint: endpoint, tls: tls, commandTimeout: .milliseconds(Int64(timeoutMilliseconds)))
+                endpoint: endpoint, tls: tls, commandTimeout: .milliseconds(Int64(timeoutMilliseconds)),
+                probe: RedisFitness.probe)
         }
     }
 }

@@ -1,0 +1,28 @@
+import ClerkAuth
+import RedisClient
+
+/// Whether this worker is to be sent requests: what a metered call needs is tried, just now.
+struct Readiness: Sendable {
+    let drain: DrainState
+    let redis: RedisClient
+    let authenticator: ClerkAuthenticator
+
+    /// Why it is not.
+    enum Obstacle: Sendable, Hashable {
+        /// It is on its way out.
+        case draining
+
+        /// Redis is away, or answers and would take no call.
+        case redis(reason: String)
+
+        /// No key that verifies session tokens could be loaded yet.
+        case noSigningKey
+    }
+
+    /// Nil when nothing stands in the way.
+    func obstacle() async -> Obstacle? {
+        if drain.isDraining { return .draining }
+        if let reason = await redis.unfitness() { return .redis(reason: reason) }
+        return authenticator.hasKey ? nil : .noSigningKey
+    }
+}
