@@ -29,6 +29,7 @@ package struct Gateway: Sendable {
     private let admin: AdminEndpoints
     private let drain = DrainState()
     private let readiness: Readiness
+    private let parts = RunningParts()
     private let requestIDs = RequestIDGenerator()
 
     /// Where the two ports were opened, as soon as they are.
@@ -116,27 +117,34 @@ package struct Gateway: Sendable {
     package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
         let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in takeRoutes(of: $0)
         }
+        parts.began("the HTTP client")
         // Lower first: the group shuts down in reverse order.
         let services: [any Service] =
-            lowerServices + [
-                RedisService(client: redis),
-                BackgroundService { [redisClock] in await redisClock.run() },
-                BackgroundService { [authenticator] in await authenticator.run() },
-                reporter,
-                PortService(
-                    server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
-                    option: "--admin-port"),
-                PortService(
-                    server: publicApplication, address: "\(configuration.host):\(configuration.port)",
-                    option: "--port"),
-                watcher,
-                BackgroundService { if handlesSignals { await Self.reload(watcher) } },
-                DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger),
+            lowerServices.map { parts.part("what the worker stands on", $0) } + [
+                parts.part("Redis", RedisService(client: redis)),
+                parts.part("the clock", BackgroundService { [redisClock] in await redisClock.run() }),
+                parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
+                parts.part("the worker's report", reporter),
+                parts.part(
+                    "the admin port",
+                    PortService(
+                        server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
+                        option: "--admin-port")),
+                parts.part(
+                    "requests on the public port",
+                    PortService(
+                        server: publicApplication, address: "\(configuration.host):\(configuration.port)",
+                        option: "--port")),
+                parts.part("the configuration's watcher", watcher),
+                parts.part("SIGHUP", BackgroundService { if handlesSignals { await Self.reload(watcher) } }),
+                parts.part(
+                    "draining", DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger)),
             ]
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
         // A request that never ends must not keep a worker for ever.
-        group.maximumGracefulShutdownDuration = .seconds(configuration.drainSeconds + Self.maximumDrainSeconds)
+        group.maximumGracefulShutdownDuration = .seconds(
+            configuration.drainSeconds + Self.maximumShutdownSeconds - Self.secondsToEnd)
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
@@ -164,7 +172,14 @@ package struct Gateway: Sendable {
     /// Whether a metered call would be answered, tried just now.
     package func isReady() async -> Bool { await readiness.obstacle() == nil }
 
-    private static let maximumDrainSeconds = 30
+    /// What a shutdown that does not end waits for.
+    package var shutdownWaitsFor: String { parts.last ?? "nothing that is known" }
+
+    /// How long a shutdown may take, after ``GatewayConfiguration/drainSeconds``.
+    package static let maximumShutdownSeconds = 30
+
+    /// Of them, what is left for the end of requests that were broken off.
+    private static let secondsToEnd = 3
 
     private static var httpClientConfiguration: HTTPClient.Configuration {
         // A client's defaults are not a server's: no redirects, bounded waits (5 s to connect, 10 s to read).

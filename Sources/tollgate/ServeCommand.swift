@@ -17,6 +17,10 @@ struct ServeCommand: AsyncParsableCommand {
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         do {
             let gateway = try Gateway(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+            let deadline = ShutdownDeadline(
+                seconds: configuration.drainSeconds + Gateway.maximumShutdownSeconds, logger: logger,
+                hanging: { gateway.shutdownWaitsFor })
+            defer { deadline.cancel() }
             try await gateway.run()
         } catch let error as InvalidConfiguration {
             throw Process.fail(error)

@@ -77,6 +77,38 @@ import Darwin
         }
     }
 
+    /// Whatever Redis does or does not do.
+    @Test(arguments: [ScriptedServer.Reaction.nothing, .hangUp, .say("-LOADING Redis is loading\r\n")])
+    func aRedisThatIsOfNoUseKeepsNoWorkerFromEnding(reaction: ScriptedServer.Reaction) async throws {
+        let server = try await ScriptedServer { _ in reaction }
+        let worker = try await Worker.start(
+            environment: Worker.environment(
+                redisURL: "redis://localhost:\(server.port)", identity: try DevelopmentIdentity.shared()))
+        worker.process.signal(SIGTERM)
+        let (status, duration) = await timed { await worker.process.wait() }
+        #expect(status == .exited(0))
+        #expect(duration < .seconds(15))
+        try await server.close()
+    }
+
+    /// It takes as long as the limit, which is half a minute.
+    @Test(.timeLimit(.minutes(2))) func aRequestThatNeverEndsDoesNotKeepAWorkerFromEnding() async throws {
+        let upstream = try await ScriptedUpstream { _, _ in nil }
+        let file = RouteFile.text(
+            RouteFile.route("/api", to: upstream.port, "auth: none, timeouts: {response: 1h, idle: 1h}"))
+        try await withFleet(plans: file) { fleet in
+            let worker = fleet.workers[0]
+            let client = try await RawClient.connect(port: worker.port)
+            try await client.send(Wire.get("/api"))
+            try await eventually("the upstream was asked") { !upstream.received.isEmpty }
+            worker.process.signal(SIGTERM)
+            let (_, duration) = await timed { await worker.process.wait() }
+            #expect(duration < .seconds(40), "a limit of 30 s and a busy machine")
+            try await client.close()
+        }
+        try await upstream.close()
+    }
+
     @Test func portsThatAreTakenAreNamed() async throws {
         try await withFleet { fleet in
             let environment = Worker.environment(redisURL: fleet.redis.url, identity: fleet.identity)

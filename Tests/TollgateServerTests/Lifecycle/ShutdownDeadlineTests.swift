@@ -1,0 +1,32 @@
+import Logging
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import TollgateServer
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A shutdown ends, and says what it waited for when it has to be cut short.
+@Suite(.timeLimit(.minutes(1))) struct ShutdownDeadlineTests {
+    @Test func aShutdownThatHangsEndsWithALineThatNamesWhatHangs() async throws {
+        // As the services' own signal handling does.
+        _ = signal(SIGUSR2, SIG_IGN)
+        let parts = RunningParts()
+        for part in ["Redis", "requests on the public port", "draining"] { parts.began(part) }
+        parts.ended("draining")
+        let log = KeptLog()
+        let hasEnded = Atomic<Bool>(false)
+        let deadline = ShutdownDeadline(
+            seconds: 0, signals: [SIGUSR2], logger: log.logger, hanging: { parts.last ?? "" },
+            end: { hasEnded.store(true, ordering: .relaxed) })
+        defer { deadline.cancel() }
+        kill(getpid(), SIGUSR2)
+        try await eventually("the process is ended") { hasEnded.load(ordering: .relaxed) }
+        #expect(log.lines.contains { $0.contains("the shutdown took too long") && $0.contains("public port") })
+    }
+}
