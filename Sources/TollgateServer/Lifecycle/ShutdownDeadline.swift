@@ -14,7 +14,7 @@ package struct ShutdownDeadline {
 
     /// - Parameters:
     ///   - seconds: From the first signal on.
-    ///   - signals: Those that begin a shutdown. Something else must have taken their default action from them.
+    ///   - signals: Those that begin a shutdown.
     ///   - hanging: What the shutdown waits for.
     ///   - end: Ends the process.
     package init(

@@ -14,8 +14,6 @@ import Darwin
 /// A shutdown ends, and says what it waited for when it has to be cut short.
 @Suite(.timeLimit(.minutes(1))) struct ShutdownDeadlineTests {
     @Test func aShutdownThatHangsEndsWithALineThatNamesWhatHangs() async throws {
-        // As the services' own signal handling does.
-        _ = signal(SIGUSR2, SIG_IGN)
         let parts = RunningParts()
         for part in ["Redis", "requests on the public port", "draining"] { parts.began(part) }
         parts.ended("draining")
