@@ -2,7 +2,9 @@
 /// next server might read it in the other (RFC 9112, section 11.2).
 package enum MessageProblem: String, Error, Sendable, Hashable, CaseIterable {
     case startLine = "the first line is not that of an HTTP/1.1 message"
-    case version = "the version is neither HTTP/1.1 nor HTTP/1.0"
+    case version = "the version is not one that HTTP/1.1 knows how to write"
+    case majorVersion = "the major version is not 1"
+    case http2Preface = "this is HTTP/2"
     case bareLineFeed = "a line ends without a carriage return"
     case fieldName = "a field's name holds something that no name has, such as a blank"
     case fieldValue = "a field's value holds a control character"

@@ -7,6 +7,8 @@ package struct RequestHead: Sendable {
 
     /// The second word of the request line. Not yet looked at.
     package let target: String
+
+    /// Every other minor version is treated as HTTP/1.1 (RFC 9110, section 2.5).
     package let isHTTP10: Bool
     package let fields: FieldSection
     package let framing: BodyFraming
@@ -68,7 +70,7 @@ private struct RequestLine {
         while span[index] > 0x20, span[index] != 0x7F { index += 1 }
         let targetEnd = index
         guard targetEnd > targetStart, span[index] == 0x20 else { throw .startLine }
-        isHTTP10 = try Self.version(span, at: index + 1)
+        isHTTP10 = try Self.isHTTP10(span, at: index + 1, lineStart: start)
         end = index + 1 + Self.versionLength + 2
         method = bytes.getString(at: bytes.readerIndex + start, length: methodEnd - start) ?? ""
         target = bytes.getString(at: bytes.readerIndex + targetStart, length: targetEnd - targetStart) ?? ""
@@ -81,19 +83,20 @@ private struct RequestLine {
 
     private static let versionLength = "HTTP/1.1".utf8.count
 
-    private static func version(_ bytes: Span<UInt8>, at start: Int) throws(MessageProblem) -> Bool {
-        guard bytes.count >= start + versionLength + 2 else { throw .startLine }
-        let isHTTP1 = bytes.isText("HTTP/1.", at: start)
+    /// Reads the version, which stands at `start`.
+    private static func isHTTP10(
+        _ bytes: Span<UInt8>, at start: Int, lineStart: Int
+    ) throws(MessageProblem) -> Bool {
+        guard bytes.count >= start + versionLength + 2, bytes.isText("HTTP/", at: start) else { throw .startLine }
+        let (major, minor) = (bytes[start + 5], bytes[start + 7])
         let isLineEnd =
             bytes[start + versionLength] == .carriageReturn
             && bytes[start + versionLength + 1] == .lineFeed
-        guard bytes.isText("HTTP/", at: start) else { throw .startLine }
-        guard isLineEnd else { throw .version }
-        switch bytes[start + versionLength - 1] {
-        case UInt8(ascii: "1") where isHTTP1: return false
-        case UInt8(ascii: "0") where isHTTP1: return true
-        default: throw .version
+        guard major.isDigit, bytes[start + 6] == UInt8(ascii: "."), minor.isDigit, isLineEnd else { throw .version }
+        guard major == UInt8(ascii: "1") else {
+            throw bytes.isText("PRI * ", at: lineStart) ? .http2Preface : .majorVersion
         }
+        return minor == UInt8(ascii: "0")
     }
 }
 

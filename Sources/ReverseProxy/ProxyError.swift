@@ -42,6 +42,8 @@ package enum ProxyError: Error, Sendable, Hashable {
         case poolExhausted
         /// The client's other requests hold all the connections that one client may have.
         case clientShareExhausted
+        /// The process has no descriptor to spare for a connection.
+        case outOfDescriptors
         case shuttingDown
     }
 

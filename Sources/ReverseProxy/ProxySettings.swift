@@ -143,15 +143,19 @@ package struct UpstreamSettings: Sendable {
     package var tls: TLSConfiguration?
     package var resolver: any NameResolver
 
+    /// File descriptors with this number and above are not for connections to upstreams. Nil: all are.
+    package var reservedDescriptors: Int?
+
     package init(
         pool: PoolPolicy = PoolPolicy(), health: HealthPolicy = HealthPolicy(),
         breaker: BreakerPolicy = BreakerPolicy(), tls: TLSConfiguration? = nil,
-        resolver: any NameResolver = SystemNameResolver()
+        resolver: any NameResolver = SystemNameResolver(), reservedDescriptors: Int? = nil
     ) {
         self.pool = pool
         self.health = health
         self.breaker = breaker
         self.tls = tls
         self.resolver = resolver
+        self.reservedDescriptors = reservedDescriptors
     }
 }

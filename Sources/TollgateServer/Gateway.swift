@@ -27,6 +27,7 @@ package struct Gateway: Sendable {
     private let metrics: GatewayMetrics
     private let reporter: WorkerReporter
     private let admin: AdminEndpoints
+    private let descriptors: DescriptorBudget
     private let drain = DrainState()
     private let readiness: Readiness
     private let parts = RunningParts()
@@ -45,6 +46,9 @@ package struct Gateway: Sendable {
         self.configuration = configuration
         self.logger = logger
         self.eventLoopGroup = eventLoopGroup
+        descriptors = DescriptorBudget(
+            limit: DescriptorBudget.processLimit, eventLoops: configuration.threads,
+            wantedConnections: configuration.maximumConnections)
         metricsRegistry = PrometheusRegistry()
         metrics = GatewayMetrics(factory: metricsRegistry)
         httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
@@ -79,7 +83,8 @@ package struct Gateway: Sendable {
             time: time, bodyLimitBytes: configuration.bodyLimitBytes,
             logger: logger)
         let routing = RoutingState(
-            eventLoopGroup: eventLoopGroup, settings: configuration.upstreamSettings, logger: logger)
+            eventLoopGroup: eventLoopGroup,
+            settings: configuration.upstreamSettings(reservedDescriptors: descriptors.reservedFrom), logger: logger)
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
@@ -197,10 +202,14 @@ package struct Gateway: Sendable {
                 limits: ConnectionLimits(
                     idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),
                     headBytes: configuration.headerLimitBytes, bodyBytes: configuration.bodyLimitBytes),
+                cap: ConnectionCap(budget: descriptors, metricsFactory: metricsRegistry, logger: logger),
                 drain: drain, answers: dataPlane.answers, dataPlane: dataPlane),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port)),
+                address: .hostname(configuration.host, port: configuration.port),
+                availableConnectionsDelegate: AcceptLimit(
+                    maximum: descriptors.clientConnections + AcceptLimit.refusalsUnderWay)),
             onServerRunning: { [addresses, logger] channel in
+                await AcceptPause.install(on: channel)
                 logger.notice("serving", metadata: ["address": "\(channel.boundAddress)"])
                 addresses.publicPortOpened(channel.localAddress?.port)
             },
@@ -211,9 +220,12 @@ package struct Gateway: Sendable {
     private var adminApplication: some Service {
         Application(
             router: admin.router(),
+            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)))),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.adminHost, port: configuration.adminPort)),
+                address: .hostname(configuration.adminHost, port: configuration.adminPort),
+                availableConnectionsDelegate: AcceptLimit(maximum: descriptors.adminConnections)),
             onServerRunning: { [addresses, logger] channel in
+                await AcceptPause.install(on: channel)
                 logger.notice("admin port open", metadata: ["address": "\(channel.boundAddress)"])
                 addresses.adminPortOpened(channel.localAddress?.port)
             },

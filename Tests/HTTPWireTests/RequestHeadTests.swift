@@ -56,10 +56,14 @@ import Testing
         (" GET / HTTP/1.1\r\nHost: a\r\n\r\n", .startLine),
         ("G(T / HTTP/1.1\r\nHost: a\r\n\r\n", .startLine),
         ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", .version),
-        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", .version),
-        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", .version),
+        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", .majorVersion),
+        ("GET / HTTP/0.9\r\nHost: a\r\n\r\n", .majorVersion),
+        ("GET / HTTP/2\r\nHost: a\r\n\r\n", .version),
+        ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", .version),
+        ("GET / HTTP/1:1\r\nHost: a\r\n\r\n", .version),
+        ("GET / HTTP/x.1\r\nHost: a\r\n\r\n", .version),
         ("GET / http/1.1\r\nHost: a\r\n\r\n", .startLine),
-        ("PRI * HTTP/2.0\r\n\r\n", .version),
+        ("PRI * HTTP/2.0\r\n\r\n", .http2Preface),
         ("\r\n\r\n", .startLine),
         ("\u{16}\u{3}\u{1}", .startLine),
         ("GET / HTTP/1.1\r\n\r\n", .host),
@@ -86,6 +90,16 @@ import Testing
 
     @Test func http10KnowsNoChunks() {
         #expect(problem("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n") == .ambiguousFraming)
+    }
+
+    /// RFC 9110, section 2.5: what a minor version adds can be ignored.
+    @Test(arguments: 2...9) func laterMinorVersionsAreReadAsHTTP11(minor: Int) throws {
+        let head = try parse("GET / HTTP/1.\(minor)\r\nHost: a\r\n\r\n")
+        #expect(!head.isHTTP10 && head.isKeptAlive)
+    }
+
+    @Test func http10ExpectsNothing() throws {
+        #expect(try !parse("POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expectsContinue)
     }
 
     @Test func oneEmptyLineBeforeARequestIsForgiven() throws {

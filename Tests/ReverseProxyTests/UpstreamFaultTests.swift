@@ -27,6 +27,19 @@ import Testing
         try await front.close()
     }
 
+    @Test func theLastDescriptorsAreNotForUpstreams() async throws {
+        let upstream = try await ScriptedUpstream.answering([Self.ok])
+        var settings = UpstreamGroupSettings(ports: upstream.port)
+        settings.reservedDescriptors = 3
+        let front = try await Front.start(settings)
+        let text = try await RawClient.ask(front.port, .get())
+        #expect(text.hasPrefix("HTTP/1.1 503"))
+        #expect(front.outcomes.first?.error == .unavailable(.outOfDescriptors), "no fault of the upstream's")
+        #expect(upstream.received.isEmpty)
+        try await front.close()
+        try await upstream.close()
+    }
+
     @Test func aDeadUpstreamIsPassedOver() async throws {
         let alive = try await ScriptedUpstream.answering([Self.ok])
         let front = try await Front.start(

@@ -14,13 +14,14 @@ package final class RawClient: Sendable {
     private let state: State
 
     final class State: Sendable {
-        private let mutex = Mutex((bytes: [UInt8](), isClosed: false, wasReset: false))
+        private let mutex = Mutex((bytes: [UInt8](), hasEnded: false, isClosed: false, wasReset: false))
 
-        var value: (bytes: [UInt8], isClosed: Bool, wasReset: Bool) {
-            mutex.withLock { ($0.bytes, $0.isClosed, $0.wasReset) }
+        var value: (bytes: [UInt8], hasEnded: Bool, isClosed: Bool, wasReset: Bool) {
+            mutex.withLock { ($0.bytes, $0.hasEnded, $0.isClosed, $0.wasReset) }
         }
         func append(_ bytes: [UInt8]) { mutex.withLock { $0.bytes += bytes } }
         func clear() { mutex.withLock { $0.bytes = [] } }
+        func end() { mutex.withLock { $0.hasEnded = true } }
         func close() { mutex.withLock { $0.isClosed = true } }
         func reset() { mutex.withLock { $0.wasReset = true } }
     }
@@ -34,19 +35,27 @@ package final class RawClient: Sendable {
     /// Forgets what has come.
     package func clear() { state.clear() }
 
+    /// The other side sends nothing more, to a client that does not read from the beginning.
+    package var hasEnded: Bool { state.value.hasEnded }
+
     /// The other side has hung up.
     package var isClosed: Bool { state.value.isClosed }
 
     /// It did so in the middle of something.
     package var wasReset: Bool { state.value.wasReset }
 
-    /// - Parameter address: Where the client is: any address of the loopback network.
-    package static func connect(port: Int, from address: String? = nil) async throws -> RawClient {
+    /// - Parameters:
+    ///   - address: Where the client is: any address of the loopback network.
+    ///   - reads: False reads nothing until ``startReading()``.
+    package static func connect(port: Int, from address: String? = nil, reads: Bool = true) async throws -> RawClient {
         let state = State()
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
         let channel =
             try await bootstrap
+            .channelOption(.autoRead, value: reads)
+            // One that does not read is to hear of the other side's end when it reads, and not before.
+            .channelOption(.allowRemoteHalfClosure, value: !reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Collector(state: state))
@@ -79,6 +88,8 @@ package final class RawClient: Sendable {
         }
     }
 
+    package func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
+
     package func close() async throws { try await channel.close() }
 
     /// Says that nothing more is coming, and goes on listening.
@@ -100,6 +111,9 @@ private final class Collector: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         state.append(Array(unwrapInboundIn(data).readableBytesView))
+    }
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { state.end() }
     }
     func channelInactive(context: ChannelHandlerContext) { state.close() }
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

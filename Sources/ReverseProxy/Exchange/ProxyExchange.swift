@@ -82,6 +82,12 @@ package final class ProxyExchange {
         }
     }
 
+    /// Whether the client is waited for: the upstream takes more of the body, and its word does not come first.
+    package var awaitsBody: Bool {
+        guard case .active(let connection) = stage, !isRequestComplete else { return false }
+        return connection.isWritable && (requestBytes > 0 || !waitsForContinue)
+    }
+
     /// A part of the request's body. After the end of the exchange it is dropped.
     package func sendBody(_ bytes: ByteBuffer) {
         guard case .success(let request) = request, !isEnded else { return }

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Bytes both ways between a client and an upstream that have changed their protocol (RFC 9110, section 7.8).
+/// Bytes both ways between a client and an upstream that have changed their protocol (RFC 9110, section 7.8). When one
+/// side says that it sends nothing more, the other is told, and may go on sending.
 ///
 /// Confined to its event loop.
 package final class Tunnel {
@@ -22,15 +23,18 @@ package final class Tunnel {
     /// Takes the bytes of the client's channel from here on. It stands in front of all that speaks HTTP, behind TLS if
     /// there is any. Handlers behind it see and send nothing more, but the channel's end.
     ///
-    /// - Parameter early: What the client has sent already behind its request.
+    /// - Parameters:
+    ///   - early: What the client has sent already behind its request.
+    ///   - hasInputEnded: Whether it has said already that it sends nothing more.
     /// - Throws: `ChannelPipelineError` when the pipeline is closed.
     package func attach(
-        to pipeline: ChannelPipeline, early: ByteBuffer = ByteBuffer(),
+        to pipeline: ChannelPipeline, early: ByteBuffer = ByteBuffer(), hasInputEnded: Bool = false,
         position: ChannelPipeline.SynchronousOperations.Position = .first
     ) throws {
         try pipeline.syncOperations.addHandler(clientEnd, position: position)
         clientEnd.becameReady()
         if early.readableBytes > 0 { clientEnd.take(early) }
+        if hasInputEnded { clientEnd.inputEnded() }
     }
 
     /// Closes both connections; what is on its way is lost.
@@ -80,11 +84,23 @@ final class TunnelEnd: ChannelDuplexHandler {
     private var isReady = false
     private var isReadOutstanding = false
 
+    /// The peer sends nothing more, or nothing that could be passed on.
+    private var hasInputEnded = false
+    private var output = Output.open
+
+    private enum Output {
+        case open
+        /// Nothing more is written, but what was is still to leave.
+        case ending
+        case ended
+    }
+
     fileprivate func becameReady() {
         isReady = true
         for bytes in early { write(bytes) }
         early = []
         flush()
+        if partner?.hasInputEnded == true { endOutput() }
         partner?.flush()
         partner?.readMore()
         readMore()
@@ -114,9 +130,31 @@ final class TunnelEnd: ChannelDuplexHandler {
 
     fileprivate func close() { context?.close(promise: nil) }
 
+    /// Tells the peer that nothing more comes, behind everything written before.
+    private func endOutput() {
+        guard isReady, case .open = output, let context else { return }
+        // Of a connection whose other half is closed, closing this one would not wait for what is still to leave.
+        if hasInputEnded { return closeAfterFlush() }
+        output = .ending
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        ended.futureResult.assumeIsolated().whenComplete { _ in
+            self.output = .ended
+            if self.hasInputEnded { self.close() }
+        }
+        context.flush()
+        context.close(mode: .output, promise: ended)
+    }
+
     /// Closes when everything written before has left.
     private func closeAfterFlush() {
+        hasInputEnded = true
+        switch output {
+        case .open: break
+        case .ending: return
+        case .ended: return close()
+        }
         guard let context else { return }
+        output = .ending
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { _ in self.close() }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
@@ -144,9 +182,14 @@ final class TunnelEnd: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {}
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // No protocol that is tunnelled here goes on after one side has stopped.
-        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+        if case .inputClosed? = event as? ChannelEvent { inputEnded() }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    fileprivate func inputEnded() {
+        hasInputEnded = true
+        partner?.endOutput()
+        if case .ended = output { close() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -116,11 +116,13 @@ final class UpstreamRequest {
         writer.ownField("Host", hostHeader ?? request.host)
         let filter = HeaderFilter(fields)
         let (hasRequestID, hasSubprotocols) = (request.requestID != nil, request.subprotocols != nil)
-        let isTrusted = request.client.isTrustedProxy
+        let (isTrusted, isHTTP10) = (request.client.isTrustedProxy, request.head.isHTTP10)
         writer.pass(fields) { line in
             filter.passesInRequest(line, isTrusted: isTrusted) && !(hasRequestID && line.kind == .requestID)
                 && !(hasSubprotocols && line.kind == .webSocketProtocol)
                 && !(strippedPrefix != nil && line.kind == .forwardedPrefix) && !request.withheld.hold(line.kind)
+                // HTTP/1.0 expects nothing, and would not understand the answer (RFC 9110, section 10.1.1).
+                && !(isHTTP10 && line.kind == .expect)
         }
         ForwardedFields.write(
             to: &writer, client: request.client, host: request.host, received: fields, strippedPrefix: strippedPrefix)

@@ -11,6 +11,7 @@ import NIOSSL
 final class ConnectAttempt {
     private let upstream: Upstream
     private let tls: NIOSSLContext?
+    private let reservedDescriptors: Int?
     private let timeout: TimeAmount
     private let eventLoop: any EventLoop
     private var connection: UpstreamConnection?
@@ -19,11 +20,13 @@ final class ConnectAttempt {
 
     /// - Parameter whenEnded: Called once.
     init(
-        _ upstream: Upstream, tls: NIOSSLContext?, timeout: TimeAmount, eventLoop: any EventLoop,
+        _ upstream: Upstream, tls: NIOSSLContext?, reservedDescriptors: Int?, timeout: TimeAmount,
+        eventLoop: any EventLoop,
         whenEnded: @escaping (Result<UpstreamConnection, ProxyError>) -> Void
     ) {
         self.upstream = upstream
         self.tls = tls
+        self.reservedDescriptors = reservedDescriptors
         self.timeout = timeout
         self.eventLoop = eventLoop
         self.whenEnded = whenEnded
@@ -44,6 +47,9 @@ final class ConnectAttempt {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let reserved = bound.value.attempt.reservedDescriptors {
+                        try DescriptorReserve.check(channel, from: reserved)
+                    }
                     let pipeline = channel.pipeline.syncOperations
                     if let tls = try bound.value.attempt.makeTLSHandler() { try pipeline.addHandler(tls) }
                     try pipeline.addHandler(bound.value.makeConnection())
@@ -90,7 +96,8 @@ final class ConnectAttempt {
     }
 
     private static func proxyError(_ error: any Error) -> ProxyError {
-        switch error {
+        if DescriptorReserve.isExhausted(error) { return .unavailable(.outOfDescriptors) }
+        return switch error {
         case ChannelError.connectTimeout: .gatewayTimeout(.connect)
         case let error as NIOConnectionError:
             .badGateway(.connectFailed(error.connectionErrors.first.map { "\($0.error)" } ?? "the name has no address"))

@@ -21,7 +21,7 @@ package final class LoopUpstream: @unchecked Sendable {
         self.upstream = upstream
         pool = UpstreamPool(
             eventLoop: eventLoop, upstream: upstream, policy: settings.pool, tls: upstream.usesTLS ? tls : nil,
-            resolver: settings.resolver)
+            resolver: settings.resolver, reservedDescriptors: settings.reservedDescriptors)
         health = PassiveHealth(policy: settings.health)
         breaker = CircuitBreaker(policy: settings.breaker)
     }

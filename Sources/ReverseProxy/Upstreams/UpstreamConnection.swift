@@ -169,6 +169,8 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
         state = .tunnel
         timer?.task.cancel()
         timer = nil
+        // An upstream that ends its half of the tunnel may still be sent to.
+        try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         try context.pipeline.syncOperations.addHandler(end, position: .before(self))
         let early = inbound
         inbound = ByteBuffer()

@@ -10,6 +10,7 @@ final class UpstreamPool {
     private let upstream: Upstream
     private let tls: NIOSSLContext?
     private let resolver: any NameResolver
+    private let reservedDescriptors: Int?
     private var state: PoolState<UpstreamConnection, ProxyExchange>
     private var addresses: AddressBook
     private var awaitingAddresses: [ConnectAttempt] = []
@@ -20,8 +21,9 @@ final class UpstreamPool {
 
     init(
         eventLoop: any EventLoop, upstream: Upstream, policy: PoolPolicy, tls: NIOSSLContext?,
-        resolver: any NameResolver
+        resolver: any NameResolver, reservedDescriptors: Int?
     ) {
+        self.reservedDescriptors = reservedDescriptors
         self.eventLoop = eventLoop
         self.upstream = upstream
         self.tls = tls
@@ -123,7 +125,9 @@ final class UpstreamPool {
 
     private func connect() {
         var attempt: ConnectAttempt?
-        let begun = ConnectAttempt(upstream, tls: tls, timeout: connectTimeout, eventLoop: eventLoop) { result in
+        let begun = ConnectAttempt(
+            upstream, tls: tls, reservedDescriptors: reservedDescriptors, timeout: connectTimeout, eventLoop: eventLoop
+        ) { result in
             self.awaitingAddresses.removeAll { $0 === attempt }
             attempt = nil
             self.connectEnded(result)
@@ -153,7 +157,7 @@ final class UpstreamPool {
             giveUp(at: now, because: .gatewayTimeout(.connect))
             if state.shouldConnect() { connect() }
         case .failure(let error):
-            addresses.doubt()
+            if error != .unavailable(.outOfDescriptors) { addresses.doubt() }
             state.connectFailed()?.upstreamUnavailable(error)
             if state.shouldConnect() { connect() }
         }

@@ -189,15 +189,19 @@ extension Route {
         }
     }
 
-    /// How large a request may be.
+    /// How large a request may be, and how slow.
     package struct Limits: Sendable, Hashable {
         /// Request line and fields. Nil: the worker's limit, which holds in any case.
         package var headBytes: Int?
         package var bodyBytes: Int
 
-        package init(headBytes: Int? = nil, bodyBytes: Int = 1 << 30) {
+        /// Bytes of the body that a client has to send in a second, while it is waited for. 0: as it likes.
+        package var bodyRate: Int
+
+        package init(headBytes: Int? = nil, bodyBytes: Int = 1 << 30, bodyRate: Int = 240) {
             self.headBytes = headBytes
             self.bodyBytes = bodyBytes
+            self.bodyRate = bodyRate
         }
     }
 }

@@ -19,6 +19,7 @@ extension Route {
     package static let idleTimeoutRange = 1...86_400_000
     package static let headLimitRange = 1_024...1_048_576
     package static let bodyLimitRange = 0...1 << 40
+    package static let bodyRateRange = 0...1 << 30
     package static let healthIntervalRange = 100...3_600_000
     package static let healthTimeoutRange = 10...60_000
 
@@ -127,6 +128,7 @@ extension Route {
             + Self.outOfRange(.timeouts, "idle", timeouts.idleMilliseconds, Self.idleTimeoutRange)
             + (limits.headBytes.map { Self.outOfRange(.limits, "head", $0, Self.headLimitRange) } ?? [])
             + Self.outOfRange(.limits, "body", limits.bodyBytes, Self.bodyLimitRange)
+            + Self.outOfRange(.limits, "bodyRate", limits.bodyRate, Self.bodyRateRange)
     }
 
     private static func tooMany(_ field: RouteProblem.Field, _ count: Int, _ maximum: Int) -> [RouteProblem] {

@@ -24,14 +24,16 @@ extension RedisSettings {
 
 extension GatewayConfiguration {
     /// How upstreams are dealt with.
-    var upstreamSettings: UpstreamSettings {
+    ///
+    /// - Parameter reservedDescriptors: From this number on, descriptors are not for connections to upstreams.
+    func upstreamSettings(reservedDescriptors: Int) -> UpstreamSettings {
         UpstreamSettings(
             pool: PoolPolicy(clientSharePercent: upstreamClientSharePercent),
             tls: upstreamAuthorityFile.map { file in
                 var tls = TLSConfiguration.makeClientConfiguration()
                 tls.trustRoots = .file(file)
                 return tls
-            })
+            }, reservedDescriptors: reservedDescriptors)
     }
 
     var corsPolicy: CORSPolicy {

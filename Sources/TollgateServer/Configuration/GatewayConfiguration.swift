@@ -33,6 +33,9 @@ package struct GatewayConfiguration: Sendable {
     /// How long a connection may be idle.
     package let idleTimeoutSeconds: Int
 
+    /// Clients that may be connected at once. Nil: as many as the descriptors allow.
+    package let maximumConnections: Int?
+
     /// How to reach Redis.
     package let redis: RedisSettings
 
@@ -131,6 +134,7 @@ package struct GatewayConfiguration: Sendable {
         bodyLimitBytes = reader.integer(.bodyLimitBytes)
         headerLimitBytes = reader.integer(.headerLimitBytes)
         idleTimeoutSeconds = reader.integer(.idleTimeoutSeconds)
+        maximumConnections = reader.optionalInteger(.maximumConnections)
         trustedProxies = reader.networks(.trustedProxies)
         upstreamClientSharePercent = reader.integer(.upstreamClientSharePercent)
         upstreamAuthorityFile = reader.readableFile(.upstreamAuthorityFile, in: origin.workingDirectory)

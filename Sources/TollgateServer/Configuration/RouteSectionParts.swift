@@ -40,10 +40,11 @@ extension RouteReader {
     }
 
     mutating func takeLimits(_ node: Node) {
-        for (key, node) in parts(node, Place(.limits), known: ["head", "body"]) {
+        for (key, node) in parts(node, Place(.limits), known: ["head", "body", "bodyRate"]) {
             guard let size = value(node, Place(.limits, key), as: .size) else { continue }
             switch key {
             case "head": route.limits.headBytes = size
+            case "bodyRate": route.limits.bodyRate = size
             default: route.limits.bodyBytes = size
             }
         }

@@ -22,6 +22,9 @@ extension SettingReader {
         return range.lowerBound
     }
 
+    /// As ``integer(_:)``, of a setting without a constant default. Nil when it is not given.
+    mutating func optionalInteger(_ setting: Setting) -> Int? { find(setting) == nil ? nil : integer(setting) }
+
     /// The parts of a list. Empty when it is not given.
     func list(_ setting: Setting) -> [String] { text(setting)?.commaSeparated ?? [] }
 

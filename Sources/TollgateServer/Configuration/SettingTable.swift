@@ -33,6 +33,10 @@ extension Setting {
     package static let idleTimeoutSeconds = Setting(
         "TOLLGATE_IDLE_TIMEOUT_SECONDS", .integer(1...3600), default: "60",
         "Seconds until an idle connection is closed.")
+    package static let maximumConnections = Setting(
+        "TOLLGATE_MAX_CONNECTIONS", .integer(1...1_000_000),
+        default: "half of the open files that are allowed, at most 65536",
+        "Clients that may be connected at once; less when there are not enough descriptors.")
 
     package static let trustedProxies = Setting(
         "TOLLGATE_TRUSTED_PROXIES", .list,
@@ -114,7 +118,7 @@ extension Setting {
     /// In the order of the documentation.
     package static let all: [Setting] = [
         .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
-        .headerLimitBytes, .idleTimeoutSeconds, .trustedProxies, .upstreamAuthorityFile,
+        .headerLimitBytes, .idleTimeoutSeconds, .maximumConnections, .trustedProxies, .upstreamAuthorityFile,
         .upstreamClientSharePercent,
         .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
@@ -126,7 +130,7 @@ extension Setting {
     /// The value that holds when nothing else is given. Nil when there is none, or it is no constant.
     var defaultValue: String? {
         switch self {
-        case .configurationFile: nil
+        case .configurationFile, .maximumConnections: nil
         case .threads: String(min(System.coreCount, 256))
         default: defaultText
         }

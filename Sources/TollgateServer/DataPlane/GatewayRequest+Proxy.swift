@@ -53,6 +53,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
         head.writeLineEnd()
         connection.write(head)
         connection.flush()
+        // It may have been the word that the client waits for.
+        connection.workerTakesBody()
     }
 
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
@@ -99,7 +101,8 @@ extension GatewayRequest: ProxyExchangeDelegate {
         connection.write(head)
         connection.flush()
         do {
-            try tunnel.attach(to: context.pipeline, early: connection.takeEarlyBytes())
+            try tunnel.attach(
+                to: context.pipeline, early: connection.takeEarlyBytes(), hasInputEnded: connection.hasClientStopped)
         } catch {
             tunnel.close()
         }

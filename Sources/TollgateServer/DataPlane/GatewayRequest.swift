@@ -394,6 +394,12 @@ final class GatewayRequest: RequestWorker {
     var takesBody: Bool { exchange?.takesBody ?? (isBodyComplete || readsBody || isGathering) }
     var limitsArrival: Bool { readsBody || isGathering }
 
+    var minimumBodyRate: Int {
+        if case .proxy(let route) = purpose { route.route.limits.bodyRate } else { connection.limits.bodyRate }
+    }
+
+    var awaitsBody: Bool { exchange?.awaitsBody ?? (readsBody || isGathering) }
+
     func body(_ bytes: ByteBuffer) {
         if readsBody {
             discard(bytes)
@@ -420,11 +426,6 @@ final class GatewayRequest: RequestWorker {
     }
 
     func clientWritabilityChanged(isWritable: Bool) { exchange?.clientWritabilityChanged(isWritable: isWritable) }
-
-    /// As most proxies do: a client that stops sending while an upstream works for it has gone.
-    func clientStoppedSending() -> Bool {
-        if case .proxy = purpose { false } else { true }
-    }
 
     func clientGone() {
         guard !isGone else { return }

@@ -15,6 +15,25 @@ struct AnswerWriter: Sendable {
 
     /// Writes `answer`, and so ends the request.
     func write(_ answer: Answer, requestID: String, on connection: PublicConnection) {
+        var buffer = beginning(of: answer, requestID: requestID)
+        connection.endHead(&buffer, asksToClose: answer.headers[.connection] == "close")
+        if !connection.isAnswerToHead { buffer.writeImmutableBuffer(answer.body) }
+        connection.write(buffer)
+        connection.answerEnded()
+    }
+
+    /// The whole answer to a client that is hung up on, whatever it asks for.
+    func refusal(_ error: APIError) -> ByteBuffer {
+        let requestID = requestIDs.next()
+        let answer = Answer(error, requestID: requestID)
+        var buffer = beginning(of: answer, requestID: requestID)
+        buffer.writeStaticString("Connection: close\r\n\r\n")
+        buffer.writeImmutableBuffer(answer.body)
+        return buffer
+    }
+
+    /// The head but for its end.
+    private func beginning(of answer: Answer, requestID: String) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(1024)
         buffer.writeStatusLine(answer.status)
@@ -23,10 +42,7 @@ struct AnswerWriter: Sendable {
         }
         buffer.writeField("X-Request-Id", requestID)
         clock.writeDate(to: &buffer)
-        connection.endHead(&buffer, asksToClose: answer.headers[.connection] == "close")
-        if !connection.isAnswerToHead { buffer.writeImmutableBuffer(answer.body) }
-        connection.write(buffer)
-        connection.answerEnded()
+        return buffer
     }
 }
 

@@ -9,8 +9,15 @@ package struct ConnectionLimits: Sendable {
     /// trickle. A body on its way to an upstream takes the time it needs.
     package var requestTimeout: TimeAmount
 
-    /// After the last answer of a connection, this long is waited for the client to read it and hang up.
+    /// Bytes that must arrive in a second, of a body that the gateway itself reads.
+    package var bodyRate: Int
+
+    /// After the last answer of a connection, what the client still sends is read for this long, so that it can read
+    /// the answer and hang up.
     package var lingerTimeout: TimeAmount
+
+    /// And no longer than this when it sends nothing.
+    package var lingerSilence: TimeAmount
 
     /// The largest head of a request.
     package var headBytes: Int
@@ -22,12 +29,15 @@ package struct ConnectionLimits: Sendable {
     static let maximumWaitingBytes = 64 * 1024
 
     package init(
-        idleTimeout: TimeAmount, requestTimeout: TimeAmount = .seconds(30), lingerTimeout: TimeAmount = .seconds(2),
+        idleTimeout: TimeAmount, requestTimeout: TimeAmount = .seconds(30), bodyRate: Int = 240,
+        lingerTimeout: TimeAmount = .seconds(30), lingerSilence: TimeAmount = .seconds(5),
         headBytes: Int = 32 * 1024, bodyBytes: Int = 64 * 1024
     ) {
         self.idleTimeout = idleTimeout
         self.requestTimeout = requestTimeout
+        self.bodyRate = bodyRate
         self.lingerTimeout = lingerTimeout
+        self.lingerSilence = lingerSilence
         self.headBytes = headBytes
         self.bodyBytes = bodyBytes
     }

@@ -20,6 +20,8 @@ final class ControlPlanePassage: RequestWorker {
 
     var takesBody: Bool { true }
     var limitsArrival: Bool { true }
+    var minimumBodyRate: Int { connection.limits.bodyRate }
+    var awaitsBody: Bool { true }
 
     private init(_ head: RequestHead, connection: PublicConnection, context: ChannelHandlerContext) {
         self.connection = connection
@@ -93,7 +95,6 @@ final class ControlPlanePassage: RequestWorker {
     }
 
     func clientWritabilityChanged(isWritable: Bool) {}
-    func clientStoppedSending() -> Bool { true }
 
     /// Whoever still waits for the rest of a body is told that it does not come.
     func clientGone() { context.fireErrorCaught(HTTPParserError.unknown) }

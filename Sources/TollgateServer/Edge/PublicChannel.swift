@@ -13,26 +13,32 @@ struct PublicChannel: HTTPChannelHandler {
 
     let responder: Responder
     let limits: ConnectionLimits
+    let cap: ConnectionCap
     let drain: DrainState
     let answers: AnswerWriter
     let dataPlane: DataPlane
 
     static func builder(
-        limits: ConnectionLimits, drain: DrainState, answers: AnswerWriter, dataPlane: DataPlane
+        limits: ConnectionLimits, cap: ConnectionCap, drain: DrainState, answers: AnswerWriter, dataPlane: DataPlane
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
             PublicChannel(
-                responder: responder, limits: limits, drain: drain, answers: answers, dataPlane: dataPlane)
+                responder: responder, limits: limits, cap: cap, drain: drain, answers: answers, dataPlane: dataPlane)
         }
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
             let bridge = ControlPlaneBridge(eventLoop: channel.eventLoop)
+            channel.closeFuture.whenComplete { _ in bridge.connectionClosed() }
+            guard cap.admits(channel) else {
+                let refusal = RefusedConnection(answer: answers.refusal(.tooManyConnections))
+                try channel.pipeline.syncOperations.addHandler(refusal)
+                return Connection(channel: channel, bridge: bridge)
+            }
             let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel, bridge: bridge)
             try channel.pipeline.syncOperations.addHandler(
                 PublicConnection(limits: limits, drain: drain, answers: answers, dispatcher: dispatcher))
-            channel.closeFuture.whenComplete { _ in bridge.connectionClosed() }
             return Connection(channel: channel, bridge: bridge)
         }
     }

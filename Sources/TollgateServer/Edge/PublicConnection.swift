@@ -6,8 +6,10 @@ import NIOCore
 /// another is in progress waits as bytes.
 ///
 /// It closes as HTTP asks (RFC 9112, section 9.6): after the answer that says `Connection: close` it sends no more,
-/// reads on for a moment so that the answer is not lost to a reset, and then hangs up. While the worker drains it puts
-/// `Connection: close` on the last answer of each connection, so that no client loses a request.
+/// reads on while the client still sends, so that the answer is not lost to a reset, and then hangs up. While the worker
+/// drains it puts `Connection: close` on the last answer of each connection, so that no client loses a request.
+///
+/// A client that has closed its half of the connection gets the answers to the requests that were complete.
 ///
 /// Confined to its event loop.
 final class PublicConnection: ChannelDuplexHandler {
@@ -19,6 +21,7 @@ final class PublicConnection: ChannelDuplexHandler {
     /// A request in progress.
     private struct Request {
         var body: BodyReader
+        var pace = BodyPace(bytesPerSecond: 0)
         var worker: (any RequestWorker)?
         let isHead: Bool
         let isHTTP10: Bool
@@ -43,9 +46,14 @@ final class PublicConnection: ChannelDuplexHandler {
 
     /// Nothing more is said.
     private var isClosing = false
+
+    /// When it is hung up at the latest, once nothing more is said.
+    private var closeDeadline = NIODeadline.distantFuture
     private var isOutputClosed = false
     private var isTunnel = false
-    private var hasClientStopped = false
+
+    /// The client sends nothing more; it may still read.
+    private(set) var hasClientStopped = false
 
     private var timer: Scheduled<Void>?
     private var timerDeadline = NIODeadline.distantFuture
@@ -76,13 +84,17 @@ final class PublicConnection: ChannelDuplexHandler {
     // MARK: Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastActivity = .now()
         guard !isClosing else { return }
         var bytes = unwrapInboundIn(data)
-        lastActivity = .now()
-        if request == nil, arrivalBegan == nil { arrivalBegan = lastActivity }
+        if request == nil {
+            if arrivalBegan == nil { arrivalBegan = lastActivity }
+        } else if request?.isComplete == false {
+            request?.pace.received(bytes.readableBytes)
+        }
         if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
         process()
-        if let deadline, deadline < timerDeadline { scheduleTimer(at: deadline) }
+        watchArrival(at: lastActivity)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -97,12 +109,12 @@ final class PublicConnection: ChannelDuplexHandler {
         isProcessing = true
         defer { isProcessing = false }
         do {
-            while !isClosing, !isTunnel {
-                guard try request == nil ? takeHead() : takeBody() else { return }
-            }
+            while !isClosing, !isTunnel, try request == nil ? takeHead() : takeBody() {}
         } catch {
             refuse(APIError(error))
         }
+        // What was complete is answered.
+        if hasClientStopped, request == nil, !isClosing, !isTunnel { linger() }
     }
 
     /// - Returns: Whether there was one.
@@ -118,7 +130,12 @@ final class PublicConnection: ChannelDuplexHandler {
             body: BodyReader(head.framing), isHead: head.method == "HEAD", isHTTP10: head.isHTTP10)
         let worker = dispatcher.begin(head, on: self)
         // It may have been answered already.
-        if request != nil { request?.worker = worker }
+        guard request != nil, let worker else { return true }
+        request?.worker = worker
+        if !isBodyAtEnd {
+            request?.pace = BodyPace(bytesPerSecond: worker.minimumBodyRate)
+            request?.pace.received(inbound.readableBytes)
+        }
         return true
     }
 
@@ -127,7 +144,11 @@ final class PublicConnection: ChannelDuplexHandler {
         guard let current = request, !current.isComplete else { return false }
         // Its own end is always taken; bytes only when there is a place for them.
         if let worker = current.worker, !worker.takesBody, inbound.readableBytes > 0, !isBodyAtEnd { return false }
-        guard let part = try request?.body.next(from: &inbound) else { return false }
+        guard let part = try request?.body.next(from: &inbound) else {
+            // The rest will never come.
+            if hasClientStopped { close() }
+            return false
+        }
         switch part {
         case .bytes(let bytes): current.worker?.body(bytes)
         case .end(let trailers):
@@ -154,6 +175,7 @@ final class PublicConnection: ChannelDuplexHandler {
     func workerTakesBody() {
         process()
         request?.worker?.flushBody()
+        watchArrival(at: .now())
         releaseRead()
     }
 
@@ -193,7 +215,8 @@ final class PublicConnection: ChannelDuplexHandler {
         // What of the request was not read would be taken for the next one.
         let leavesRest = request?.isComplete == false && !isBodyAtEnd
         let isLastOfDrain = drain.isDraining && inbound.readableBytes == 0
-        if asksToClose || leavesRest || isLastOfDrain || hasClientStopped { closesAfterAnswer = true }
+        let isLastOfClient = hasClientStopped && inbound.readableBytes == 0
+        if asksToClose || leavesRest || isLastOfDrain || isLastOfClient { closesAfterAnswer = true }
         request?.isAnswerBegun = true
         return closesAfterAnswer ? "close" : request?.isHTTP10 == true ? "keep-alive" : nil
     }
@@ -250,12 +273,15 @@ final class PublicConnection: ChannelDuplexHandler {
         answers.write(error, on: self)
     }
 
-    /// Hangs up when the client has what was written, and a moment to read it.
+    /// Hangs up when the client has what was written, and time to read it: one that is in the middle of sending sees an
+    /// answer only if it is not reset, and may read none before it has sent all.
     private func linger() {
         isClosing = true
         request = nil
         inbound = ByteBuffer()
         guard let context else { return }
+        // One that reads nothing at all is not waited for.
+        hangUp(by: .now() + limits.idleTimeout)
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.outputClosed() }
         if hasClientStopped {
@@ -264,22 +290,22 @@ final class PublicConnection: ChannelDuplexHandler {
         } else {
             context.close(mode: .output, promise: written)
         }
-        // One that reads nothing at all is not waited for.
-        closeTimer(in: limits.idleTimeout)
         releaseRead()
     }
 
     private func outputClosed() {
         isOutputClosed = true
-        if hasClientStopped { context?.close(promise: nil) } else { closeTimer(in: limits.lingerTimeout) }
+        if hasClientStopped { return hangUp() }
+        lastActivity = .now()
+        hangUp(by: lastActivity + limits.lingerTimeout)
     }
 
-    private func closeTimer(in delay: TimeAmount) {
-        timer?.cancel()
-        timer = context?.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-            self?.context?.close(promise: nil)
-        }
+    private func hangUp(by deadline: NIODeadline) {
+        closeDeadline = deadline
+        if let deadline = self.deadline { scheduleTimer(at: deadline) }
     }
+
+    private func hangUp() { context?.close(promise: nil) }
 
     // MARK: The end
 
@@ -291,20 +317,26 @@ final class PublicConnection: ChannelDuplexHandler {
         }
     }
 
-    /// The client's half of the connection is closed: all of it, or it still waits for its answer.
+    /// The client has closed its half of the connection. It still waits for its answers, or has gone altogether: then
+    /// it resets the connection when it is written to.
     private func clientStopped() {
         hasClientStopped = true
-        // The last answer may still be on its way.
-        if isClosing, !isOutputClosed { return }
-        guard let request, !isTunnel else { return close() }
-        guard request.isComplete, request.worker?.clientStoppedSending() ?? true else { return close() }
-        closesAfterAnswer = true
+        // A tunnel's ends see to it themselves.
+        guard !isTunnel else { return }
+        guard isClosing else { return process() }
+        // Else the last answer is still on its way.
+        if isOutputClosed { hangUp() }
     }
 
     /// The server shuts down: a request in progress is answered, nothing is begun.
     private func quiesce() {
         closesAfterAnswer = true
-        if request == nil || isTunnel { close() }
+        if isTunnel { return close() }
+        if isClosing {
+            if isOutputClosed { hangUp(by: min(closeDeadline, .now() + limits.lingerSilence)) }
+        } else if request == nil {
+            close()
+        }
     }
 
     private func close() {
@@ -337,21 +369,33 @@ final class PublicConnection: ChannelDuplexHandler {
     }
 
     private func checkTime() {
+        guard !isTunnel else { return }
         let now = NIODeadline.now()
-        guard !isClosing, !isTunnel else { return }
         let deadline = deadline ?? now + limits.idleTimeout
         guard now >= deadline else { return scheduleTimer(at: deadline) }
+        if isClosing { return hangUp() }
         if request == nil, arrivalBegan == nil { return close() }
         refuse(.requestTimeout)
     }
 
+    /// Has the timer fire in time for what is waited for now.
+    private func watchArrival(at now: NIODeadline) {
+        if let isComplete = request?.isComplete {
+            guard !isComplete else { return }
+            if let worker = request?.worker { request?.pace.isAwaited(worker.awaitsBody, at: now) }
+        }
+        if let deadline, deadline < timerDeadline { scheduleTimer(at: deadline) }
+    }
+
     /// When the client has taken too long. Nil while the time is the worker's affair.
     private var deadline: NIODeadline? {
-        if let request {
-            guard !request.isComplete, request.worker?.limitsArrival ?? true else { return nil }
-        }
+        if isClosing { return isOutputClosed ? min(closeDeadline, lastActivity + limits.lingerSilence) : closeDeadline }
         let idleEnd = lastActivity + limits.idleTimeout
-        return arrivalBegan.map { min(idleEnd, $0 + limits.requestTimeout) } ?? idleEnd
+        guard let request else { return arrivalBegan.map { min(idleEnd, $0 + limits.requestTimeout) } ?? idleEnd }
+        guard !request.isComplete else { return nil }
+        let paceEnd = request.pace.deadline ?? .distantFuture
+        guard request.worker?.limitsArrival ?? true else { return request.pace.deadline }
+        return min(idleEnd, paceEnd, (arrivalBegan ?? lastActivity) + limits.requestTimeout)
     }
 }
 
@@ -362,6 +406,11 @@ extension APIError {
     fileprivate init(_ problem: MessageProblem) {
         switch problem {
         case .headTooLarge, .tooManyFields: self = .headersTooLarge
+        case .majorVersion: self = .versionNotSupported("This port speaks HTTP/1.1. Send the request in that version.")
+        case .http2Preface:
+            self = .versionNotSupported(
+                "This port speaks HTTP/1.1, not HTTP/2 without TLS (h2c). Let the client, or the proxy between, use it."
+            )
         default: self = .badRequest("The request is not valid HTTP/1.1: \(problem.rawValue).")
         }
     }

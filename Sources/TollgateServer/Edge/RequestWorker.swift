@@ -11,6 +11,12 @@ protocol RequestWorker: AnyObject {
     /// Whether the body must arrive within the connection's own time for a request.
     var limitsArrival: Bool { get }
 
+    /// Bytes of the body that the client has to send in a second, while it is waited for. 0: as it likes.
+    var minimumBodyRate: Int { get }
+
+    /// Whether it is the client that is waited for: the body is not complete, and there is a place for more of it.
+    var awaitsBody: Bool { get }
+
     func body(_ bytes: ByteBuffer)
 
     /// What was handed over is all that there is for now.
@@ -19,11 +25,6 @@ protocol RequestWorker: AnyObject {
 
     /// The client's connection can take bytes, or cannot for now.
     func clientWritabilityChanged(isWritable: Bool)
-
-    /// The client has stopped sending after its whole request.
-    ///
-    /// - Returns: Whether the answer is still of use.
-    func clientStoppedSending() -> Bool
 
     /// Nobody is there to be answered any more.
     func clientGone()

@@ -88,6 +88,12 @@ extension APIError {
         .requestHeaderFieldsTooLarge, error: "Request headers too large", code: "headers-too-large",
         message: "Send fewer or shorter header fields.")
 
+    package static func versionNotSupported(_ message: String) -> APIError {
+        APIError(
+            .httpVersionNotSupported, error: "HTTP version not supported", code: "http-version-not-supported",
+            message: message)
+    }
+
     package static let requestTimeout = APIError(
         .requestTimeout, error: "Request timeout", code: "request-timeout",
         message: "The request did not arrive in time.")
@@ -100,6 +106,15 @@ extension APIError {
         error.headers[.retryAfter] = "1"
         return error
     }
+
+    /// One client too many.
+    package static let tooManyConnections: APIError = {
+        var error = APIError(
+            .serviceUnavailable, error: "Too many connections", code: "too-many-connections",
+            message: "This worker has as many connections as it can. Try again in a second.")
+        error.headers[.retryAfter] = "1"
+        return error
+    }()
 
     package static func internalError(cause: String) -> APIError {
         APIError(

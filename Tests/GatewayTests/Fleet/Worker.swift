@@ -50,9 +50,15 @@ final class Worker: Sendable {
     }
 
     /// Starts a worker and waits until both its ports are open.
-    static func start(environment: [String: String], arguments: [String] = []) async throws -> Worker {
+    ///
+    /// - Parameter descriptors: How many files and sockets it may have open. Nil for as many as we.
+    static func start(
+        environment: [String: String], arguments: [String] = [], descriptors: Int? = nil
+    ) async throws -> Worker {
+        let command =
+            descriptors.map { ["/bin/bash", "-c", "ulimit -n \($0) && exec \"$0\" \"$@\"", program] } ?? [program]
         let process = try ChildProcess.start(
-            program, ["serve"] + arguments, environment: environment, output: .lines)
+            command[0], command.dropFirst() + ["serve"] + arguments, environment: environment, output: .lines)
         var ports: [String: Int] = [:]
         var seen: [String] = []
         for await line in process.lines {

@@ -65,6 +65,8 @@ import TollgateServer
         ("encodedSlashes: yes", 4, "encodedSlashes: 'yes' is unknown", "refuse, pass"),
         ("doubleSlashes: allow", 4, "doubleSlashes: 'allow' is unknown", "refuse, pass"),
         ("mapLocations: off", 4, "mapLocations: 'off' is neither true nor false", "true or false"),
+        ("limits: {bodyRate: 2GB}", 4, "limits: bodyRate 2GB is out of range", "0B to 1GB"),
+        ("limits: {bodyRate: fast}", 4, "limits.bodyRate: 'fast' is no size", "number of bytes"),
         ("stripPrefix: yes", 4, "stripPrefix: 'yes' is neither true nor false", "true or false"),
         ("hostHeader: server", 4, "hostHeader: 'server' is unknown", "client, upstream"),
         ("hostHeader: upstream", 4, "hostHeader: the route has no upstreams", "add upstreams"),

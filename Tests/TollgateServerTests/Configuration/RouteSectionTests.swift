@@ -26,7 +26,7 @@ import TollgateServer
             onRedisDown: open
             timeouts: {connect: 500ms, response: 1m, idle: 90}
             retries: 3
-            limits: {head: 16KB, body: 10MB}
+            limits: {head: 16KB, body: 10MB, bodyRate: 1KB}
             requestHeaders:
               set: {Authorization: Bearer hunter2, X-Empty: ''}
               remove: [Cookie]
@@ -57,7 +57,7 @@ import TollgateServer
             ], authentication: .key, requiredScopes: ["orders:read", "orders:write"].compactMap(KeyScope.init),
             cost: 2, ratePerMinute: 30, charge: .success, idempotency: .replay, onRedisDown: .open,
             timeouts: .init(connectMilliseconds: 500, responseMilliseconds: 60_000, idleMilliseconds: 90_000),
-            retries: 3, limits: .init(headBytes: 16_384, bodyBytes: 10_485_760),
+            retries: 3, limits: .init(headBytes: 16_384, bodyBytes: 10_485_760, bodyRate: 1_024),
             requestHeaders: .init(
                 set: [.init("Authorization", "Bearer hunter2"), .init("X-Empty", "")], remove: ["Cookie"]),
             responseHeaders: .init(remove: ["Server"]), encodedSlashes: .pass, doubleSlashes: .pass, stripsPrefix: true,

@@ -20,7 +20,8 @@ import Testing
 
     @Test(arguments: [
         ("no HTTP at all", "hello\r\n\r\n", 400),
-        ("a bad version", "GET / HTTP/9.9\r\nHost: a\r\n\r\n", 400),
+        ("a bad version", "GET / HTTP/x.1\r\nHost: a\r\n\r\n", 400),
+        ("another major version", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         ("a space in a header's name", "GET /health HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n", 400),
         (
             "a head too long", "GET /health HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n",
