@@ -30,7 +30,7 @@ import Testing
     @Test func theLastDescriptorsAreNotForUpstreams() async throws {
         let upstream = try await ScriptedUpstream.answering([Self.ok])
         var settings = UpstreamGroupSettings(ports: upstream.port)
-        settings.reservedDescriptors = 3
+        settings.upstreams.reservedDescriptors = 3
         let front = try await Front.start(settings)
         let text = try await RawClient.ask(front.port, .get())
         #expect(text.hasPrefix("HTTP/1.1 503"))

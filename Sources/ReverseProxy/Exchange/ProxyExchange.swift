@@ -160,7 +160,7 @@ package final class ProxyExchange {
         connection.begin(self, isHead: request.isHead)
         lastActivity = .now()
         progress.isHeadSent = true
-        connection.send(request.head(hostHeader: hostHeader(of: upstreams[slot].upstream)))
+        connection.send(request.head(hostHeader: hostHeader(of: upstream.upstream)))
         while let bytes = held.popFirst() {
             progress.isBodySent = true
             connection.send(bytes, isChunked: request.framing == .chunked)
@@ -232,7 +232,7 @@ package final class ProxyExchange {
         if head.status == 101 { return upstreamUpgrades(head, asked: request.upgrades) }
         var answer = ProxyAnswer(
             head: head, rules: head.status < 200 ? HeaderRules() : route.answerRules, upgrades: [])
-        if let upstream = slot.map({ upstreams[$0].upstream }), head.fields.contains(.location) {
+        if let upstream = upstream?.upstream, head.fields.contains(.location) {
             answer.locations = request.locations(
                 in: head.fields, upstream: upstream.hostHeader, hostHeader: hostHeader(of: upstream))
         }
