@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Logging
 import NIOPosix
 import TollgateServer
@@ -20,7 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
             let deadline = ShutdownDeadline(
                 seconds: configuration.drainSeconds + Gateway.maximumShutdownSeconds, logger: logger,
                 hanging: { gateway.shutdownWaitsFor })
-            defer { deadline.cancel() }
+            let signals = deadline.watchSignals()
+            defer { for signal in signals { signal.cancel() } }
             try await gateway.run()
         } catch let error as InvalidConfiguration {
             throw Process.fail(error)

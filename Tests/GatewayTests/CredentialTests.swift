@@ -111,7 +111,7 @@ import TollgateDev
         let settings = [
             "CLERK_JWT_KEY": "", "CLERK_JWKS_URL": "http://127.0.0.1:\(identityServer.port)/jwks.json",
         ]
-        try await withLocalGateway(settings: settings) { gateway in
+        try await withLocalGateway(settings: settings, becomesReady: false) { gateway in
             let answer = try await gateway.verify("user_abc")
             #expect(answer.status == 503, "no key was ever loaded: the caller should come again")
             #expect(answer.member("code") == "jwk-failed-to-load")

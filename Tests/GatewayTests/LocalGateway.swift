@@ -32,9 +32,11 @@ struct LocalGateway {
 
 /// Runs `body` on a gateway and a redis-server of its own, at 2025-11-26T23:00:00Z unless told otherwise.
 ///
-/// - Parameter yaml: What stands in the `tollgate.yaml`. Nil for none.
+/// - Parameters:
+///   - yaml: What stands in the `tollgate.yaml`. Nil for none.
+///   - becomesReady: False for one that lacks what it needs to be ready.
 func withLocalGateway(
-    settings: [String: String] = [:], yaml: String? = nil,
+    settings: [String: String] = [:], yaml: String? = nil, becomesReady: Bool = true,
     time: ManualTime = ManualTime(UnixTime(seconds: 1_764_198_000)),
     _ body: @escaping @Sendable (LocalGateway) async throws -> Void
 ) async throws {
@@ -44,7 +46,9 @@ func withLocalGateway(
             if let yaml { try Data(yaml.utf8).write(to: URL(filePath: directory).appending(path: "tollgate.yaml")) }
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
-            try await withGateways(1, environment: environment, directory: directory, time: time) { ports in
+            try await withGateways(
+                1, environment: environment, directory: directory, time: time, becomeReady: becomesReady
+            ) { ports in
                 try await body(
                     LocalGateway(
                         port: ports[0].publicPort, adminPort: ports[0].adminPort, redis: redis, time: time,
@@ -56,7 +60,7 @@ func withLocalGateway(
 
 /// Runs `body` while so many gateways run in the test's own process, each as a worker would.
 func withGateways(
-    _ count: Int, environment: [String: String], directory: String, time: any TimeSource,
+    _ count: Int, environment: [String: String], directory: String, time: any TimeSource, becomeReady: Bool = true,
     _ body: @escaping @Sendable ([GatewayAddresses.Ports]) async throws -> Void
 ) async throws {
     let configuration = try GatewayConfiguration.load(
@@ -73,8 +77,8 @@ func withGateways(
         var ports: [GatewayAddresses.Ports] = []
         for gateway in gateways { ports.append(try #require(await gateway.addresses.opened())) }
         for port in ports {
-            try await eventually("the gateway is ready") {
-                try await HTTP.get("/readyz", port: port.adminPort).status == 200
+            try await eventually("the gateway is \(becomeReady ? "ready" : "there")") {
+                try await HTTP.get("/readyz", port: port.adminPort).status == (becomeReady ? 200 : 503)
             }
         }
         try await body(ports)

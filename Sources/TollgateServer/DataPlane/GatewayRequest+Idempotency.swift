@@ -33,9 +33,10 @@ extension GatewayRequest {
     var idempotentCall: IdempotentCall? {
         guard let gathered, gathered.isComplete, !gathered.isTooLong, let key = head.fields.first(.idempotencyKey)
         else { return nil }
+        // A repeat comes with a ticket of its own.
+        let address = Ticket.parameter.removed(from: address.text)
         return IdempotentCall(
-            key: key,
-            fingerprint: RequestFingerprint.text(method: head.method, address: address.text, body: gathered))
+            key: key, fingerprint: RequestFingerprint.text(method: head.method, address: address, body: gathered))
     }
 
     // MARK: The body

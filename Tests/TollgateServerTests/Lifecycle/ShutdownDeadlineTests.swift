@@ -5,12 +5,6 @@ import Testing
 
 @testable import TollgateServer
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 /// A shutdown ends, and says what it waited for when it has to be cut short.
 @Suite(.timeLimit(.minutes(1))) struct ShutdownDeadlineTests {
     @Test func aShutdownThatHangsEndsWithALineThatNamesWhatHangs() async throws {
@@ -20,10 +14,9 @@ import Darwin
         let log = KeptLog()
         let hasEnded = Atomic<Bool>(false)
         let deadline = ShutdownDeadline(
-            seconds: 0, signals: [SIGUSR2], logger: log.logger, hanging: { parts.last ?? "" },
+            seconds: 0, logger: log.logger, hanging: { parts.last ?? "" },
             end: { hasEnded.store(true, ordering: .relaxed) })
-        defer { deadline.cancel() }
-        kill(getpid(), SIGUSR2)
+        deadline.begin()
         try await eventually("the process is ended") { hasEnded.load(ordering: .relaxed) }
         #expect(log.lines.contains { $0.contains("the shutdown took too long") && $0.contains("public port") })
     }
