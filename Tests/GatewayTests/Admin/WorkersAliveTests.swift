@@ -30,7 +30,7 @@ import TollgateServer
         let addresses = [0, 1].map { "127.0.0.1:\(gateways.port($0))" }.sorted()
         try await eventually("both have reported") {
             try await withRedisClient(gateways.redis.configuration) { redis in
-                try await redis.send("KEYS worker:*").array?.count == 2
+                try await redis.send("KEYS worker:{[0-9a-f]*}").array?.count == 2
             }
         }
         for gateway in 0...1 {
@@ -66,7 +66,7 @@ import TollgateServer
             let left = try await gateways.addresses()
             #expect(left == ["127.0.0.1:\(gateways.port(0))"])
             try await withRedisClient(gateways.redis.configuration) { redis in
-                let keys = try await redis.send("KEYS worker:*").array?.count
+                let keys = try await redis.send("KEYS worker:{[0-9a-f]*}").array?.count
                 #expect(keys == 1)
             }
         }
