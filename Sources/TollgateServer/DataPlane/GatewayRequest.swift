@@ -171,21 +171,22 @@ final class GatewayRequest: RequestWorker {
 
     /// Whom a secret key names that was admitted before.
     private var knownKey: Principal? {
-        guard policy.authentication != .jwt, let text = credentialText else { return nil }
-        return dataPlane.keyMemory.principal(for: text)
+        guard policy.authentication != .jwt, let presentation else { return nil }
+        return dataPlane.keyMemory.principal(for: presentation)
     }
 
-    /// The value of the field that the credential is in. Nil when there is none, or several.
-    private var credentialText: String? {
+    /// The field that the credential is in. Nil when there is none, or several.
+    private var presentation: KeyMemory.Presentation? {
         guard !isOutsideFields else { return nil }
         var found: FieldLine?
         for line in head.fields.lines where line.kind == .apiKey || line.kind == .authorization {
             guard found?.kind != line.kind else { return nil }
             if found == nil || line.kind == .apiKey { found = line }
         }
-        let text = found.map { head.fields.value(of: $0) }
+        guard let line = found else { return nil }
+        let value = head.fields.value(of: line)
         // An empty field is passed over, so it names nobody.
-        return text?.isEmpty == true ? nil : text
+        return value.isEmpty ? nil : KeyMemory.Presentation(field: line.kind, value: value)
     }
 
     private func presented() throws(APIError) -> PresentedCredential {
@@ -290,7 +291,7 @@ final class GatewayRequest: RequestWorker {
         guard case .secretKey = principal.credential else { return }
         // What an outage will ask for is kept fresh where it may be asked for.
         if !isKnownKey || policy.onRedisDown == .open { dataPlane.outage.admitted(principal.credential) }
-        if !isKnownKey, let text = credentialText { dataPlane.keyMemory.remember(principal, for: text) }
+        if !isKnownKey, let presentation { dataPlane.keyMemory.remember(principal, for: presentation) }
     }
 
     private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {

@@ -1,3 +1,4 @@
+import HTTPWire
 import Synchronization
 import TollgateCore
 
@@ -13,16 +14,21 @@ final class KeyMemory: Sendable {
     /// Bytes of what a key came in; one that came in more, such as with blanks before it, is read anew each time.
     static let maximumLength = 1024
 
-    private let principals = Mutex(GenerationCache<String, Principal>(capacity: capacity))
+    /// What a key came in: a field and its whole value. The same value in another field may be no key.
+    struct Presentation: Sendable, Hashable {
+        let field: FieldKind
+        let value: String
+    }
 
-    /// - Parameter credential: The whole value of the field that the key came in.
-    func principal(for credential: String) -> Principal? {
-        guard credential.utf8.count <= Self.maximumLength else { return nil }
+    private let principals = Mutex(GenerationCache<Presentation, Principal>(capacity: capacity))
+
+    func principal(for credential: Presentation) -> Principal? {
+        guard credential.value.utf8.count <= Self.maximumLength else { return nil }
         return principals.withLock { $0.value(for: credential) }
     }
 
-    func remember(_ principal: Principal, for credential: String) {
-        guard credential.utf8.count <= Self.maximumLength else { return }
+    func remember(_ principal: Principal, for credential: Presentation) {
+        guard credential.value.utf8.count <= Self.maximumLength else { return }
         principals.withLock { $0.insert(principal, for: credential) }
     }
 }

@@ -43,6 +43,25 @@ import TollgateServer
         }
     }
 
+    /// What is no credential does not become one because a worker has seen its text in another field.
+    @Test func aKeyKnownFromOneFieldIsNotTakenFromAnother() async throws {
+        try await withKeyedGateways { gateways in
+            let key = try await gateways.makeKey().text
+            let ways = [("X-API-Key", key), ("Authorization", "Bearer \(key)")]
+            let swapped = [("Authorization", key), ("X-API-Key", "Bearer \(key)")]
+            for way in ways + ways {
+                let answer = try await HTTP.send(
+                    "POST", "/verify-auth", port: gateways.ports[0].publicPort, headers: [way])
+                #expect(answer.status == 200, "\(way.0): \(answer.body)")
+                for wrong in swapped {
+                    let refused = try await HTTP.send(
+                        "POST", "/verify-auth", port: gateways.ports[0].publicPort, headers: [wrong])
+                    #expect(refused.status == 401, "\(wrong.0) after \(way.0): \(refused.body)")
+                }
+            }
+        }
+    }
+
     @Test func aRevokedKeyIsRefusedByEveryGatewayAtOnce() async throws {
         try await withKeyedGateways(2) { gateways in
             let key = try await gateways.makeKey()

@@ -1,3 +1,4 @@
+import HTTPWire
 import Testing
 import TollgateCore
 
@@ -9,16 +10,21 @@ import TollgateCore
         let memory = KeyMemory()
         let principal = Principal(userID: try #require(UserID("user_abc")))
         for (length, isRemembered) in [(KeyMemory.maximumLength, true), (KeyMemory.maximumLength + 1, false)] {
-            let text = "Bearer" + String(repeating: " ", count: length - 16) + "sk_live_ab"
-            memory.remember(principal, for: text)
-            #expect((memory.principal(for: text) != nil) == isRemembered)
+            let field = Self.authorization("Bearer" + String(repeating: " ", count: length - 16) + "sk_live_ab")
+            memory.remember(principal, for: field)
+            #expect((memory.principal(for: field) != nil) == isRemembered)
         }
+    }
+
+    private static func authorization(_ value: String) -> KeyMemory.Presentation {
+        KeyMemory.Presentation(field: .authorization, value: value)
     }
 
     private static let count = 8_000
 
     /// The time that it takes to remember `credentials` and to find each of them again.
-    private static func time(for credentials: [String]) throws -> Duration {
+    private static func time(for values: [String]) throws -> Duration {
+        let credentials = values.map(authorization)
         let principal = Principal(userID: try #require(UserID("user_abc")))
         let memory = KeyMemory()
         let start = ContinuousClock.now
