@@ -172,7 +172,7 @@ import Foundation
 
     /// An API cannot tell `X_Tollgate_User` from `X-Tollgate-User`, nor can a client choose its route, its credential or
     /// its address by a spelling that only one of all takes for a field.
-    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .traefik])
+    @Test(arguments: GuardProgram.allCases)
     func noSpellingOfOurFieldsPasses(program: GuardProgram) async throws {
         try await withRoutes { gateway in
             let reader = try await Self.makeKey(gateway, #""name":"reader","scopes":["orders:read"]"#)
@@ -217,7 +217,7 @@ import Foundation
     }
 
     /// On a route that asks nobody, too, and in forms that Tollgate would not take.
-    @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .traefik])
+    @Test(arguments: GuardProgram.allCases)
     func aKeyInAuthorizationStaysOutsideInAnyForm(program: GuardProgram) async throws {
         try await withRoutes { gateway in
             let key = try await Self.makeKey(gateway, #""name":"CI""#).text
