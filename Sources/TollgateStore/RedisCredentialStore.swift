@@ -10,7 +10,8 @@ import TollgateCore
 /// plainly after every call: what a crash left out comes with the next. They are hints: an admission compares the key
 /// with the pair.
 package struct RedisCredentialStore: CredentialStore {
-    private static let keepScript = RedisScript(resource: PackageResources.keep_credentials_lua)
+    private static let keepScript = RedisScript(
+        resource: PackageResources.keep_credentials_lua, prelude: PackageResources.change_limit_lua)
     private static let rotateScript = RedisScript(
         resource: PackageResources.rotate_credentials_lua, prelude: PackageResources.change_limit_lua)
     private static let revokeScript = RedisScript(resource: PackageResources.revoke_credentials_lua)
@@ -24,17 +25,22 @@ package struct RedisCredentialStore: CredentialStore {
     }
 
     package func credentials(
-        for user: UserID, candidate: Credentials
-    ) async throws(StoreUnavailable) -> Credentials {
+        for user: UserID, candidate: Credentials, at time: UnixTime
+    ) async throws(StoreUnavailable) -> CredentialKeeping {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.keepScript, keys: [Keys.platformID(of: user), Keys.apiKey(of: user)],
-                arguments: [candidate.platformID, candidate.apiKey]))
-        guard let credentials = try Self.credentials(in: reply) else {
-            throw .unexpectedReply(of: "keep_credentials.lua")
+                Self.keepScript,
+                keys: [Keys.platformID(of: user), Keys.apiKey(of: user)] + Keys.keyChanges(of: user, at: time),
+                arguments: [candidate.platformID, candidate.apiKey] + changes.arguments))
+        guard let elements = reply.array else { throw .unexpectedReply(of: "keep_credentials.lua") }
+        guard elements.first?.integer == 0 else {
+            return .tooOften(try KeyChangeLimit(scriptCode: elements.first?.integer, of: "keep_credentials.lua"))
         }
-        try await index(credentials, of: user)
-        return credentials
+        guard elements.count == 3,
+            let kept = Credentials(platformID: elements[1].string ?? "", apiKey: elements[2].string ?? "")
+        else { throw StoreUnavailable(reason: "a user's stored credentials are damaged") }
+        try await index(kept, of: user)
+        return .kept(kept)
     }
 
     /// A pair of which one half was lost is none: there is nothing to make the other half from here.

@@ -53,7 +53,7 @@ import TollgateStore
             let index = try await Self.index(of: first, client)
             #expect(index.user == "user_abc")
             #expect(index.platform == first.platformID)
-            #expect(try await client.send("DBSIZE").integer == 4)
+            #expect(try await client.send("DBSIZE").integer == 6, "the pair, 2 ways back, 2 counts of changes")
             #expect(try await client.send("TTL user:{user_abc}:apiKey").integer == -1)
         }
     }
@@ -73,7 +73,7 @@ import TollgateStore
                         return try await group.reduce(into: Set()) { $0.insert($1) }
                     }
                     #expect(pairs.count == 1)
-                    #expect(try await one.send("DBSIZE").integer == 4, "the losers leave nothing behind")
+                    #expect(try await one.send("DBSIZE").integer == 6, "the losers leave nothing behind")
                 }
             }
         }
@@ -186,7 +186,7 @@ import TollgateStore
     }
 
     @Test func rotationsAreCountedAmongTheChangesOfKeys() async throws {
-        try await withStore(changes: KeyChangeLimits(perMinute: 2, perDay: 3)) { store, _ in
+        try await withStore(changes: KeyChangeLimits(perMinute: 3, perDay: 4)) { store, _ in
             let user = try Self.user("user_abc")
             _ = try await store.credentials(for: user, candidate: Self.candidate(1))
             var seen: [CredentialRotation] = []
@@ -201,6 +201,30 @@ import TollgateStore
         }
     }
 
+    /// Or revoking and making again would be a rotation without a limit.
+    @Test func makingAKeyAnewIsCountedAmongTheChangesOfKeys() async throws {
+        try await withStore(changes: KeyChangeLimits(perMinute: 2, perDay: 3)) { store, client in
+            let user = try Self.user("user_abc")
+            func keep(_ number: Int, after seconds: Int64) async throws -> CredentialKeeping {
+                try await store.credentials(
+                    for: user, candidate: Self.candidate(number), at: Self.time.adding(seconds: seconds))
+            }
+            let first = try Self.candidate(1)
+            for number in 1...5 { #expect(try await keep(number, after: 0) == .kept(first), "shown, not made") }
+            var seen: [CredentialKeeping] = []
+            for (number, seconds) in [(6, 0), (7, 0), (8, 60), (9, 60)] as [(Int, Int64)] {
+                let revocation = try await store.revoke(for: user, at: Self.time)
+                #expect(revocation != .unknown, "revoking is never refused")
+                seen.append(try await keep(number, after: seconds))
+            }
+            #expect(seen[1] == .tooOften(.ofMinute) && seen[3] == .tooOften(.ofDay))
+            let third = try #require(
+                Credentials(platformID: first.platformID, apiKey: try Self.candidate(8).apiKey))
+            #expect(seen[2] == .kept(third))
+            #expect(try await client.send("EXISTS user:{user_abc}:apiKey").integer == 0)
+        }
+    }
+
     @Test func damagedPairsAreNotHandedOut() async throws {
         try await withStore { store, client in
             let user = try Self.user("user_abc")
@@ -211,5 +235,16 @@ import TollgateStore
             }
             #expect(try await client.send("DBSIZE").integer == 2)
         }
+    }
+}
+
+extension RedisCredentialStore {
+    /// The user's credentials, which they must not have changed too often to get.
+    func credentials(for user: UserID, candidate: Credentials) async throws -> Credentials {
+        let time = UnixTime(seconds: 1_764_198_000)
+        guard case .kept(let credentials) = try await credentials(for: user, candidate: candidate, at: time) else {
+            throw KeyGateway.Refused()
+        }
+        return credentials
     }
 }

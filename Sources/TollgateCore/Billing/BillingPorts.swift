@@ -81,10 +81,10 @@ package enum WebhookClaim: Sendable, Hashable {
 package protocol CredentialStore: Sendable {
     /// The user's credentials. Those of the first caller are everybody's: concurrent callers get the same pair.
     ///
-    /// - Parameter candidate: Kept, and returned, when the user has none yet.
+    /// - Parameter candidate: Kept, and returned, when the user has none yet. That is a change of their keys.
     func credentials(
-        for user: UserID, candidate: Credentials
-    ) async throws(StoreUnavailable) -> Credentials
+        for user: UserID, candidate: Credentials, at time: UnixTime
+    ) async throws(StoreUnavailable) -> CredentialKeeping
 
     /// The user's credentials, as they are. Nil when there are none yet.
     func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials?
@@ -100,8 +100,16 @@ package protocol CredentialStore: Sendable {
     ) async throws(StoreUnavailable) -> CredentialRotation
 
     /// Ends the platform's key, and the one before it. May be repeated. The platform keeps its name, and the next call of
-    /// ``credentials(for:candidate:)`` gives it another key.
+    /// ``credentials(for:candidate:at:)`` gives it another key.
     func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation
+}
+
+/// What became of a wish for credentials.
+package enum CredentialKeeping: Sendable, Hashable {
+    /// Those that the user has now.
+    case kept(Credentials)
+    /// The user has none, and has changed keys too often lately.
+    case tooOften(KeyChangeLimit)
 }
 
 /// What became of a rotation of credentials.

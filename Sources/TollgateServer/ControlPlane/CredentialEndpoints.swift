@@ -34,9 +34,11 @@ struct CredentialEndpoints: Sendable {
         return try await gatekeeper.serve(
             request.headers, route: "generate-credentials", requiredScopes: Self.scopes, logger: context.logger
         ) { admitted in
-            let kept = try await credentials.credentials(
-                for: admitted.principal.userID, candidate: try Self.candidate())
-            return Self.response(kept.members, admitted)
+            let (user, now) = (admitted.principal.userID, time.now())
+            switch try await credentials.credentials(for: user, candidate: try Self.candidate(), at: now) {
+            case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: now)
+            case .kept(let kept): return Self.response(kept.members, admitted)
+            }
         }
     }
 

@@ -1,14 +1,20 @@
 -- Gives a user credentials, unless they have them: whatever came first stays. Each half on its own, so that a pair of
--- which one half was lost is made whole.
+-- which one half was lost is made whole. Making the key is a change of keys. change_limit.lua stands before it.
 --
 -- KEYS[1] user:{user}:platformId        KEYS[2] user:{user}:apiKey
+-- KEYS[3] keys:{user}:changes:<minute>  KEYS[4] keys:{user}:changes:<day>
 -- ARGV[1] candidate for the platform    ARGV[2] candidate for the key
+-- ARGV[3] and [4] the most changes of the minute and of the day
 --
--- Reply: platform, key.
+-- Reply: outcome (0 kept, 1 too often in this minute, 2 too often on this day). With the first: platform, key.
 
-local function keep(key, candidate)
-  redis.call('SET', key, candidate, 'NX')
-  return redis.call('GET', key)
+local key = redis.call('GET', KEYS[2])
+if not key then
+  local reached = change_limit(KEYS[3], ARGV[3], KEYS[4], ARGV[4])
+  if reached then return { reached } end
+  key = ARGV[2]
+  redis.call('SET', KEYS[2], key)
+  count_change(KEYS[3], KEYS[4])
 end
-
-return { keep(KEYS[1], ARGV[1]), keep(KEYS[2], ARGV[2]) }
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return { 0, redis.call('GET', KEYS[1]), key }

@@ -187,7 +187,9 @@ import TollgateServer
                     "POST", "/keys/\(key.id)/rotate", plan: "paid", body: #"{"overlapSeconds":0}"#, on: change % 2)
                 #expect(answer.status == 200, "\(answer.body)")
             }
-            let refused = [("/keys", #"{"name":"CI"}"#), ("/keys/\(key.id)/rotate", "{}")]
+            let refused = [
+                ("/keys", #"{"name":"CI"}"#), ("/keys/\(key.id)/rotate", "{}"), ("/generate-credentials", "{}"),
+            ]
             for (path, body) in refused {
                 let answer = try await gateways.send("POST", path, plan: "paid", body: body, on: 1)
                 #expect(answer.status == 429)
