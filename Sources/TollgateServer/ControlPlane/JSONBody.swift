@@ -49,7 +49,7 @@ struct JSONBody {
         guard let unknown = members.keys.filter({ !known.contains($0) }).min() else { return }
         throw .badRequest(
             "There is no member '\(unknown.prefix(Self.shownNameLength))'. Leave it out; there are "
-                + "\(known.joined(separator: ", ")).")
+                + "\(known.isEmpty ? "none" : known.joined(separator: ", ")).")
     }
 
     /// A member that is a text. Nil when it is left out or null.

@@ -28,7 +28,9 @@ struct TicketEndpoint: Sendable {
 
     @Sendable private func issue(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let principal = try await gatekeeper.principal(try gatekeeper.presented(request.headers))
-        _ = try await request.body(upTo: bodyLimitBytes)
+        let body = try await request.body(upTo: bodyLimitBytes)
+        // There is nothing to be told: who sends a wish must not believe that it was heard.
+        if body.readableBytes > 0 { _ = try JSONBody(body, known: [], example: "{}") }
         // Whom a key names is not to be believed, nor counted, before Redis has said that it is good.
         if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal) }
         let now = gatekeeper.time.now()

@@ -185,6 +185,22 @@ import TollgateServer
         }
     }
 
+    @Test func aBodyWithWishesIsRefused() async throws {
+        try await Self.run { gateways, _ in
+            for body in ["", "{}"] {
+                let answer = try await gateways.send("POST", "/tickets", body: body)
+                #expect(answer.status == 201, "\(body): \(answer.body)")
+            }
+            let wish = try await gateways.send("POST", "/tickets", body: #"{"expiresInSeconds":3600}"#)
+            #expect(wish.status == 400 && wish.member("code") == "bad-request")
+            #expect(
+                wish.member("message") == "There is no member 'expiresInSeconds'. Leave it out; there are none.")
+            let text = try await gateways.send("POST", "/tickets", body: "a ticket, please")
+            #expect(text.status == 400)
+            #expect(text.member("message") == "The body is not a JSON object such as {}.")
+        }
+    }
+
     @Test func ticketsAreBounded() async throws {
         try await Self.run { gateways, _ in
             for _ in 1...60 { _ = try await gateways.ticket() }
