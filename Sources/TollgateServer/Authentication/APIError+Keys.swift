@@ -26,20 +26,44 @@ extension APIError {
     }
 
     /// A key that the store does not let in. Both limits are its owner's business and not told.
-    package static func key(_ refusal: KeyRefusal) -> APIError {
+    package static func key(_ refusal: KeyRefusal, message: String? = nil) -> APIError {
         let isForbidden = refusal == .scopeMissing
         var error = APIError(
             isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
-            code: refusal.rawValue, message: refusal.message)
+            code: refusal.rawValue, message: message ?? refusal.message)
         // RFC 6750, section 3.1, names both errors.
         error.headers[.wwwAuthenticate] = "Bearer error=\"\(isForbidden ? "insufficient_scope" : "invalid_token")\""
         return error
+    }
+
+    /// A good key that is not for this.
+    ///
+    /// - Parameter required: The scopes that this needs, all of them.
+    package static func scopeMissing(_ required: [KeyScope], in credential: Credential) -> APIError {
+        let names = required.map { "'\($0.value)'" }.joined(separator: ", ")
+        let isOne = required.count == 1
+        guard credential.platformID == nil else {
+            return key(
+                .scopeMissing,
+                message: "A publishable key manages nothing. Send a session token, or a secret key with the "
+                    + "scope\(isOne ? "" : "s") \(names).")
+        }
+        return key(
+            .scopeMissing,
+            message: isOne
+                ? "The key does not have the scope \(names). Use one that has it."
+                : "The key does not have all of the scopes \(names). Use one that has them.")
     }
 
     /// Whoever has a key must not be able to make themselves further ones.
     package static let sessionTokenRequired = APIError(
         .forbidden, error: "Forbidden", code: "session-token-required",
         message: "Keys are managed with a session token, not with a key. Sign in and send that.")
+
+    /// The same code for what shows a user all that is theirs.
+    package static let accountNeedsSessionToken = APIError(
+        .forbidden, error: "Forbidden", code: sessionTokenRequired.code,
+        message: "The account is for session tokens, not for keys. Sign in and send one; GET /usage takes a key.")
 
     /// Keys were made and rotated too often.
     package static func tooManyKeyChanges(_ limit: KeyChangeLimit, at time: UnixTime) -> APIError {

@@ -23,7 +23,7 @@ struct AccountEndpoint: Sendable {
 
     @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         let credential = try gatekeeper.presented(request.headers)
-        guard case .token = credential else { throw APIError.sessionTokenRequired }
+        guard case .token = credential else { throw APIError.accountNeedsSessionToken }
         let principal = try await gatekeeper.principal(credential)
         let now = gatekeeper.time.now()
         guard reads.admits(principal.userID, at: now) else { throw Self.tooManyReads(at: now) }

@@ -125,6 +125,9 @@ package final class Gatekeeper: Sendable {
                 "plan unknown, fallback applied",
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
         }
+        if decision.outcome == .keyRefused(.scopeMissing) {
+            throw .scopeMissing(request.requiredScopes, in: principal.credential)
+        }
         let passesFullMinute = endsKey && decision.outcome == .rateLimited
         if !passesFullMinute, let refusal = APIError(decision, at: request.time) { throw refusal }
         return Admitted(principal: principal, decision: decision, time: request.time)

@@ -24,6 +24,7 @@ import TollgateServer
                 let answer = try await Self.call(market, key, path)
                 #expect(answer.status == 403, "\(path)")
                 #expect(answer.member("code") == "scope-missing")
+                #expect(answer.member("message")?.hasSuffix("or a secret key with the scope 'billing'.") == true)
                 #expect(answer.member("portalUrl") == nil && answer.member("checkoutUrl") == nil)
             }
             #expect(market.stripe.checkoutSessions.count == 1, "the one that was paid")

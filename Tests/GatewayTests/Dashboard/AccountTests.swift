@@ -136,6 +136,7 @@ import Foundation
             let secret = try #require(key.member("key"))
             let withKey = try await HTTP.send("GET", "/account", port: gateway.port, headers: [("X-API-Key", secret)])
             #expect(withKey.status == 403 && withKey.member("code") == "session-token-required")
+            #expect(withKey.member("message")?.hasPrefix("The account is for session tokens, not for keys.") == true)
             let without = try await HTTP.send("GET", "/account", port: gateway.port)
             #expect(without.status == 401)
             let wrongMethod = try await HTTP.send("POST", "/account", port: gateway.port)

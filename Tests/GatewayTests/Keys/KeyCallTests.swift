@@ -153,6 +153,8 @@ import TollgateServer
                 #expect(answer.status == 403, "\(path)")
                 #expect(answer.member("error") == "Forbidden")
                 #expect(answer.member("code") == "scope-missing")
+                #expect(
+                    answer.member("message") == "The key does not have the scope 'credentials'. Use one that has it.")
                 #expect(answer.headers["www-authenticate"] == #"Bearer error="insufficient_scope""#)
             }
             let metrics = try await gateways.metrics()

@@ -27,6 +27,9 @@ import TollgateServer
                 let answer = try await gateways.call(key, method, path)
                 #expect(answer.status == 403, "\(path)")
                 #expect(answer.member("code") == "scope-missing")
+                #expect(
+                    answer.member("message") == "A publishable key manages nothing. Send a session token, or a secret "
+                        + "key with the scope 'credentials'.")
                 #expect(answer.headers["www-authenticate"] == #"Bearer error="insufficient_scope""#)
             }
             for (method, path) in [("POST", "/keys"), ("GET", "/keys"), ("GET", "/account")] {
