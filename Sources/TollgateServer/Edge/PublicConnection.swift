@@ -375,7 +375,10 @@ final class PublicConnection: ChannelDuplexHandler {
         guard now >= deadline else { return scheduleTimer(at: deadline) }
         if isClosing { return hangUp() }
         if request == nil, arrivalBegan == nil { return close() }
-        refuse(.requestTimeout)
+        guard let worker = request?.worker, let paceEnd = request?.pace.deadline, paceEnd <= now else {
+            return refuse(.requestTimeout)
+        }
+        refuse(.bodyTooSlow(bytesPerSecond: worker.minimumBodyRate))
     }
 
     /// Has the timer fire in time for what is waited for now.

@@ -98,6 +98,13 @@ extension APIError {
         .requestTimeout, error: "Request timeout", code: "request-timeout",
         message: "The request did not arrive in time.")
 
+    /// A body that trickles.
+    package static func bodyTooSlow(bytesPerSecond: Int) -> APIError {
+        APIError(
+            .requestTimeout, error: requestTimeout.error, code: requestTimeout.code,
+            message: "The body came too slowly. Send at least \(bytesPerSecond) bytes per second.")
+    }
+
     /// Redis, or the identity provider when no key of it is known yet, cannot be asked.
     package static func unavailable(cause: String) -> APIError {
         var error = APIError(

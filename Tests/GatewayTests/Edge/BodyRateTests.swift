@@ -39,6 +39,7 @@ import Testing
                 try await client.waits(for: "request-timeout")
                 let answer = try RawAnswer(client.text)
                 #expect(answer.status == 408 && answer.fields["connection"] == "close", "\(client.text)")
+                #expect(client.text.contains("Send at least 240 bytes per second."), "\(client.text)")
             }
             let (fast, unhurried) = try await (steady, free)
             try await fast.waits(for: "fine")
