@@ -169,6 +169,7 @@ extension APIError {
             self.init(
                 .gatewayTimeout, error: "Gateway timeout", code: "gateway-timeout",
                 message: "The upstream did not answer in time.", cause: "\(phase)")
+        case .unavailable(.clientShareExhausted): self = .tooManyInProgress
         case .unavailable(let reason):
             self.init(
                 .serviceUnavailable, error: "Upstream unavailable", code: "upstream-unavailable",

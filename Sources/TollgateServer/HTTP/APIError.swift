@@ -24,6 +24,9 @@ package struct APIError: Error, Sendable {
     /// For the operator's log. Never in the answer.
     package var cause: String?
 
+    /// How the log has it: a warning when it is one client's doing and the operator may want to know.
+    package var logLevel = Logger.Level.error
+
     package init(
         _ status: HTTPResponse.Status, error: String, code: String, message: String? = nil, cause: String? = nil
     ) {
@@ -37,8 +40,8 @@ package struct APIError: Error, Sendable {
     /// One line for the operator, when the fault is not the caller's.
     package func log(requestID: String, path: String, to logger: Logger) {
         guard let cause else { return }
-        logger.error(
-            "request failed",
+        logger.log(
+            level: logLevel, "request failed",
             metadata: [
                 "request": "\(requestID)", "path": "\(path.prefix(Self.longestLogged))", "status": "\(status.code)",
                 "code": "\(code)", "cause": "\(cause.prefix(Self.longestLogged))",
@@ -120,6 +123,17 @@ extension APIError {
             .serviceUnavailable, error: "Too many connections", code: "too-many-connections",
             message: "This worker has as many connections as it can. Try again in a second.")
         error.headers[.retryAfter] = "1"
+        return error
+    }()
+
+    /// A client's requests hold all that one client may have of an upstream.
+    package static let tooManyInProgress: APIError = {
+        var error = APIError(
+            .serviceUnavailable, error: "Too many requests in progress", code: "too-many-in-progress",
+            message: "Too many of your requests are in progress; wait for them.",
+            cause: "the client's share of the upstream's connections is exhausted")
+        error.headers[.retryAfter] = "1"
+        error.logLevel = .warning
         return error
     }()
 

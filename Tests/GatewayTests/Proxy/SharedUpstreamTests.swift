@@ -168,7 +168,7 @@ import Darwin
         try await withRoutedGateway(routes: routes, upstream: upstream, settings: Self.smallShare) { gateway in
             let clients = try await Self.begin(60, port: gateway.port, from: "127.0.0.1")
             try await eventually("the others are refused") {
-                clients.count { $0.text.contains("\"upstream-unavailable\"") } >= 60 - Self.shareOfAll
+                clients.count { $0.text.contains("\"too-many-in-progress\"") } >= 60 - Self.shareOfAll
             }
             #expect(upstream.connectionCount <= Self.shareOfAll)
             let other = try await RawClient.connect(port: gateway.port, from: "127.0.0.2")
@@ -193,7 +193,7 @@ import Darwin
                     1, port: gateway.port, from: "127.0.0.1", fields: "X-Forwarded-For: 2001:db8::\(number)\r\n")
             }
             try await eventually("the others are refused") {
-                clients.count { $0.text.contains("\"upstream-unavailable\"") } >= 30 - Self.shareOfAll
+                clients.count { $0.text.contains("\"too-many-in-progress\"") } >= 30 - Self.shareOfAll
             }
             #expect(upstream.connectionCount <= Self.shareOfAll)
             let other = try await gateway.ask(.request(fields: "X-Forwarded-For: 2001:db8:0:1::1\r\n"))

@@ -1,5 +1,6 @@
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 import TollgateCore
 
@@ -19,6 +20,17 @@ import TollgateCore
         #expect(budget.verdict(on: "b", at: Self.start) == .write(leftOut: 0), "another kind has its own")
         #expect(budget.verdict(on: "a", at: Self.start.adding(seconds: 60)) == .write(leftOut: 1000))
         #expect(budget.verdict(on: "a", at: Self.start.adding(seconds: 60)) == .write(leftOut: 0))
+    }
+
+    /// What one client does to itself is no error of the gateway's.
+    @Test func aClientsFullShareIsAWarning() {
+        let log = KeptLog()
+        APIError.tooManyInProgress.log(requestID: "1", path: "route r", to: log.logger)
+        APIError.internalError(cause: "x").log(requestID: "2", path: "route r", to: log.logger)
+        #expect(log.lines.count == 2)
+        #expect(log.lines.first?.hasPrefix("warning request failed ") == true, "\(log.lines)")
+        #expect(log.lines.first?.contains("code=too-many-in-progress") == true)
+        #expect(log.lines.last?.hasPrefix("error request failed ") == true)
     }
 
     @Test func whatIsLeftOutIsToldAndCodesAreKindsOfTheirOwn() {
