@@ -37,6 +37,8 @@ package struct RequestTarget: Sendable, Hashable {
         case encodedSeparator = "holds an encoded slash, backslash or control character"
         case dotSegment = "holds a '.' or '..' segment"
         case emptySegment = "holds an empty segment"
+        /// Some servers read the path as one that the route does not have.
+        case ambiguous = "reads as another route's, or as none's, where %2F is a slash or empty segments are left out"
     }
 
     /// A target that is not odd.

@@ -91,7 +91,7 @@ package struct RouteTable: Sendable {
         for reading in target.readings {
             guard case .route(let entry) = match(host: host, path: reading, method: method),
                 found == nil || found === entry, entry.route.takes(odd: target)
-            else { throw oddity }
+            else { throw found == nil ? oddity : .ambiguous }
             found = entry
         }
         guard let found else { throw oddity }

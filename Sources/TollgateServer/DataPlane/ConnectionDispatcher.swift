@@ -73,12 +73,18 @@ struct ConnectionDispatcher: RequestDispatcher {
             return own
         }
         if address.target.readings.contains(where: isOwn) { throw .badPath(oddity) }
-        if case .route(let entry)? = try? address.match(in: snapshot.table, method: head.method) {
-            return try destination(of: head, snapshot.routes[entry.index])
+        let match: RouteTable.Match
+        var refusal = APIError.badPath(oddity)
+        do throws(APIError) {
+            match = try address.match(in: snapshot.table, method: head.method)
+        } catch {
+            match = .notFound
+            refusal = error
         }
+        if case .route(let entry) = match { return try destination(of: head, snapshot.routes[entry.index]) }
         guard isPreflight(head), let method = head.fields.first(named: "access-control-request-method"),
             case .route? = try? address.match(in: snapshot.table, method: method)
-        else { throw .badPath(oddity) }
+        else { throw refusal }
         return .controlPlane
     }
 

@@ -55,6 +55,20 @@ import Testing
         }
     }
 
+    /// The owner of a route with `encodedSlashes: pass` must not look for the fault in that setting.
+    @Test func aPathOfTwoRoutesIsToldFromOneThatNoRouteTakes() async throws {
+        try await withGateway { gateway in
+            let other = try await gateway.ask(.request("GET /gitlab/secret%2Fa"))
+            #expect(other.text.contains("The path reads as another route's"), "\(other.text)")
+            let none = try await gateway.ask(.request("GET /x%2Fy"))
+            #expect(none.text.contains("The path holds an encoded slash"), "\(none.text)")
+            let asked = try await gateway.ask(
+                .request(
+                    "GET /authorize", fields: "X-Original-URI: /gitlab/secret%2Fa\r\nX-Original-Method: GET\r\n"))
+            #expect(asked.text.contains("The path reads as another route's"), "\(asked.text)")
+        }
+    }
+
     @Test(arguments: passed)
     func whatPassesGoesOnAsItWasSent(path: String, passed: String) async throws {
         try await withGateway { gateway in
