@@ -120,6 +120,7 @@ package struct Gateway: Sendable {
     ///   - lowerServices: What the worker stands on; started before it and stopped after it.
     ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
     package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
+        descriptors.logShortfall(of: configuration.maximumConnections, to: logger)
         let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in takeRoutes(of: $0)
         }
         parts.began("the HTTP client")

@@ -1,3 +1,5 @@
+import Logging
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -34,6 +36,17 @@ package struct DescriptorBudget: Sendable, Hashable {
         // Open all the time: what each loop waits with, the ports, the standard streams.
         let free = max(2, reservedFrom - 3 * eventLoops - 16)
         clientConnections = min(wantedConnections ?? min(free / 2, Self.usualClientConnections), free - 1)
+    }
+
+    /// Tells the operator when fewer clients may be connected than the configuration says.
+    package func logShortfall(of wantedConnections: Int?, to logger: Logger) {
+        guard let wantedConnections, wantedConnections > clientConnections else { return }
+        logger.warning(
+            "fewer connections than configured",
+            metadata: [
+                "wanted": "\(wantedConnections)", "inForce": "\(clientConnections)",
+                "remedy": "raise the limit of open files, or lower TOLLGATE_MAX_CONNECTIONS",
+            ])
     }
 
     /// Descriptors that the process may have, once the limit was raised as far as it may raise it by itself.

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import TollgateServer
@@ -28,6 +29,19 @@ import Darwin
         let budget = DescriptorBudget(limit: 200, eventLoops: 2, wantedConnections: nil)
         #expect(budget.clientConnections * 2 <= budget.reservedFrom)
         #expect(200 - budget.reservedFrom >= budget.adminConnections + 2 * 2)
+    }
+
+    @Test func aWishForMoreThanThereIsIsWarnedOf() {
+        for (wanted, lines) in [(nil, 0), (1, 0), (100, 0), (1_000_000, 1)] as [(Int?, Int)] {
+            let log = KeptLog()
+            let budget = DescriptorBudget(limit: 1_024, eventLoops: 2, wantedConnections: wanted)
+            budget.logShortfall(of: wanted, to: log.logger)
+            #expect(log.lines.count == lines, "\(log.lines)")
+            for line in log.lines {
+                #expect(line.hasPrefix("warning fewer connections than configured "), "\(line)")
+                #expect(line.contains("inForce=\(budget.clientConnections) ") && line.contains("wanted=1000000"))
+            }
+        }
     }
 
     @Test func theLimitIsRaisedAsFarAsItGoes() {
