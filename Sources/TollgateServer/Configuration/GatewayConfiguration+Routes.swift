@@ -23,6 +23,10 @@ extension Route {
             parts.append("scopes " + requiredScopes.map(\.value).joined(separator: " "))
         }
         if let ratePerMinute { parts.append("\(ratePerMinute) a minute") }
+        if idempotency != .retry { parts.append("idempotency \(idempotency.rawValue)") }
+        if limits.bodyRate != Limits().bodyRate {
+            parts.append(limits.bodyRate == 0 ? "any bodyRate" : "bodyRate \(limits.bodyRate) bytes")
+        }
         if encodedSlashes == .pass { parts.append("%2F passes") }
         if doubleSlashes == .pass { parts.append("// passes") }
         let origins = upstreams.map(\.origin).joined(separator: " ")

@@ -95,10 +95,14 @@ import TollgateServer
         #expect(
             lines.suffix(2) == [
                 "routes.orders = api.example.com *.example.org /orders and below, GET POST, auth key, cost 2, "
-                    + "scopes orders:read orders:write, 30 a minute, %2F passes, // passes, to http://10.0.0.7:3000 "
+                    + "scopes orders:read orders:write, 30 a minute, idempotency replay, bodyRate 1024 bytes, "
+                    + "%2F passes, // passes, to http://10.0.0.7:3000 "
                     + "https://orders.internal:443 http://[2001:db8::1]:80 (tollgate.yaml:3)",
                 "routes.status = status.example.com / alone, auth none, cost 0, no upstreams (tollgate.yaml:33)",
             ])
+        let unhurried = RouteFixture.yaml("limits: {bodyRate: 0}")
+        let slow = try Fixture.load(files: ["tollgate.yaml": unhurried]).describe().last
+        #expect(slow?.contains(", cost 1, any bodyRate, no upstreams ") == true)
         let bare = try Fixture.load(files: ["tollgate.yaml": RouteFixture.yaml("")]).describe().last
         #expect(bare == "routes.r = any host /r and below, auth any, cost 1, no upstreams (tollgate.yaml:2)")
     }
