@@ -93,8 +93,9 @@ import Testing
         for (index, waiter) in waiters.enumerated() {
             _ = state.request(waiter, deadline: [10, 20, 10, 30][index], at: 0)
         }
-        let given = state.giveUp(at: 10).queued
-        #expect(given.map(ObjectIdentifier.init) == [waiters[0], waiters[2]].map(ObjectIdentifier.init))
+        let given = state.giveUp(at: 10)
+        #expect(given.connecting.count == 1 && given.connecting[0] === waiters[0])
+        #expect(given.queued.count == 1 && given.queued[0] === waiters[2], "it waited for a place alone")
         #expect(state.waitingCount == 2)
     }
 
@@ -105,7 +106,7 @@ import Testing
         _ = state.request(Thing(), deadline: .max, at: 0)
         let told = state.connectFailed()
         #expect(told === first)
-        let (once, twice) = (state.shouldConnect(), state.shouldConnect())
+        let (once, twice) = (state.shouldConnect(at: 0), state.shouldConnect(at: 0))
         #expect(once && !twice)
     }
 
@@ -119,6 +120,39 @@ import Testing
         #expect(left.idle.count == 1 && left.waiting.isEmpty)
         let next = name(state.request(Thing(), deadline: .max, at: 0))
         #expect(next == "refuse")
+    }
+
+    @Test func theConnectTimeBeginsWithTheAttempt() {
+        var state = state(maximum: 1, waiting: 10)
+        let (connection, next, last) = (Thing(), Thing(), Thing())
+        _ = state.request(Thing(), deadline: 10, at: 0)
+        _ = state.connected(connection, at: 0)
+        for waiter in [next, last] { _ = state.request(waiter, deadline: 10, at: 0) }
+        _ = state.release(connection, isReusable: false, born: 0, at: 0)
+        let connects = state.shouldConnect(at: 9)
+        #expect(connects, "in the place of the one that is closed")
+        let early = state.giveUp(at: 18)
+        #expect(early.connecting.isEmpty && early.queued.count == 1 && early.queued[0] === last)
+        let late = state.giveUp(at: 19)
+        #expect(late.queued.isEmpty && late.connecting.count == 1 && late.connecting[0] === next)
+    }
+
+    @Test func anAttemptThatIsLeftOverIsForTheNext() {
+        var state = state(maximum: 2, waiting: 10)
+        let connection = Thing()
+        _ = state.request(Thing(), deadline: 10, at: 0)
+        _ = state.connected(connection, at: 0)
+        let (served, next) = (Thing(), Thing())
+        for waiter in [served, next] { _ = state.request(waiter, deadline: 10, at: 0) }
+        guard case .give(let first) = state.release(connection, isReusable: true, born: 0, at: 5) else {
+            Issue.record("nobody was served")
+            return
+        }
+        #expect(first === served && state.connectingCount == 1)
+        let early = state.giveUp(at: 14)
+        #expect(early.connecting.isEmpty && early.queued.isEmpty)
+        let late = state.giveUp(at: 15)
+        #expect(late.connecting.count == 1 && late.connecting[0] === next)
     }
 
     // MARK: Shares
@@ -211,12 +245,51 @@ import Testing
             // Both that are left wait in the queue now: each is served by a connection that is new.
             var served: [Thing] = []
             for _ in 0..<3 {
-                guard state.connectingCount > 0 || state.shouldConnect() else { continue }
+                guard state.connectingCount > 0 || state.shouldConnect(at: 6) else { continue }
                 if case .give(let waiter) = state.connected(Thing(), at: 6) { served.append(waiter) }
             }
             #expect(served.contains { $0 === held }, "\(ending)")
             #expect(state.waitingCount == 0, "\(ending)")
         }
+    }
+
+    /// It is no failure of the upstream's: one client could take it out of service for all.
+    @Test func oneThatWaitedForItsShareHasTheWholeConnectTime() {
+        var state = crowded()
+        let connections = [Thing(), Thing()]
+        for connection in connections {
+            _ = ask(&state, client: client)
+            _ = state.connected(connection, at: 0)
+        }
+        let held = Thing()
+        _ = ask(&state, held, deadline: 10, client: client)
+        _ = state.release(connections[0], isReusable: false, born: 0, at: 9)
+        let connects = state.shouldConnect(at: 9)
+        #expect(connects)
+        let early = state.giveUp(at: 18)
+        #expect(early.connecting.isEmpty && early.queued.isEmpty && early.heldBack.isEmpty)
+        let late = state.giveUp(at: 19)
+        #expect(late.connecting.count == 1 && late.connecting[0] === held)
+    }
+
+    @Test func oneThatGotItsShareTooLateForAConnectionWaitedForItsShare() {
+        // One connection for each client; others fill the pool.
+        var state = state(maximum: 4, waiting: 16, share: 25)
+        let connection = Thing()
+        _ = ask(&state, client: nil)
+        _ = state.connected(Thing(), at: 0)
+        _ = ask(&state, client: client)
+        _ = state.connected(connection, at: 0)
+        let held = Thing()
+        _ = ask(&state, held, deadline: 10, client: client)
+        for _ in 0..<3 { _ = ask(&state, client: nil) }
+        for _ in 0..<2 { _ = state.connected(Thing(), at: 0) }
+        _ = state.release(connection, isReusable: false, born: 0, at: 9)
+        let connects = state.shouldConnect(at: 9)
+        #expect(connects, "for the one that was in the queue first")
+        let late = state.giveUp(at: 10)
+        #expect(late.connecting.isEmpty && late.queued.isEmpty)
+        #expect(late.heldBack.count == 1 && late.heldBack[0] === held)
     }
 
     @Test func whatIsHeldBackIsGivenUpAndCancelledToo() {

@@ -34,8 +34,23 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
 
     private struct Waiting {
         let waiter: Waiter
-        let deadline: UInt64
+        /// How long it waits for an attempt to begin, and then for a connection.
+        let patience: UInt64
+        var deadline: UInt64
         let client: ClientShare?
+        var wasHeldBack = false
+        /// An attempt is under way for it, and its deadline counts from the beginning of that.
+        var isConnecting = false
+    }
+
+    /// Those that have waited for too long, by what they waited for.
+    struct Late {
+        /// A connection: the upstream has not taken it in the time that it had.
+        var connecting: [Waiter] = []
+        /// A place in the pool. This and the next say nothing about the upstream.
+        var queued: [Waiter] = []
+        /// Their own client's share.
+        var heldBack: [Waiter] = []
     }
 
     private let policy: PoolPolicy
@@ -56,14 +71,15 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
     private var count: Int { idle.count + busyCount + connectingCount }
 
     /// - Parameters:
-    ///   - deadline: Until when it would wait.
+    ///   - deadline: Until when it would wait. When an attempt begins for it, it waits as long again.
     ///   - client: Whose request it is; asked only when the pool is crowded enough to count. Nil is never limited.
     mutating func request(
         _ waiter: Waiter, deadline: UInt64, at now: UInt64, client: () -> ClientShare? = { nil }
     ) -> Request {
         guard !isClosed else { return .refuse }
         let client = busyCount + queue.count >= policy.uncounted ? client() : nil
-        let waiting = Waiting(waiter: waiter, deadline: deadline, client: client)
+        let waiting = Waiting(
+            waiter: waiter, patience: deadline - min(now, deadline), deadline: deadline, client: client)
         if let client, claims[client, default: 0] >= policy.countedConnections { return holdBack(waiting, of: client) }
         // Those that are too old stay at the bottom for the timer.
         if let last = idle.last, isFresh(last, now), queue.isEmpty {
@@ -76,12 +92,14 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
         guard waitingCount < policy.maximumWaiting else { return .refuse }
         claim(client)
         queue.append(waiting)
-        return shouldConnect() ? .connectAndWait : .wait
+        return shouldConnect(at: now) ? .connectAndWait : .wait
     }
 
     private mutating func holdBack(_ waiting: Waiting, of client: ClientShare) -> Request {
         guard heldBack[client, default: []].count < policy.clientWaiting else { return .refuseClient }
         guard waitingCount < policy.maximumWaiting else { return .refuse }
+        var waiting = waiting
+        waiting.wasHeldBack = true
         heldBack[client, default: []].append(waiting)
         heldBackCount += 1
         return .wait
@@ -137,6 +155,7 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
         if !queue.isEmpty {
             let first = queue.removeFirst()
             connection.client = first.client
+            beginConnectTimes(at: now)
             return .give(first.waiter)
         }
         busyCount -= 1
@@ -145,10 +164,24 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
     }
 
     /// Whether one more connection is to be opened for those who wait; it counts as begun.
-    mutating func shouldConnect() -> Bool {
-        guard !isClosed, connectingCount < queue.count, count < policy.maximumConnections else { return false }
-        connectingCount += 1
-        return true
+    mutating func shouldConnect(at now: UInt64) -> Bool {
+        let connects = !isClosed && connectingCount < queue.count && count < policy.maximumConnections
+        if connects { connectingCount += 1 }
+        beginConnectTimes(at: now)
+        return connects
+    }
+
+    /// The attempts under way are for the first in the queue: those for whom one is there only now begin to wait for the
+    /// upstream, and have the whole connect time for it, however long they waited for their place.
+    private mutating func beginConnectTimes(at now: UInt64) {
+        // Those who have theirs already are the first of all, so the search ends where they do.
+        var index = min(connectingCount, queue.count) - 1
+        while index >= 0, !queue[index].isConnecting {
+            let (deadline, isBeyond) = now.addingReportingOverflow(queue[index].patience)
+            queue[index].deadline = isBeyond ? .max : deadline
+            queue[index].isConnecting = true
+            index -= 1
+        }
     }
 
     /// An idle connection was closed by the other side.
@@ -180,13 +213,22 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
     }
 
     /// Those whose deadline has come; they wait no more.
-    mutating func giveUp(at now: UInt64) -> (queued: [Waiter], heldBack: [Waiter]) {
-        let held = removeHeldBack { $0.deadline <= now }
-        let late = queue.filter { $0.deadline <= now }
-        guard !late.isEmpty else { return ([], held) }
+    mutating func giveUp(at now: UInt64) -> Late {
+        var late = Late(heldBack: removeHeldBack { $0.deadline <= now })
+        let queued = queue.filter { $0.deadline <= now }
+        guard !queued.isEmpty else { return late }
         queue.removeAll { $0.deadline <= now }
-        for waiting in late { unclaim(waiting.client) }
-        return (late.map(\.waiter), held)
+        for waiting in queued {
+            unclaim(waiting.client)
+            if waiting.isConnecting {
+                late.connecting.append(waiting.waiter)
+            } else if waiting.wasHeldBack {
+                late.heldBack.append(waiting.waiter)
+            } else {
+                late.queued.append(waiting.waiter)
+            }
+        }
+        return late
     }
 
     private mutating func removeHeldBack(where isRemoved: (Waiting) -> Bool) -> [Waiter] {

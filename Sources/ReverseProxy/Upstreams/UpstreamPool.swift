@@ -55,7 +55,7 @@ final class UpstreamPool {
 
     func cancel(_ exchange: ProxyExchange) {
         // In its place one that was held back may have come into the queue.
-        if state.cancel(exchange), state.shouldConnect() { connect() }
+        if state.cancel(exchange) { connectIfNeeded() }
     }
 
     func release(_ connection: UpstreamConnection, isReusable: Bool) {
@@ -75,7 +75,7 @@ final class UpstreamPool {
             setTimer()
         case .close:
             connection.close()
-            if state.shouldConnect() { connect() }
+            connectIfNeeded()
         }
     }
 
@@ -83,7 +83,7 @@ final class UpstreamPool {
 
     func busyClosed(_ connection: UpstreamConnection) {
         _ = state.release(connection, isReusable: false, born: 0, at: 0)
-        if state.shouldConnect() { connect() }
+        connectIfNeeded()
     }
 
     /// Closes what is idle and refuses what waits; exchanges in progress end in their own time.
@@ -108,20 +108,25 @@ final class UpstreamPool {
         isTimerSet = false
         let now = NIODeadline.now().uptimeNanoseconds
         for connection in state.expire(at: now) { connection.close() }
-        giveUp(at: now, because: state.connectingCount > 0 ? .gatewayTimeout(.connect) : .unavailable(.poolExhausted))
+        giveUp(at: now)
         guard state.idleCount + state.busyCount + state.waitingCount > 0 else { return }
         lookUp(at: now)
         setTimer()
     }
 
-    private func giveUp(at now: UInt64, because error: ProxyError) {
-        let (queued, heldBack) = state.giveUp(at: now)
-        for exchange in queued { exchange.upstreamUnavailable(error) }
-        for exchange in heldBack { exchange.upstreamUnavailable(.unavailable(.clientShareExhausted)) }
-        if !queued.isEmpty, state.shouldConnect() { connect() }
+    private func giveUp(at now: UInt64) {
+        let late = state.giveUp(at: now)
+        for exchange in late.connecting { exchange.upstreamUnavailable(.gatewayTimeout(.connect)) }
+        for exchange in late.queued { exchange.upstreamUnavailable(.unavailable(.poolExhausted)) }
+        for exchange in late.heldBack { exchange.upstreamUnavailable(.unavailable(.clientShareExhausted)) }
+        connectIfNeeded()
     }
 
     // MARK: Connecting
+
+    private func connectIfNeeded() {
+        if state.shouldConnect(at: NIODeadline.now().uptimeNanoseconds) { connect() }
+    }
 
     private func connect() {
         var attempt: ConnectAttempt?
@@ -154,12 +159,11 @@ final class UpstreamPool {
         case .failure(.gatewayTimeout(.connect)):
             addresses.doubt()
             state.connectTimedOut()
-            giveUp(at: now, because: .gatewayTimeout(.connect))
-            if state.shouldConnect() { connect() }
+            giveUp(at: now)
         case .failure(let error):
             if error != .unavailable(.outOfDescriptors) { addresses.doubt() }
             state.connectFailed()?.upstreamUnavailable(error)
-            if state.shouldConnect() { connect() }
+            connectIfNeeded()
         }
     }
 
