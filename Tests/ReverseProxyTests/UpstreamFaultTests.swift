@@ -197,4 +197,39 @@ import Testing
         try await front.close()
         try await upstream.close()
     }
+
+    /// An upstream that hangs up while it waits for the rest of a body, before its answer or in the middle of it.
+    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall but "])
+    func aBodyThatIsKeptBackIsNoFailureOfTheUpstream(said: String) async throws {
+        let upstream = try await ScriptedUpstream { _, text in
+            if text.hasPrefix("GET ") { return text.hasSuffix("\r\n\r\n") ? [Self.ok] : nil }
+            return text.hasSuffix("whole") || text.hasSuffix("half") ? [.say(said), .hangUp] : nil
+        }
+        let settings = UpstreamGroupSettings(
+            [UpstreamMember(Upstream(host: "127.0.0.1", port: upstream.port))],
+            UpstreamSettings(
+                breaker: BreakerPolicy(
+                    minimumRequests: 4, windowMilliseconds: 60_000, openMilliseconds: 60_000)))
+        let front = try await Front.start(settings)
+        func post(_ body: String) async throws -> ProxyOutcome {
+            let count = front.outcomes.count
+            _ = try await RawClient.ask(
+                front.port, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n\(body)")
+            try await eventually("an outcome") { front.outcomes.count > count }
+            return front.outcomes[count]
+        }
+        let whole = try await post("whole")
+        #expect(whole.isAsked && whole.isUpstreamFailure, "it had all that it could wait for")
+        for _ in 1...20 {
+            let outcome = try await post("half")
+            #expect(outcome.error == .badGateway(said.isEmpty ? .closedBeforeAnswer : .truncatedAnswer))
+            #expect(outcome.isAsked && !outcome.isUpstreamFailure)
+        }
+        let text = try await RawClient.ask(front.port, .get())
+        #expect(text.hasSuffix("fine"), "one client's bodies take it out of service for nobody: \(text)")
+        for _ in 1...5 { _ = try await post("whole") }
+        #expect(front.outcomes.last?.error == .unavailable(.circuitOpen), "failures of its own do")
+        try await front.close()
+        try await upstream.close()
+    }
 }

@@ -191,21 +191,21 @@ package final class ProxyExchange {
     /// There is no connection: nothing was sent.
     func upstreamUnavailable(_ error: ProxyError) {
         guard case .waiting = stage else { return }
-        let isFault = if case .unavailable = error { false } else { true }
-        tryFailed(error, isFault ? .failure : .abandoned, mayRetry: true)
+        tryFailed(error, mayRetry: true)
     }
 
     func upstreamFailed(_ fault: UpstreamFault) {
         guard case .active = stage else { return }
         switch fault {
         case .closed where !progress.isAnswerBegun:
-            tryFailed(.badGateway(.closedBeforeAnswer), .failure, mayRetry: true)
-        case .closed, .truncated: tryFailed(.badGateway(.truncatedAnswer), .failure, mayRetry: false)
-        case .malformed(let reason): tryFailed(.badGateway(.malformedAnswer(reason)), .failure, mayRetry: false)
+            tryFailed(.badGateway(.closedBeforeAnswer), mayRetry: true)
+        case .closed, .truncated: tryFailed(.badGateway(.truncatedAnswer), mayRetry: false)
+        case .malformed(let reason): tryFailed(.badGateway(.malformedAnswer(reason)), mayRetry: false)
         }
     }
 
-    private func tryFailed(_ error: ProxyError, _ end: LoopUpstream.End, mayRetry: Bool) {
+    private func tryFailed(_ error: ProxyError, mayRetry: Bool) {
+        let end = verdict(on: error)
         let isIdempotent = (try? request.get().isIdempotent) ?? false
         let isInTime = NIODeadline.now() < start + route.timeouts.total
         guard mayRetry, isInTime,
@@ -336,11 +336,21 @@ package final class ProxyExchange {
     /// clients that do not read.
     private static let patienceOfUpstreams = TimeAmount.seconds(5)
 
+    /// What a try that ends in `error` says about the upstream: nothing when the client has a part in it, or one client
+    /// could take the upstream out of service for all others.
+    private func verdict(on error: ProxyError) -> LoopUpstream.End {
+        if case .unavailable = error { return .abandoned }
+        return isUpstreamFailure(error) ? .failure : .abandoned
+    }
+
     private func isUpstreamFailure(_ error: ProxyError) -> Bool {
         switch error {
         case .request, .clientStalled, .clientGone: false
+        // Servers hang up on clients that keep back the rest of a body, too.
+        case .badGateway(.closedBeforeAnswer): !awaitsBody
         case .badGateway(.truncatedAnswer):
-            max(longestBlock, clientBlockedSince.map { .now() - $0 } ?? .zero) < Self.patienceOfUpstreams
+            !awaitsBody
+                && max(longestBlock, clientBlockedSince.map { .now() - $0 } ?? .zero) < Self.patienceOfUpstreams
         // How fast the whole goes is up to the client, too: only one that has waited for an answer has no part in it.
         case .gatewayTimeout(.total): isRequestSent && status == nil
         case .badGateway, .gatewayTimeout, .unavailable: true
@@ -365,7 +375,7 @@ package final class ProxyExchange {
         let end = min(phaseEnd, totalEnd)
         guard now >= end else { return end }
         if now >= totalEnd {
-            finish(.gatewayTimeout(.total), .failure)
+            finish(.gatewayTimeout(.total), verdict(on: .gatewayTimeout(.total)))
         } else if waitsForHead || (waitsForContinue && requestBytes == 0) {
             finish(.gatewayTimeout(.firstByte), .failure)
         } else if isRequestSent ? !isClientWritable : connection.isWritable {

@@ -188,6 +188,28 @@ import Testing
         try await upstream.close()
     }
 
+    /// The upstream has said all but the end of its answer, and waits no longer for the rest of the body.
+    @Test(arguments: [("half", isKept: true), ("half a body", isKept: false)])
+    func aBodyThatIsKeptBackMakesNoAnswerFree(body: String, isKept: Bool) async throws {
+        let upstream = try await ManualUpstream()
+        let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
+        try await withRoutedGateways(file: file) { gateways in
+            try await Self.begin(gateways)
+            let client = try await RawClient.connect(port: gateways.port)
+            try await client.send(
+                "POST /api HTTP/1.1\r\nHost: api.example\r\n\(gateways.authorization())Content-Length: 11\r\n\r\n"
+                    + body)
+            try await upstream.waits(for: body)
+            try await upstream.say("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall but ")
+            try await client.waits(for: "all but ")
+            try await upstream.hangUp()
+            try await Self.isSettled(gateways)
+            #expect(try await gateways.usedCalls() == (isKept ? 12 : 10))
+            try? await client.close()
+        }
+        try await upstream.close()
+    }
+
     @Test func whatIsChargedWhenAdmittedStaysCharged() async throws {
         let upstream = try await ScriptedUpstream.answering([
             .say(Wire.answer("", status: "500 Internal Server Error"))
