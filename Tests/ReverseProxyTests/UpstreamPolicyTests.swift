@@ -90,7 +90,7 @@ import Testing
         #expect(!breaker.isClosed)
         func admits(_ time: UInt64) -> Bool {
             guard breaker.admits(at: time) else { return false }
-            breaker.requestBegan()
+            breaker.requestBegan(at: time)
             return true
         }
         #expect(!admits(now + 1))
@@ -105,6 +105,27 @@ import Testing
         breaker.requestEnded(failed: false, at: now)
         breaker.requestEnded(failed: false, at: now)
         #expect(breaker.isClosed)
+    }
+
+    /// A client that draws out its requests must not keep an upstream that is well out of service.
+    @Test func probesThatSayNothingHoldTheirPlacesForATimeOnly() {
+        var breaker = CircuitBreaker(policy: BreakerPolicy(minimumRequests: 1, openMilliseconds: 1000, probes: 2))
+        var health = PassiveHealth(policy: HealthPolicy(failuresToEject: 1, firstEjectionMilliseconds: 1000))
+        var now = Self.second * 100
+        breaker.requestEnded(failed: true, at: now)
+        health.failed(at: now)
+        now += Self.second
+        for _ in 0..<2 { breaker.requestBegan(at: now) }
+        health.requestBegan(at: now)
+        #expect(!breaker.admits(at: now + Self.second - 1) && !health.isAvailable(at: now + Self.second - 1))
+        now += Self.second
+        #expect(breaker.admits(at: now) && health.isAvailable(at: now))
+        for _ in 0..<2 { breaker.requestBegan(at: now) }
+        health.requestBegan(at: now)
+        #expect(!breaker.admits(at: now) && !health.isAvailable(at: now), "no more at a time than before")
+        for _ in 0..<2 { breaker.requestEnded(failed: false, at: now) }
+        health.succeeded()
+        #expect(breaker.isClosed && health.isAvailable(at: now))
     }
 
     @Test func oldFailuresAreForgotten() {

@@ -7,7 +7,7 @@ package struct BreakerPolicy: Sendable, Hashable {
     package var failurePercent: Int
     package var windowMilliseconds: UInt64
 
-    /// How long nothing is let through.
+    /// How long nothing is let through, and how long the requests that try it out afterwards have before others may.
     package var openMilliseconds: UInt64
 
     /// Requests that try it out afterwards; all must succeed.
@@ -31,7 +31,14 @@ struct CircuitBreaker {
     private enum State {
         case closed
         case open(until: UInt64)
-        case halfOpen(sent: Int, succeeded: Int)
+        case halfOpen(Probing)
+    }
+
+    private struct Probing {
+        var sent = 1
+        var succeeded = 0
+        /// When those that have said nothing are waited for no more.
+        let until: UInt64
     }
 
     private let policy: BreakerPolicy
@@ -49,26 +56,33 @@ struct CircuitBreaker {
         switch state {
         case .closed: true
         case .open(let until): now >= until
-        case .halfOpen(let sent, _): sent < policy.probes
+        case .halfOpen(let probing): probing.sent < policy.probes || now >= probing.until
         }
     }
 
     /// One that was admitted begins. It is to be reported to ``requestEnded(failed:at:)`` or ``abandoned()``.
-    mutating func requestBegan() {
+    mutating func requestBegan(at now: UInt64) {
+        let until = now + policy.openMilliseconds * 1_000_000
         switch state {
         case .closed: break
-        case .open: state = .halfOpen(sent: 1, succeeded: 0)
-        case .halfOpen(let sent, let succeeded): state = .halfOpen(sent: sent + 1, succeeded: succeeded)
+        case .open: state = .halfOpen(Probing(until: until))
+        // A client can draw out its request for as long as it likes, and must not hold the place of a probe for that.
+        case .halfOpen(let probing) where now >= probing.until:
+            state = .halfOpen(Probing(sent: probing.succeeded + 1, succeeded: probing.succeeded, until: until))
+        case .halfOpen(var probing):
+            probing.sent += 1
+            state = .halfOpen(probing)
         }
     }
 
     mutating func requestEnded(failed: Bool, at now: UInt64) {
         switch state {
         case .open: break
-        case .halfOpen(let sent, let succeeded):
+        case .halfOpen(var probing):
             if failed { return open(at: now) }
-            guard succeeded + 1 < policy.probes else { return close(at: now) }
-            state = .halfOpen(sent: sent, succeeded: succeeded + 1)
+            probing.succeeded += 1
+            guard probing.succeeded < policy.probes else { return close(at: now) }
+            state = .halfOpen(probing)
         case .closed:
             if now >= windowStart + policy.windowMilliseconds * 1_000_000 { close(at: now) }
             ended += 1
@@ -79,8 +93,9 @@ struct CircuitBreaker {
 
     /// A request ended that says nothing about the upstream: its place among the probes is free again.
     mutating func abandoned() {
-        guard case .halfOpen(let sent, let succeeded) = state, sent > succeeded else { return }
-        state = .halfOpen(sent: sent - 1, succeeded: succeeded)
+        guard case .halfOpen(var probing) = state, probing.sent > probing.succeeded else { return }
+        probing.sent -= 1
+        state = .halfOpen(probing)
     }
 
     private mutating func open(at now: UInt64) {

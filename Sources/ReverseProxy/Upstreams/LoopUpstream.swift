@@ -48,7 +48,7 @@ package final class LoopUpstream: @unchecked Sendable {
     func tryBegan(at now: UInt64) {
         inFlight += 1
         health.requestBegan(at: now)
-        breaker.requestBegan()
+        breaker.requestBegan(at: now)
     }
 
     func tryEnded(_ end: End, at now: UInt64) {
