@@ -41,6 +41,8 @@ import Testing
             prefix: "", toldPrefix: "", clientAuthorities: ["api.example"], upstreamAuthorities: ["10.0.0.7:3000"])
         #expect(mapping.map("/dir") == nil && mapping.map("http://api.example/dir") == nil)
         #expect(mapping.map("http://10.0.0.7:3000/dir") == "/dir")
-        #expect(mapping.map("http://10.0.0.7:3000//evil.example") == nil, "a path that would be read as a host")
+        for path in ["//evil.example", "/\\evil.example", "/\t/evil.example", "/ /evil.example"] {
+            #expect(mapping.map("http://10.0.0.7:3000\(path)") == nil, "\(path) would be read as a host")
+        }
     }
 }

@@ -31,8 +31,14 @@ struct LocationMapping: Sendable, Hashable {
                 return nil
             }
         }
-        // A path that would be read as a host leads somewhere else.
-        return result == location || (result.hasPrefix("//") && !location.hasPrefix("//")) ? nil : result
+        return result == location || (Self.isReadAsHost(result) && !location.hasPrefix("//")) ? nil : result
+    }
+
+    /// A path that leads somewhere else: browsers read a backslash as a slash and pass over tabs and line ends (WHATWG
+    /// URL, section 4.4).
+    private static func isReadAsHost(_ path: String) -> Bool {
+        guard path.utf8.first == UInt8(ascii: "/"), let second = path.utf8.dropFirst().first else { return false }
+        return second == UInt8(ascii: "/") || second == UInt8(ascii: "\\") || second <= 0x20
     }
 
     private func prefixed(_ rest: Substring) -> String {

@@ -85,7 +85,9 @@ final class UpstreamRequest {
         rules = route.requestRules
         strippedPrefix = route.strippedPrefix
         mapsLocations = route.mapsLocations
-        upgrades = Self.upgrades(request.head.fields, allowed: route.allowedUpgrades)
+        // HTTP/1.0 cannot change to another protocol (RFC 9110, section 7.8).
+        upgrades =
+            request.head.isHTTP10 ? [] : Self.upgrades(request.head.fields, allowed: route.allowedUpgrades)
     }
 
     var framing: BodyFraming { request.head.framing }

@@ -11,7 +11,8 @@ package struct Ticket: Sendable, Hashable {
 
     package static let secretByteCount = 20
 
-    private static let prefix = "tkt_"
+    /// What every ticket begins with.
+    package static let prefix = "tkt_"
     private static let secretLength = Base32.length(ofBytes: secretByteCount)
     private static let separator = UInt8(ascii: "_")
 

@@ -35,10 +35,12 @@ package enum PresentedCredential: Sendable, Hashable {
     /// whatever form: as it is, or in the user name or the password of Basic authentication.
     package static func holdsKey(_ authorization: String) -> Bool {
         if KeyTrace.isIn(Array(authorization.utf8)) { return true }
-        guard authorization.utf8.count > "basic".utf8.count, authorization.prefix(5).lowercased() == "basic" else {
-            return false
+        // Some take a list for several credentials.
+        return authorization.split(separator: ",").contains { member in
+            let member = member.drop { $0 == " " || $0 == "\t" }
+            guard member.utf8.count > "basic".utf8.count, member.prefix(5).lowercased() == "basic" else { return false }
+            return lenientlyDecoded(member.dropFirst(5)).map { KeyTrace.isIn(Array($0)) } ?? false
         }
-        return lenientlyDecoded(authorization.dropFirst(5)).map { KeyTrace.isIn(Array($0)) } ?? false
     }
 
     /// What is none by the standard may be read all the same: without padding, in the alphabet of URLs.

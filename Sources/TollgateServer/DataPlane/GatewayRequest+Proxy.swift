@@ -14,7 +14,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         let keys = KeysInHead(head, opener: openingField)
         let clean: (head: RequestHead, uri: String)
         do throws(APIError) {
-            clean = try keys.withoutStrays(head, uri: upstreamURI(route))
+            clean = try keys.withoutStrays(head, uri: upstreamURI(route), host: address.host)
         } catch {
             return refuse(error)
         }

@@ -140,9 +140,14 @@ final class GatewayRequest: RequestWorker {
     /// A client's own name for its request is kept when it is one: then both find it in their logs.
     private static func validRequestID(_ head: RequestHead) -> String? {
         guard let sent = head.fields.first(.requestID), (1...128).contains(sent.utf8.count),
-            sent.utf8.allSatisfy(\.mayStandInRequestID)
+            sent.utf8.allSatisfy(\.mayStandInRequestID), !holdsSecret(sent)
         else { return nil }
         return sent
+    }
+
+    /// It stands in logs and answers, where no key and no ticket may.
+    private static func holdsSecret(_ text: String) -> Bool {
+        KeyTrace.isIn(Array(text.utf8)) || text.contains(Ticket.prefix)
     }
 
     // MARK: Who asks

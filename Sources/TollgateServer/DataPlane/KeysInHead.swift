@@ -36,16 +36,27 @@ struct KeysInHead {
     /// In base64 a key looks like nothing.
     private static func isInBasic(_ fields: FieldSection) -> Bool {
         fields.lines.contains { line in
-            line.kind == .authorization && fields.value(of: line, begins: "basic")
+            line.kind == .authorization && (fields.value(of: line, begins: "basic") || isList(line, of: fields))
                 && PresentedCredential.holdsKey(fields.value(of: line))
         }
     }
 
+    private static func isList(_ line: FieldLine, of fields: FieldSection) -> Bool {
+        let bytes = fields.bytes.readableBytesUInt8Span
+        for index in line.whole where bytes[index] == UInt8(ascii: ",") { return true }
+        return false
+    }
+
     /// The head and what the upstream is asked for, with no key in them but in what is withheld.
     ///
-    /// - Throws: 400 when the head is none any more, which should never be.
-    func withoutStrays(_ head: RequestHead, uri: String) throws(APIError) -> (head: RequestHead, uri: String) {
+    /// - Throws: 400 when a key stands in the host, whose name nothing can take the place of.
+    func withoutStrays(
+        _ head: RequestHead, uri: String, host: String
+    ) throws(APIError) -> (head: RequestHead, uri: String) {
         guard !strays.isEmpty else { return (head, uri) }
+        guard !KeyTrace.isIn(Array(host.utf8)) else {
+            throw .badRequest("An API key stands in Host. Send it in X-API-Key.")
+        }
         do throws(MessageProblem) {
             let clean = try head.replacing(strays, with: Self.replacement)
             return (clean, KeyTrace.replacingKeys(in: uri, with: Self.replacement))

@@ -1,4 +1,5 @@
 import HTTPWire
+import TollgateCore
 
 /// The request that a proxy asks about at `/authorize`, in the words of each of them:
 /// - nginx by its configuration: `X-Original-URI`, `X-Original-Method`, `X-Original-Host`; ingress-nginx a whole
@@ -40,6 +41,9 @@ package struct OriginalRequest {
         ]
         for (name, telling) in tellings where telling.contradictsItself { throw .toldTwice(name) }
         method = told.method.text ?? head.method
+        guard HTTPToken.isValid(method) else {
+            throw .badRequest("The method of the original request is none. Let the proxy tell one.")
+        }
         tellsMethod = told.method.text != nil
         uri = told.uri.text
         self.host = told.host.text ?? host

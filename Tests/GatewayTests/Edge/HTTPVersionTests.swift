@@ -40,6 +40,16 @@ import Testing
         }
     }
 
+    @Test func http10ChangesToNoOtherProtocol() async throws {
+        let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
+        try await withRoutedGateway(routes: openRoute, upstream: upstream) { gateway in
+            let answer = try await gateway.ask(
+                "GET /a HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+            #expect(answer.status == 200, "\(answer.text)")
+            #expect(!upstream.received.contains("pgrade"))
+        }
+    }
+
     @Test func http10ExpectsNothing() async throws {
         let upstream = try await ScriptedUpstream.answering(after: "hello")
         try await withRoutedGateway(routes: openRoute, upstream: upstream) { gateway in

@@ -146,12 +146,14 @@ import TollgateDev
                     basics + unpadded + ofURLs + [
                         key, "Token \(key)", "Bearer\t\(key)", "Bearer \"\(key)\"", "Bearer x, Bearer \(key)",
                         "ApiKey key=\(key)", "basic\t" + basics[1].dropFirst(6), "Bearer \(key)",
+                        "Basic eDp5, \(basics[1])",
                     ]
                 let fields =
                     authorizations.map { "Authorization: \($0)" } + [
                         "X-API-Key: \(key)", "X-API-Key: \"\(key)\"", "X-API-Key: Bearer \(key)",
                         "X-API-Key: x, \(key)",
-                        "Cookie: a=1; key=\(key); b=2", "Referer: http://a/?key=\(key)", "X-Custom: \(key)",
+                        "X-Request-Id: \(key)", "Cookie: a=1; key=\(key); b=2", "Referer: http://a/?key=\(key)",
+                        "X-Custom: \(key)",
                         "X_API_Key: \(key)", "Proxy-Authorization: Bearer \(key)", "X-Two: \(key) \(key)",
                     ]
                 for field in fields {
@@ -162,6 +164,9 @@ import TollgateDev
                     let answer = try await gateway.ask(.request("GET \(path)"))
                     #expect(answer.status == 200, "\(path)")
                 }
+                let host = try await gateway.ask(
+                    "GET http://\(key)/public HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                #expect(host.status == 400, "\(host.text)")
                 let secret = key.dropFirst(30).prefix(30)
                 #expect(!upstream.received.contains(secret), "\(key)")
                 for basic in basics { #expect(!upstream.received.contains(basic.dropFirst(20).prefix(40)), "\(basic)") }
