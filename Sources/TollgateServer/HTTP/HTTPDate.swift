@@ -1,11 +1,14 @@
 import TollgateCore
 
 /// The `Date` field of an answer: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Written once a second.
-struct HTTPDate {
+package struct HTTPDate {
     private var second: Int64 = .min
     private var text = ""
 
-    mutating func text(at time: UnixTime) -> String {
+    package init() {}
+
+    /// The moment in whole seconds.
+    package mutating func text(at time: UnixTime) -> String {
         if time.seconds != second {
             second = time.seconds
             text = Self.format(time)
@@ -26,6 +29,6 @@ struct HTTPDate {
         let day = CalendarDay(containing: time)
         let weekday = weekdays[Int((time.seconds - Self.aThursday) / 86_400 % 7)]
         return
-            "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(day.year) \(iso.dropFirst(11).prefix(8)) GMT"
+            "\(weekday), \(iso.dropFirst(8).prefix(2)) \(months[day.month - 1]) \(iso.prefix(4)) \(iso.dropFirst(11).prefix(8)) GMT"
     }
 }
