@@ -120,7 +120,7 @@ let package = Package(
         // Carries requests to upstreams; knows no Redis and no admission
         .target(
             name: "ReverseProxy",
-            dependencies: ["HTTPWire", nioCore, nioPosix, nioSSL, nioTLS],
+            dependencies: ["HTTPWire", "NameResolution", nioCore, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
 
         // 4: HTTP, configuration, metrics
@@ -198,7 +198,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReverseProxyTests",
-            dependencies: ["TestSupport", "ReverseProxy", "HTTPWire", nioCore, nioPosix, nioHTTP1, nioSSL],
+            dependencies: [
+                "NameResolution", "TestSupport", "ReverseProxy", "HTTPWire", nioCore, nioPosix, nioHTTP1, nioSSL,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TollgateServerTests",

@@ -1,4 +1,5 @@
 import NIOCore
+import NameResolution
 import Synchronization
 import TestSupport
 import Testing

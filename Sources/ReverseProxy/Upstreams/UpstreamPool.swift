@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import NameResolution
 
 /// The connections of one event loop to one upstream. The decisions are ``PoolState``'s, what is known of the
 /// upstream's addresses ``AddressBook``'s.
