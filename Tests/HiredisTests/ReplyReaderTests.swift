@@ -51,6 +51,30 @@ import Testing
         #expect(throws: ProtocolViolation.self) { try replies(deep, portion: 1000) }
     }
 
+    /// Room for an array is made before its elements are there, and a reply waits for bytes that may never come.
+    @Test func lengthsThatNobodyMeansAreViolations() throws {
+        let reason = #expect(throws: ProtocolViolation.self) { try replies("*2147483647\r\n", portion: 1000) }?.reason
+        #expect(reason == "Out of memory", "hiredis' word for a refused allocation")
+        #expect(throws: ProtocolViolation.self) {
+            try replies("*2\r\n*\(ReplyReader.maximumElementCount + 1)\r\n", portion: 1000)
+        }
+        #expect(try replies("*\(ReplyReader.maximumElementCount)\r\n:1\r\n", portion: 1000) == [])
+
+        var reader = ReplyReader()
+        let megabyte = [UInt8](repeating: 120, count: 1 << 20)
+        try unsafe Array("$2147483647\r\n".utf8).withUnsafeBytes { try unsafe reader.feed($0) }
+        var fed = 0
+        #expect(throws: ProtocolViolation.self) {
+            while fed <= 2 * ReplyReader.maximumPendingBytes {
+                try unsafe megabyte.withUnsafeBytes { try unsafe reader.feed($0) }
+                let reply = try reader.next()
+                #expect(reply == nil)
+                fed += megabyte.count
+            }
+        }
+        #expect(fed <= ReplyReader.maximumPendingBytes)
+    }
+
     @Test func bytesThatAreNoTextAreKept() throws {
         var reader = ReplyReader()
         let bytes: [UInt8] = Array("$2\r\n".utf8) + [0xff, 0xfe] + Array("\r\n".utf8)
