@@ -27,7 +27,7 @@ class RedisAway(Outage):
         self.see("#connection-countdown", "Trying again in ")
         self.reads("#usage", "1 / 5")
         self.check_state("redis-away")
-        self.wait_for_a_long_pause()
+        self.wait_for_a_long_pause("#connection-countdown")
         self.development.resume_redis()
         self.make_calls(token, 1)
         self.click("#try-now", "Try now")
@@ -35,10 +35,10 @@ class RedisAway(Outage):
         self.reads("#usage", "2 / 5")
         self.check_not_reloaded()
 
-    def wait_for_a_long_pause(self) -> None:
-        """Each try that fails doubles the time until the next."""
+    def wait_for_a_long_pause(self, countdown: str) -> None:
+        """Each try that fails doubles the time until the next: then the page does not come before a click."""
         eventually("the next try is far", lambda: any(
-            seconds in self.text("#connection-countdown") for seconds in ("in 6 s", "in 7 s", "in 8 s", "in 9 s")))
+            seconds in self.text(countdown) for seconds in ("in 6 s", "in 7 s", "in 8 s", "in 9 s")))
 
     def test_buttons_say_so(self) -> None:
         self.new_customer()
@@ -61,6 +61,7 @@ class RedisAway(Outage):
         self.see("#gate-text", "Your figures cannot be read at the moment.")
         self.see("#gate-countdown", "Trying again in ")
         self.check_state("first-load-fails")
+        self.wait_for_a_long_pause("#gate-countdown")
         self.development.resume_redis()
         self.click("#try-again", "Try again")
         self.reads("#usage", "0 / 5")
