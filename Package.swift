@@ -103,6 +103,7 @@ let package = Package(
                 .embedInCode("Scripts/read_days.lua"), .embedInCode("Scripts/renew_reservation.lua"),
                 .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
                 .embedInCode("Scripts/settle_reservation.lua"), .embedInCode("Scripts/settle_webhook.lua"),
+                .embedInCode("Scripts/values.lua"),
             ],
             swiftSettings: strict),
         .target(
@@ -151,8 +152,8 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "TollgateServer", "TollgateDev", argumentParser, httpClient, nioHTTP1, lifecycle, unixSignals, nioCore,
-                nioPosix, logging,
+                "TollgateServer", "TollgateDev", "TollgateStore", "TollgateCore", argumentParser, httpClient, nioHTTP1,
+                lifecycle, unixSignals, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
 
@@ -180,6 +181,10 @@ let package = Package(
             dependencies: [
                 "TestSupport", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "Libcrypto", "TollgateDev",
             ],
+            exclude: ["PreviousRelease/README.md"],
+            resources: ["admit", "give_back", "renew_reservation", "settle_reservation"].map {
+                .embedInCode("PreviousRelease/\($0).lua")
+            },
             swiftSettings: strict),
         .testTarget(
             name: "ClerkAuthTests",

@@ -23,10 +23,22 @@ package struct ParsedReply: ~Copyable {
         return unsafe String(decoding: object.pointee.textBytes, as: UTF8.self)
     }
 
-    /// The numbers of a flat array of at most ``IntegerReply/maximumCount`` integers. Nil for every other reply.
+    /// The numbers of a flat array of at most ``IntegerReply/maximumCount`` integers, and the text behind them if there
+    /// is one. Nil for every other reply.
     package var integers: IntegerReply? {
-        let count = Int(unsafe object.pointee.elements)
-        guard unsafe object.pointee.type == REDIS_REPLY_ARRAY, count <= IntegerReply.maximumCount else { return nil }
+        var count = Int(unsafe object.pointee.elements)
+        guard unsafe object.pointee.type == REDIS_REPLY_ARRAY, count <= IntegerReply.maximumCount + 1 else {
+            return nil
+        }
+        var text: String?
+        // Unsafe: an array of hiredis has `elements` elements.
+        if count > 0, let last = unsafe object.pointee.element[count - 1],
+            unsafe last.pointee.type == REDIS_REPLY_STRING
+        {
+            text = unsafe String(decoding: last.pointee.textBytes, as: UTF8.self)
+            count -= 1
+        }
+        guard count <= IntegerReply.maximumCount else { return nil }
         var numbers = SIMD16<Int64>.zero
         for index in 0..<count {
             // Unsafe: an array of hiredis has `elements` elements.
@@ -35,7 +47,7 @@ package struct ParsedReply: ~Copyable {
             else { return nil }
             numbers[index] = unsafe element.pointee.integer
         }
-        return IntegerReply(numbers, count: count)
+        return IntegerReply(numbers, count: count, text: text)
     }
 }
 

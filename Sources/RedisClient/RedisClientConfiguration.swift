@@ -33,6 +33,24 @@ package struct RedisClientConfiguration: Sendable {
     /// part of the handshake and whenever it is asked whether the server is fit.
     package var probe: [RedisCommand]
 
+    /// What every connection begins with, after the login and before it is given any command. Nil when it is nothing.
+    package var greeting: Greeting?
+
+    /// A command whose reply must be known before a connection is of use.
+    package struct Greeting: Sendable {
+        let command: RedisCommand
+        let accept: @Sendable (_ reply: RedisReply, _ sentAt: NIODeadline) -> String?
+
+        /// - Parameter accept: Told the reply as it comes, and when the command was sent. Gives the reason when the
+        ///   connection is of no use, or nil.
+        package init(
+            _ command: RedisCommand, accept: @escaping @Sendable (_ reply: RedisReply, _ sentAt: NIODeadline) -> String?
+        ) {
+            self.command = command
+            self.accept = accept
+        }
+    }
+
     package init(
         endpoint: RedisEndpoint,
         tls: TLSConfiguration? = nil,
@@ -43,7 +61,8 @@ package struct RedisClientConfiguration: Sendable {
         backoff: Backoff = Backoff(),
         addressInterval: TimeAmount = .seconds(30),
         resolver: any NameResolver = SystemNameResolver(),
-        probe: [RedisCommand] = []
+        probe: [RedisCommand] = [],
+        greeting: Greeting? = nil
     ) {
         self.endpoint = endpoint
         self.tls = tls
@@ -55,6 +74,7 @@ package struct RedisClientConfiguration: Sendable {
         self.addressInterval = addressInterval
         self.resolver = resolver
         self.probe = probe
+        self.greeting = greeting
     }
 
     /// `TLSConfiguration` for a private authority and, where Redis asks for one, a client certificate. PEM files.

@@ -149,8 +149,8 @@ final class RedisConnectAttempt {
 
     // MARK: Handshake
 
-    /// AUTH, SELECT, CLIENT SETNAME, PING and the probe in one write. The connection is good when all of it is
-    /// answered.
+    /// AUTH, SELECT, CLIENT SETNAME, PING, the greeting and the probe in one write. The connection is good when all of it
+    /// is answered.
     private func shakeHands(_ handler: RedisChannelHandler) {
         overdueReason = "Redis accepted the connection but does not answer"
         func send(_ command: RedisCommand, onResult: @escaping (Result<RedisReply, RedisError>) -> Void) {
@@ -171,6 +171,17 @@ final class RedisConnectAttempt {
         }
         // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
         send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { _ in }
+        // Before the last answer, which makes the connection a good one.
+        if let greeting = configuration.greeting {
+            let sentAt = NIODeadline.now()
+            send(greeting.command) { result in
+                switch result {
+                case .success(let reply):
+                    if let reason = greeting.accept(reply, sentAt) { self.fail(reason) }
+                case .failure(let error): self.fail("\(error)")
+                }
+            }
+        }
         send(RedisCommand("PING")) { result in
             switch result {
             case .success, .failure(.server(kind: "NOPERM", _)):

@@ -46,7 +46,7 @@ extension RedisError: CustomStringConvertible {
     ]
 
     /// False for an error that says that the server is of no use. The connection is given up then.
-    var leavesServerUsable: Bool {
+    package var leavesServerUsable: Bool {
         guard case .server(let kind, _) = self else { return true }
         return !Self.unusableKinds.contains(kind)
     }

@@ -87,18 +87,21 @@ package struct AdmissionDecision: Sendable, Hashable {
     /// nothing to give back.
     package let reservation: Reservation?
 
+    /// What the store has found in its records and could not take as it stands.
+    package let oddities: Oddities
+
     /// The caller's plan as claimed or recorded is not in the plan table, and the fallback plan was applied.
-    package let planIsUnknown: Bool
+    package var planIsUnknown: Bool { oddities.contains(.planUnknown) }
 
     package init(
         outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, routeRate: RateSnapshot? = nil,
-        planIsUnknown: Bool = false, isRepeat: Bool = false, reservation: Reservation? = nil
+        oddities: Oddities = [], isRepeat: Bool = false, reservation: Reservation? = nil
     ) {
         self.outcome = outcome
         self.usage = usage
         self.rate = rate
         self.routeRate = routeRate
-        self.planIsUnknown = planIsUnknown
+        self.oddities = oddities
         self.isRepeat = isRepeat
         self.reservation = reservation
     }
@@ -116,12 +119,42 @@ package struct AdmissionDecision: Sendable, Hashable {
     }
 }
 
+/// Values in the store that were none, as a person or another program may have left them; and what an admission has taken
+/// them for. Those that it writes are right afterwards.
+package struct Oddities: OptionSet, Sendable, Hashable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// The plan that counts is not in the plan table. The fallback was applied, and the record was left alone.
+    package static let planUnknown = Self(rawValue: 1)
+    /// The count of calls is no number: taken for 0.
+    package static let count = Self(rawValue: 2)
+    /// The period counted in is no day, or one that lies ahead: taken for the present one.
+    package static let period = Self(rawValue: 4)
+    /// The minute's count is no number: taken for 0.
+    package static let minute = Self(rawValue: 8)
+    /// The day's count of the route is no number: taken for 0.
+    package static let day = Self(rawValue: 16)
+    /// The minute's count of the route is no number: taken for 0.
+    package static let routeMinute = Self(rawValue: 32)
+
+    /// What the values are called in the log, besides ``planUnknown``, which is no value's fault.
+    package var names: [String] {
+        [
+            (.count, "usageCount"), (.period, "periodStart"), (.minute, "minute"), (.day, "day"),
+            (.routeMinute, "route-minute"),
+        ].compactMap { (oddity: Self, name: String) in contains(oddity) ? name : nil }
+    }
+}
+
 /// Where a user's quota stands.
 package struct UsageSnapshot: Sendable, Hashable {
-    /// What a count can be. The store's may be anything that a person has written there.
-    package static let countRange = 0...Plan.maximumLimit + 1
+    /// What a count can be. The store's may be anything that a person has written there. Less than 0 is a credit, which
+    /// somebody has given: so many calls come on top of the limit.
+    package static let countRange = -Plan.maximumLimit - 1...Plan.maximumLimit + 1
 
-    /// Calls charged in this period.
+    /// Calls charged in this period, less what was given as a credit.
     package let count: Int
     package let limit: Int
     package let plan: String

@@ -13,22 +13,69 @@ package protocol AdmissionStore: Sendable {
     /// Ends a reservation, once: whoever comes second changes nothing.
     ///
     /// - Returns: False when it had ended before. Most likely its lease had run out, and its calls were given back.
-    /// - Throws: ``StoreUnavailable`` when it is not known whether it has ended. Then it ends with its lease.
+    /// - Throws: ``StoreUnavailable`` when it is not known whether it has ended. Asking again does no harm.
     @discardableResult
     func settle(_ reservation: Reservation, as outcome: Reservation.Outcome) async throws(StoreUnavailable) -> Bool
 }
 
 /// The shared state cannot be reached, or it answers something that is no answer.
 package struct StoreUnavailable: Error, Sendable, Hashable, CustomStringConvertible {
+    package enum Cause: Sendable, Hashable {
+        /// Nothing that could serve a call has answered: it is away, too slow, or starting.
+        case unreachable
+
+        /// It has answered, and with an error. Often that concerns one user alone, whose records are damaged.
+        case answeredError(StoreErrorCode)
+
+        /// The time that it was asked with is not its own. The clock has been set by it since: ask again.
+        case clockDiffers
+    }
+
+    package let cause: Cause
+
     /// For the operator's log. It never reaches a caller.
     package let reason: String
 
-    package init(reason: String) { self.reason = reason }
+    package init(_ cause: Cause = .answeredError(.other), reason: String) {
+        self.cause = cause
+        self.reason = reason
+    }
 
     package var description: String { reason }
+}
+
+/// Which error the store has answered with: the label of a metric, and what an operator looks for.
+package enum StoreErrorCode: String, Sendable, Hashable, CaseIterable {
+    /// A key holds a value of another type than ours.
+    case wrongType = "WRONGTYPE"
+    /// No memory is left for writes.
+    case outOfMemory = "OOM"
+    /// It does not write since it cannot save.
+    case misconfigured = "MISCONF"
+    /// Its access rules forbid it.
+    case noPermission = "NOPERM"
+    /// It has fewer replicas than it must have to take writes.
+    case tooFewReplicas = "NOREPLICAS"
+    /// Any other, and an answer in an unknown form.
+    case other
+
+    /// Whether every call would meet it. What concerns one user's records does not make a worker useless.
+    package var concernsEverybody: Bool {
+        switch self {
+        case .wrongType, .other: false
+        case .outOfMemory, .misconfigured, .noPermission, .tooFewReplicas: true
+        }
+    }
 }
 
 /// Tells the time. Production reads the system's clock, corrected by Redis'; tests say what time it is.
 package protocol TimeSource: Sendable {
     func now() -> UnixTime
+
+    /// Whether ``now()`` is the time that all workers go by. As long as it is not, nothing is decided by it.
+    var isKnown: Bool { get }
+}
+
+extension TimeSource {
+    package var isKnown: Bool { true }
 }

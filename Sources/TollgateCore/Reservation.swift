@@ -4,8 +4,8 @@
 /// A reservation ends once: kept, given back, or, when its worker died and the lease has run out, given back with the
 /// user's next admission. So a customer never pays for a call whose outcome nobody saw. The count can be too low, by
 /// the calls whose worker died after the upstream had answered; it is never too high for longer than a lease. The
-/// minute's count is not given back: the rate limit protects the upstream, which has seen the request. Nothing is given
-/// back of a month that is over.
+/// minute's count is not given back: the rate limit protects the upstream, which has seen the request. What goes back goes
+/// to the period and the day that it was charged in, as long as they are remembered.
 package struct Reservation: Sendable, Hashable {
     /// The wish for one, as part of an admission.
     package struct Request: Sendable, Hashable {
@@ -60,28 +60,17 @@ package struct Reservation: Sendable, Hashable {
     /// Calls that were charged and may go back. 0 when only an ``IdempotentCall`` waits for the outcome.
     package let calls: Int
 
-    /// The period that they were charged in.
-    package let period: BillingPeriod
-
-    /// The day that they were charged on.
-    package let day: CalendarDay
-
-    /// What they are booked under: ``AdmissionRequest/route``.
-    package let route: String
+    /// How the store has written it down, for the store alone. Empty when it has not: there is nothing to give back.
+    package let record: String
 
     /// The key of the ``IdempotentCall`` that this is an attempt at. Nil for any other call.
     package let idempotencyKey: String?
 
-    package init(
-        id: String, userID: UserID, calls: Int, period: BillingPeriod, day: CalendarDay, route: String,
-        idempotencyKey: String? = nil
-    ) {
+    package init(id: String, userID: UserID, calls: Int, record: String, idempotencyKey: String? = nil) {
         self.id = id
         self.userID = userID
         self.calls = calls
-        self.period = period
-        self.day = day
-        self.route = route
+        self.record = record
         self.idempotencyKey = idempotencyKey
     }
 }

@@ -44,15 +44,16 @@ package final class RedisServerProcess: Sendable {
     ///   - unixSocket: Whether to listen on ``unixSocketPath``, too.
     ///   - extraArguments: As on redis-server's command line, such as `["--requirepass", "secret"]`. The log's place
     ///     and level are ours.
+    ///   - environment: What the server is told beside the environment that it inherits from us.
     ///   - timeoutSeconds: How long the server may take to read its data.
     /// - Throws: ``RedisServerError`` or ``ChildProcessError``.
     package static func start(
         directory: String, port: Int? = nil, unixSocket: Bool = false, persistence: Persistence = .none,
-        extraArguments: [String] = [], timeoutSeconds: Int = 30
+        extraArguments: [String] = [], environment: [String: String] = [:], timeoutSeconds: Int = 30
     ) async throws -> RedisServerProcess {
         let settings = try RedisServerSettings(
             directory: directory, unixSocket: unixSocket, persistence: persistence, extraArguments: extraArguments,
-            timeoutSeconds: timeoutSeconds)
+            environment: environment, timeoutSeconds: timeoutSeconds)
         if let port { return try await RedisServerProcess(settings: settings, port: port) }
         var attempt = 1
         while true {

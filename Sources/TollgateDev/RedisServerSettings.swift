@@ -20,6 +20,7 @@ struct RedisServerSettings: Sendable {
     let unixSocketPath: String?
     private let persistence: RedisServerProcess.Persistence
     private let extraArguments: [String]
+    private let environment: [String: String]
     private let timeoutSeconds: Int
 
     var logPath: String { "\(directory)/redis.log" }
@@ -27,7 +28,7 @@ struct RedisServerSettings: Sendable {
 
     init(
         directory: String, unixSocket: Bool, persistence: RedisServerProcess.Persistence, extraArguments: [String],
-        timeoutSeconds: Int
+        environment: [String: String], timeoutSeconds: Int
     ) throws(RedisServerError) {
         do {
             try FileManager.default.createDirectory(
@@ -38,6 +39,7 @@ struct RedisServerSettings: Sendable {
         self.directory = URL(filePath: directory).resolvingSymlinksInPath().path
         self.persistence = persistence
         self.extraArguments = extraArguments
+        self.environment = environment
         self.timeoutSeconds = timeoutSeconds
         unixSocketPath = unixSocket ? "\(self.directory)/redis.sock" : nil
         if let unixSocketPath, unixSocketPath.utf8.count > Self.maximumSocketPathBytes {
@@ -50,7 +52,9 @@ struct RedisServerSettings: Sendable {
         if let pid = livePID() { throw RedisServerError.alreadyRunning(pid: pid, directory: directory) }
         // The log of one start is one file, so that its lines are about this start.
         _ = unsafe rename(logPath, "\(directory)/redis.previous.log")
-        let process = try ChildProcess.start("redis-server", arguments(port: port), output: .file(logPath))
+        let process = try ChildProcess.start(
+            "redis-server", arguments(port: port),
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, output: .file(logPath))
         do {
             try await answered(process, port: port)
             return process

@@ -26,6 +26,7 @@ package struct Gateway: Sendable {
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
     private let reporter: WorkerReporter
+    private let reservations: ReservationKeeper
     private let admin: AdminEndpoints
     private let descriptors: DescriptorBudget
     private let drain = DrainState()
@@ -37,11 +38,13 @@ package struct Gateway: Sendable {
     package let addresses = GatewayAddresses()
 
     /// - Parameters:
-    ///   - time: What the worker goes by instead of the system's clock corrected by Redis'. For tests.
+    ///   - clock: What the worker goes by.
+    ///   - time: What it goes by instead, also where it measures the age of a lease, whatever time it is for Redis. For
+    ///     tests.
     /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as a certificate that is none.
     package init(
-        configuration: GatewayConfiguration, time: (any TimeSource)? = nil,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        configuration: GatewayConfiguration, clock: RedisClock = RedisClock(systemClock: SystemClock()),
+        time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup, logger: Logger
     ) throws {
         self.configuration = configuration
         self.logger = logger
@@ -52,19 +55,29 @@ package struct Gateway: Sendable {
         metricsRegistry = PrometheusRegistry()
         metrics = GatewayMetrics(factory: metricsRegistry)
         httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
+        redisClock = clock
+        var redisConfiguration = try configuration.redis.clientConfiguration
+        redisConfiguration.greeting = clock.greeting
         redis = try RedisClient(
-            configuration: try configuration.redis.clientConfiguration, eventLoopGroup: eventLoopGroup,
-            logger: logger)
-        redisClock = RedisClock(systemClock: SystemClock(), client: redis)
-        let time = time ?? redisClock
+            configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
+        let goesByRedis = time == nil
+        let time = time ?? clock
         authenticator = try ClerkAuthenticator(
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let store = RedisAdmissionStore(
-            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
+            clock: goesByRedis ? clock : nil)
+        let health = AdmissionHealth()
+        let monotonicMilliseconds: @Sendable () -> Int64 = {
+            goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds
+        }
+        reservations = ReservationKeeper(
+            store: store, time: time, monotonicMilliseconds: monotonicMilliseconds,
+            eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, logger: logger)
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let gatekeeper = Gatekeeper(
             authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,
-            metrics: metrics, callers: callers)
+            metrics: metrics, callers: callers, health: health, reservations: reservations)
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
@@ -88,24 +101,25 @@ package struct Gateway: Sendable {
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
-            gatekeeper: gatekeeper, store: store, tickets: tickets, time: time, cors: configuration.corsPolicy,
-            metrics: metrics,
-            proxyMetrics: ProxyMetrics(factory: metricsRegistry), requestIDs: requestIDs,
+            gatekeeper: gatekeeper, store: store, reservations: reservations, tickets: tickets, time: time,
+            cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
+            requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
-
             outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
-        readiness = Readiness(drain: drain, redis: redis, authenticator: authenticator)
+        readiness = Readiness(
+            drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
         let observation = Observation(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
-            workerID: requestIDs.workerID, addresses: addresses, time: time, logger: logger)
+            workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
+            reservations: reservations, logger: logger)
         reporter = observation.reporter
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
             overview: observation.overviewEndpoint,
             explanation: observation.explainEndpoint(
                 admissions: store, subscriptions: billing.subscriptions, keys: keys),
-            renderMetrics: Self.renderMetrics(of: metricsRegistry, redis))
+            renderMetrics: Self.renderMetrics(of: metricsRegistry, redis, clock))
     }
 
     /// Takes other routes into force, without dropping a request.
@@ -127,8 +141,11 @@ package struct Gateway: Sendable {
         // Lower first: the group shuts down in reverse order.
         let services: [any Service] =
             lowerServices.map { parts.part("what the worker stands on", $0) } + [
-                parts.part("Redis", RedisService(client: redis)),
-                parts.part("the clock", BackgroundService { [redisClock] in await redisClock.run() }),
+                parts.part("Redis", RedisService(client: redis) { [parts] in parts.last != "Redis" }),
+                parts.part(
+                    "the clock",
+                    BackgroundService { [redisClock, redis, logger] in await redisClock.run(redis, logger: logger) }),
+                parts.part("the reservations", reservations.service),
                 parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
                 parts.part("the worker's report", reporter),
                 parts.part(
@@ -221,7 +238,10 @@ package struct Gateway: Sendable {
     private var adminApplication: some Service {
         Application(
             router: admin.router(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [AnswerDate(clock: dataPlane.answers.clock)],
+                    idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.adminHost, port: configuration.adminPort),
                 availableConnectionsDelegate: AcceptLimit(maximum: descriptors.adminConnections)),
@@ -241,10 +261,14 @@ package struct Gateway: Sendable {
         return logger
     }
 
-    private static func renderMetrics(of registry: PrometheusRegistry, _ redis: RedisClient) -> @Sendable () -> String {
+    private static func renderMetrics(
+        of registry: PrometheusRegistry, _ redis: RedisClient, _ clock: RedisClock
+    ) -> @Sendable () -> String {
         let ready = CoreMetrics.Gauge(label: "tollgate_redis_connections_ready", dimensions: [], factory: registry)
+        let ahead = CoreMetrics.Gauge(label: "tollgate_clock_ahead_seconds", dimensions: [], factory: registry)
         return {
             ready.record(redis.readyConnectionCount)
+            if let milliseconds = clock.wallClockAheadMilliseconds { ahead.record(Double(milliseconds) / 1000) }
             return registry.render()
         }
     }

@@ -10,6 +10,7 @@ final class AdmissionArguments: Sendable {
     private static let recordKeptSeconds: Int64 = 31 * 86_400
 
     let plans: [Plan]
+    let fallback: Plan
 
     /// `admit.lua` for these plans.
     let script: RedisScript
@@ -33,12 +34,15 @@ final class AdmissionArguments: Sendable {
         let arguments: ByteBuffer
     }
 
-    init(plans: PlanTable, pastDueGraceSeconds: Int64) {
+    /// - Parameter comparesClocks: Whether the script compares the time of a call with that of Redis.
+    init(plans: PlanTable, pastDueGraceSeconds: Int64, comparesClocks: Bool) {
         self.plans = plans.plans
+        fallback = plans.fallback
         self.pastDueGraceSeconds = pastDueGraceSeconds
         script = RedisScript(
             resource: PackageResources.admit_lua,
-            prelude: PackageResources.give_back_lua + Array(PlanScript.source(plans).utf8))
+            prelude: PackageResources.values_lua + PackageResources.give_back_lua
+                + Array(AdmissionPrelude.source(plans, comparesClocks: comparesClocks).utf8))
         latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
     }
 

@@ -75,9 +75,14 @@ final class AdmissionCall: DirectScriptCall {
 
     func finish(_ result: Result<IntegerReply?, RedisError>) {
         switch result {
-        case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+        case .failure(let error): completion(.failure(StoreUnavailable(error)))
         case .success(let reply):
-            guard let reply, reply.count == (form == .everything ? 9 : 6), let decision = decision(from: reply) else {
+            guard let reply else { return completion(.failure(.unexpectedReply(of: "admit.lua"))) }
+            guard reply.count != 1 || reply[0] != Self.clockDiffers else {
+                let reason = "the worker's time, \(request.time.iso8601), is not that of Redis"
+                return completion(.failure(StoreUnavailable(.clockDiffers, reason: reason)))
+            }
+            guard let decision = decision(from: reply) else {
                 return completion(.failure(.unexpectedReply(of: "admit.lua")))
             }
             completion(.success(decision))
@@ -163,8 +168,15 @@ extension AdmissionRequest {
 // MARK: The answer
 
 extension AdmissionCall {
-    /// Nil when a number is one that this version does not know.
+    /// The outcome that says that clocks differ.
+    private static let clockDiffers: Int64 = 11
+
+    /// Nil when the reply has another form than this version knows.
     private func decision(from numbers: IntegerReply) -> AdmissionDecision? {
+        if numbers.count == 1 { return refusal(scriptCode: numbers[0]) }
+        guard numbers.count == (form == .everything ? 9 : 6), form != .everything || numbers.text != nil else {
+            return nil
+        }
         guard let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
             arguments.plans.indices.contains(Int(numbers[2]))
         else { return nil }
@@ -178,16 +190,29 @@ extension AdmissionCall {
             routeRate: request.routeLimit.map {
                 RateSnapshot(count: Int(numbers[8]), limit: $0.ratePerMinute, window: moment.window)
             },
-            planIsUnknown: numbers[4] == 1, isRepeat: isLong && numbers[7] == 1,
-            reservation: isLong && outcome == .admitted ? reservation(of: Int(numbers[6]), in: period) : nil)
+            oddities: Oddities(rawValue: Int(numbers[4])), isRepeat: isLong && numbers[7] == 1,
+            reservation: isLong && outcome == .admitted
+                ? reservation(of: Int(numbers[6]), record: numbers.text ?? "") : nil)
+    }
+
+    /// Of a key that is not let in, nothing is told.
+    private func refusal(scriptCode: Int64) -> AdmissionDecision? {
+        guard case .keyRefused(let reason) = AdmissionDecision.Outcome(scriptCode: scriptCode) else { return nil }
+        let plan = arguments.fallback
+        return AdmissionDecision(
+            outcome: .keyRefused(reason),
+            usage: UsageSnapshot(count: 0, limit: plan.quota, plan: plan.name, period: moment.period),
+            rate: RateSnapshot(count: 0, limit: plan.ratePerMinute, window: moment.window),
+            routeRate: request.routeLimit.map {
+                RateSnapshot(count: 0, limit: $0.ratePerMinute, window: moment.window)
+            })
     }
 
     /// Nil when nothing hangs on the outcome of the request.
-    private func reservation(of calls: Int, in period: BillingPeriod) -> Reservation? {
+    private func reservation(of calls: Int, record: String) -> Reservation? {
         guard let wish = request.reservation, calls > 0 || request.idempotentCall != nil else { return nil }
         return Reservation(
-            id: wish.id, userID: request.principal.userID, calls: calls, period: period,
-            day: CalendarDay(containing: request.time), route: request.route,
+            id: wish.id, userID: request.principal.userID, calls: calls, record: record,
             idempotencyKey: request.idempotentCall?.key)
     }
 }

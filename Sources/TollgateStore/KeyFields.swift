@@ -37,14 +37,18 @@ struct KeyFields {
         let scopes = (values["scopes"] ?? "").split(separator: " ").compactMap { KeyScope(String($0)) }
         return KeyRecord(
             id: id, name: values["name"] ?? "", mode: mode, scopes: scopes, hash: hash, createdAt: createdAt,
-            expiresAt: moment("expiresAt"), status: status, lastUsedAt: moment("lastUsedAt"), previous: previous)
+            expiresAt: values["expiresAt"].map { UnixTime(iso8601: $0) ?? Self.longAgo }, status: status,
+            lastUsedAt: moment("lastUsedAt"), previous: previous)
     }
 
     private var previous: KeyRecord.Previous? {
-        guard let hash = values["previousHash"].flatMap({ KeyHash(hex: $0) }), let until = moment("previousUntil")
-        else { return nil }
-        return KeyRecord.Previous(hash: hash, until: until, lastUsedAt: moment("previousUsedAt"))
+        guard let hash = values["previousHash"].flatMap({ KeyHash(hex: $0) }) else { return nil }
+        return KeyRecord.Previous(
+            hash: hash, until: moment("previousUntil") ?? Self.longAgo, lastUsedAt: moment("previousUsedAt"))
     }
+
+    /// An end that nobody can read has come.
+    private static let longAgo = UnixTime(seconds: 0)
 
     private func moment(_ field: String) -> UnixTime? { values[field].flatMap { UnixTime(iso8601: $0) } }
 

@@ -7,14 +7,20 @@ import TollgateCore
 package struct RedisAdmissionStore: AdmissionStore {
     private let client: RedisClient
     private let arguments: AdmissionArguments
+    private let clock: RedisClock?
 
-    /// - Parameter pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
+    /// - Parameters:
+    ///   - pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
+    ///   - clock: Where the time of the requests comes from. What is written for good is compared with Redis' own time,
+    ///     and when that is another, this clock is set before the caller is told. Nil for requests of any time.
     package init(
         client: RedisClient, plans: PlanTable,
-        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds
+        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil
     ) {
         self.client = client
-        arguments = AdmissionArguments(plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
+        self.clock = clock
+        arguments = AdmissionArguments(
+            plans: plans, pastDueGraceSeconds: pastDueGraceSeconds, comparesClocks: clock != nil)
     }
 
     package func admit(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
@@ -28,15 +34,16 @@ package struct RedisAdmissionStore: AdmissionStore {
     private func decide(
         _ request: AdmissionRequest, onlyTells: Bool
     ) async throws(StoreUnavailable) -> AdmissionDecision {
-        let arguments = arguments
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
-            result = try await client.call { connection, identifier, waiter in
-                let call = AdmissionCall(request, arguments, onlyTells: onlyTells) { waiter(.success($0)) }
+            result = try await client.call { [arguments, clock] connection, identifier, waiter in
+                let call = AdmissionCall(request, arguments, onlyTells: onlyTells) { result in
+                    Self.setting(clock, after: result, on: connection) { waiter(.success(result)) }
+                }
                 connection.run(call, identifier: identifier)
             }
         } catch {
-            throw StoreUnavailable(reason: "\(error)")
+            throw StoreUnavailable(error)
         }
         return try result.get()
     }
@@ -47,9 +54,21 @@ package struct RedisAdmissionStore: AdmissionStore {
         completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
     ) {
         guard let connection = client.connection(on: eventLoop) else {
-            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+            return completion(.failure(.foreignEventLoop))
         }
-        connection.run(AdmissionCall(request, arguments, completion: completion))
+        connection.run(
+            AdmissionCall(request, arguments) { [clock] result in
+                Self.setting(clock, after: result, on: connection) { completion(result) }
+            })
+    }
+
+    /// Goes on when `clock` is set, if `result` says that it is wrong.
+    private static func setting(
+        _ clock: RedisClock?, after result: Result<AdmissionDecision, StoreUnavailable>,
+        on connection: RedisConnection, _ goOn: @escaping () -> Void
+    ) {
+        guard let clock, case .failure(let error) = result, error.cause == .clockDiffers else { return goOn() }
+        clock.synchronize(on: connection, completion: goOn)
     }
 
     @discardableResult
@@ -67,11 +86,11 @@ package struct RedisAdmissionStore: AdmissionStore {
         completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
     ) {
         guard let connection = client.connection(on: eventLoop) else {
-            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+            return completion(.failure(.foreignEventLoop))
         }
         connection.run(RedisScript.Call.settlement(reservation, outcome)) { result in
             switch result {
-            case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+            case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(.integer(let ended)): completion(.success(ended == 1))
             case .success: completion(.failure(.unexpectedReply(of: "settle_reservation.lua")))
             }
@@ -80,17 +99,26 @@ package struct RedisAdmissionStore: AdmissionStore {
 
     /// Gives `reservation` time until `leaseEnd`, if it has not ended.
     ///
-    /// - Returns: True, once Redis has heard of it.
+    /// - Returns: False when it had ended before.
     package func renew(
         _ reservation: Reservation, until leaseEnd: UnixTime
     ) async throws(StoreUnavailable) -> Bool {
         try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd)).integer == 1
     }
 
-    /// The same for callers that live on an event loop of the Redis client. Whether it succeeds makes no difference
-    /// to the request: without it the calls go back though it is in work.
-    package func renew(_ reservation: Reservation, until leaseEnd: UnixTime, on eventLoop: any EventLoop) {
-        client.connection(on: eventLoop)?.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { _ in }
+    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
+    package func renew(
+        _ reservation: Reservation, until leaseEnd: UnixTime, on eventLoop: any EventLoop,
+        completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
+    ) {
+        guard let connection = client.connection(on: eventLoop) else { return completion(.failure(.foreignEventLoop)) }
+        connection.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { result in
+            switch result {
+            case .failure(let error): completion(.failure(StoreUnavailable(error)))
+            case .success(.integer(let isOpen)): completion(.success(isOpen == 1))
+            case .success: completion(.failure(.unexpectedReply(of: "renew_reservation.lua")))
+            }
+        }
     }
 
     /// The answer that a repeat of `call` is to be given. Nil when it is kept no more. `completion` is called once, on
@@ -100,12 +128,12 @@ package struct RedisAdmissionStore: AdmissionStore {
         completion: @escaping (Result<StoredAnswer?, StoreUnavailable>) -> Void
     ) {
         guard let connection = client.connection(on: eventLoop) else {
-            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+            return completion(.failure(.foreignEventLoop))
         }
         let command = RedisCommand("HMGET", Keys.idempotency(user, key: call.key), "status", "head", "body")
         connection.send(command) { result in
             switch result {
-            case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+            case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(.array(let fields)): completion(.success(StoredAnswer(fields)))
             case .success: completion(.failure(.unexpectedReply(of: "HMGET")))
             }

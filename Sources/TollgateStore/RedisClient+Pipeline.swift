@@ -20,11 +20,11 @@ extension RedisClient {
                 }
             }
         } catch {
-            throw StoreUnavailable(reason: "\(error)")
+            throw StoreUnavailable(error)
         }
         var replies: [RedisReply] = []
         for result in results {
-            do { replies.append(try result.get()) } catch { throw StoreUnavailable(reason: "\(error)") }
+            do { replies.append(try result.get()) } catch { throw StoreUnavailable(error) }
         }
         return replies
     }

@@ -11,9 +11,11 @@ import TollgateCore
 /// with the pair.
 package struct RedisCredentialStore: CredentialStore {
     private static let keepScript = RedisScript(
-        resource: PackageResources.keep_credentials_lua, prelude: PackageResources.change_limit_lua)
+        resource: PackageResources.keep_credentials_lua,
+        prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
     private static let rotateScript = RedisScript(
-        resource: PackageResources.rotate_credentials_lua, prelude: PackageResources.change_limit_lua)
+        resource: PackageResources.rotate_credentials_lua,
+        prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
     private static let revokeScript = RedisScript(resource: PackageResources.revoke_credentials_lua)
 
     private let client: RedisClient

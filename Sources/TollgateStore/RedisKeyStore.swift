@@ -7,12 +7,13 @@ import TollgateCore
 package struct RedisKeyStore: KeyStore {
     private static let createScript = RedisScript(
         resource: PackageResources.create_key_lua,
-        prelude: PackageResources.change_limit_lua + PackageResources.end_key_lua)
+        prelude: PackageResources.values_lua + PackageResources.change_limit_lua + PackageResources.end_key_lua)
     private static let listScript = RedisScript(resource: PackageResources.list_keys_lua)
     private static let revokeScript = RedisScript(
         resource: PackageResources.revoke_key_lua, prelude: PackageResources.end_key_lua)
     private static let rotateScript = RedisScript(
-        resource: PackageResources.rotate_key_lua, prelude: PackageResources.change_limit_lua)
+        resource: PackageResources.rotate_key_lua,
+        prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
 
     private let client: RedisClient
     private let changes: KeyChangeLimits

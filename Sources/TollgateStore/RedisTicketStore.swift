@@ -36,11 +36,11 @@ package struct RedisTicketStore: Sendable {
         completion: @escaping (Result<Principal?, StoreUnavailable>) -> Void
     ) {
         guard let connection = client.connection(on: eventLoop) else {
-            return completion(.failure(StoreUnavailable(reason: "no Redis connection belongs to this event loop")))
+            return completion(.failure(.foreignEventLoop))
         }
         connection.send(RedisCommand("GETDEL", ticket.key)) { result in
             switch result {
-            case .failure(let error): completion(.failure(StoreUnavailable(reason: "\(error)")))
+            case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(let reply):
                 let entry = reply.string.flatMap { TicketEntry(text: $0, owner: ticket.owner) }
                 completion(.success(entry.flatMap { $0.expiry > time ? $0.principal : nil }))

@@ -3,13 +3,14 @@ import TollgateCore
 
 extension RedisScript.Call {
     private static let settleScript = RedisScript(
-        resource: PackageResources.settle_reservation_lua, prelude: PackageResources.give_back_lua)
+        resource: PackageResources.settle_reservation_lua,
+        prelude: PackageResources.values_lua + PackageResources.give_back_lua)
     private static let renewScript = RedisScript(resource: PackageResources.renew_reservation_lua)
 
     /// The call that ends `reservation`: which keys and arguments `settle_reservation.lua` is given.
     static func settlement(_ reservation: Reservation, _ outcome: Reservation.Outcome) -> RedisScript.Call {
         var arguments: [Argument] = [
-            .text(reservation.member), .text(reservation.id), .text(outcome == .giveBack ? "giveBack" : "keep"),
+            .text(reservation.record), .text(reservation.id), .text(outcome == .giveBack ? "giveBack" : "keep"),
         ]
         if case .keepAndReplay(let answer) = outcome {
             arguments += [
@@ -25,7 +26,7 @@ extension RedisScript.Call {
     static func renewal(_ reservation: Reservation, until leaseEnd: UnixTime) -> RedisScript.Call {
         RedisScript.Call(
             renewScript, keys: reservation.keys,
-            arguments: [reservation.member, reservation.id, leaseEnd.iso8601])
+            arguments: [reservation.record, reservation.id, leaseEnd.iso8601])
     }
 }
 
@@ -34,11 +35,5 @@ extension Reservation {
     fileprivate var keys: [String] {
         let set = Keys.reservations(userID)
         return [set, idempotencyKey.map { Keys.idempotency(userID, key: $0) } ?? set]
-    }
-
-    /// How it stands in the set. Empty when it does not: there is nothing to give back.
-    fileprivate var member: String {
-        guard calls > 0 else { return "" }
-        return "\(id) \(calls) \(period.firstDay) \(day) \(route)" + (idempotencyKey.map { " " + $0 } ?? "")
     }
 }

@@ -5,12 +5,12 @@ import TollgateCore
 extension RedisClient {
     /// Sends a command on behalf of the domain, which knows of one failure only.
     func ask(_ command: RedisCommand) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await execute(command) } catch { throw StoreUnavailable(reason: "\(error)") }
+        do { return try await execute(command) } catch { throw StoreUnavailable(error) }
     }
 
     /// Runs a script on behalf of the domain.
     func ask(_ call: RedisScript.Call) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await run(call) } catch { throw StoreUnavailable(reason: "\(error)") }
+        do { return try await run(call) } catch { throw StoreUnavailable(error) }
     }
 }
 
@@ -24,8 +24,36 @@ extension RedisScript {
 }
 
 extension StoreUnavailable {
+    /// What an error of the client means to the domain.
+    init(_ error: RedisError) {
+        let cause: Cause =
+            switch error {
+            case .server(_, let message) where error.leavesServerUsable:
+                .answeredError(StoreErrorCode(in: message))
+            // It was never sent, and would not be another time either.
+            case .commandTooLong: .answeredError(.other)
+            default: .unreachable
+            }
+        self.init(cause, reason: "\(error)")
+    }
+
+    /// For a caller on an event loop that no connection belongs to.
+    static let foreignEventLoop = StoreUnavailable(
+        .unreachable, reason: "no Redis connection belongs to this event loop")
+
     /// `sender` answered something that this version does not know.
     static func unexpectedReply(of sender: String) -> Self {
         StoreUnavailable(reason: "\(sender) answered in another form than this version knows")
+    }
+}
+
+extension StoreErrorCode {
+    /// How Redis before 7.2 says within a script what is `NOPERM` elsewhere.
+    private static let noPermissionInScript = "The user executing the script can't"
+
+    /// The code stands at the beginning; before Redis 7, an error within a script stands somewhere behind it.
+    fileprivate init(in message: String) {
+        let code = Self.allCases.first { $0 != .other && message.contains($0.rawValue) }
+        self = code ?? (message.contains(Self.noPermissionInScript) ? .noPermission : .other)
     }
 }

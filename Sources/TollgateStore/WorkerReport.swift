@@ -33,7 +33,7 @@ package struct WorkerIdentity: Sendable, Hashable {
     package let version: String
     package let host: String
     package let processID: Int
-    package let startedAt: UnixTime
+    package var startedAt: UnixTime
 
     package init(id: String, version: String, host: String, processID: Int, startedAt: UnixTime) {
         self.id = id
@@ -57,13 +57,15 @@ package struct WorkerTraffic: Sendable, Hashable {
 
     package static let none = WorkerTraffic(requestsPerSecond: 0, admitted: 0, refused: [:])
 
-    /// Counts are taken as the nearest of ``UsageSnapshot/countRange``: another worker's report may be anybody's.
+    /// Counts are taken as the nearest that there can be: another worker's report may be anybody's.
     package init(requestsPerSecond: Double, admitted: Int, refused: [String: Int]) {
         let rate = requestsPerSecond.isFinite ? requestsPerSecond.clamped(to: 0...Self.highestRate) : 0
         self.requestsPerSecond = (rate * 10).rounded() / 10
-        self.admitted = admitted.clamped(to: UsageSnapshot.countRange)
-        self.refused = refused.mapValues { $0.clamped(to: UsageSnapshot.countRange) }.filter { $0.value > 0 }
+        self.admitted = admitted.clamped(to: Self.counts)
+        self.refused = refused.mapValues { $0.clamped(to: Self.counts) }.filter { $0.value > 0 }
     }
+
+    private static let counts = 0...UsageSnapshot.countRange.upperBound
 
     /// More than any number of workers has to do.
     private static let highestRate = 1e12

@@ -3,6 +3,7 @@ import Logging
 import NIOPosix
 import TollgateDev
 import TollgateServer
+import TollgateStore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -82,9 +83,10 @@ struct DevServeCommand: AsyncParsableCommand {
             flags: settings(redis: redis, identity: identity, ports: ports), environment: [:],
             // Not the user's directory: an .env there belongs to production.
             workingDirectory: data.data)
-        let logger = Process.makeLogger(level: configuration.logLevel)
+        let clock = RedisClock(systemClock: SystemClock())
+        let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
         let gateway = try Gateway(
-            configuration: configuration,
+            configuration: configuration, clock: clock,
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads), logger: logger)
         let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import TollgateCore
 import TollgateServer
 
 #if canImport(FoundationEssentials)
@@ -21,27 +22,32 @@ enum Process {
     static let configurationStatus: Int32 = 78
 
     /// Log lines go to standard error, within bounds; standard output is for answers.
-    static func makeLogger(level: Logger.Level) -> Logger {
-        var logger = Logger(label: "tollgate") { BoundedLogHandler(StreamLogHandler.standardError(label: $0)) }
+    ///
+    /// - Parameter time: What the lines begin with.
+    static func makeLogger(level: Logger.Level, time: any TimeSource) -> Logger {
+        var logger = Logger(label: "tollgate") {
+            BoundedLogHandler(StreamLogHandler(label: $0, stream: ClockedLogStream(time: time)), time: time)
+        }
         logger.logLevel = level
         return logger
     }
 
     /// One line on standard error, and the end.
     static func fail(_ message: String, status: Int32 = 1) -> any Error {
-        complain("tollgate: \(message)")
+        complain("tollgate: \(message)\n")
         return ExitCode(status)
     }
 
     static func fail(_ error: InvalidConfiguration) -> any Error {
-        for problem in error.problems { complain("tollgate: \(problem.description)") }
+        for problem in error.problems { complain("tollgate: \(problem.description)\n") }
         return ExitCode(configurationStatus)
     }
 
     /// Standard output, at once: whoever reads it through a pipe waits for it.
     static func say(_ text: String) { write(text, to: STDOUT_FILENO) }
 
-    private static func complain(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+    /// Standard error, at once.
+    static func complain(_ text: String) { write(text, to: STDERR_FILENO) }
 
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]

@@ -3,6 +3,7 @@ import Dispatch
 import Logging
 import NIOPosix
 import TollgateServer
+import TollgateStore
 
 /// `tollgate serve`: one worker, in production.
 struct ServeCommand: AsyncParsableCommand {
@@ -14,10 +15,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try settings.load()
-        let logger = Process.makeLogger(level: configuration.logLevel)
+        let clock = RedisClock(systemClock: SystemClock())
+        let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         do {
-            let gateway = try Gateway(configuration: configuration, eventLoopGroup: eventLoopGroup, logger: logger)
+            let gateway = try Gateway(
+                configuration: configuration, clock: clock, eventLoopGroup: eventLoopGroup, logger: logger)
             let deadline = ShutdownDeadline(
                 seconds: configuration.drainSeconds + Gateway.maximumShutdownSeconds, logger: logger,
                 hanging: { gateway.shutdownWaitsFor })

@@ -61,14 +61,14 @@ func withLocalGateway(
 /// Runs `body` while so many gateways run in the test's own process, each as a worker would.
 func withGateways(
     _ count: Int, environment: [String: String], directory: String, time: any TimeSource, becomeReady: Bool = true,
-    _ body: @escaping @Sendable ([GatewayAddresses.Ports]) async throws -> Void
+    logger: Logger = .silent, _ body: @escaping @Sendable ([GatewayAddresses.Ports]) async throws -> Void
 ) async throws {
     let configuration = try GatewayConfiguration.load(
         flags: [:], environment: environment, workingDirectory: directory)
     let gateways = try (0..<count).map { _ in
         try Gateway(
             configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-            logger: .silent)
+            logger: logger)
     }
     let service = ServiceGroup(
         configuration: .init(services: gateways.map { RunningGateway(gateway: $0) }, logger: .silent))

@@ -4,7 +4,7 @@ import TollgateCore
 struct AdmissionModel {
     private struct Record {
         var count: Int
-        var plan: String
+        var plan: String?
         var period: BillingPeriod
     }
 
@@ -31,8 +31,10 @@ struct AdmissionModel {
             pastDueGraceSeconds: pastDueGraceSeconds)
         let plan = plans[wanted] ?? plans.fallback
         let current = BillingPeriod(containing: request.time)
-        var record = records[user] ?? Record(count: 0, plan: plan.name, period: current)
-        if record.period.firstDay < current.firstDay { record = Record(count: 0, plan: plan.name, period: current) }
+        var record = records[user] ?? Record(count: 0, plan: nil, period: current)
+        if record.period.firstDay < current.firstDay {
+            record = Record(count: 0, plan: record.plan, period: current)
+        }
         let window = RateWindow(containing: request.time)
         var requests = minutes[user]?[window.minute] ?? 0
         let route = request.routeLimit
@@ -50,7 +52,7 @@ struct AdmissionModel {
         if outcome == .admitted && !onlyTells {
             requests += 1
             if fits { record.count += request.cost }
-            record.plan = plan.name
+            if plans[wanted] != nil { record.plan = plan.name }
             records[user] = record
             minutes[user, default: [:]][window.minute] = requests
             if let route {
@@ -64,6 +66,6 @@ struct AdmissionModel {
                 count: record.count, limit: plan.quota, plan: plan.name, period: record.period),
             rate: RateSnapshot(count: requests, limit: plan.ratePerMinute, window: window),
             routeRate: route.map { RateSnapshot(count: routeRequests, limit: $0.ratePerMinute, window: window) },
-            planIsUnknown: plans[wanted] == nil)
+            oddities: plans[wanted] == nil ? .planUnknown : [])
     }
 }

@@ -1,5 +1,6 @@
 import Hiredis
 import RedisClient
+import Synchronization
 import TestSupport
 import Testing
 import TollgateCore
@@ -282,17 +283,23 @@ import TollgateStore
         try await withRedis { server in
             try await withRedisClient(server.configuration) { client in
                 let wrong = ManualTime(UnixTime(seconds: 1_000_000))
-                let clock = RedisClock(systemClock: wrong, client: client)
-                #expect(clock.now() == wrong.now())
-                #expect(await clock.synchronize())
+                let uptime = Atomic<Int64>(5000)
+                let clock = RedisClock(systemClock: wrong) { uptime.load(ordering: .relaxed) }
+                #expect(clock.now() == wrong.now() && !clock.isKnown && clock.wallClockAheadMilliseconds == nil)
+                #expect(await clock.synchronize(with: client))
                 let parts = try await client.send("TIME").array?.compactMap(\.string)
                 let redisTime = try #require(parts.flatMap { Int64($0[0]) })
                 #expect((0...2).contains(redisTime - clock.now().seconds))
-                wrong.advance(seconds: 100)
-                #expect((98...100).contains(clock.now().seconds - redisTime), "carries on between two looks")
+                #expect(clock.isKnown)
+                wrong.advance(seconds: 1_000_000)
+                #expect((0...2).contains(clock.now().seconds - redisTime), "the wall clock counts no more")
+                let ahead = try #require(clock.wallClockAheadMilliseconds)
+                #expect(abs(ahead - (2_000_000 - redisTime) * 1000) < 3000)
+                uptime.store(105_000, ordering: .relaxed)
+                #expect((98...102).contains(clock.now().seconds - redisTime), "carries on between two looks")
                 await server.kill()
-                #expect(await clock.synchronize() == false)
-                #expect((98...100).contains(clock.now().seconds - redisTime), "keeps the offset while Redis is away")
+                #expect(await clock.synchronize(with: client) == false)
+                #expect((98...102).contains(clock.now().seconds - redisTime), "keeps its time while Redis is away")
             }
         }
     }

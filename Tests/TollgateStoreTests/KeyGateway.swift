@@ -16,6 +16,7 @@ struct KeyGateway {
     let keys: RedisKeyStore
 
     /// The same on connections of another worker.
+    let otherClient: RedisClient
     let otherAdmissions: RedisAdmissionStore
     let otherKeys: RedisKeyStore
     let user: UserID
@@ -33,7 +34,7 @@ struct KeyGateway {
                         KeyGateway(
                             client: one, admissions: RedisAdmissionStore(client: one, plans: plans),
                             keys: RedisKeyStore(client: one, changes: changes),
-                            otherAdmissions: RedisAdmissionStore(client: other, plans: plans),
+                            otherClient: other, otherAdmissions: RedisAdmissionStore(client: other, plans: plans),
                             otherKeys: RedisKeyStore(client: other, changes: changes), user: user))
                 }
             }

@@ -208,7 +208,7 @@ import TollgateStore
             #expect(meanwhile.outcome == .idempotencyKeyInUse)
             #expect(try await store.settle(long, as: .keep))
             // What has ended is not begun anew.
-            #expect(try await store.renew(long, until: Self.time.adding(seconds: 500)))
+            #expect(try await store.renew(long, until: Self.time.adding(seconds: 500)) == false)
             #expect(try await gateway.client.send("EXISTS reservations:{user_abc}").integer == 0)
             #expect(try await gateway.hash("idempotency:{user_abc}:{k}")["leaseUntil"] == "2025-11-26T23:01:30Z")
         }
@@ -236,6 +236,7 @@ import TollgateStore
                 try await gateway.hash("usage:{user_abc}") == [
                     "usageCount": "1", "plan": "paid", "lastUpdated": "2025-12-01T23:00:00Z",
                     "periodStart": "2025-12-01", "periodEnd": "2025-12-31",
+                    "previousPeriodStart": "2025-11-01", "previousUsageCount": "4",
                 ])
         }
     }

@@ -16,7 +16,8 @@ package protocol KeyStore: Sendable {
     /// user's.
     ///
     /// The secret so far works for `overlapSeconds` more. If nobody has used it yet, as when the answer of the last
-    /// rotation was lost, it is forgotten instead, and the one before it stays.
+    /// rotation was lost, it is forgotten instead, and the one before it stays. Without an overlap no earlier secret works
+    /// on, whatever earlier rotations have promised.
     ///
     /// - Parameter overlapSeconds: 0 to ``KeyLimits/maximumOverlapSeconds``; more is taken as that.
     func rotate(

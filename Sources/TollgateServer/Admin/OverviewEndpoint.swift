@@ -20,6 +20,8 @@ struct OverviewEndpoint: Sendable {
     let redisUser: String
 
     let reporter: WorkerReporter
+    let reservations: ReservationKeeper
+    let clock: RedisClock
     let time: any TimeSource
 
     func json() async -> JSON {
@@ -39,8 +41,18 @@ struct OverviewEndpoint: Sendable {
             "workers": .array(workers.map(\.json)),
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
             "webhooks": shared?.waiting.map(Self.json) ?? .null,
-            "redis": redis.json(user: redisUser, reportFailure: reporter.latestFailure),
+            "reservations": reservations.counts.json,
+            // Of this worker's machine, against that of Redis.
+            "clockAheadSeconds": clock.wallClockAheadMilliseconds.map { .decimal(Double($0) / 1000) } ?? .null,
+            "redis": redis.json(user: redisUser, reportFailure: reporter.latestFailure, noticed: noticed),
         ]
+    }
+
+    private var noticed: [RedisWarning] {
+        [
+            clock.wallClockAheadMilliseconds.flatMap { RedisWarning(clockAhead: $0) },
+            RedisWarning(reservations: reservations.counts),
+        ].compactMap(\.self)
     }
 
     /// What the workers know together. Nil stands for what could not be asked.
@@ -69,6 +81,13 @@ struct OverviewEndpoint: Sendable {
             "waiting": .integer(waiting.count), "oldest": .moment(waiting.events.first?.since),
             "events": .array(waiting.events.map { ["id": .string($0.id), "since": .moment($0.since)] }),
         ]
+    }
+}
+
+extension ReservationTally.Counts {
+    /// Of this worker, since it started.
+    fileprivate var json: JSON {
+        ["waiting": .integer(waiting), "lost": .integer(lost), "unsettled": .integer(unsettled)]
     }
 }
 

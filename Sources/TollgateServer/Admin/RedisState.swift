@@ -50,9 +50,10 @@ enum RedisState: Sendable {
     /// - Parameters:
     ///   - user: Whom the worker logs in as.
     ///   - reportFailure: Why the worker's last report was not taken. Nil when it was.
-    func json(user: String, reportFailure: String?) -> JSON {
+    ///   - noticed: What the worker has noticed while it worked.
+    func json(user: String, reportFailure: String?, noticed: [RedisWarning]) -> JSON {
         let reportWarning = isAvailable ? reportFailure.map { RedisWarning(reportFailure: $0) } : nil
-        let warnings = warnings(user: user) + [reportWarning].compactMap(\.self)
+        let warnings = warnings(user: user) + [reportWarning].compactMap(\.self) + (isAvailable ? noticed : [])
         let isWell = isAvailable && warnings.isEmpty
         var (reason, latency, server) = (JSON.null, JSON.null, JSON.null)
         switch self {

@@ -17,6 +17,30 @@ extension RedisWarning {
     }
 }
 
+extension RedisWarning {
+    /// Nil when the difference does no harm.
+    ///
+    /// - Parameter milliseconds: How far the clock of the worker's machine is ahead of Redis.
+    init?(clockAhead milliseconds: Int64) {
+        guard abs(milliseconds) > RedisClock.toleratedDifferenceMilliseconds else { return nil }
+        let seconds = "\(Double(abs(milliseconds) / 100) / 10) s \(milliseconds > 0 ? "ahead of" : "behind")"
+        self.init(
+            code: "clocks-differ",
+            message: "The clock of this worker's machine is \(seconds) that of Redis. Redis' time counts, so nothing "
+                + "is counted wrong; let NTP set both.")
+    }
+
+    /// Nil when nothing was lost lately.
+    init?(reservations counts: ReservationTally.Counts) {
+        guard counts.isRecent else { return nil }
+        self.init(
+            code: "reservations-unsettled",
+            message: "Since this worker started, Redis could not be told in time how \(counts.unsettled) reserved "
+                + "calls have ended, so they were given back, and did not know \(counts.lost) others any more. Redis "
+                + "was away, or has lost data; the log names the users.")
+    }
+}
+
 extension RedisServerInfo {
     /// What is wrong, the worst first.
     var warnings: [RedisWarning] {

@@ -48,8 +48,11 @@ struct ClerkHerald: Sendable {
             try await clerk.merge(metadata, into: user)
         } catch {
             metrics.clerkError(error)
-            // Not waited for to succeed: the turn ends by itself soon.
-            try? await subscriptions.endClerkUpdate(of: user, token: token, toldOf: nil, at: time.now())
+            // If this fails as well, the turn ends by itself soon. A task of its own, for this one may have been
+            // cancelled: then Redis would not be asked.
+            await Task { [subscriptions, time] in
+                try? await subscriptions.endClerkUpdate(of: user, token: token, toldOf: nil, at: time.now())
+            }.value
             throw .clerk(error)
         }
         do {

@@ -43,8 +43,9 @@ struct WebhookProcessor: Sendable {
             }
             return .done
         } catch {
-            // If this fails as well, the claim runs out.
-            _ = try? await ledger.release(eventID: change.eventID, token: token)
+            // If this fails as well, the claim runs out. A task of its own, for this one may have been cancelled by the
+            // shutdown: then Redis would not be asked, and Stripe's next try would find the event taken.
+            await Task { [ledger] in _ = try? await ledger.release(eventID: change.eventID, token: token) }.value
             throw error
         }
     }

@@ -23,8 +23,8 @@ extension AdmissionDecision {
         return AdmissionDecision(
             outcome: outcome,
             usage: UsageSnapshot(
-                count: max(0, usage.count - reservation.calls), limit: usage.limit, plan: usage.plan,
+                count: usage.count - reservation.calls, limit: usage.limit, plan: usage.plan,
                 period: usage.period),
-            rate: rate, routeRate: routeRate, planIsUnknown: planIsUnknown)
+            rate: rate, routeRate: routeRate, oddities: oddities)
     }
 }

@@ -40,8 +40,13 @@ extension Gatekeeper {
 
     /// The caller. Verifies a token, and looks up whose a platform's key is.
     ///
+    /// - Parameter needsTime: False where calls pass while Redis is away: as long as Redis has not told its time, the
+    ///   machine's clock stands in. By that a token is let in, and none is refused.
     /// - Throws: The refusal, ready to be answered.
-    func principal(_ credential: PresentedCredential) async throws(APIError) -> Principal {
+    func principal(
+        _ credential: PresentedCredential, needsTime: Bool = true
+    ) async throws(APIError) -> Principal {
+        if needsTime { try checkTime() }
         switch credential {
         case .key(.secret(let key)): return Principal(key)
         case .key(.platform(let key)): return try await owner(of: key)
@@ -49,9 +54,18 @@ extension Gatekeeper {
             do throws(AuthenticationFailure) {
                 return try await authenticator.authenticate(token: token)
             } catch {
+                // Only the right clock tells anybody that a token is too old or too new.
+                if error.reason.isOfTime { try checkTime() }
                 throw refusal(of: error)
             }
         }
+    }
+
+    /// - Throws: 503 as long as nobody knows what time it is for Redis: a token would be judged by a clock that may be
+    ///   wrong.
+    func checkTime() throws(APIError) {
+        guard !time.isKnown else { return }
+        throw refusal(of: StoreUnavailable(.unreachable, reason: "Redis has not told its time yet"))
     }
 
     private func owner(of key: PlatformKey) async throws(APIError) -> Principal {
@@ -78,7 +92,17 @@ extension Gatekeeper {
     }
 
     func refusal(of error: StoreUnavailable) -> APIError {
-        metrics.storeUnavailable()
+        metrics.storeUnavailable(error)
         return .unavailable(cause: error.reason)
+    }
+}
+
+extension AuthenticationFailure.Reason {
+    /// At another moment the same token would be good.
+    fileprivate var isOfTime: Bool {
+        switch self {
+        case .tokenExpired, .tokenNotActiveYet, .issuedInTheFuture: true
+        default: false
+        }
     }
 }

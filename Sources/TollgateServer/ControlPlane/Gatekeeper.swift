@@ -14,10 +14,13 @@ package final class Gatekeeper: Sendable {
     let time: any TimeSource
     let metrics: GatewayMetrics
     let callers: CallerCounts
+    let health: AdmissionHealth
+    let reservations: ReservationKeeper
 
-    package init(
+    init(
         authenticator: any TokenAuthenticator, keyOwners: PlatformKeyOwners, store: any AdmissionStore,
-        time: any TimeSource, metrics: GatewayMetrics, callers: CallerCounts
+        time: any TimeSource, metrics: GatewayMetrics, callers: CallerCounts, health: AdmissionHealth,
+        reservations: ReservationKeeper
     ) {
         self.authenticator = authenticator
         self.keyOwners = keyOwners
@@ -25,6 +28,8 @@ package final class Gatekeeper: Sendable {
         self.time = time
         self.metrics = metrics
         self.callers = callers
+        self.health = health
+        self.reservations = reservations
     }
 
     /// A caller who was let in and charged.
@@ -49,7 +54,7 @@ package final class Gatekeeper: Sendable {
     ///     little could fetch one that is good for everything.
     ///   - endsKey: The request ends a key. A full minute keeps nobody from that, for who has found the key could keep
     ///     it full.
-    ///   - work: Takes less than ``leaseSeconds``.
+    ///   - work: What is done for the caller.
     /// - Throws: The refusal, ready to be answered.
     func serve<Value>(
         _ headers: HTTPFields, cost: Int = 1, route: String, quotaPolicy: AdmissionRequest.QuotaPolicy = .enforce,
@@ -68,41 +73,44 @@ package final class Gatekeeper: Sendable {
         endsKey: Bool = false, logger: Logger, _ work: (Admitted) async throws -> Value
     ) async throws(APIError) -> Value {
         let principal = try await principal(credential)
-        let request = AdmissionRequest(
-            principal: principal, time: time.now(), cost: cost, route: route, quotaPolicy: quotaPolicy,
-            requiredScopes: requiredScopes, reservation: cost > 0 ? Self.reservation() : nil)
-        let result: Result<AdmissionDecision, StoreUnavailable>
-        do {
-            result = .success(try await store.admit(request))
-        } catch {
-            result = .failure(error)
+        func makeRequest() -> AdmissionRequest {
+            AdmissionRequest(
+                principal: principal, time: time.now(), cost: cost, route: route, quotaPolicy: quotaPolicy,
+                requiredScopes: requiredScopes, reservation: cost > 0 ? Self.reservation() : nil)
+        }
+        var (request, result) = await ask(makeRequest(), store.admit)
+        if case .failure(let error) = result, error.cause == .clockDiffers {
+            (request, result) = await ask(makeRequest(), store.admit)
+        }
+        let reservation = (try? result.get().reservation).flatMap {
+            reservations.keep($0, leaseSeconds: Self.leaseSeconds)
         }
         let admitted = try conclude(result, of: request, endsKey: endsKey, logger: logger)
         do {
             let value = try await work(admitted)
-            await settle(admitted.decision.reservation, as: .keep)
+            await reservation?.end(as: .keep)
             return value
         } catch {
-            await settle(admitted.decision.reservation, as: .giveBack)
+            await reservation?.end(as: .giveBack)
             throw admitted.refusal(of: error)
         }
     }
 
-    /// How long a call is reserved for its work. One whose worker dies is given back after it.
+    private func ask(
+        _ request: AdmissionRequest, _ question: (AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision
+    ) async -> (AdmissionRequest, Result<AdmissionDecision, StoreUnavailable>) {
+        do throws(StoreUnavailable) {
+            return (request, .success(try await question(request)))
+        } catch {
+            return (request, .failure(error))
+        }
+    }
+
+    /// How long a call is reserved for its work at a time. One whose worker dies is given back after it.
     private static let leaseSeconds: Int64 = 60
 
     private static func reservation() -> Reservation.Request? {
         Reservation.Request(id: RandomBytes.hex(count: 16), leaseSeconds: leaseSeconds)
-    }
-
-    /// What cannot be settled now is given back when its lease ends.
-    private func settle(_ reservation: Reservation?, as outcome: Reservation.Outcome) async {
-        guard let reservation else { return }
-        do throws(StoreUnavailable) {
-            try await store.settle(reservation, as: outcome)
-        } catch {
-            metrics.storeUnavailable()
-        }
     }
 
     /// What the store's decision means to the caller, counted.
@@ -113,17 +121,39 @@ package final class Gatekeeper: Sendable {
         logger: Logger
     ) throws(APIError) -> Admitted {
         let decision: AdmissionDecision
-        switch result {
-        case .success(let value): decision = value
-        case .failure(let error): throw refusal(of: error)
-        }
         let principal = request.principal
+        switch result {
+        case .success(let value):
+            decision = value
+            health.admissionWasAnswered()
+        case .failure(let error):
+            health.admissionFailed(error)
+            if case .answeredError(let code) = error.cause {
+                logger.warning(
+                    "Redis answered an admission with an error",
+                    metadata: [
+                        "code": "\(code.rawValue)", "user": "\(principal.userID)",
+                        "cause": "\(error.reason.prefix(512))",
+                    ])
+            }
+            throw refusal(of: error)
+        }
         metrics.admission(decision)
         if decision.isOfCaller { callers.count(principal.userID) }
         if decision.planIsUnknown {
             logger.warning(
                 "plan unknown, fallback applied",
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
+        }
+        let oddities = decision.oddities.names
+        if !oddities.isEmpty {
+            metrics.oddValues(oddities.count)
+            logger.warning(
+                "values in Redis were none and were taken for another",
+                metadata: [
+                    "user": "\(principal.userID)", "values": "\(oddities.joined(separator: " "))",
+                    "key": "usage:{\(principal.userID)}",
+                ])
         }
         if decision.outcome == .keyRefused(.scopeMissing) {
             throw .scopeMissing(request.requiredScopes, in: principal.credential)
@@ -150,10 +180,13 @@ package final class Gatekeeper: Sendable {
 
     /// The same for a caller who is known already.
     func standing(of principal: Principal) async throws(APIError) -> Standing {
-        let request = AdmissionRequest(principal: principal, time: time.now())
+        var (request, result) = await ask(AdmissionRequest(principal: principal, time: time.now()), store.peek)
+        if case .failure(let error) = result, error.cause == .clockDiffers {
+            (request, result) = await ask(AdmissionRequest(principal: principal, time: time.now()), store.peek)
+        }
         let decision: AdmissionDecision
-        do throws(StoreUnavailable) {
-            decision = try await store.peek(request)
+        do {
+            decision = try result.get()
         } catch {
             throw refusal(of: error)
         }

@@ -12,6 +12,10 @@ package final class GatewayMetrics: Sendable {
     private let failures: [String: Counter]
     private let unavailable: Counter
     private let unknownPlans: Counter
+    private let oddValues: Counter
+
+    /// Errors that Redis has answered with.
+    private let storeErrors: [StoreErrorCode: Counter]
 
     /// By status, from 0 to 599.
     private let statuses: [Counter?]
@@ -49,6 +53,11 @@ package final class GatewayMetrics: Sendable {
         self.outcomes = outcomes
         unavailable = counter("tollgate_store_unavailable")
         unknownPlans = counter("tollgate_unknown_plans")
+        oddValues = counter("tollgate_odd_values")
+        storeErrors = Dictionary(
+            uniqueKeysWithValues: StoreErrorCode.allCases.map {
+                ($0, counter("tollgate_store_errors", [("code", $0.rawValue)]))
+            })
         var statuses = [Counter?](repeating: nil, count: 600)
         for status in Self.knownStatuses {
             statuses[status] = counter("tollgate_http_requests", [("status", "\(status)")])
@@ -65,7 +74,14 @@ package final class GatewayMetrics: Sendable {
     /// - Parameter code: Of the answer. One that is none of a credential is not counted.
     func authenticationFailure(code: String) { failures[code]?.increment() }
 
-    func storeUnavailable() { unavailable.increment() }
+    /// A request could not be decided.
+    func storeUnavailable(_ error: StoreUnavailable) {
+        unavailable.increment()
+        if case .answeredError(let code) = error.cause { storeErrors[code]?.increment() }
+    }
+
+    /// Values in the store were none.
+    func oddValues(_ count: Int) { oddValues.increment(by: count) }
 
     func request(status: Int, nanoseconds: Int64) {
         let known = statuses.indices.contains(status) ? statuses[status] : nil

@@ -14,7 +14,7 @@ struct AdmissionPolicy: Sendable {
     let idempotency: Route.Idempotency
     let onRedisDown: Route.OutagePolicy
 
-    /// How long a reservation may take to be settled, or renewed as bytes pass, in seconds.
+    /// How long a reservation may take to be settled, in seconds. It is renewed as long as the request lives.
     let leaseSeconds: Int64
 
     /// Of requests that no route is about: a call each.

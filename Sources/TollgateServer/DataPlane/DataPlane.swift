@@ -6,6 +6,7 @@ import TollgateStore
 final class DataPlane: Sendable {
     let gatekeeper: Gatekeeper
     let store: RedisAdmissionStore
+    let reservations: ReservationKeeper
     let tickets: RedisTicketStore
     let time: any TimeSource
     let cors: CORSPolicy
@@ -24,14 +25,15 @@ final class DataPlane: Sendable {
     let logger: Logger
 
     init(
-        gatekeeper: Gatekeeper, store: RedisAdmissionStore, tickets: RedisTicketStore, time: any TimeSource,
-        cors: CORSPolicy,
-        metrics: GatewayMetrics, proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
+        gatekeeper: Gatekeeper, store: RedisAdmissionStore, reservations: ReservationKeeper,
+        tickets: RedisTicketStore, time: any TimeSource, cors: CORSPolicy, metrics: GatewayMetrics,
+        proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
         routing: RoutingState, outage: OutageLimiter, trustedProxies: NetworkList,
         isControlPath: @escaping @Sendable (String) -> Bool, logger: Logger
     ) {
         self.gatekeeper = gatekeeper
         self.store = store
+        self.reservations = reservations
         self.tickets = tickets
         self.time = time
         self.cors = cors

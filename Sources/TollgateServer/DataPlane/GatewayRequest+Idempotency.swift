@@ -85,19 +85,6 @@ extension GatewayRequest {
         if isGone { exchange?.clientGone() }
     }
 
-    /// A reservation lasts as long as something moves.
-    func renewLease() {
-        guard let reservation else { return }
-        let now = NIODeadline.now()
-        guard now - leaseBegan >= Self.leaseRenewal else { return }
-        leaseBegan = now
-        dataPlane.store.renew(
-            reservation, until: dataPlane.time.now().adding(seconds: policy.leaseSeconds), on: eventLoop)
-    }
-
-    /// Shorter than the time by which a lease exceeds all that is waited for.
-    private static var leaseRenewal: TimeAmount { .seconds(15) }
-
     // MARK: Repeats
 
     /// Answers as the attempt that has finished was answered.

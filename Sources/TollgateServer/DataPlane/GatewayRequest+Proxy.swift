@@ -59,7 +59,6 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
         if capture?.begin(answer) == false { endCapture() }
-        renewLease()
         guard !isGone else { return }
         var head = ByteBuffer()
         head.reserveCapacity(1024)
@@ -76,7 +75,6 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer) {
         if capture?.append(bytes) == false { endCapture() }
-        renewLease()
         guard !isGone else { return }
         for piece in outgoing.body(bytes) { connection.write(piece) }
     }

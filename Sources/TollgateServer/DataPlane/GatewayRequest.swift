@@ -64,7 +64,6 @@ final class GatewayRequest: RequestWorker {
     /// The answer, when repeats are to get it again.
     var capture: AnswerCapture?
     var hasAskedAgain = false
-    var leaseBegan = NIODeadline.distantPast
     private var isKnownKey = false
 
     /// The credential is in none of the fields that are for it.
@@ -156,6 +155,8 @@ final class GatewayRequest: RequestWorker {
         if case .authorize(let question) = purpose, let refusal = question.refusal { throw refusal }
         try checkIdempotencyKey()
         guard policy.authentication != .none else { return proceed() }
+        // Where Redis may be away, its time may be as well.
+        if policy.onRedisDown == .closed { try dataPlane.gatekeeper.checkTime() }
         if let ticket = try presentedTicket() {
             isOutsideFields = true
             return use(ticket)
@@ -212,10 +213,11 @@ final class GatewayRequest: RequestWorker {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let gatekeeper = dataPlane.gatekeeper
         let eventLoop = eventLoop
+        let needsTime = policy.onRedisDown == .closed
         Task {
             let result: Result<Principal, APIError>
             do throws(APIError) {
-                result = .success(try await gatekeeper.principal(credential))
+                result = .success(try await gatekeeper.principal(credential, needsTime: needsTime))
             } catch {
                 result = .failure(error)
             }
@@ -274,10 +276,16 @@ final class GatewayRequest: RequestWorker {
     private func decided(_ result: Result<AdmissionDecision, StoreUnavailable>, _ request: AdmissionRequest) {
         if case .success(let decision) = result, let granted = decision.reservation {
             reservation = granted
-            leaseBegan = .now()
+            dataPlane.reservations.on(eventLoop)?.opened(granted, leaseSeconds: policy.leaseSeconds)
         }
         guard !isGone else { return settle(.giveBack) }
-        if case .failure = result, passesWithoutRedis(request) { return proceed() }
+        if case .failure(let error) = result {
+            if error.cause == .clockDiffers, !hasAskedAgain {
+                hasAskedAgain = true
+                return ask(request.principal, at: dataPlane.time.now())
+            }
+            if error.cause == .unreachable, passesWithoutRedis(request) { return proceed() }
+        }
         do throws(APIError) {
             admitted = try dataPlane.gatekeeper.conclude(result, of: request, logger: dataPlane.logger)
         } catch {
@@ -390,9 +398,7 @@ final class GatewayRequest: RequestWorker {
     func settle(_ outcome: Reservation.Outcome) {
         guard let reservation else { return }
         self.reservation = nil
-        dataPlane.store.settle(reservation, as: outcome, on: eventLoop) { [metrics = dataPlane.proxyMetrics] result in
-            if case .failure = result { metrics.reservationUnsettled() }
-        }
+        dataPlane.reservations.on(eventLoop)?.ended(reservation, as: outcome)
     }
 
     // MARK: RequestWorker
@@ -413,7 +419,6 @@ final class GatewayRequest: RequestWorker {
             gather(bytes)
         } else {
             exchange?.sendBody(bytes)
-            renewLease()
         }
     }
 

@@ -6,7 +6,6 @@ struct ProxyMetrics: Sendable {
     private let failures: [String: Counter]
     private let retries: Counter
     private let degraded: Counter
-    private let reservationsLost: Counter
 
     private static let reasons = [
         "bad_gateway", "unavailable", "gateway_timeout", "client_stalled", "client_gone", "request",
@@ -19,7 +18,6 @@ struct ProxyMetrics: Sendable {
             })
         retries = Counter(label: "tollgate_proxy_retries", dimensions: [], factory: factory)
         degraded = Counter(label: "tollgate_degraded_admissions", dimensions: [], factory: factory)
-        reservationsLost = Counter(label: "tollgate_reservations_unsettled", dimensions: [], factory: factory)
     }
 
     func ended(_ outcome: ProxyOutcome) {
@@ -39,7 +37,4 @@ struct ProxyMetrics: Sendable {
 
     /// A request passed that Redis was not asked about.
     func admittedWithoutRedis() { degraded.increment() }
-
-    /// Whether a call is to be given back could not be told to Redis; its lease will.
-    func reservationUnsettled() { reservationsLost.increment() }
 }

@@ -11,7 +11,12 @@ final class AnswerClock: Sendable {
     init(time: any TimeSource) { self.time = time }
 
     func writeDate(to buffer: inout ByteBuffer, at now: UnixTime? = nil) {
+        buffer.writeField("Date", date(at: now))
+    }
+
+    /// What the field says of a moment, or of this one.
+    func date(at now: UnixTime? = nil) -> String {
         let now = now ?? time.now()
-        buffer.writeField("Date", date.withLock { $0.text(at: now) })
+        return date.withLock { $0.text(at: now) }
     }
 }

@@ -107,8 +107,10 @@ final class ControlPlaneBridge: Sendable {
     /// Told of the channel when the control plane is needed, and failed when it never was.
     private let whenNeeded: EventLoopPromise<AsyncChannel>
     private let isAttached: NIOLoopBoundBox<Bool>
+    private let clock: AnswerClock
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, clock: AnswerClock) {
+        self.clock = clock
         whenNeeded = eventLoop.makePromise()
         isAttached = NIOLoopBoundBox(false, eventLoop: eventLoop)
     }
@@ -137,6 +139,7 @@ final class ControlPlaneBridge: Sendable {
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(ControlPlaneAnswers(connection: connection))
+            try pipeline.addHandler(AnswerDate(clock: clock))
             whenNeeded.succeed(
                 try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))

@@ -29,7 +29,7 @@ struct PublicChannel: HTTPChannelHandler {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         channel.eventLoop.makeCompletedFuture {
-            let bridge = ControlPlaneBridge(eventLoop: channel.eventLoop)
+            let bridge = ControlPlaneBridge(eventLoop: channel.eventLoop, clock: answers.clock)
             channel.closeFuture.whenComplete { _ in bridge.connectionClosed() }
             guard cap.admits(channel) else {
                 let refusal = RefusedConnection(answer: answers.refusal(.tooManyConnections))

@@ -12,14 +12,19 @@ struct Observation {
 
     private let stores: WorkerReporter.Stores
     private let time: any TimeSource
+    private let clock: RedisClock
+    private let reservations: ReservationKeeper
 
     init(
         configuration: GatewayConfiguration, redis: RedisClient, registry: PrometheusRegistry, callers: CallerCounts,
-        drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, logger: Logger
+        drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, clock: RedisClock,
+        reservations: ReservationKeeper, logger: Logger
     ) {
         self.configuration = configuration
         self.redis = redis
         self.time = time
+        self.clock = clock
+        self.reservations = reservations
         stores = WorkerReporter.Stores(
             fleet: RedisFleetStore(client: redis), topUsers: RedisTopUsers(client: redis),
             backlog: RedisWebhookBacklog(client: redis))
@@ -35,7 +40,8 @@ struct Observation {
     var overviewEndpoint: OverviewEndpoint {
         OverviewEndpoint(
             fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
-            inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter, time: time)
+            inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter,
+            reservations: reservations, clock: clock, time: time)
     }
 
     func explainEndpoint(

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
@@ -16,6 +17,7 @@ final class WorkerReporter: Service {
     private static let tick: Duration = .milliseconds(250)
 
     private let identity: WorkerIdentity
+    private let began = NIODeadline.now()
     private let stores: Stores
     private let counters: TrafficCounters
     private let callers: CallerCounts
@@ -26,7 +28,10 @@ final class WorkerReporter: Service {
     private let time: any TimeSource
     private let logger: Logger
 
-    private let latest: Mutex<(report: WorkerReport, failure: String?)>
+    /// Whether the start was noted by the right clock.
+    private let wasTimeKnown: Bool
+
+    private let latest = Mutex<(report: WorkerReport?, failure: String?)>((nil, nil))
 
     /// Where it is told.
     struct Stores: Sendable {
@@ -46,16 +51,25 @@ final class WorkerReporter: Service {
         self.drain = drain
         self.address = address
         self.time = time
+        wasTimeKnown = time.isKnown
         self.logger = logger
-        latest = Mutex(
-            (
-                WorkerReport(
-                    identity: identity, seenAt: identity.startedAt, address: "", traffic: .none, isDraining: false), nil
-            ))
     }
 
     /// What was told last, or would have been.
-    var latestReport: WorkerReport { latest.withLock { $0.report } }
+    var latestReport: WorkerReport {
+        latest.withLock { $0.report }
+            ?? WorkerReport(
+                identity: datedIdentity, seenAt: time.now(), address: "", traffic: .none, isDraining: drain.isDraining)
+    }
+
+    /// With the start as the clock has it that all go by, if that is known.
+    private var datedIdentity: WorkerIdentity {
+        guard !wasTimeKnown, time.isKnown else { return identity }
+        let ageMilliseconds = (NIODeadline.now() - began).nanoseconds / 1_000_000
+        var identity = identity
+        identity.startedAt = UnixTime(milliseconds: time.now().milliseconds - ageMilliseconds)
+        return identity
+    }
 
     /// Why the last report was not taken. Nil when it was.
     var latestFailure: String? { latest.withLock { $0.failure } }
@@ -75,9 +89,15 @@ final class WorkerReporter: Service {
     private func report() async {
         var window = TrafficWindow(startingWith: counters.read(), at: .now)
         var reportedAt: ContinuousClock.Instant?
+        var identity = identity
+        var isTimeKnown = wasTimeKnown
         while !Task.isCancelled {
             if let address = address(), isDue(since: reportedAt, address: address) {
                 reportedAt = .now
+                if !isTimeKnown, time.isKnown {
+                    isTimeKnown = true
+                    identity = datedIdentity
+                }
                 let report = WorkerReport(
                     identity: identity, seenAt: time.now(), address: address,
                     traffic: window.add(counters.read(), at: .now), isDraining: drain.isDraining)

@@ -1,11 +1,14 @@
 import ClerkAuth
 import RedisClient
+import TollgateCore
 
 /// Whether this worker is to be sent requests: what a metered call needs is tried, just now.
 struct Readiness: Sendable {
     let drain: DrainState
     let redis: RedisClient
     let authenticator: ClerkAuthenticator
+    let health: AdmissionHealth
+    let time: any TimeSource
 
     /// Why it is not.
     enum Obstacle: Sendable, Hashable {
@@ -22,7 +25,10 @@ struct Readiness: Sendable {
     /// Nil when nothing stands in the way.
     func obstacle() async -> Obstacle? {
         if drain.isDraining { return .draining }
-        if let reason = await redis.unfitness() { return .redis(reason: reason) }
+        let unfitness = await redis.unfitness()
+        health.probed(isFit: unfitness == nil)
+        if let reason = unfitness ?? health.obstacle { return .redis(reason: reason) }
+        guard time.isKnown else { return .redis(reason: "Redis has not told its time yet") }
         return authenticator.hasKey ? nil : .noSigningKey
     }
 }

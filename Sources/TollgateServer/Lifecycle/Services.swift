@@ -22,10 +22,27 @@ struct DrainService: Service {
 struct RedisService: Service {
     let client: RedisClient
 
+    /// Whether anybody who uses the connections is still running.
+    let isInUse: @Sendable () -> Bool
+
+    /// How long they may take where they do not end first.
+    private static let patience: Duration = .seconds(2)
+
     func run() async throws {
         client.start()
         try? await gracefulShutdown()
+        await usersEnd()
         await client.shutDown()
+    }
+
+    /// In an orderly shutdown they have ended before. Where time is up all are cancelled at once, and what is broken
+    /// off still lets go of what it holds in Redis.
+    private func usersEnd() async {
+        // A task of its own, for this one may have been cancelled: then it could not wait.
+        await Task {
+            let deadline = ContinuousClock.now + Self.patience
+            while isInUse(), .now < deadline { try? await Task.sleep(for: .milliseconds(10)) }
+        }.value
     }
 }
 

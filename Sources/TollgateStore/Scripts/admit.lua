@@ -1,6 +1,13 @@
 -- Admission: key, rate limits, plan, quota and record in one step. Checks everything, then charges everything or
--- nothing. give_back.lua stands before it, and what PlanScript.swift makes of the plan table: FALLBACK_PLAN, and
--- plan_named(name), which gives a plan's place in the table (from 0), quota and rate per minute, or nothing.
+-- nothing. values.lua and give_back.lua stand before it, and what AdmissionPrelude.swift makes: FALLBACK_PLAN,
+-- plan_named(name), which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and
+-- CLOCK_TOLERANCE_SECONDS, how far the worker's time may be from that of Redis, or nil = it is not to be compared.
+--
+-- What is written for good goes by no clock that is wrong: a minute that begins, a period that begins, and a lease that
+-- has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
+--
+-- Whatever stands in the keys, a call that is not admitted writes nothing but when the key was used. Values of another
+-- type are found before the first write, or the first write finds them.
 --
 -- Redis spends most of its time per request here. So nothing is read, written or made that this call does not need:
 -- functions stand inside the branches that call them, and arguments that few calls need come in a longer form.
@@ -40,19 +47,23 @@
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
 -- 'finished'. Of an attempt that is open and whose lease has run out, nobody has seen the end.
 --
--- Reply, all integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded, 4 key unknown, 5 key revoked, 6 key
--- expired, 7 scope missing, 8 idempotency key reused, 9 idempotency key in use, 10 replayed), usage count, place of
--- the plan in the table (from 0), requests in this minute, 1 if the wanted plan is not in the table, first day of the
--- period counted in (YYYYMMDD; 0 if it is ARGV[3]). With the longest form: calls that may go back, 1 if they are paid for already, requests on the route in
--- this minute. Of a key that is not let in, nothing is told.
+-- Reply, integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded, 4 key unknown, 5 key revoked, 6 key expired,
+-- 7 scope missing, 8 idempotency key reused, 9 idempotency key in use, 10 replayed, 11 the worker's time is not that of
+-- Redis), usage count, place of the plan in the table (from 0), requests in this minute, what was odd (the sum of the
+-- numbers below), first day of the period counted in (YYYYMMDD; 0 if it is ARGV[3]). With the longest form: calls that
+-- may go back, 1 if they are paid for already, requests on the route in this minute, and a text: the reservation as it
+-- stands in reservations:{user}, or ''. Of a key that is not let in, and with 11, nothing but the outcome is told.
 
 local ADMITTED, RATE_LIMITED, QUOTA_EXCEEDED = 1, 2, 3
 local KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, SCOPE_MISSING = 4, 5, 6, 7
-local IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REPLAYED = 8, 9, 10
+local IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REPLAYED, CLOCK_DIFFERS = 8, 9, 10, 11
+-- The plan that is wanted is not in the table; then values that were no such values, and what they were taken for: a
+-- count for 0, a period for the present one.
+local PLAN_UNKNOWN, ODD_COUNT, ODD_PERIOD, ODD_MINUTE, ODD_DAY, ODD_ROUTE_MINUTE = 1, 2, 4, 8, 16, 32
 local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
 local SWEPT_AT_ONCE = 100
 
-local KEYS, ARGV, call = KEYS, ARGV, redis.call
+local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local usage_key, now, route, has_all = KEYS[2], ARGV[5], ARGV[2], #KEYS == 6
 local kind, claimed, issued = '', '', ''
 if #KEYS == 3 then
@@ -68,27 +79,30 @@ if kind ~= '' then
   local digest, scopes = ARGV[9], ARGV[10]
   local refusal
   if kind == 'platform' then
-    local stored = call('GET', KEYS[4])
+    local stored = try('GET', KEYS[4])
+    if stored and stored.err then return tools().failure(KEYS[4], stored) end
     if not (stored and redis.sha1hex(stored) == digest) then
-      local before = call('HMGET', 'user' .. string.sub(usage_key, #'usage' + 1) .. ':previousApiKey',
-        'apiKey', 'status', 'until')
+      local previous = 'user' .. string.sub(usage_key, #'usage' + 1) .. ':previousApiKey'
+      local before = try('HMGET', previous, 'apiKey', 'status', 'until')
+      if before.err then return tools().failure(previous, before) end
       if not before[1] or redis.sha1hex(before[1]) ~= digest then
         refusal = KEY_UNKNOWN
       elseif before[2] ~= 'active' then
         refusal = KEY_REVOKED
-      elseif (before[3] or '') <= now then
+      elseif (tools().moment(before[3]) or '') <= now then
         refusal = KEY_EXPIRED
       end
     end
     if not refusal and scopes ~= '' then refusal = SCOPE_MISSING end
   else
-    local key = call('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'lastUsedAt')
+    local key = try('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'lastUsedAt')
+    if key.err then return tools().failure(KEYS[4], key) end
     local before = key[1] ~= digest and call('HMGET', KEYS[4], 'previousHash', 'previousUntil', 'previousUsedAt')
     if before and before[1] ~= digest then
       refusal = KEY_UNKNOWN
     elseif key[2] ~= 'active' then
       refusal = KEY_REVOKED
-    elseif key[3] and key[3] <= now or before and (before[2] or '') <= now then
+    elseif key[3] and (key[3] <= now or not tools().moment(key[3])) or before and (tools().moment(before[2]) or '') <= now then
       refusal = KEY_EXPIRED
     elseif scopes ~= '' then
       local granted = ' ' .. (call('HGET', KEYS[4], 'scopes') or '') .. ' '
@@ -105,19 +119,25 @@ if kind ~= '' then
     end
   end
   if refusal then
-    local place = plan_named(FALLBACK_PLAN)
-    if has_all then return { refusal, 0, place, 0, 0, 0, 0, 0, 0 } end
-    return { refusal, 0, place, 0, 0, 0 }
+    if refusal == KEY_EXPIRED and tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then
+      refusal = CLOCK_DIFFERS
+    end
+    return { refusal }
   end
 end
 
-local record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
+local record = try('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil',
+  'lastUpdated')
+if record.err then return tools().failure(usage_key, record) end
 
 -- Gives back the reservations whose lease has run out: their workers died. The usage record tells when to look.
 if record[5] and record[5] <= now then
+  if tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
   local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
   local score = string.gsub(now, '%D', '')
-  for _, member in ipairs(call('ZRANGEBYSCORE', set, '-inf', score, 'LIMIT', 0, SWEPT_AT_ONCE)) do
+  local members = try('ZRANGEBYSCORE', set, '-inf', score, 'LIMIT', 0, SWEPT_AT_ONCE)
+  if members.err then return tools().failure(set, members) end
+  for _, member in ipairs(members) do
     call('ZREM', set, member)
     give_back(usage_key, member)
   end
@@ -129,66 +149,104 @@ if record[5] and record[5] <= now then
   else
     call('HDEL', usage_key, 'reservedUntil')
   end
-  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil')
+  record = call('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'periodEnd', 'reservedUntil', 'lastUpdated')
 end
 
 -- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings. What of the subscription
 -- is to be outweighed by a claim is read only when there is one.
 local wanted
-local bought = claimed == '' and call('HMGET', KEYS[3], 'plan', 'status')
-  or call('HMGET', KEYS[3], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
+local bought = claimed == '' and try('HMGET', KEYS[3], 'plan', 'status')
+  or try('HMGET', KEYS[3], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
+if bought.err then return tools().failure(KEYS[3], bought) end
 if not bought[1] then
   wanted = claimed ~= '' and claimed or record[3] or FALLBACK_PLAN
 else
   local status, is_live = bought[2], bought[2] == 'active'
   local grace_is_over = false
   if status == 'past_due' then
-    grace_is_over = (call('HMGET', KEYS[3], 'pastDueSince')[1] or '') <= ARGV[7]
+    grace_is_over = (tools().moment(call('HMGET', KEYS[3], 'pastDueSince')[1]) or '') <= ARGV[7]
     is_live = not grace_is_over
   elseif status == 'trialing' then
     is_live = true
   end
   local clerk_updated = bought[4]
-  if clerk_updated and not grace_is_over and issued > clerk_updated and issued > (bought[3] or '') then
+  if clerk_updated and not grace_is_over and issued > clerk_updated and issued > (tools().moment(bought[3]) or '')
+    and tools().moment(clerk_updated) then
     wanted = claimed
   else
     wanted = is_live and bought[1] or FALLBACK_PLAN
   end
 end
 
-local plan, unknown = wanted, 0
+-- A plan that this worker does not have decides nothing and stays on record: others may have it.
+local odd, plan = 0, wanted
 local place, quota, rate = plan_named(plan)
 if not place then
-  plan, unknown = FALLBACK_PLAN, 1
-  place, quota, rate = plan_named(plan)
+  odd, plan = PLAN_UNKNOWN, record[3]
+  place, quota, rate = plan_named(FALLBACK_PLAN)
 end
 
--- Periods only go forward: around midnight a worker whose clock is a little behind must not begin the old month anew.
-local used, day, period_start, period_end, is_new_period = 0, 0, ARGV[3], ARGV[4], true
-if record[2] and record[2] >= period_start then
-  is_new_period, used = false, tonumber(record[1]) or 0
-  -- A person may have written any number there, and 'nan' is one.
-  if not (used >= 0 and used <= 9007199254740992) then used = used > 0 and 9007199254740992 or 0 end
-  if record[2] ~= period_start then
-    local digits = string.gsub(record[2], '-', '')
-    period_start, day = record[2], tonumber(digits)
+-- Less than 0 is a credit: so many calls come on top of the quota.
+local used = whole_number(record[1])
+if not used then
+  if record[1] then odd = odd + ODD_COUNT end
+  used = 0
+end
+
+-- The period counted in is the present one, or a later one that has begun for another worker or at a person's wish. The
+-- count of the period before stays in the record, and so a clock that leads into another month and back makes no
+-- second quota.
+local day, period_start, period_end, changes_period, before_start, before_used = 0, ARGV[3], ARGV[4], true
+if record[2] == period_start then
+  changes_period, period_end = false, record[4] or period_end
+elseif record[2] and not tools().moment(record[2] .. 'T00:00:00Z') then
+  odd = odd + ODD_PERIOD
+elseif record[2] and record[2] > period_start
+  and (record[2] <= string.sub(now, 1, 10) or now >= period_end .. 'T23:55:00Z') then
+  changes_period, period_start, period_end = false, record[2], record[4] or period_end
+  local digits = string.gsub(period_start, '-', '')
+  day = tonumber(digits)
+elseif record[2] then
+  if tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
+  local before = call('HMGET', usage_key, 'previousPeriodStart', 'previousUsageCount')
+  local lies_ahead = record[2] > period_start
+  if before[1] == period_start then
+    before_start, before_used, used = record[2], used, whole_number(before[2]) or 0
+  elseif lies_ahead then
+    odd = odd + ODD_PERIOD
+  else
+    before_start, before_used, used = record[2], used, 0
   end
-  period_end = record[4] or period_end
 end
 
-local cost, requests = tonumber(ARGV[1]), tonumber(call('GET', KEYS[1])) or 0
+local cost, minute = tonumber(ARGV[1]), try('GET', KEYS[1])
+if minute and minute.err then return tools().failure(KEYS[1], minute) end
+local requests, begins_anew, route_begins_anew = whole_number(minute), false, false
+if not requests then
+  if minute then odd, begins_anew = odd + ODD_MINUTE, true end
+  requests = 0
+end
 local outcome, reserved, route_requests = ADMITTED, 0, 0
 local only_tells, has_idempotency_key, paid, is_answered = false, false, nil, false
 local fingerprint, route_rate
 if has_all then
   only_tells, fingerprint = ARGV[14] == '1', ARGV[15]
   route_rate = tonumber(ARGV[20])
-  if route_rate then route_requests = tonumber(call('GET', KEYS[6])) or 0 end
+  if route_rate then
+    local route_minute = try('GET', KEYS[6])
+    if route_minute and route_minute.err then return tools().failure(KEYS[6], route_minute) end
+    route_requests = whole_number(route_minute)
+    if not route_requests then
+      if route_minute then odd, route_begins_anew = odd + ODD_ROUTE_MINUTE, true end
+      route_requests = 0
+    end
+  end
 
   -- A repeat of what has finished without an answer that was kept is a call like the first.
   has_idempotency_key = fingerprint ~= '' and not only_tells
   if has_idempotency_key then
-    local earlier = call('HMGET', KEYS[5], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
+    local earlier = try('HMGET', KEYS[5], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
+    if earlier.err then return tools().failure(KEYS[5], earlier) end
     if earlier[2] and earlier[2] > now then
       local state = earlier[3]
       if earlier[1] ~= fingerprint then
@@ -196,7 +254,7 @@ if has_all then
       elseif state == 'open' and (earlier[4] or '') > now then
         outcome = IDEMPOTENCY_KEY_IN_USE
       elseif state == 'open' or state == 'failed' then
-        paid = tonumber(earlier[5]) or 0
+        paid = whole_number(earlier[5]) or 0
       else
         is_answered = earlier[6]
       end
@@ -217,46 +275,98 @@ end
 
 local charged = 0
 local takes_place = (outcome == ADMITTED or outcome == REPLAYED) and not only_tells
+-- Of this user's calls. Most follow another of the same second, and Lua compares whole strings by their place.
+local is_first_of_minute, is_first_of_day = false, false
+if record[6] ~= now then
+  local before = record[6] or ''
+  is_first_of_minute = string.sub(before, 1, 16) ~= string.sub(now, 1, 16)
+  is_first_of_day = is_first_of_minute and string.sub(before, 1, 10) ~= string.sub(now, 1, 10)
+end
 if takes_place then
-  requests = call('INCR', KEYS[1])
-  if requests == 1 then call('EXPIRE', KEYS[1], RATE_TTL_SECONDS) end
-
-  if fits and not paid and outcome == ADMITTED then charged = cost end
-  used = used + charged
-  local count = string.format('%.0f', used)
-  if record[3] == plan and record[4] and not is_new_period then
-    call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
-  else
-    call('HSET', usage_key, 'usageCount', count, 'plan', plan, 'lastUpdated', now, 'periodStart', period_start,
-      'periodEnd', period_end)
-    if is_new_period then call('EXPIRE', usage_key, ARGV[6]) end
+  if not minute and CLOCK_TOLERANCE_SECONDS and tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then
+    return { CLOCK_DIFFERS }
   end
+  if fits and not paid and outcome == ADMITTED then charged = cost end
+  if has_all and outcome == ADMITTED then
+    if ARGV[19] == '1' then reserved = charged end
+    local rest = string.sub(usage_key, #'usage' + 1)
+    local is_needed = { ['reservations' .. rest] = reserved > 0, ['idempotency' .. rest] = has_idempotency_key }
+    for set, is_needed in pairs(is_needed) do
+      local size = is_needed and try('ZCARD', set)
+      if type(size) == 'table' then return tools().failure(set, size) end
+    end
+  end
+
+  -- The first write. Of the keys that follow it is known by now that they are of our types.
   if charged > 0 then
     local day_key = usage_key .. ':' .. string.sub(now, 1, 10)
-    if call('HINCRBY', day_key, route, charged) == charged then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
+    local booked = try('HINCRBY', day_key, route, charged)
+    if type(booked) == 'table' then
+      if not tools().is_of_number(booked) then return tools().failure(day_key, booked) end
+      call('HSET', day_key, route, charged)
+      odd = odd + ODD_DAY
+    end
+    if booked == charged or is_first_of_day then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
   end
 
-  -- To the minute, for a write with every call would be one that nobody reads.
-  if used_field and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
-    call('HSET', KEYS[4], used_field, now)
+  requests = try('INCR', KEYS[1])
+  if begins_anew or type(requests) == 'table' then
+    if type(requests) == 'table' and not tools().is_of_number(requests) then return requests end
+    call('SET', KEYS[1], 1, 'EX', RATE_TTL_SECONDS)
+    requests = 1
+    if not begins_anew then odd = odd + ODD_MINUTE end
+  elseif requests == 1 or is_first_of_minute then
+    -- Somebody else may have made the counter.
+    call('EXPIRE', KEYS[1], RATE_TTL_SECONDS)
+  end
+
+  used = used + charged
+  local count = string.format('%.0f', used)
+  if record[3] == plan and record[4] and not changes_period and not is_first_of_day then
+    if record[6] == now then
+      call('HSET', usage_key, 'usageCount', count)
+    else
+      call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
+    end
+  else
+    call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
+      period_end, unpack(plan and { 'plan', plan } or {}))
+    if before_start then
+      call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount',
+        string.format('%.0f', before_used))
+    end
+    call('EXPIRE', usage_key, ARGV[6])
   end
 end
-if not has_all then return { outcome, used, place, requests, unknown, day } end
+
+-- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be one that
+-- nobody reads.
+if used_field and last_used ~= now and not only_tells
+  and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
+  call('HSET', KEYS[4], used_field, now)
+end
+if not has_all then return { outcome, used, place, requests, odd, day } end
 
 if takes_place and route_rate then
-  route_requests = call('INCR', KEYS[6])
-  if route_requests == 1 then call('EXPIRE', KEYS[6], RATE_TTL_SECONDS) end
+  route_requests = try('INCR', KEYS[6])
+  if route_begins_anew or type(route_requests) == 'table' then
+    call('SET', KEYS[6], 1, 'EX', RATE_TTL_SECONDS)
+    route_requests = 1
+    if not route_begins_anew then odd = odd + ODD_ROUTE_MINUTE end
+  elseif route_requests == 1 or is_first_of_minute then
+    call('EXPIRE', KEYS[6], RATE_TTL_SECONDS)
+  end
 end
 
+local member = ''
 if takes_place and outcome == ADMITTED then
   local reservation, lease_end, name = ARGV[17], ARGV[18], ''
-  if ARGV[19] == '1' then reserved = charged end
 
   if has_idempotency_key then
     name = string.match(KEYS[5], '{([^{}]*)}$')
     call('DEL', KEYS[5])
-    call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[16], 'calls', string.format('%.0f', paid or charged),
-      'attempt', reservation, 'leaseUntil', lease_end, 'state', reservation ~= '' and 'open' or 'finished')
+    call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[16],
+      'calls', string.format('%.0f', paid or charged), 'attempt', reservation, 'leaseUntil', lease_end, 'state', reservation ~= '' and 'open' or 'finished')
     call('EXPIRE', KEYS[5], CALL_TTL_SECONDS)
 
     local names, age = 'idempotency' .. string.sub(usage_key, #'usage' + 1), string.gsub(ARGV[16], '%D', '')
@@ -273,7 +383,7 @@ if takes_place and outcome == ADMITTED then
 
   if reserved > 0 then
     local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
-    local member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start .. ' '
+    member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start .. ' '
       .. string.sub(now, 1, 10) .. ' ' .. route
     if name ~= '' then member = member .. ' ' .. name end
     local score = string.gsub(lease_end, '%D', '')
@@ -282,5 +392,5 @@ if takes_place and outcome == ADMITTED then
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
-return { outcome, used, place, requests, unknown, day, reserved, paid and outcome == ADMITTED and 1 or 0,
-  route_requests }
+return { outcome, used, place, requests, odd, day, reserved, paid and outcome == ADMITTED and 1 or 0,
+  route_requests, member }

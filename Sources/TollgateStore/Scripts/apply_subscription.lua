@@ -1,6 +1,9 @@
 -- Applies what one event says of a user's subscription, unless something newer is recorded: the rule of
 -- SubscriptionFencing.swift, whose comments say why. Moments are ISO 8601 in UTC and are compared as strings.
 --
+-- Fields that others have written beside these stay, and so does the time that the record has to live, if somebody gave
+-- it one: a plan that is given until a day ends on that day.
+--
 -- KEYS[1] subscription:{user}
 -- ARGV[1] now                           ARGV[2] 1 = the contents were fetched from Stripe to settle this event
 -- ARGV[3] name of the fallback plan     ARGV[4...] the update: field, value, field, value, ... An absent field says
@@ -82,15 +85,17 @@ local function write()
   update.writtenAt = ARGV[1]
   update.clerkUpdatedAt = tells_clerk_the_same(known) and known.clerkUpdatedAt or nil
 
-  local hash = {}
+  local said, silent = {}, {}
   for _, field in ipairs(FIELDS) do
     if update[field] then
-      hash[#hash + 1] = field
-      hash[#hash + 1] = update[field]
+      said[#said + 1] = field
+      said[#said + 1] = update[field]
+    else
+      silent[#silent + 1] = field
     end
   end
-  redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], unpack(hash))
+  redis.call('HSET', KEYS[1], unpack(said))
+  if #silent > 0 then redis.call('HDEL', KEYS[1], unpack(silent)) end
 end
 
 local outcome = verdict()

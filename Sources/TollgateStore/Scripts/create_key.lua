@@ -1,5 +1,6 @@
 -- Makes a key, unless the user has as many as anybody may have, or has changed keys too often. Keys whose end has come
--- make room when it is needed. change_limit.lua and end_key.lua stand before it.
+-- make room when it is needed. values.lua, change_limit.lua and
+-- end_key.lua stand before it.
 --
 -- KEYS[1] keys:{user}                   KEYS[2] key:{user}:{id}
 -- KEYS[3] keys:{user}:changes:<minute>  KEYS[4] keys:{user}:changes:<day>
@@ -21,7 +22,7 @@ local function forget_expired()
     local status, expires = unpack(redis.call('HMGET', record_of(id, KEYS[1]), 'status', 'expiresAt'))
     if not status then
       redis.call('ZREM', KEYS[1], id)
-    elseif expires and expires <= ARGV[3] then
+    elseif expires and (not tools().moment(expires) or expires <= ARGV[3]) then
       end_key(id, KEYS[1], ARGV[9], ARGV[2], ARGV[8], 'status', status, 'expiresAt', expires)
     end
   end

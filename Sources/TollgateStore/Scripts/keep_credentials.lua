@@ -1,5 +1,6 @@
 -- Gives a user credentials, unless they have them: whatever came first stays. Each half on its own, so that a pair of
--- which one half was lost is made whole. Making the key is a change of keys. change_limit.lua stands before it.
+-- which one half was lost is made whole. Making the key is a change of keys. values.lua and
+-- change_limit.lua stand before it.
 --
 -- KEYS[1] user:{user}:platformId        KEYS[2] user:{user}:apiKey
 -- KEYS[3] keys:{user}:changes:<minute>  KEYS[4] keys:{user}:changes:<day>

@@ -1,5 +1,5 @@
 -- Gives a platform a new key. The one so far works on until the overlap ends; one before that ends at once.
--- change_limit.lua stands before it.
+-- values.lua and change_limit.lua stand before it.
 --
 -- KEYS[1] user:{user}:platformId        KEYS[2] user:{user}:apiKey           KEYS[3] user:{user}:previousApiKey
 -- KEYS[4] keys:{user}:changes:<minute>  KEYS[5] keys:{user}:changes:<day>

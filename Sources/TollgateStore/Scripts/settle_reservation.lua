@@ -1,8 +1,8 @@
--- Ends a reservation, once. give_back.lua stands before it.
+-- Ends a reservation, once. values.lua and give_back.lua stand before it.
 --
 -- KEYS[1] usage:{user}                  KEYS[2] reservations:{user}
 -- KEYS[3] idempotency:{user}:{key}, or KEYS[2] again when there is none
--- ARGV[1] the member of reservations, or '' when there is nothing to give back
+-- ARGV[1] the member of reservations as admit.lua gave it, or '' when there is nothing to give back
 -- ARGV[2] its id                        ARGV[3] keep or giveBack
 --
 -- When repeats get the answer of the call:

@@ -99,6 +99,14 @@ import TollgateServer
             "A payment is owed, and it is not recorded since when, so 'free' counts."
         ),
         (
+            "plan paid status past_due pastDueSince 9999-12-31", "free",
+            "A payment is owed, and it is not recorded since when, so 'free' counts."
+        ),
+        (
+            "plan paid status past_due pastDueSince 9999-12-31T00:00:00Z", "paid",
+            "A payment has been owed since 9999-12-31 00:00 UTC; 'paid' stays until 9999-12-31 23:59 UTC."
+        ),
+        (
             "plan gold status active", "free",
             "The subscription is active, which grants 'gold'. The plan table has no 'gold', so 'free' counts in its "
                 + "place; add it under 'plans' in tollgate.yaml."

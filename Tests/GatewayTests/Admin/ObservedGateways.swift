@@ -29,14 +29,14 @@ final class ObservedGateways: Sendable {
 
     fileprivate init(
         _ count: Int, redis: RedisServerProcess, time: ManualTime, identity: DevelopmentIdentity,
-        configuration: GatewayConfiguration
+        configuration: GatewayConfiguration, logger: Logger
     ) async throws {
         (self.redis, self.time, self.identity) = (redis, time, identity)
         var running: [Running] = []
         for _ in 0..<count {
             let gateway = try Gateway(
                 configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: .silent)
+                logger: logger)
             let group = ServiceGroup(
                 configuration: .init(services: [ObservedGateway(gateway: gateway)], logger: .silent))
             let task = Task { _ = try? await group.run() }
@@ -103,10 +103,21 @@ final class ObservedGateways: Sendable {
     }
 
     /// A request of a user, with a session token.
-    func send(_ method: String, _ path: String, as user: String, body: String? = nil) async throws -> HTTP.Answer {
-        let token = try identity.token(user: user, plan: nil, now: time.now())
-        return try await HTTP.send(
-            method, path, port: port(), headers: [("Authorization", "Bearer \(token)")], body: body)
+    func send(
+        _ method: String, _ path: String, as user: String, headers: [(String, String)] = [], body: String? = nil
+    ) async throws -> HTTP.Answer {
+        try await HTTP.send(method, path, port: port(), headers: [bearer(user)] + headers, body: body)
+    }
+
+    /// The field with a user's session token.
+    func bearer(_ user: String) throws -> (String, String) {
+        ("Authorization", "Bearer \(try identity.token(user: user, plan: nil, now: time.now()))")
+    }
+
+    /// What Redis says that a user has used, asked without cost.
+    func usedCalls(of user: String = "user_abc") async throws -> Int {
+        let answer = try await send("GET", "/usage", as: user)
+        return try #require(answer.usedCalls, "\(answer.body)")
     }
 }
 
@@ -120,7 +131,7 @@ private struct ObservedGateway: Service {
 /// Runs `body` on gateways and a redis-server of their own, at 2025-11-26T23:00:00Z.
 func withObservedGateways(
     _ count: Int = 1, settings: [String: String] = [:], yaml: String? = nil, redisArguments: [String] = [],
-    redisURL: @Sendable (RedisServerProcess) async throws -> String = { $0.url },
+    redisURL: @Sendable (RedisServerProcess) async throws -> String = { $0.url }, logger: Logger = .silent,
     _ body: (ObservedGateways) async throws -> Void
 ) async throws {
     try await withTemporaryDirectory { directory in
@@ -132,7 +143,7 @@ func withObservedGateways(
             let gateways = try await ObservedGateways(
                 count, redis: redis, time: ManualTime(UnixTime(seconds: 1_764_198_000)), identity: identity,
                 configuration: GatewayConfiguration.load(
-                    flags: [:], environment: environment, workingDirectory: directory))
+                    flags: [:], environment: environment, workingDirectory: directory), logger: logger)
             do {
                 try await body(gateways)
             } catch {

@@ -19,8 +19,10 @@ import TollgateStore
             }
             let overview = try await gateways.overview(of: 1)
             #expect(
-                overview.members?.keys.sorted()
-                    == ["redis", "time", "topUsers", "traffic", "webhooks", "worker", "workers"])
+                overview.members?.keys.sorted() == [
+                    "clockAheadSeconds", "redis", "reservations", "time", "topUsers", "traffic", "webhooks", "worker",
+                    "workers",
+                ])
             #expect(overview["time"].string == "2025-11-26T23:00:00Z")
             #expect(
                 overview["traffic"]["refused"].elements == [

@@ -25,10 +25,11 @@ struct Fleet {
 
 func withFleet<Result>(
     isolation: isolated (any Actor)? = #isolation, workers count: Int = 1, plans: String? = nil,
-    settings: [String: String] = [:], addressesOfTheirOwn: Bool = false, _ body: (Fleet) async throws -> Result
+    settings: [String: String] = [:], addressesOfTheirOwn: Bool = false, redisArguments: [String] = [],
+    _ body: (Fleet) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { directory in
-        try await withRedis(in: directory) { redis in
+        try await withRedis(in: directory, extraArguments: redisArguments) { redis in
             let identity = try DevelopmentIdentity.shared()
             var environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }

@@ -20,13 +20,17 @@ final class Worker: Sendable {
     let port: Int
     let adminPort: Int
 
+    /// What it wrote until both its ports were open.
+    let firstLines: [String]
+
     var backend: Balancer.Backend { (host, port, adminPort) }
 
-    private init(process: ChildProcess, host: String, port: Int, adminPort: Int) {
+    private init(process: ChildProcess, host: String, port: Int, adminPort: Int, firstLines: [String]) {
         self.process = process
         self.host = host
         self.port = port
         self.adminPort = adminPort
+        self.firstLines = firstLines
     }
 
     /// The program, beside the tests that were built with it.
@@ -69,7 +73,7 @@ final class Worker: Sendable {
             if let port = ports["public"], let adminPort = ports["admin"] {
                 return Worker(
                     process: process, host: environment["TOLLGATE_HOST"] ?? "127.0.0.1", port: port,
-                    adminPort: adminPort)
+                    adminPort: adminPort, firstLines: seen)
             }
         }
         throw NeverHappened(description: "the worker did not start: \(seen.joined(separator: "\n"))")

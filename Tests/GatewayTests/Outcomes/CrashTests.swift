@@ -37,7 +37,7 @@ import Darwin
             let before = try await fleet.usedCalls(on: 1)
             #expect(before == 16, "the leases have not run out")
 
-            try await Self.endLeases(fleet.redis)
+            try await fleet.redis.endLeases(count: 3)
             for count in [11, 12] {
                 let answer = try await HTTP.send("POST", "/verify-auth", port: fleet.workers[1].port, headers: bearer)
                 #expect(answer.usedCalls == count, "given back with the next call, and only then")
@@ -76,19 +76,5 @@ import Darwin
             #expect(try await fleet.usedCalls(on: 1) == 2)
         }
         try await upstream.close()
-    }
-
-    /// As if the time of all of the user's leases were over.
-    private static func endLeases(_ server: RedisServerProcess) async throws {
-        try await withRedisClient(server.patientConfiguration) { redis in
-            let members = try #require(try await redis.send("ZRANGE reservations:{user_abc} 0 -1").array)
-                .compactMap(\.string)
-            #expect(members.count == 3)
-            for member in members {
-                let command = ["ZADD", "reservations:{user_abc}", "XX", "20200101000000", member]
-                _ = try await redis.execute(RedisCommand(arguments: command))
-            }
-            try await redis.send("HSET usage:{user_abc} reservedUntil 2020-01-01T00:00:00Z")
-        }
     }
 }

@@ -1,3 +1,6 @@
+import Hiredis
+import Logging
+import RedisClient
 import TestSupport
 import Testing
 import TollgateCore
@@ -29,7 +32,7 @@ enum RouteFile {
 
 /// Runs `body` on gateways with the routes of `file`, on a redis-server of their own, at 2025-11-26T23:00:00Z.
 func withRoutedGateways(
-    _ count: Int = 1, file: String, settings: [String: String] = [:],
+    _ count: Int = 1, file: String, settings: [String: String] = [:], logger: Logger = .silent,
     _ body: @escaping @Sendable (KeyedGateways) async throws -> Void
 ) async throws {
     let time = ManualTime(UnixTime(seconds: 1_764_198_000))
@@ -39,7 +42,9 @@ func withRoutedGateways(
             let identity = try DevelopmentIdentity.shared()
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
                 .merging(settings) { _, setting in setting }
-            try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
+            try await withGateways(
+                count, environment: environment, directory: directory, time: time, logger: logger
+            ) { ports in
                 try await body(KeyedGateways(ports: ports, redis: redis, time: time, identity: identity))
             }
         }
@@ -81,6 +86,22 @@ extension Fleet {
     /// Writes the workers' file of routes anew.
     func write(_ file: String) throws {
         try file.write(toFile: try #require(environment["TOLLGATE_CONFIG"]), atomically: true, encoding: .utf8)
+    }
+}
+
+extension RedisServerProcess {
+    /// As if the time of all leases of `user` were over, of which there are `count`.
+    func endLeases(of user: String = "user_abc", count: Int) async throws {
+        try await withRedisClient(patientConfiguration) { redis in
+            let members = try #require(try await redis.send("ZRANGE reservations:{\(user)} 0 -1").array)
+                .compactMap(\.string)
+            #expect(members.count == count)
+            for member in members {
+                let command = ["ZADD", "reservations:{\(user)}", "XX", "20200101000000", member]
+                _ = try await redis.execute(RedisCommand(arguments: command))
+            }
+            try await redis.send("HSET usage:{\(user)} reservedUntil 2020-01-01T00:00:00Z")
+        }
     }
 }
 
