@@ -1,0 +1,163 @@
+import Hiredis
+import RedisClient
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateStore
+
+/// Whatever an admission writes to has an end, also what somebody else has made, restored or persisted: Redis must not
+/// evict, so what has no end stays for good. The time is 2025-11-26T23:00:00Z.
+@Suite(.timeLimit(.minutes(1))) struct RecordLifeTests {
+    private static let usageLife: ClosedRange<Int64> = 35 * 86_400...35 * 86_400 + 3600
+    private static let dayLife: ClosedRange<Int64> = 32 * 86_400 - 60...32 * 86_400
+    private static let routeMinute = "ratelimit:{user_abc}:search:29403300"
+
+    private func life(of name: String, _ gateway: KeyGateway) async throws -> Int64 {
+        try await gateway.client.send("TTL \(name)").integer ?? -3
+    }
+
+    @Test(arguments: [
+        "usageCount 3", "usageCount 3 periodStart 2025-11-01 periodEnd 2025-11-30 plan free",
+        "usageCount 3 periodStart 2025-11-01 periodEnd 2025-11-30 plan free lastUpdated 2025-11-25T23:59:59Z",
+        "usageCount 3 periodStart 2025-11-01 plan free lastUpdated 2025-11-26T22:00:00Z",
+        "usageCount 3 periodStart soon periodEnd 2025-11-30 plan free lastUpdated 2025-11-26T22:00:00Z",
+        "usageCount 3 periodStart 2025-11-01 periodEnd 2025-11-30 plan paid lastUpdated 2025-11-26T22:00:00Z",
+    ])
+    func aRecordMadeByHandGetsAnEnd(fields: String) async throws {
+        try await KeyGateway.run { gateway in
+            try await gateway.client.send("HSET usage:{user_abc} \(fields)")
+            let principal = Principal(userID: gateway.user, claimedPlan: "free")
+            let request = AdmissionRequest(principal: principal, time: KeyGateway.time)
+            #expect(try await gateway.admissions.admit(request).outcome == .admitted)
+            let life = try await life(of: "usage:{user_abc}", gateway)
+            #expect(Self.usageLife.contains(life), "\(life)")
+        }
+    }
+
+    /// A look at it with every call would cost every call: the first call of a day is soon enough.
+    @Test func aRecordThatLostItsEndGetsAnotherWithinADay() async throws {
+        try await KeyGateway.run { gateway in
+            _ = try await gateway.admit()
+            try await gateway.client.send("PERSIST usage:{user_abc}")
+            _ = try await gateway.admit(after: 3600)
+            let life = try await life(of: "usage:{user_abc}", gateway)
+            #expect(life > 34 * 86_400 && life <= 35 * 86_400, "\(life)")
+        }
+    }
+
+    @Test func aDayThatSomebodyElseBeganGetsAnEnd() async throws {
+        try await KeyGateway.run { gateway in
+            try await gateway.client.send("HSET \(KeyGateway.day) search 5 reports 1")
+            _ = try await gateway.admit()
+            #expect(try await gateway.hash(KeyGateway.day) == ["search": "6", "reports": "1"])
+            var life = try await life(of: KeyGateway.day, gateway)
+            #expect(Self.dayLife.contains(life), "\(life)")
+            // On a day that was called on already, with another route.
+            try await gateway.client.send("PERSIST \(KeyGateway.day)")
+            _ = try await gateway.admit(route: "billing")
+            life = try await self.life(of: KeyGateway.day, gateway)
+            #expect(Self.dayLife.contains(life), "\(life)")
+        }
+    }
+
+    @Test func minutesThatSomebodyElseBeganGetAnEnd() async throws {
+        try await KeyGateway.run { gateway in
+            let limit = try #require(RouteLimit(route: "search", ratePerMinute: 50))
+            _ = try await gateway.admit(after: -3600, limit: limit)
+            for (round, count) in ["7", "-7", "many", ""].enumerated() {
+                for name in [KeyGateway.minute, Self.routeMinute] { try await gateway.send("SET", name, count) }
+                _ = try await gateway.admit(limit: limit)
+                for name in [KeyGateway.minute, Self.routeMinute] {
+                    let life = try await life(of: name, gateway)
+                    #expect((100...120).contains(life), "'\(count)', \(name): \(life)")
+                }
+                // As if this were the minute's first call once more.
+                try await gateway.writeUsage(["usageCount": "\(round)"])
+            }
+        }
+    }
+
+    @Test func nothingOfAUserIsLeftForGood() async throws {
+        try await KeyGateway.run { gateway in
+            let limit = try #require(RouteLimit(route: "search", ratePerMinute: 50))
+            let key = try await gateway.makeKey().key
+            for (number, principal) in [Principal(userID: gateway.user), Principal(key)].enumerated() {
+                let request = AdmissionRequest(
+                    principal: principal, time: KeyGateway.time, route: "search",
+                    idempotentCall: IdempotentCall(key: "k\(number)", fingerprint: "f"),
+                    reservation: Reservation.Request(id: "r\(number)", leaseSeconds: 30), routeLimit: limit)
+                let reservation = try #require(try await gateway.admissions.admit(request).reservation)
+                let answer = try #require(StoredAnswer(status: 200, head: [1], body: [2]))
+                if number == 0 { try await gateway.admissions.settle(reservation, as: .keepAndReplay(answer)) }
+            }
+            let names = try await StoredState(gateway.client).names
+            for kind in [
+                "idempotency:{user_abc}:answers", "idempotency:{user_abc}:{k0}", "reservations:{user_abc}",
+                "usage:{user_abc}", KeyGateway.day, KeyGateway.minute, Self.routeMinute,
+            ] {
+                #expect(names.contains(kind), "\(kind) is not among \(names)")
+            }
+            for name in names where !name.hasPrefix("key:") && name != "keys:{user_abc}" {
+                #expect(try await life(of: name, gateway) > 0, "\(name)")
+            }
+        }
+    }
+
+    // MARK: Subscriptions
+
+    private static func update(_ number: Int64, _ status: SubscriptionStatus) throws -> SubscriptionUpdate {
+        let time = KeyGateway.time.adding(seconds: number)
+        return SubscriptionUpdate(
+            userID: try #require(UserID("user_abc")), plan: "paid", status: status, customerID: "cus_1",
+            subscriptionID: "sub_1", startedAt: KeyGateway.time,
+            period: SubscriptionPeriod(start: time, end: time.adding(seconds: 86_400)), eventTime: time,
+            eventID: "evt_\(number)")
+    }
+
+    @Test func eventsLeaveAnOperatorsFieldsAndEndAlone() async throws {
+        try await KeyGateway.run { gateway in
+            let store = RedisSubscriptionStore(client: gateway.client)
+            let name = "subscription:{user_abc}"
+            try await gateway.client.send("HSET \(name) plan paid status active note vip")
+            try await gateway.client.send("EXPIRE \(name) 1000")
+            for (number, status) in [SubscriptionStatus.pastDue, .active, .canceled].enumerated() {
+                let outcome = try await store.apply(Self.update(Int64(number), status), at: KeyGateway.time)
+                guard case .applied(let record) = outcome else {
+                    Issue.record("\(outcome)")
+                    return
+                }
+                #expect(try await store.record(of: gateway.user) == record)
+                let fields = try await gateway.hash(name)
+                #expect(fields["note"] == "vip" && fields["eventId"] == "evt_\(number)")
+                let since = status == .pastDue ? "2025-11-26T23:00:00Z" : nil
+                #expect(fields["pastDueSince"] == since, "what an event says nothing of is gone")
+                let life = try await life(of: name, gateway)
+                #expect((900...1000).contains(life), "\(life)")
+            }
+            try await gateway.client.send("PERSIST \(name)")
+            _ = try await store.apply(Self.update(9, .canceled), at: KeyGateway.time)
+            #expect(try await life(of: name, gateway) == -1, "none of its own accord")
+        }
+    }
+
+    /// What an event does not say of the same subscription is kept; of another one it is forgotten.
+    @Test func anotherSubscriptionLeavesNothingOfTheOneBefore() async throws {
+        try await KeyGateway.run { gateway in
+            let store = RedisSubscriptionStore(client: gateway.client)
+            _ = try await store.apply(Self.update(0, .pastDue), at: KeyGateway.time)
+            try await store.endClerkUpdate(of: gateway.user, token: "a", toldOf: "evt_0", at: KeyGateway.time)
+            try await gateway.client.send("HSET subscription:{user_abc} note vip")
+            let later = KeyGateway.time.adding(seconds: 60)
+            let other = SubscriptionUpdate(
+                userID: gateway.user, plan: "paid", status: .active, subscriptionID: "sub_2", startedAt: later,
+                eventTime: later, eventID: "evt_60", isAuthoritative: true)
+            _ = try await store.apply(other, at: later)
+            #expect(
+                try await gateway.hash("subscription:{user_abc}") == [
+                    "plan": "paid", "status": "active", "subscription": "sub_2", "startedAt": "2025-11-26T23:01:00Z",
+                    "eventTime": "2025-11-26T23:01:00Z", "eventId": "evt_60", "writtenAt": "2025-11-26T23:01:00Z",
+                    "note": "vip",
+                ])
+        }
+    }
+}
