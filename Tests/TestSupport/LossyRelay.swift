@@ -1,0 +1,110 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Stands between clients and a server, and can lose what the server answers: it has heard and done what it was told,
+/// and the client never learns of it.
+package final class LossyRelay: Sendable {
+    private let channel: any Channel
+    private let state: State
+    package let port: Int
+
+    final class State: Sendable {
+        let serverPort = Atomic<Int>(0)
+        let losesAnswers = Atomic<Bool>(false)
+    }
+
+    package init() async throws {
+        let state = State()
+        self.state = state
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ClientSide(state: state))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    /// Where the server of clients that come from now on listens, on 127.0.0.1.
+    package func lead(to port: Int) { state.serverPort.store(port, ordering: .releasing) }
+
+    /// Loses every answer from now on. A connection that has lost one gives none any more.
+    package func loseAnswers() { state.losesAnswers.store(true, ordering: .releasing) }
+
+    package func passAnswers() { state.losesAnswers.store(false, ordering: .releasing) }
+
+    package func close() async throws { try await channel.close() }
+}
+
+private final class ClientSide: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let state: LossyRelay.State
+    private var server: (any Channel)?
+    private var early = ByteBuffer()
+    private var isClosed = false
+
+    init(state: LossyRelay.State) { self.state = state }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let (client, state) = (context.channel, state)
+        ClientBootstrap(group: context.eventLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ServerSide(client: client, state: state))
+                }
+            }
+            .connect(host: "127.0.0.1", port: state.serverPort.load(ordering: .acquiring))
+            .assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let server): self.connected(server)
+                case .failure: client.close(promise: nil)
+                }
+            }
+    }
+
+    private func connected(_ server: any Channel) {
+        guard !isClosed else { return server.close(promise: nil) }
+        self.server = server
+        server.writeAndFlush(early, promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        guard let server else {
+            early.writeBuffer(&bytes)
+            return
+        }
+        server.writeAndFlush(bytes, promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        isClosed = true
+        server?.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
+
+private final class ServerSide: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let client: any Channel
+    private let state: LossyRelay.State
+    private var hasLost = false
+
+    init(client: any Channel, state: LossyRelay.State) { (self.client, self.state) = (client, state) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // What came behind a gap would be taken for the answer to something else.
+        hasLost = hasLost || state.losesAnswers.load(ordering: .acquiring)
+        if !hasLost { client.writeAndFlush(unwrapInboundIn(data), promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { client.close(promise: nil) }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
