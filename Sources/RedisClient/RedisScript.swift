@@ -30,7 +30,7 @@ package struct RedisScript: Sendable, Hashable {
     /// A call of the script: keys, then other arguments.
     package struct Call: Sendable {
         fileprivate let script: RedisScript
-        private let keys: [String]
+        package let keys: [String]
         private let arguments: [Argument]
 
         /// Redis' strings are bytes.

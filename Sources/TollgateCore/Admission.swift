@@ -139,7 +139,7 @@ package struct Oddities: OptionSet, Sendable, Hashable {
     /// The minute's count of the route is no number: taken for 0.
     package static let routeMinute = Self(rawValue: 32)
 
-    /// What the values are called in the log, besides ``planUnknown``, which is no value's fault.
+    /// What the values are called, besides ``planUnknown``, which is no value's fault.
     package var names: [String] {
         [
             (.count, "usageCount"), (.period, "periodStart"), (.minute, "minute"), (.day, "day"),

@@ -31,12 +31,13 @@ struct KeyFields {
     /// The record of the key `id`. Nil when something is missing that every record has.
     func record(_ id: KeyID) -> KeyRecord? {
         guard let hash = values["hash"].flatMap({ KeyHash(hex: $0) }),
-            let mode = values["mode"].flatMap({ KeyMode(rawValue: $0) }), let createdAt = moment("createdAt"),
+            let mode = values["mode"].flatMap({ KeyMode(rawValue: $0) }), values["createdAt"] != nil,
             let status = values["status"].flatMap({ KeyRecord.Status(rawValue: $0) })
         else { return nil }
         let scopes = (values["scopes"] ?? "").split(separator: " ").compactMap { KeyScope(String($0)) }
         return KeyRecord(
-            id: id, name: values["name"] ?? "", mode: mode, scopes: scopes, hash: hash, createdAt: createdAt,
+            id: id, name: values["name"] ?? "", mode: mode, scopes: scopes, hash: hash,
+            createdAt: moment("createdAt") ?? Self.longAgo,
             expiresAt: values["expiresAt"].map { UnixTime(iso8601: $0) ?? Self.longAgo }, status: status,
             lastUsedAt: moment("lastUsedAt"), previous: previous)
     }

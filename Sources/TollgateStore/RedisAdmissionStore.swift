@@ -88,9 +88,10 @@ package struct RedisAdmissionStore: AdmissionStore {
         guard let connection = client.connection(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
-        connection.run(RedisScript.Call.settlement(reservation, outcome)) { result in
+        let call = RedisScript.Call.settlement(reservation, outcome)
+        connection.run(call) { result in
             switch result {
-            case .failure(let error): completion(.failure(StoreUnavailable(error)))
+            case .failure(let error): completion(.failure(StoreUnavailable(error, keys: call.keys)))
             case .success(.integer(let ended)): completion(.success(ended == 1))
             case .success: completion(.failure(.unexpectedReply(of: "settle_reservation.lua")))
             }
@@ -145,8 +146,15 @@ extension StoredAnswer {
     /// Nil when a field is missing, or a person has been at it.
     fileprivate init?(_ fields: [RedisReply]) {
         guard fields.count == 3, let status = fields[0].string.flatMap(Int.init), (200...599).contains(status),
-            case .bytes(let head) = fields[1], case .bytes(let body) = fields[2]
+            case .bytes(let head) = fields[1], case .bytes(let body) = fields[2], Self.isHead(head)
         else { return nil }
         self.init(status: status, head: head, body: body)
+    }
+
+    /// It goes over the wire as it stands: a status line and fields, each with its end, and nothing between two of them.
+    private static func isHead(_ bytes: [UInt8]) -> Bool {
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.hasPrefix("HTTP/1.1 ") && text.hasSuffix("\r\n") && !text.contains("\r\n\r\n")
+            && !text.replacing("\r\n", with: "").contains { $0 == "\r" || $0 == "\n" }
     }
 }

@@ -73,7 +73,9 @@ package struct RedisCredentialStore: CredentialStore {
                 Self.rotateScript,
                 keys: [Keys.platformID(of: user), Keys.apiKey(of: user), Keys.previousAPIKey(of: user)]
                     + Keys.keyChanges(of: user, at: time),
-                arguments: [key.text, until.iso8601, "\(kept)"] + changes.arguments))
+                // Without an overlap it has ended whatever the clock will say.
+                arguments: [key.text, (overlap > 0 ? until : UnixTime(seconds: 0)).iso8601, "\(kept)"]
+                    + changes.arguments))
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_credentials.lua") }
         switch elements.first?.integer {
         case 0:

@@ -5,7 +5,8 @@ import TollgateCore
 /// Subscriptions in Redis, one hash for each user. They have no TTL: a record of a subscription that ended must still
 /// outweigh an old token.
 package struct RedisSubscriptionStore: SubscriptionStore {
-    private static let applyScript = RedisScript(resource: PackageResources.apply_subscription_lua)
+    private static let applyScript = RedisScript(
+        resource: PackageResources.apply_subscription_lua, prelude: PackageResources.values_lua)
     private static let beginScript = RedisScript(resource: PackageResources.begin_clerk_update_lua)
     private static let endScript = RedisScript(resource: PackageResources.end_clerk_update_lua)
 

@@ -10,7 +10,7 @@ extension RedisClient {
 
     /// Runs a script on behalf of the domain.
     func ask(_ call: RedisScript.Call) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await run(call) } catch { throw StoreUnavailable(error) }
+        do { return try await run(call) } catch { throw StoreUnavailable(error, keys: call.keys) }
     }
 }
 
@@ -25,7 +25,9 @@ extension RedisScript {
 
 extension StoreUnavailable {
     /// What an error of the client means to the domain.
-    init(_ error: RedisError) {
+    ///
+    /// - Parameter keys: What the command was about, where its error may be one of these.
+    init(_ error: RedisError, keys: [String] = []) {
         let cause: Cause =
             switch error {
             case .server(_, let message) where error.leavesServerUsable:
@@ -34,7 +36,8 @@ extension StoreUnavailable {
             case .commandTooLong: .answeredError(.other)
             default: .unreachable
             }
-        self.init(cause, reason: "\(error)")
+        let isOfOneKey = cause == .answeredError(.wrongType) && !keys.isEmpty
+        self.init(cause, reason: isOfOneKey ? "\(error) (\(keys.joined(separator: " ")))" : "\(error)")
     }
 
     /// For a caller on an event loop that no connection belongs to.

@@ -21,10 +21,19 @@ import Testing
         #expect((0..<reply.count).map { reply[$0] } == numbers)
     }
 
+    @Test func aTextMayStandBehindThem() throws {
+        let full = String(repeating: ":1\r\n", count: IntegerReply.maximumCount)
+        let reply = try #require(try integers("*2\r\n:1\r\n$3\r\na b\r\n"))
+        #expect(reply == IntegerReply([1], text: "a b"))
+        let longest = try integers("*\(IntegerReply.maximumCount + 1)\r\n" + full + "$0\r\n\r\n")
+        #expect(longest == IntegerReply(Array(repeating: 1, count: IntegerReply.maximumCount), text: ""))
+    }
+
     @Test func everythingElseIsNot() throws {
         let tooMany = IntegerReply.maximumCount + 1
         let others = [
-            ":1\r\n", "+OK\r\n", "$-1\r\n", "*-1\r\n", "-ERR no\r\n", "*2\r\n:1\r\n$1\r\n2\r\n", "*1\r\n$-1\r\n",
+            ":1\r\n", "+OK\r\n", "$-1\r\n", "*-1\r\n", "-ERR no\r\n", "*2\r\n$1\r\n2\r\n:1\r\n", "*1\r\n$-1\r\n",
+            "*3\r\n:1\r\n$1\r\n2\r\n$1\r\n3\r\n",
             "*1\r\n*1\r\n:1\r\n", "*\(tooMany)\r\n" + String(repeating: ":1\r\n", count: tooMany),
         ]
         for text in others { #expect(try integers(text) == nil, "\(text)") }

@@ -55,8 +55,10 @@ import TollgateDev
     @Test func otherRepliesAndErrorsAreTold() async throws {
         try await withRedis { server in
             try await withRedisClient(server.configuration) { client in
-                let mixed = try await run("return { 1, 'text' }", on: client)
+                let mixed = try await run("return { 'text', 1 }", on: client)
                 #expect(mixed == nil)
+                let withText = try await run("return { 1, 'text' }", on: client)
+                #expect(withText == IntegerReply([1], text: "text"))
                 let text = try await run("return 'text'", on: client)
                 #expect(text == nil)
                 await #expect(throws: RedisError.server(kind: "BUSY", message: "BUSY with it")) {

@@ -9,6 +9,9 @@ struct BooksModel {
         var period: BillingPeriod
         var previous: (period: BillingPeriod, count: Int)?
 
+        /// One that lay ahead, and whose count went into that of the present one.
+        var takenOver: BillingPeriod?
+
         static func == (left: Self, right: Self) -> Bool {
             left.count == right.count && left.plan == right.plan && left.period == right.period
                 && left.previous?.period == right.previous?.period && left.previous?.count == right.previous?.count
@@ -164,7 +167,7 @@ struct BooksModel {
         if let key = entry.key, calls[key]?.attempt == id { calls[key] = nil }
         let booked = days[entry.day]?[entry.route] ?? 0
         days[entry.day]?[entry.route] = booked - min(booked, entry.calls)
-        if record?.period == entry.period {
+        if record?.period == entry.period || record?.takenOver != nil && record?.takenOver == entry.period {
             record?.count -= entry.calls
         } else if record?.previous?.period == entry.period {
             record?.previous?.count -= entry.calls
@@ -180,9 +183,11 @@ struct BooksModel {
         if isAhead, current.end.seconds - time.seconds <= 300 { return record }
         var next = record
         next.period = current
+        next.takenOver = nil
         if record.previous?.period == current {
             next.count = record.previous?.count ?? 0
         } else if isAhead {
+            next.takenOver = record.period
             return next
         } else {
             next.count = 0

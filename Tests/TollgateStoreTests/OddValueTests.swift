@@ -54,6 +54,35 @@ import TollgateStore
         }
     }
 
+    /// The next admission takes such a period for the present one with its count, and so does a call that goes back.
+    @Test(arguments: ["garbage", "", "2026-02-01"]) func whatFailsIsGivenBackWhateverThePeriodIs(start: String)
+        async throws
+    {
+        try await KeyGateway.run { gateway in
+            try await gateway.writeUsage(["periodStart": start])
+            if start == "2026-02-01" { _ = try await gateway.admit(cost: 0) }
+            let admitted = try await gateway.admit(reservation: "r1")
+            #expect(admitted.usage.count == 4)
+            if start != "2026-02-01" { try await gateway.send("HSET", "usage:{user_abc}", "periodStart", start) }
+            #expect(try await gateway.admissions.settle(#require(admitted.reservation), as: .giveBack))
+            #expect(try await gateway.hash("usage:{user_abc}")["usageCount"] == "3", "'\(start)'")
+        }
+    }
+
+    /// Calls of a month that a wrong clock has begun are counted in the right one, and go back from there.
+    @Test func whatWasChargedInAPeriodThatLiesAheadIsGivenBack() async throws {
+        try await KeyGateway.run { gateway in
+            let ahead = try await gateway.admit(after: 5 * 86_400, reservation: "r1")
+            #expect(ahead.usage.period.firstDay.description == "2025-12-01")
+            #expect(try await gateway.admit().usage.count == 2)
+            #expect(try await gateway.admissions.settle(#require(ahead.reservation), as: .giveBack))
+            #expect(try await gateway.hash("usage:{user_abc}")["usageCount"] == "1")
+            let december = try await gateway.admit(after: 5 * 86_400)
+            #expect(december.usage.count == 1)
+            #expect(try await gateway.hash("usage:{user_abc}")["takenOverPeriodStart"] == nil)
+        }
+    }
+
     @Test func theLargestCreditIsNoTrap() async throws {
         try await KeyGateway.run { gateway in
             try await gateway.writeUsage(["usageCount": "-9007199254740992"])

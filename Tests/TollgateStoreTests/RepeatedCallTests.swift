@@ -1,4 +1,6 @@
 import Hiredis
+import NIOCore
+import NIOPosix
 import RedisClient
 import TestSupport
 import Testing
@@ -54,6 +56,67 @@ import TollgateStore
             #expect(try await gateway.hash("idempotency:{user_abc}:{k}")["state"] == "open")
             #expect(try await gateway.admissions.settle(#require(later.reservation), as: .keep))
             #expect(try await gateway.count() == 1)
+        }
+    }
+
+    /// A sweep gives back so many at a time, and the attempt of a repeat may not be among them yet.
+    @Test func aRepeatIsNotPaidByWhatIsStillToBeGivenBack() async throws {
+        try await KeyGateway.run(plans: Self.plans.get()) { gateway in
+            for number in 100...260 {
+                _ = try await gateway.admissions.admit(
+                    Self.request(gateway, key: "k\(number)", reservation: "r\(number)"))
+            }
+            #expect(try await gateway.count() == 161)
+            func repeated() async throws -> AdmissionDecision {
+                try await gateway.otherAdmissions.admit(
+                    Self.request(gateway, key: "k260", reservation: "again", after: 60))
+            }
+            let waits = try await repeated()
+            #expect(waits.outcome == .idempotencyKeyInUse && waits.retryAfterSeconds(at: Self.time) == 1)
+            let carriedOut = try await repeated()
+            #expect(carriedOut.outcome == .admitted && !carriedOut.isRepeat)
+            #expect(try await gateway.admissions.settle(#require(carriedOut.reservation), as: .keep))
+            #expect(try await gateway.count() == 1)
+        }
+    }
+
+    /// A moment that nobody can read has passed.
+    @Test(arguments: ["leaseUntil", "until"]) func unreadableMomentsHoldUpNoRepeat(field: String) async throws {
+        try await KeyGateway.run { gateway in
+            _ = try await gateway.admissions.admit(Self.request(gateway, key: "k", reservation: "r1"))
+            try await gateway.client.send("HSET idempotency:{user_abc}:{k} \(field) garbage")
+            let again = try await gateway.admissions.admit(Self.request(gateway, key: "k", reservation: "r2"))
+            #expect(again.outcome == .admitted)
+        }
+    }
+
+    @Test func aLeaseIsLookedForThoughTheMomentIsUnreadable() async throws {
+        try await KeyGateway.run { gateway in
+            _ = try await gateway.admissions.admit(Self.request(gateway, reservation: "r1"))
+            try await gateway.client.send("HSET usage:{user_abc} reservedUntil garbage")
+            #expect(try await gateway.admissions.admit(Self.request(gateway, after: 60)).usage.count == 1)
+            #expect(try await gateway.hash("usage:{user_abc}")["reservedUntil"] == nil)
+        }
+    }
+
+    @Test(arguments: [
+        "garbage", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 Evil\r\n", "HTTP/1.1 200 OK\nX: y\r\n", "",
+    ])
+    func aKeptAnswerThatIsNoneIsToldToNobody(head: String) async throws {
+        try await KeyGateway.run { gateway in
+            let first = try await gateway.admissions.admit(Self.request(gateway, key: "k", reservation: "r1"))
+            #expect(try await gateway.admissions.settle(#require(first.reservation), as: Self.answer()))
+            try await gateway.send("HSET", "idempotency:{user_abc}:{k}", "head", head)
+            let call = try #require(IdempotentCall(key: "k", fingerprint: "a"))
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+            let kept = try await eventLoop.flatSubmit { () -> EventLoopFuture<StoredAnswer?> in
+                let promise = eventLoop.makePromise(of: StoredAnswer?.self)
+                gateway.admissions.storedAnswer(of: call, by: gateway.user, on: eventLoop) { result in
+                    promise.completeWith(result.mapError { $0 as any Error })
+                }
+                return promise.futureResult
+            }.get()
+            #expect(kept == nil)
         }
     }
 

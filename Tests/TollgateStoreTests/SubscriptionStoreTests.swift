@@ -61,6 +61,22 @@ import TollgateStore
         try await store.endClerkUpdate(of: user, token: "a", toldOf: record.eventID, at: time)
     }
 
+    /// Stripe is asked where a record's own time orders nothing.
+    @Test(arguments: ["garbage", "9999-12-31T23:59:59Z", "2026-11-26T23:00:00Z"])
+    func aDamagedTimeHoldsUpNoEvent(eventTime: String) async throws {
+        try await withStore { store, client in
+            let now = Self.time.adding(seconds: 60)
+            _ = try await store.apply(Self.update("evt_1", at: Self.time, .active), at: now)
+            try await client.send("HSET subscription:{user_abc} eventTime \(eventTime)")
+            let next = Self.time.adding(seconds: 10)
+            #expect(try await store.apply(Self.update("evt_2", at: next, .canceled), at: now) == .tie)
+            let outcome = try await store.apply(
+                Self.update("evt_2", at: next, .canceled, isAuthoritative: true), at: now)
+            guard case .applied(let record) = outcome else { return #expect(Bool(false), "\(outcome)") }
+            #expect(record.status == .canceled && record.eventTime == next)
+        }
+    }
+
     @Test func oneWorkerAtATimeTellsClerk() async throws {
         try await withStore { store, client in
             let user = try Self.user("user_abc")

@@ -149,10 +149,10 @@ package final class Gatekeeper: Sendable {
         if !oddities.isEmpty {
             metrics.oddValues(oddities.count)
             logger.warning(
-                "values in Redis were none and were taken for another",
+                "what stands in Redis is no number or no day, and counts as 0 or as this month",
                 metadata: [
                     "user": "\(principal.userID)", "values": "\(oddities.joined(separator: " "))",
-                    "key": "usage:{\(principal.userID)}",
+                    "look-at": "\(Self.keys(of: decision.oddities, request))",
                 ])
         }
         if decision.outcome == .keyRefused(.scopeMissing) {
@@ -161,6 +161,19 @@ package final class Gatekeeper: Sendable {
         let passesFullMinute = endsKey && decision.outcome == .rateLimited
         if !passesFullMinute, let refusal = APIError(decision, at: request.time) { throw refusal }
         return Admitted(principal: principal, decision: decision, time: request.time)
+    }
+
+    /// Where the odd values of an admission are.
+    private static func keys(of oddities: Oddities, _ request: AdmissionRequest) -> String {
+        let (user, window) = (request.principal.userID, RateWindow(containing: request.time))
+        var keys: [String] = []
+        if !oddities.isDisjoint(with: [.count, .period]) { keys.append(Keys.usage(user)) }
+        if oddities.contains(.day) { keys.append(Keys.usage(user, on: CalendarDay(containing: request.time))) }
+        if oddities.contains(.minute) { keys.append(Keys.rateLimit(user, window)) }
+        if oddities.contains(.routeMinute), let limit = request.routeLimit {
+            keys.append(Keys.rateLimit(user, route: limit.route, window))
+        }
+        return keys.joined(separator: " ")
     }
 
     /// A caller and both their limits, at a moment.

@@ -56,7 +56,7 @@ package final class GatewayMetrics: Sendable {
         oddValues = counter("tollgate_odd_values")
         storeErrors = Dictionary(
             uniqueKeysWithValues: StoreErrorCode.allCases.map {
-                ($0, counter("tollgate_store_errors", [("code", $0.rawValue)]))
+                ($0, Self.storeErrors($0, factory: factory))
             })
         var statuses = [Counter?](repeating: nil, count: 600)
         for status in Self.knownStatuses {
@@ -64,6 +64,11 @@ package final class GatewayMetrics: Sendable {
         }
         self.statuses = statuses
         duration = CoreMetrics.Timer(label: "tollgate_http_request_duration_seconds", dimensions: [], factory: factory)
+    }
+
+    /// Errors that Redis has answered with, to whatever question of a request.
+    static func storeErrors(_ code: StoreErrorCode, factory: any MetricsFactory) -> Counter {
+        Counter(label: "tollgate_store_errors", dimensions: [("code", code.rawValue)], factory: factory)
     }
 
     func admission(_ decision: AdmissionDecision) {

@@ -1,5 +1,6 @@
 import HTTPTypes
 import HTTPWire
+import Logging
 import NIOCore
 import ReverseProxy
 import TollgateCore
@@ -31,7 +32,8 @@ extension GatewayRequest {
 
     /// Nil for a request without a key, and for one whose body is too long: that is an ordinary call.
     var idempotentCall: IdempotentCall? {
-        guard let gathered, gathered.isComplete, !gathered.isTooLong, let key = head.fields.first(.idempotencyKey)
+        guard !repeatsAnew, let gathered, gathered.isComplete, !gathered.isTooLong,
+            let key = head.fields.first(.idempotencyKey)
         else { return nil }
         // A repeat comes with a ticket of its own.
         let address = Ticket.parameter.removed(from: address.text)
@@ -98,7 +100,13 @@ extension GatewayRequest {
             case .success(nil) where !self.hasAskedAgain:
                 self.hasAskedAgain = true
                 self.ask(principal, at: self.dataPlane.time.now())
-            case .success(nil): self.refuse(.unavailable(cause: "the answer of a repeated call is not kept"))
+            // It is damaged.
+            case .success(nil):
+                self.dataPlane.logger.warning(
+                    "the answer that was kept for a repeat is none; the call is carried out",
+                    metadata: ["look-at": "\(Keys.idempotency(principal.userID, key: call.key))"])
+                self.repeatsAnew = true
+                self.ask(principal, at: self.dataPlane.time.now())
             case .failure(let error): self.refuse(.unavailable(cause: error.reason))
             }
         }

@@ -64,6 +64,9 @@ final class GatewayRequest: RequestWorker {
     /// The answer, when repeats are to get it again.
     var capture: AnswerCapture?
     var hasAskedAgain = false
+
+    /// The answer that a repeat should get is of no use, so it is an ordinary call.
+    var repeatsAnew = false
     private var isKnownKey = false
 
     /// The credential is in none of the fields that are for it.

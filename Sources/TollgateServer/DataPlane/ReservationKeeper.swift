@@ -71,6 +71,7 @@ final class ReservationKeeper: Sendable {
         func run() async throws {
             try? await gracefulShutdown()
             while tally.counts.waiting > 0, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(50)) }
+            tally.stopped()
         }
     }
 }
@@ -128,9 +129,13 @@ final class LoopReservations {
         for action in actions {
             switch action {
             case .settle(let reservation, let outcome):
-                store.settle(reservation, as: outcome, on: eventLoop) { self.settled(reservation, Self.answer($0)) }
+                store.settle(reservation, as: outcome, on: eventLoop) { result in
+                    self.tally.answered(result, reservation)
+                    self.settled(reservation, Self.answer(result))
+                }
             case .renew(let reservation, let seconds):
                 store.renew(reservation, until: time.now().adding(seconds: seconds), on: eventLoop) { result in
+                    self.tally.answered(result, reservation)
                     self.renewed(reservation, Self.answer(result))
                 }
             }
@@ -200,13 +205,40 @@ final class ReservationTally: Sendable {
     private let lost: Counter
     private let unsettled: Counter
     private let gauge: Meter
+
+    /// Shared with those of admissions.
+    private let errors: [StoreErrorCode: Counter]
     private let logger: Logger
 
     fileprivate init(factory: any MetricsFactory, logger: Logger) {
         lost = Counter(label: "tollgate_reservations_lost", dimensions: [], factory: factory)
         unsettled = Counter(label: "tollgate_reservations_unsettled", dimensions: [], factory: factory)
         gauge = Meter(label: "tollgate_reservations_waiting", dimensions: [], factory: factory)
+        errors = Dictionary(
+            uniqueKeysWithValues: StoreErrorCode.allCases.map {
+                ($0, GatewayMetrics.storeErrors($0, factory: factory))
+            })
         self.logger = logger
+    }
+
+    /// What Redis has answered to the end of a reservation, or to the question for more time.
+    fileprivate func answered(_ result: Result<Bool, StoreUnavailable>, _ reservation: Reservation) {
+        guard case .failure(let error) = result, case .answeredError(let code) = error.cause else { return }
+        errors[code]?.increment()
+        logger.warning(
+            "Redis answered the end of a call with an error; it is told again",
+            metadata: [
+                "code": "\(code.rawValue)", "user": "\(reservation.userID)", "cause": "\(error.reason.prefix(512))",
+            ])
+    }
+
+    /// The worker ends.
+    fileprivate func stopped() {
+        let waiting = counts.waiting
+        guard waiting > 0 else { return }
+        logger.warning(
+            "Redis was not told how calls have ended; those charged by success are given back when their leases end",
+            metadata: ["calls": "\(waiting)"])
     }
 
     var counts: Counts {

@@ -9,9 +9,8 @@ final class AdmissionHealth: Sendable {
     private static let failureCounts: TimeAmount = .seconds(10)
 
     /// The last failure that concerns everybody. Nil when an admission was answered since.
-    private let failure = Mutex<(reason: String, at: NIODeadline)?>(nil)
+    private let failure = Mutex<(code: StoreErrorCode, reason: String, at: NIODeadline)?>(nil)
     private let isFailing = Atomic<Bool>(false)
-    private let wasFit = Atomic<Bool>(true)
 
     /// Any thread. Costs next to nothing while all is well.
     func admissionWasAnswered() {
@@ -22,14 +21,26 @@ final class AdmissionHealth: Sendable {
 
     func admissionFailed(_ error: StoreUnavailable) {
         guard case .answeredError(let code) = error.cause, code.concernsEverybody else { return }
-        failure.withLock { $0 = (error.reason, .now()) }
+        failure.withLock { $0 = (code, error.reason, .now()) }
         isFailing.store(true, ordering: .relaxed)
     }
 
-    /// What the probe of readiness has found just now. When it finds Redis fit again, what admissions have met meanwhile
-    /// is over as well.
-    func probed(isFit: Bool) {
-        if !wasFit.exchange(isFit, ordering: .relaxed), isFit { admissionWasAnswered() }
+    /// What the probe of readiness has met last. Nil when Redis was fit.
+    private let lastUnfitness = Mutex<String?>(nil)
+
+    /// What the probe of readiness has found just now. When it finds Redis fit again after it has met what admissions
+    /// met as well, that is over; what it does not see is not.
+    ///
+    /// - Parameter unfitness: Nil when Redis is fit.
+    func probed(_ unfitness: String?) {
+        let before = lastUnfitness.withLock { last in
+            defer { last = unfitness }
+            return last
+        }
+        guard unfitness == nil, let before else { return }
+        failure.withLock { failure in
+            if let met = failure, before.contains(met.code.rawValue) { failure = nil }
+        }
     }
 
     /// Why admissions fail. Nil when they do not, or none was tried lately.

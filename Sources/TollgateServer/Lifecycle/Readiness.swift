@@ -26,7 +26,7 @@ struct Readiness: Sendable {
     func obstacle() async -> Obstacle? {
         if drain.isDraining { return .draining }
         let unfitness = await redis.unfitness()
-        health.probed(isFit: unfitness == nil)
+        health.probed(unfitness)
         if let reason = unfitness ?? health.obstacle { return .redis(reason: reason) }
         guard time.isKnown else { return .redis(reason: "Redis has not told its time yet") }
         return authenticator.hasKey ? nil : .noSigningKey

@@ -130,8 +130,10 @@ local record = try('HMGET', usage_key, 'usageCount', 'periodStart', 'plan', 'per
   'lastUpdated')
 if record.err then return tools().failure(usage_key, record) end
 
+local has_more_to_sweep = false
 -- Gives back the reservations whose lease has run out: their workers died. The usage record tells when to look.
-if record[5] and record[5] <= now then
+-- What begins with no digit is no moment, and lies behind ':'.
+if record[5] and (record[5] <= now or record[5] > ':') then
   if tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
   local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
   local score = string.gsub(now, '%D', '')
@@ -146,6 +148,7 @@ if record[5] and record[5] <= now then
     local moment = string.gsub(
       string.format('%.0f', first), '^(%d%d%d%d)(%d%d)(%d%d)(%d%d)(%d%d)(%d%d)$', '%1-%2-%3T%4:%5:%6Z')
     call('HSET', usage_key, 'reservedUntil', moment)
+    has_more_to_sweep = moment <= now
   else
     call('HDEL', usage_key, 'reservedUntil')
   end
@@ -196,7 +199,10 @@ end
 -- The period counted in is the present one, or a later one that has begun for another worker or at a person's wish. The
 -- count of the period before stays in the record, and so a clock that leads into another month and back makes no
 -- second quota.
+--
+-- What of a period that lies ahead was counted together with this one is told to give_back.lua.
 local day, period_start, period_end, changes_period, before_start, before_used = 0, ARGV[3], ARGV[4], true
+local taken_over
 if record[2] == period_start then
   changes_period, period_end = false, record[4] or period_end
 elseif record[2] and not tools().moment(record[2] .. 'T00:00:00Z') then
@@ -213,7 +219,7 @@ elseif record[2] then
   if before[1] == period_start then
     before_start, before_used, used = record[2], used, whole_number(before[2]) or 0
   elseif lies_ahead then
-    odd = odd + ODD_PERIOD
+    odd, taken_over = odd + ODD_PERIOD, record[2]
   else
     before_start, before_used, used = record[2], used, 0
   end
@@ -247,16 +253,18 @@ if has_all then
   if has_idempotency_key then
     local earlier = try('HMGET', KEYS[5], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
     if earlier.err then return tools().failure(KEYS[5], earlier) end
-    if earlier[2] and earlier[2] > now then
+    if (tools().moment(earlier[2]) or '') > now then
       local state = earlier[3]
       if earlier[1] ~= fingerprint then
         outcome = IDEMPOTENCY_KEY_REUSED
-      elseif state == 'open' and (earlier[4] or '') > now then
+      elseif state == 'open' and (has_more_to_sweep or (tools().moment(earlier[4]) or '') > now) then
+        -- What it has reserved may be among what is yet to be given back: then it is not paid for.
         outcome = IDEMPOTENCY_KEY_IN_USE
       elseif state == 'open' or state == 'failed' then
         paid = whole_number(earlier[5]) or 0
       else
-        is_answered = earlier[6]
+        -- One that is damaged is no answer.
+        is_answered = earlier[6] and string.find(earlier[6], '^[2-5]%d%d$')
       end
     end
   end
@@ -315,7 +323,7 @@ if takes_place then
     call('SET', KEYS[1], 1, 'EX', RATE_TTL_SECONDS)
     requests = 1
     if not begins_anew then odd = odd + ODD_MINUTE end
-  elseif requests == 1 or is_first_of_minute then
+  elseif requests <= 1 or is_first_of_minute then
     -- Somebody else may have made the counter.
     call('EXPIRE', KEYS[1], RATE_TTL_SECONDS)
   end
@@ -329,11 +337,19 @@ if takes_place then
       call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
     end
   else
+    -- In the order in which people read it.
+    if plan then call('HSET', usage_key, 'usageCount', count, 'plan', plan) end
+    if not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[4] end
     call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
-      period_end, unpack(plan and { 'plan', plan } or {}))
+      period_end)
     if before_start then
       call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount',
         string.format('%.0f', before_used))
+    end
+    if taken_over then
+      call('HSET', usage_key, 'takenOverPeriodStart', taken_over)
+    elseif changes_period then
+      call('HDEL', usage_key, 'takenOverPeriodStart')
     end
     call('EXPIRE', usage_key, ARGV[6])
   end
@@ -353,7 +369,7 @@ if takes_place and route_rate then
     call('SET', KEYS[6], 1, 'EX', RATE_TTL_SECONDS)
     route_requests = 1
     if not route_begins_anew then odd = odd + ODD_ROUTE_MINUTE end
-  elseif route_requests == 1 or is_first_of_minute then
+  elseif route_requests <= 1 or is_first_of_minute then
     call('EXPIRE', KEYS[6], RATE_TTL_SECONDS)
   end
 end

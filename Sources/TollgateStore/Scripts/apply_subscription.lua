@@ -1,5 +1,5 @@
 -- Applies what one event says of a user's subscription, unless something newer is recorded: the rule of
--- SubscriptionFencing.swift, whose comments say why. Moments are ISO 8601 in UTC and are compared as strings.
+-- SubscriptionFencing.swift, whose comments say why. values.lua stands before it. Moments are ISO 8601 in UTC and are compared as strings.
 --
 -- Fields that others have written beside these stay, and so does the time that the record has to live, if somebody gave
 -- it one: a plan that is given until a day ends on that day.
@@ -36,6 +36,11 @@ local same_subscription = has_record and
 
 local function verdict_on_same_subscription()
   local recorded_time = record.eventTime or ''
+  -- A time that is none, or lies days ahead, orders nothing: Stripe is asked.
+  if recorded_time ~= '' and not tools().moment(recorded_time)
+    or string.sub(recorded_time, 1, 10) > string.sub(ARGV[1], 1, 10) and recorded_time > update.eventTime then
+    return authoritative and APPLIED or TIE
+  end
   if update.eventTime < recorded_time then return STALE end
   if authoritative then return APPLIED end
   if update.eventTime == recorded_time then

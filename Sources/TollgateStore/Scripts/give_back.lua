@@ -29,13 +29,17 @@ local function give_back(usage_key, member)
   if booked > 0 then redis.pcall('HINCRBY', day_key, route, -math.min(booked, tonumber(calls))) end
 
   -- The period that the calls were charged in may be over: then its count is the one before.
+  -- A period that is none is taken for the present one by the next admission, with its count.
   local record = redis.pcall('HMGET', usage_key, 'usageCount', 'periodStart', 'previousUsageCount',
-    'previousPeriodStart')
+    'previousPeriodStart', 'takenOverPeriodStart')
   if record.err then return end
-  local field, count = 'usageCount', record[1]
-  if record[2] ~= period then
-    if record[4] ~= period then return end
+  local field, count, present = 'usageCount', record[1], record[2]
+  if present == period or record[5] == period or present and not tools().moment(present .. 'T00:00:00Z') then
+    count = record[1]
+  elseif record[4] == period then
     field, count = 'previousUsageCount', record[3]
+  else
+    return
   end
   count = whole_number(count)
   if count then redis.call('HSET', usage_key, field, string.format('%.0f', count - tonumber(calls))) end

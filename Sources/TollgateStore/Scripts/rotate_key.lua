@@ -25,6 +25,8 @@ if reached then return { reached } end
 
 -- No secret outlives its key.
 local works_until = expires and expires < ARGV[3] and expires or ARGV[3]
+-- Whatever the clock will say: one that is set back must not bring back a secret that has leaked.
+if works_until <= ARGV[2] then works_until = '1970-01-01T00:00:00Z' end
 local has_overlap = works_until > ARGV[2]
 if has_overlap and not used and before and (tools().moment(before_until) or '') > ARGV[2] then
   redis.call('HSET', KEYS[1], 'previousUntil', works_until)

@@ -184,6 +184,29 @@ import Darwin
         try await relay.close()
     }
 
+    @Test func errorsThatRedisAnswersAnEndWithAreCountedAndSaid() async throws {
+        let (relay, log) = (try await LossyRelay(), KeptLog())
+        try await Self.withTwoCalls(through: relay, logger: log.logger) { gateways, calls in
+            try await withRedisClient(gateways.redis.patientConfiguration) { redis in
+                try await redis.send("RENAME reservations:{user_abc} kept")
+                try await redis.send("SET reservations:{user_abc} text")
+                try await calls.end()
+                try await eventually("the error is counted") {
+                    try await gateways.get("/metrics").body.contains(
+                        "tollgate_store_errors_total{code=\"WRONGTYPE\"} ")
+                        && !log.lines.filter { $0.contains("Redis answered the end of a call with an error") }.isEmpty
+                }
+                let line = log.lines.first { $0.contains("Redis answered the end of a call with an error") } ?? ""
+                #expect(line.contains("WRONGTYPE") && line.contains("reservations:{user_abc}"), "\(line)")
+                try await redis.send("RENAME kept reservations:{user_abc}")
+                try await eventually("what is right again is told again") {
+                    try await redis.send("EXISTS reservations:{user_abc}").integer == 0
+                }
+            }
+        }
+        try await relay.close()
+    }
+
     // MARK: The worker ends
 
     @Test func aShutdownWaitsUntilRedisHasHeard() async throws {
