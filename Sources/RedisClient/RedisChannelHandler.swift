@@ -20,6 +20,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Takes what Redis says without having been asked. Nil where that is a breach of the protocol.
+    var whenPushed: ((RedisReply) -> Void)?
+
     /// Nil until the channel is adopted, and for one that is no longer used.
     weak var delegate: (any RedisChannelDelegate)?
     private var context: ChannelHandlerContext?
@@ -164,6 +167,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             if let error { waiter.fail(error) } else { waiter.succeed(reply) }
         case .drop: break
         case .unsolicited:
+            if error == nil, let whenPushed { return whenPushed(reply.copied()) }
             return close(reason: error.map { "\($0)" } ?? "Redis sent something that nobody had asked for")
         }
         if let error, !error.leavesServerUsable {

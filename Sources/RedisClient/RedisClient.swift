@@ -14,6 +14,9 @@ package final class RedisClient: Sendable {
     private let nextIdentifier = Atomic<UInt64>(1)
     private let probe: [RedisCommand]
 
+    /// Nil without sentinels.
+    private let watches: SentinelWatches?
+
     /// - Throws: `NIOSSLError` when the TLS configuration cannot be used.
     package init(
         configuration: RedisClientConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger
@@ -22,10 +25,12 @@ package final class RedisClient: Sendable {
             configuration.endpoint.usesTLS
             ? try NIOSSLContext(configuration: configuration.tls ?? .makeClientConfiguration()) : nil
         let eventLoops = Array(eventLoopGroup.makeIterator())
-        let addresses = HostAddresses(of: configuration)
+        let connector = SentinelConnector(configuration, tlsContext: tlsContext)
+        let addresses = HostAddresses(of: configuration, connector)
         let log = OutageLog(
             connectionCount: eventLoops.count, endpoint: configuration.endpoint.description, logger: logger)
         probe = configuration.probe
+        watches = SentinelWatches(configuration, connector, eventLoop: eventLoops[0])
         connections = eventLoops.map { eventLoop in
             RedisConnection(
                 eventLoop: eventLoop, configuration: configuration, tlsContext: tlsContext, addresses: addresses,
@@ -36,10 +41,14 @@ package final class RedisClient: Sendable {
     /// Begins to connect and returns at once; works when Redis is not there yet.
     package func start() {
         for connection in connections { connection.eventLoop.execute { connection.start() } }
+        watches?.start { [connections] in
+            for connection in connections { connection.eventLoop.execute { connection.lookAgain() } }
+        }
     }
 
     /// Refuses new commands, waits for the replies of those in flight (no longer than the command timeout), closes.
     package func shutDown() async {
+        watches?.stop()
         let closing = connections.map { connection in
             connection.eventLoop.flatSubmit { connection.shutDown() }
         }
@@ -169,7 +178,12 @@ package final class RedisClient: Sendable {
 
 extension HostAddresses {
     /// Nil when there is no name to look up.
-    fileprivate convenience init?(of configuration: RedisClientConfiguration) {
+    fileprivate convenience init?(of configuration: RedisClientConfiguration, _ connector: SentinelConnector) {
+        if case .sentinels(let group) = configuration.endpoint.address {
+            let directory = SentinelDirectory(group: group, configuration: configuration, connector: connector)
+            self.init(host: group.primary, port: 0, resolver: directory)
+            return
+        }
         guard case .tcp(let host, let port) = configuration.endpoint.address,
             (try? SocketAddress(ipAddress: host, port: port)) == nil
         else { return nil }

@@ -33,6 +33,9 @@ package struct RedisClientConfiguration: Sendable {
     /// part of the handshake and whenever it is asked whether the server is fit.
     package var probe: [RedisCommand]
 
+    /// How to log in to sentinels. Nil when it is as at Redis.
+    package var sentinelLogin: RedisEndpoint.Login?
+
     /// What every connection begins with, after the login and before it is given any command. Nil when it is nothing.
     package var greeting: Greeting?
 
@@ -62,7 +65,8 @@ package struct RedisClientConfiguration: Sendable {
         addressInterval: TimeAmount = .seconds(30),
         resolver: any NameResolver = SystemNameResolver(),
         probe: [RedisCommand] = [],
-        greeting: Greeting? = nil
+        greeting: Greeting? = nil,
+        sentinelLogin: RedisEndpoint.Login? = nil
     ) {
         self.endpoint = endpoint
         self.tls = tls
@@ -75,6 +79,7 @@ package struct RedisClientConfiguration: Sendable {
         self.resolver = resolver
         self.probe = probe
         self.greeting = greeting
+        self.sentinelLogin = sentinelLogin
     }
 
     /// `TLSConfiguration` for a private authority and, where Redis asks for one, a client certificate. PEM files.

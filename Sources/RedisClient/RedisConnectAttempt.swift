@@ -49,6 +49,7 @@ final class RedisConnectAttempt {
         }
         switch configuration.endpoint.address {
         case .tcp(let host, let port): lookUp(host, port: port)
+        case .sentinels(let group): lookUp(group.primary, port: 0)
         case .unixSocket(let path):
             overdueReason = "Redis does not take the connection"
             adopt(bootstrap.connect(unixDomainSocketPath: path))
@@ -120,7 +121,11 @@ final class RedisConnectAttempt {
     }
 
     private func makeTLSHandler() throws -> NIOSSLClientHandler? {
-        guard let tlsContext, case .tcp(let host, _) = configuration.endpoint.address else { return nil }
+        guard let tlsContext else { return nil }
+        // What sentinels tell is an address, which the certificate has to name.
+        guard case .tcp(let host, _) = configuration.endpoint.address else {
+            return try NIOSSLClientHandler(context: tlsContext, serverHostname: nil)
+        }
         // Server Name Indication takes names only, never addresses (RFC 6066, section 3).
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)

@@ -193,6 +193,14 @@ package final class RedisConnection: @unchecked Sendable {
 
     // MARK: A name that leads elsewhere
 
+    /// Redis may be elsewhere by now: looks at once, or tries again at once. Call on the event loop.
+    func lookAgain() {
+        eventLoop.preconditionInEventLoop()
+        retry?.cancel()
+        perform(lifecycle.retryIsDue())
+        checkAddress()
+    }
+
     /// Asks where the name leads. If it is elsewhere, a second connection is made, which takes the first one's place
     /// only when it is good: no command is lost over it.
     private func checkAddress() {

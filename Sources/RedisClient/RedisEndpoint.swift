@@ -3,13 +3,30 @@
 /// - `redis://[user:password@]host[:port][/database]`
 /// - `rediss://…`, the same over TLS
 /// - `unix:///path/to/socket[?db=2]`, with the login in front of the path: `unix://user:password@/path`
+/// - `redis-sentinel://[user:password@]host[:port][,host[:port]…]/primary[/database]`: the hosts are sentinels, who tell
+///   where the primary of that name is
+/// - `rediss-sentinel://…`, the same with TLS to both
 ///
 /// The forms are those of redis-cli's `-u` and of the common clients. User and password may be percent-encoded.
 package struct RedisEndpoint: Sendable, Hashable {
     package enum Address: Sendable, Hashable {
         case tcp(host: String, port: Int)
         case unixSocket(path: String)
+        case sentinels(SentinelGroup)
     }
+
+    package struct Login: Sendable, Hashable {
+        /// The ACL user. Nil logs in as `default`.
+        package let username: String?
+        package let password: String?
+
+        package init(username: String?, password: String?) {
+            self.username = username
+            self.password = password
+        }
+    }
+
+    package var login: Login { Login(username: username, password: password) }
 
     package let address: Address
     package let usesTLS: Bool
@@ -43,6 +60,13 @@ package struct RedisEndpoint: Sendable, Hashable {
             self.init(
                 address: try Self.tcpAddress(authority), usesTLS: scheme == "rediss",
                 username: login.username, password: login.password, database: try Self.database(path ?? ""))
+        case "redis-sentinel", "rediss-sentinel":
+            let (authority, path) = rest.splitOnce(at: "/")
+            let (primary, database) = (path ?? "").splitOnce(at: "/")
+            self.init(
+                address: .sentinels(try Self.sentinels(authority, primary: primary)),
+                usesTLS: scheme == "rediss-sentinel", username: login.username, password: login.password,
+                database: try Self.database(database ?? ""))
         case "unix":
             let (path, query) = rest.splitOnce(at: "?")
             guard path.hasPrefix("/") else { throw .socketPathNotAbsolute }
@@ -60,6 +84,10 @@ package struct RedisEndpoint: Sendable, Hashable {
         switch address {
         case .tcp(let host, let port): "\(usesTLS ? "rediss" : "redis")://\(host):\(port)/\(database)"
         case .unixSocket(let path): "unix://\(path)"
+        case .sentinels(let group):
+            "\(usesTLS ? "rediss" : "redis")-sentinel://"
+                + group.places.map { "\($0.host):\($0.port)" }.joined(separator: ",")
+                + "/\(group.primary)/\(database)"
         }
     }
 }
@@ -84,7 +112,28 @@ extension RedisEndpoint {
         return (decodedUser.isEmpty ? nil : decodedUser, decodedPassword)
     }
 
+    private static func sentinels(
+        _ authority: Substring, primary: Substring
+    ) throws(RedisURLProblem) -> SentinelGroup {
+        guard let name = primary.percentDecoded, !name.isEmpty, !name.contains(where: \.isWhitespace) else {
+            throw .primaryMissing
+        }
+        let hosts = authority.split(separator: ",", omittingEmptySubsequences: false)
+        guard hosts.count <= SentinelGroup.maximumCount else { throw .tooManySentinels }
+        var places: [SentinelGroup.Place] = []
+        for host in hosts {
+            let (name, port) = try hostAndPort(host)
+            places.append(SentinelGroup.Place(host: name, port: port ?? SentinelGroup.defaultPort))
+        }
+        return SentinelGroup(places: places, primary: name)
+    }
+
     private static func tcpAddress(_ authority: Substring) throws(RedisURLProblem) -> Address {
+        let (host, port) = try hostAndPort(authority)
+        return .tcp(host: host, port: port ?? defaultPort)
+    }
+
+    private static func hostAndPort(_ authority: Substring) throws(RedisURLProblem) -> (host: String, port: Int?) {
         var host = authority
         var port: Substring?
         if authority.hasPrefix("[") {
@@ -97,9 +146,9 @@ extension RedisEndpoint {
             (host, port) = authority.splitOnce(at: ":")
         }
         guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { throw .badHost }
-        guard let port else { return .tcp(host: String(host), port: defaultPort) }
+        guard let port else { return (String(host), nil) }
         guard let number = Int(port), (1...65_535).contains(number) else { throw .badPort }
-        return .tcp(host: String(host), port: number)
+        return (String(host), number)
     }
 
     private static func database(_ path: Substring) throws(RedisURLProblem) -> Int {
@@ -126,11 +175,17 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
     case userWithoutPassword
     case socketPathNotAbsolute
     case socketPathTooLong
+    case primaryMissing
+    case tooManySentinels
 
     package var description: String {
         switch self {
         case .notAURL: "is not a URL; write redis://host:6379, rediss://host:6379 or unix:///path/to/redis.sock"
-        case .unknownScheme(let scheme): "has the scheme '\(scheme)'; write redis://, rediss:// or unix://"
+        case .unknownScheme(let scheme):
+            "has the scheme '\(scheme)'; write redis://, rediss://, redis-sentinel://, rediss-sentinel:// or unix://"
+        case .primaryMissing:
+            "does not name the primary that the sentinels watch; write redis-sentinel://host:26379,host:26379/mymaster"
+        case .tooManySentinels: "names more than \(SentinelGroup.maximumCount) sentinels"
         case .badHost: "has no valid host; write redis://host:6379"
         case .badPort: "has a port that is not a number from 1 to 65535"
         case .badDatabase: "has a database that is not a number; write redis://host:6379/0 or unix:///path?db=0"

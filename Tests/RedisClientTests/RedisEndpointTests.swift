@@ -21,6 +21,22 @@ import Testing
             RedisEndpoint(
                 address: .unixSocket(path: "/run/redis.sock"), username: "u", password: "p", database: 2)
         ),
+        (
+            "redis-sentinel://u:p@a,b:1,[::1]:2/mymaster/3",
+            RedisEndpoint(
+                address: .sentinels(
+                    SentinelGroup(
+                        places: [
+                            .init(host: "a", port: 26_379), .init(host: "b", port: 1), .init(host: "::1", port: 2),
+                        ], primary: "mymaster")),
+                username: "u", password: "p", database: 3)
+        ),
+        (
+            "rediss-sentinel://a/%6D",
+            RedisEndpoint(
+                address: .sentinels(SentinelGroup(places: [.init(host: "a", port: 26_379)], primary: "m")),
+                usesTLS: true)
+        ),
     ])
     func urlsAreRead(url: String, endpoint: RedisEndpoint) throws {
         #expect(try RedisEndpoint(url: url) == endpoint)
@@ -44,6 +60,13 @@ import Testing
         ("unix://run/redis.sock", .socketPathNotAbsolute),
         ("unix:///" + String(repeating: "a", count: 107), .socketPathTooLong),
         ("unix:///a?x=1", .badDatabase),
+        ("redis-sentinel://a,b", .primaryMissing),
+        ("redis-sentinel://a/", .primaryMissing),
+        ("redis-sentinel://a,/m", .badHost),
+        ("redis-sentinel:///m", .badHost),
+        ("redis-sentinel://a:x/m", .badPort),
+        ("redis-sentinel://a/m/x", .badDatabase),
+        ("redis-sentinel://" + String(repeating: "a,", count: 32) + "a/m", .tooManySentinels),
     ])
     func badURLsAreRefused(url: String, problem: RedisURLProblem) {
         #expect(throws: problem) { try RedisEndpoint(url: url) }
@@ -51,5 +74,8 @@ import Testing
 
     @Test func placesAreDescribedWithoutTheLogin() throws {
         #expect(try RedisEndpoint(url: "rediss://user:secret@h:1/2").description == "rediss://h:1/2")
+        #expect(
+            try RedisEndpoint(url: "redis-sentinel://u:secret@a,b:1/m").description
+                == "redis-sentinel://a:26379,b:1/m/0")
     }
 }

@@ -17,7 +17,10 @@ extension RedisSettings {
                     authorityFile: authorityFile, certificateFile: certificateFile, keyFile: keyFile) : nil
             return RedisClientConfiguration(
                 endpoint: endpoint, tls: tls, commandTimeout: .milliseconds(Int64(timeoutMilliseconds)),
-                probe: RedisFitness.probe)
+                probe: RedisFitness.probe,
+                sentinelLogin: sentinelLogin.map {
+                    RedisEndpoint.Login(username: $0.username, password: $0.password.revealed)
+                })
         }
     }
 }

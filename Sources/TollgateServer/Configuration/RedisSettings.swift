@@ -5,6 +5,14 @@ package struct RedisSettings: Sendable {
     /// A URL that `RedisEndpoint` can read. Secret: it may hold a password.
     package let url: Secret
 
+    /// How to log in to sentinels. Nil when it is as at Redis.
+    package let sentinelLogin: SentinelLogin?
+
+    package struct SentinelLogin: Sendable {
+        package let username: String?
+        package let password: Secret
+    }
+
     /// The absolute path of the PEM file of the authority that signed Redis' certificate, for `rediss://`.
     package let authorityFile: String?
 
@@ -19,6 +27,7 @@ package struct RedisSettings: Sendable {
 
     init(_ reader: inout SettingReader, workingDirectory: String) {
         url = Secret(reader.redisURL())
+        sentinelLogin = reader.sentinelLogin(url: url)
         authorityFile = reader.readableFile(.redisAuthorityFile, in: workingDirectory)
         certificateFile = reader.readableFile(.redisCertificateFile, in: workingDirectory)
         keyFile = reader.readableFile(.redisKeyFile, in: workingDirectory)
@@ -41,9 +50,28 @@ extension SettingReader {
         } catch {
             report(
                 found, "\(error)",
-                remedy: "Write redis://[user:password@]host[:port][/database], rediss://… or unix:///path[?db=n].")
+                remedy: "Write redis://[user:password@]host[:port][/database], rediss://…, unix:///path[?db=n] or "
+                    + "redis-sentinel://[user:password@]host[:port],…/primary[/database].")
         }
         return found.text
+    }
+
+    /// - Returns: Nil when none is given.
+    fileprivate mutating func sentinelLogin(url: Secret) -> RedisSettings.SentinelLogin? {
+        let (username, password) = (find(.redisSentinelUsername), find(.redisSentinelPassword))
+        guard let first = username ?? password else { return nil }
+        if !url.revealed.isEmpty, !url.revealed.lowercased().contains("-sentinel://") {
+            report(
+                first, "is without effect, since REDIS_URL names no sentinels",
+                remedy: "Begin REDIS_URL with redis-sentinel://, or remove it.")
+        }
+        guard let password else {
+            report(
+                first, "has no \(Setting.redisSentinelPassword.name) beside it",
+                remedy: "Give both, or the password alone.")
+            return nil
+        }
+        return RedisSettings.SentinelLogin(username: username?.text, password: Secret(password.text))
     }
 
     fileprivate mutating func checkCertificatePair() {
@@ -59,12 +87,12 @@ extension SettingReader {
 
     /// Whoever names a certificate believes that the connection is encrypted.
     fileprivate mutating func checkUseOfTLS(url: Secret) {
-        guard !url.revealed.isEmpty, !url.revealed.lowercased().hasPrefix("rediss://") else { return }
+        guard !url.revealed.isEmpty, !url.revealed.lowercased().hasPrefix("rediss") else { return }
         for setting in [Setting.redisAuthorityFile, .redisCertificateFile, .redisKeyFile] {
             guard let found = find(setting) else { continue }
             report(
                 found, "is without effect, since REDIS_URL does not ask for TLS",
-                remedy: "Begin REDIS_URL with rediss://, or remove the file.")
+                remedy: "Begin REDIS_URL with rediss:// or rediss-sentinel://, or remove the file.")
         }
     }
 }

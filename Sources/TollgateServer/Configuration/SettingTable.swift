@@ -52,7 +52,13 @@ extension Setting {
 
     package static let redisURL = Setting(
         "REDIS_URL", .url, isSecret: true,
-        "`redis://[user:password@]host[:port][/database]`, `rediss://…` or `unix:///path[?db=n]`. Required.")
+        "`redis://[user:password@]host[:port][/database]`, `rediss://…`, `unix:///path[?db=n]`, or "
+            + "`redis-sentinel://[user:password@]host[:port],…/primary[/database]`. Required.")
+    package static let redisSentinelUsername = Setting(
+        "REDIS_SENTINEL_USERNAME", .text, "The ACL user at the sentinels, where their login is not that of Redis.")
+    package static let redisSentinelPassword = Setting(
+        "REDIS_SENTINEL_PASSWORD", .text, isSecret: true,
+        "The password at the sentinels, where their login is not that of Redis.")
     package static let redisAuthorityFile = Setting(
         "REDIS_CA_FILE", .file, "PEM file of the authority that signed Redis' certificate, for `rediss://`.")
     package static let redisCertificateFile = Setting(
@@ -120,7 +126,8 @@ extension Setting {
         .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
         .headerLimitBytes, .idleTimeoutSeconds, .maximumConnections, .trustedProxies, .upstreamAuthorityFile,
         .upstreamClientSharePercent,
-        .redisURL, .redisAuthorityFile, .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
+        .redisURL, .redisSentinelUsername, .redisSentinelPassword, .redisAuthorityFile, .redisCertificateFile,
+        .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,

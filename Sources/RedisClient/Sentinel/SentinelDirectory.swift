@@ -1,0 +1,100 @@
+import Hiredis
+import NIOCore
+import NameResolution
+
+/// Finds the address of a primary by asking its sentinels, all of them at once: what the latest failover has decided
+/// counts (its `config-epoch`), so a sentinel that has missed it misleads nobody, and one that is left alive is enough
+/// (https://redis.io/docs/latest/develop/reference/sentinel-clients/).
+///
+/// Whether the address is a primary's is for the handshake to find out.
+struct SentinelDirectory: NameResolver {
+    /// No sentinel has told an address.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// What one sentinel says.
+    fileprivate struct Sighting {
+        let host: String
+        let port: Int
+        let epoch: Int64
+    }
+
+    let group: SentinelGroup
+    let configuration: RedisClientConfiguration
+    let connector: SentinelConnector
+
+    /// - Parameters: The name and port of the primary say nothing here; the sentinels do.
+    func addresses(of host: String, port: Int, on eventLoop: any EventLoop) -> EventLoopFuture<[SocketAddress]> {
+        let promise = eventLoop.makePromise(of: [SocketAddress].self)
+        eventLoop.assumeIsolated().execute { self.askAll(on: eventLoop, promise) }
+        return promise.futureResult
+    }
+
+    private func askAll(on eventLoop: any EventLoop, _ promise: EventLoopPromise<[SocketAddress]>) {
+        var waitingFor = group.places.count
+        var latest: Sighting?
+        var reasons: [String] = []
+        for place in group.places {
+            ask(place, on: eventLoop) { result in
+                switch result {
+                case .success(let sighting):
+                    if sighting.epoch > latest?.epoch ?? .min { latest = sighting }
+                case .failure(let failure): reasons.append("\(place.host):\(place.port): \(failure)")
+                }
+                waitingFor -= 1
+                guard waitingFor == 0 else { return }
+                guard let latest else {
+                    let facts = reasons.joined(separator: "; ")
+                    return promise.fail(Failure(description: "no sentinel knows '\(group.primary)' (\(facts))"))
+                }
+                resolve(latest, on: eventLoop, promise)
+            }
+        }
+    }
+
+    private func ask(
+        _ place: SentinelGroup.Place, on eventLoop: any EventLoop,
+        completion: @escaping (Result<Sighting, Failure>) -> Void
+    ) {
+        connector.connect(to: place, on: eventLoop) { result in
+            switch result {
+            case .failure(let failure): completion(.failure(Failure(description: failure.reason)))
+            case .success(let handler):
+                let question = RedisCommand("SENTINEL", "MASTER", group.primary)
+                handler.send(question, identifier: 0, timeout: configuration.connectTimeout) { result in
+                    handler.close(reason: "the sentinel has answered")
+                    switch result {
+                    case .success(let reply):
+                        let unknown = Failure(description: "it answered in another form than this version knows")
+                        completion(Sighting(reply).map { .success($0) } ?? .failure(unknown))
+                    case .failure(let error): completion(.failure(Failure(description: "\(error)")))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sentinels tell addresses, or names where they were told to (`announce-hostnames`).
+    private func resolve(
+        _ sighting: Sighting, on eventLoop: any EventLoop, _ promise: EventLoopPromise<[SocketAddress]>
+    ) {
+        if let address = try? SocketAddress(ipAddress: sighting.host, port: sighting.port) {
+            return promise.succeed([address])
+        }
+        configuration.resolver.addresses(of: sighting.host, port: sighting.port, on: eventLoop).cascade(to: promise)
+    }
+}
+
+extension SentinelDirectory.Sighting {
+    /// Reads what `SENTINEL MASTER` answers: field, value, field, value, …
+    fileprivate init?(_ reply: RedisReply) {
+        let texts = reply.array?.map { $0.string ?? "" } ?? []
+        var fields: [String: String] = [:]
+        for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+        guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }),
+            (1...65_535).contains(port)
+        else { return nil }
+        self.init(host: host, port: port, epoch: fields["config-epoch"].flatMap { Int64($0) } ?? 0)
+    }
+}
