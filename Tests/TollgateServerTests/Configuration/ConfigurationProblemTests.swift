@@ -120,7 +120,16 @@ import TollgateServer
         let problems = try Fixture.problems(
             environment: Fixture.minimal.merging(["REDIS_CA_FILE": "redis.pem"]) { $1 },
             files: ["redis.pem": "certificate"])
-        #expect(problems.map(\.remedy) == ["Begin REDIS_URL with rediss://, or remove the file."])
+        #expect(problems.map(\.remedy) == ["Begin REDIS_URL with rediss:// or rediss-sentinel://, or remove the file."])
+    }
+
+    @Test func aLoginOfSentinelsIsForSentinels() throws {
+        let alone = try Fixture.problems(with: ["REDIS_SENTINEL_PASSWORD": "secret"])
+        #expect(alone.map(\.remedy) == ["Begin REDIS_URL with redis-sentinel://, or remove it."])
+        let half = try Fixture.problems(with: [
+            "REDIS_URL": "redis-sentinel://a/mymaster", "REDIS_SENTINEL_USERNAME": "watcher",
+        ])
+        #expect(half.map(\.remedy) == ["Give both, or the password alone."])
     }
 
     @Test func clerkKeysAreOfOneInstance() throws {
