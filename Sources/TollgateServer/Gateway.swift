@@ -73,7 +73,7 @@ package struct Gateway: Sendable {
         }
         reservations = ReservationKeeper(
             store: store, time: time, monotonicMilliseconds: monotonicMilliseconds,
-            eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, logger: logger)
+            eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, metrics: metrics, logger: logger)
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let gatekeeper = Gatekeeper(
             authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,

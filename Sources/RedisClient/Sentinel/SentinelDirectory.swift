@@ -20,6 +20,10 @@ struct SentinelDirectory: NameResolver {
         let epoch: Int64
     }
 
+    /// How long the others are waited for once one has answered: a sentinel that died with its primary would else use up
+    /// the time of the attempt to connect.
+    private static let patience: TimeAmount = .milliseconds(100)
+
     let group: SentinelGroup
     let configuration: RedisClientConfiguration
     let connector: SentinelConnector
@@ -35,20 +39,30 @@ struct SentinelDirectory: NameResolver {
         var waitingFor = group.places.count
         var latest: Sighting?
         var reasons: [String] = []
+        var patience: Scheduled<Void>?
+        var isDecided = false
+        func decide() {
+            guard !isDecided else { return }
+            isDecided = true
+            patience?.cancel()
+            guard let latest else {
+                let facts = reasons.joined(separator: "; ")
+                return promise.fail(Failure(description: "no sentinel knows '\(group.primary)' (\(facts))"))
+            }
+            resolve(latest, on: eventLoop, promise)
+        }
         for place in group.places {
             ask(place, on: eventLoop) { result in
                 switch result {
                 case .success(let sighting):
                     if sighting.epoch > latest?.epoch ?? .min { latest = sighting }
+                    if patience == nil {
+                        patience = eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { decide() }
+                    }
                 case .failure(let failure): reasons.append("\(place.host):\(place.port): \(failure)")
                 }
                 waitingFor -= 1
-                guard waitingFor == 0 else { return }
-                guard let latest else {
-                    let facts = reasons.joined(separator: "; ")
-                    return promise.fail(Failure(description: "no sentinel knows '\(group.primary)' (\(facts))"))
-                }
-                resolve(latest, on: eventLoop, promise)
+                if waitingFor == 0 { decide() }
             }
         }
     }

@@ -73,14 +73,10 @@ package final class Gatekeeper: Sendable {
         endsKey: Bool = false, logger: Logger, _ work: (Admitted) async throws -> Value
     ) async throws(APIError) -> Value {
         let principal = try await principal(credential)
-        func makeRequest() -> AdmissionRequest {
+        let (request, result) = await ask(store.admit) { now in
             AdmissionRequest(
-                principal: principal, time: time.now(), cost: cost, route: route, quotaPolicy: quotaPolicy,
+                principal: principal, time: now, cost: cost, route: route, quotaPolicy: quotaPolicy,
                 requiredScopes: requiredScopes, reservation: cost > 0 ? Self.reservation() : nil)
-        }
-        var (request, result) = await ask(makeRequest(), store.admit)
-        if case .failure(let error) = result, error.cause == .clockDiffers {
-            (request, result) = await ask(makeRequest(), store.admit)
         }
         let reservation = (try? result.get().reservation).flatMap {
             reservations.keep($0, leaseSeconds: Self.leaseSeconds)
@@ -96,13 +92,20 @@ package final class Gatekeeper: Sendable {
         }
     }
 
+    /// Asks the store, and once more when the time was wrong: it is set by then.
     private func ask(
-        _ request: AdmissionRequest, _ question: (AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision
+        _ question: (AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision,
+        _ makeRequest: (UnixTime) -> AdmissionRequest
     ) async -> (AdmissionRequest, Result<AdmissionDecision, StoreUnavailable>) {
-        do throws(StoreUnavailable) {
-            return (request, .success(try await question(request)))
-        } catch {
-            return (request, .failure(error))
+        var hasAskedAgain = false
+        while true {
+            let request = makeRequest(time.now())
+            do throws(StoreUnavailable) {
+                return (request, .success(try await question(request)))
+            } catch {
+                guard error.cause == .clockDiffers, !hasAskedAgain else { return (request, .failure(error)) }
+                hasAskedAgain = true
+            }
         }
     }
 
@@ -193,10 +196,7 @@ package final class Gatekeeper: Sendable {
 
     /// The same for a caller who is known already.
     func standing(of principal: Principal) async throws(APIError) -> Standing {
-        var (request, result) = await ask(AdmissionRequest(principal: principal, time: time.now()), store.peek)
-        if case .failure(let error) = result, error.cause == .clockDiffers {
-            (request, result) = await ask(AdmissionRequest(principal: principal, time: time.now()), store.peek)
-        }
+        let (request, result) = await ask(store.peek) { AdmissionRequest(principal: principal, time: $0) }
         let decision: AdmissionDecision
         do {
             decision = try result.get()

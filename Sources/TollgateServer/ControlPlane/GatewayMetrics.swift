@@ -56,7 +56,7 @@ package final class GatewayMetrics: Sendable {
         oddValues = counter("tollgate_odd_values")
         storeErrors = Dictionary(
             uniqueKeysWithValues: StoreErrorCode.allCases.map {
-                ($0, Self.storeErrors($0, factory: factory))
+                ($0, counter("tollgate_store_errors", [("code", $0.rawValue)]))
             })
         var statuses = [Counter?](repeating: nil, count: 600)
         for status in Self.knownStatuses {
@@ -64,11 +64,6 @@ package final class GatewayMetrics: Sendable {
         }
         self.statuses = statuses
         duration = CoreMetrics.Timer(label: "tollgate_http_request_duration_seconds", dimensions: [], factory: factory)
-    }
-
-    /// Errors that Redis has answered with, to whatever question of a request.
-    static func storeErrors(_ code: StoreErrorCode, factory: any MetricsFactory) -> Counter {
-        Counter(label: "tollgate_store_errors", dimensions: [("code", code.rawValue)], factory: factory)
     }
 
     func admission(_ decision: AdmissionDecision) {
@@ -82,8 +77,11 @@ package final class GatewayMetrics: Sendable {
     /// A request could not be decided.
     func storeUnavailable(_ error: StoreUnavailable) {
         unavailable.increment()
-        if case .answeredError(let code) = error.cause { storeErrors[code]?.increment() }
+        if case .answeredError(let code) = error.cause { storeAnsweredError(code) }
     }
+
+    /// Redis has answered with an error, to whatever question of a request.
+    func storeAnsweredError(_ code: StoreErrorCode) { storeErrors[code]?.increment() }
 
     /// Values in the store were none.
     func oddValues(_ count: Int) { oddValues.increment(by: count) }

@@ -15,9 +15,9 @@ final class ReservationKeeper: Sendable {
     /// - Parameter monotonicMilliseconds: What the age of a lease is measured by.
     init(
         store: RedisAdmissionStore, time: any TimeSource, monotonicMilliseconds: @escaping @Sendable () -> Int64,
-        eventLoopGroup: any EventLoopGroup, metricsFactory: any MetricsFactory, logger: Logger
+        eventLoopGroup: any EventLoopGroup, metricsFactory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger
     ) {
-        let tally = ReservationTally(factory: metricsFactory, logger: logger)
+        let tally = ReservationTally(factory: metricsFactory, metrics: metrics, logger: logger)
         self.tally = tally
         loops = eventLoopGroup.makeIterator().map { eventLoop in
             // The worker starts on none of them.
@@ -205,26 +205,21 @@ final class ReservationTally: Sendable {
     private let lost: Counter
     private let unsettled: Counter
     private let gauge: Meter
-
-    /// Shared with those of admissions.
-    private let errors: [StoreErrorCode: Counter]
+    private let metrics: GatewayMetrics
     private let logger: Logger
 
-    fileprivate init(factory: any MetricsFactory, logger: Logger) {
+    fileprivate init(factory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger) {
         lost = Counter(label: "tollgate_reservations_lost", dimensions: [], factory: factory)
         unsettled = Counter(label: "tollgate_reservations_unsettled", dimensions: [], factory: factory)
         gauge = Meter(label: "tollgate_reservations_waiting", dimensions: [], factory: factory)
-        errors = Dictionary(
-            uniqueKeysWithValues: StoreErrorCode.allCases.map {
-                ($0, GatewayMetrics.storeErrors($0, factory: factory))
-            })
+        self.metrics = metrics
         self.logger = logger
     }
 
     /// What Redis has answered to the end of a reservation, or to the question for more time.
     fileprivate func answered(_ result: Result<Bool, StoreUnavailable>, _ reservation: Reservation) {
         guard case .failure(let error) = result, case .answeredError(let code) = error.cause else { return }
-        errors[code]?.increment()
+        metrics.storeAnsweredError(code)
         logger.warning(
             "Redis answered the end of a call with an error; it is told again",
             metadata: [
