@@ -138,9 +138,11 @@ import Foundation
             let url = group.url().replacing(SentinelProcesses.primaryName, with: "another")
             let environment = Worker.environment(redisURL: url, identity: identity)
             try await GatewayTests.withWorkers(1, environment: environment) { workers in
-                let ready = try await HTTP.get("/readyz", port: workers[0].adminPort)
-                #expect(ready.status == 503)
-                #expect(ready.body.contains("'another'") && ready.body.contains("No such master"), "\(ready.body)")
+                try await eventually("the first attempt has told why") {
+                    let ready = try await HTTP.get("/readyz", port: workers[0].adminPort)
+                    return ready.status == 503 && ready.body.contains("'another'")
+                        && ready.body.contains("No such master")
+                }
             }
         }
     }
