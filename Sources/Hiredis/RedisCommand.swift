@@ -39,6 +39,13 @@ package struct RedisCommand: Sendable, Hashable {
         append(String(argument))
     }
 
+    /// The argument at `place`, the command's name being at 0. Nil behind the last one.
+    package func argument(at place: Int) -> ArraySlice<UInt8>? {
+        guard lengths.indices.contains(place) else { return nil }
+        let start = lengths[..<place].reduce(0, +)
+        return text[start..<start + lengths[place]]
+    }
+
     /// Calls `body` with the command as it goes over the wire. The bytes are gone when `body` returns.
     ///
     /// - Throws: ``CommandTooLong``

@@ -6,15 +6,20 @@ import NIOCore
 package protocol DirectScriptCall: AnyObject {
     var script: RedisScript { get }
 
+    /// What stands in braces in all of its keys: in a cluster it decides which server the call is for.
+    var hashTag: String { get }
+
     /// At most 9.
     var keyCount: Int { get }
 
     /// Arguments after the keys.
     var argumentCount: Int { get }
 
-    /// Writes ``keyCount`` keys and then ``argumentCount`` arguments, each with one of the `writeArgument` functions of
-    /// `ByteBuffer` or in the same form.
-    func writeKeysAndArguments(to buffer: inout ByteBuffer)
+    /// Writes ``keyCount`` keys, each with one of the `writeArgument` functions of `ByteBuffer` or in the same form.
+    func writeKeys(to buffer: inout ByteBuffer)
+
+    /// Writes ``argumentCount`` arguments in the same way.
+    func writeArguments(to buffer: inout ByteBuffer)
 
     /// Called once. Success has nil for a reply that is no flat array of a few integers.
     func finish(_ result: Result<IntegerReply?, RedisError>)
@@ -23,23 +28,40 @@ package protocol DirectScriptCall: AnyObject {
 extension DirectScriptCall {
     /// Writes the whole command.
     ///
-    /// - Parameter start: ``RedisScript/startByName`` or ``RedisScript/startByText``.
-    fileprivate func write(_ start: ByteBuffer, to buffer: inout ByteBuffer) {
-        buffer.writeCommandStart(argumentCount: 3 + keyCount + argumentCount)
+    /// - Parameters:
+    ///   - start: ``RedisScript/startByName`` or ``RedisScript/startByText``.
+    ///   - bearsWitness: Whether the key that never exists is declared, too.
+    fileprivate func write(_ start: ByteBuffer, bearsWitness: Bool, to buffer: inout ByteBuffer) {
+        let witnesses = bearsWitness ? 1 : 0
+        buffer.writeCommandStart(argumentCount: 3 + keyCount + witnesses + argumentCount)
         buffer.writeImmutableBuffer(start)
-        buffer.writeArgument(keyCount)
-        writeKeysAndArguments(to: &buffer)
+        buffer.writeArgument(keyCount + witnesses)
+        writeKeys(to: &buffer)
+        if bearsWitness { buffer.writeArgument(parts: MigrationWitness.prefix, hashTag, MigrationWitness.suffix) }
+        writeArguments(to: &buffer)
     }
 }
 
 extension RedisConnection {
-    /// Runs a script by its name, and by its text when Redis does not know it, like the other
-    /// ``run(_:identifier:waiter:)``. Call on the event loop.
     package func run(_ call: any DirectScriptCall, identifier: UInt64 = 0) {
-        send(identifier: identifier, write: { call.write(call.script.startByName, to: &$0) }) { result in
-            guard case .failure(.server(kind: "NOSCRIPT", _)) = result else { return call.finish(result) }
+        run(call, identifier: identifier) { call.finish($0) }
+    }
+
+    /// Runs a script by its name, and by its text when Redis does not know it, like the other
+    /// ``run(_:identifier:waiter:)``. `finish` is told instead of the call. Call on the event loop.
+    func run(
+        _ call: any DirectScriptCall, identifier: UInt64,
+        finish: @escaping (Result<IntegerReply?, RedisError>) -> Void
+    ) {
+        let bearsWitness = isClusterNode
+        send(
+            identifier: identifier,
+            write: { call.write(call.script.startByName, bearsWitness: bearsWitness, to: &$0) }
+        ) { result in
+            guard case .failure(.server(kind: "NOSCRIPT", _)) = result else { return finish(result) }
             self.send(
-                identifier: identifier, write: { call.write(call.script.startByText, to: &$0) }, waiter: call.finish)
+                identifier: identifier,
+                write: { call.write(call.script.startByText, bearsWitness: bearsWitness, to: &$0) }, waiter: finish)
         }
     }
 }

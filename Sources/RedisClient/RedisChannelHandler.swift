@@ -34,7 +34,12 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var closeReason: String?
     private var isRetired = false
 
-    init(maximumPendingCommands: Int) { pending = PendingCommands(maximumCount: maximumPendingCommands) }
+    private let isClusterNode: Bool
+
+    init(maximumPendingCommands: Int, isClusterNode: Bool) {
+        pending = PendingCommands(maximumCount: maximumPendingCommands)
+        self.isClusterNode = isClusterNode
+    }
 
     var pendingCount: Int { pending.count }
 
@@ -170,7 +175,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             if error == nil, let whenPushed { return whenPushed(reply.copied()) }
             return close(reason: error.map { "\($0)" } ?? "Redis sent something that nobody had asked for")
         }
-        if let error, !error.leavesServerUsable {
+        if let error, error.endsConnection(toClusterNode: isClusterNode) {
             // Such as a replica since a failover: the name may lead to the new primary by now.
             return close(reason: "\(error)")
         }

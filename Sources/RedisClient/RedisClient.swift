@@ -4,15 +4,21 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// A Redis client with one connection on every event loop, shared by all requests of that loop.
+/// A Redis client with one link on every event loop, shared by all requests of that loop, and one for what is in no
+/// hurry and may be large, so that nobody waits behind it.
 ///
 /// Commands are pipelined: nobody waits for another's reply before sending. When Redis is away commands fail at once;
 /// connections come back by themselves. A command whose reply was lost is never sent again.
 package final class RedisClient: Sendable {
-    private let connections: [RedisConnection]
-    private let nextConnection = Atomic<Int>(0)
+    private let links: [any RedisLink]
+    private let background: any RedisLink
+    private let nextLink = Atomic<Int>(0)
     private let nextIdentifier = Atomic<UInt64>(1)
     private let probe: [RedisCommand]
+    private let isCluster: Bool
+
+    /// The whole probe was answered before.
+    private let hasBeenFit = Atomic<Bool>(false)
 
     /// Nil without sentinels.
     private let watches: SentinelWatches?
@@ -25,75 +31,89 @@ package final class RedisClient: Sendable {
             configuration.endpoint.usesTLS
             ? try NIOSSLContext(configuration: configuration.tls ?? .makeClientConfiguration()) : nil
         let eventLoops = Array(eventLoopGroup.makeIterator())
+        probe = configuration.probe
+        isCluster = if case .cluster = configuration.endpoint.address { true } else { false }
+        if case .cluster(let seeds) = configuration.endpoint.address {
+            let topology = ClusterTopology(
+                seeds, configuration: configuration, tlsContext: tlsContext, eventLoop: eventLoops[0], logger: logger)
+            let made = ([eventLoops[0]] + eventLoops).map {
+                ClusterLink(eventLoop: $0, configuration: configuration, topology: topology)
+            }
+            topology.serve(made, askingOver: made[0])
+            (links, background, watches) = (Array(made.dropFirst()), made[0], nil)
+            return
+        }
         let connector = SentinelConnector(configuration, tlsContext: tlsContext)
         let addresses = HostAddresses(of: configuration, connector)
         let log = OutageLog(
-            connectionCount: eventLoops.count, endpoint: configuration.endpoint.description, logger: logger)
-        probe = configuration.probe
+            connectionCount: eventLoops.count + 1, endpoint: configuration.endpoint.description, logger: logger)
         watches = SentinelWatches(configuration, connector, eventLoop: eventLoops[0])
-        connections = eventLoops.map { eventLoop in
+        let made = ([eventLoops[0]] + eventLoops).map { eventLoop in
             RedisConnection(
                 eventLoop: eventLoop, configuration: configuration, tlsContext: tlsContext, addresses: addresses,
                 log: log)
         }
+        (links, background) = (Array(made.dropFirst()), made[0])
     }
+
+    private var all: [any RedisLink] { links + [background] }
 
     /// Begins to connect and returns at once; works when Redis is not there yet.
     package func start() {
-        for connection in connections { connection.eventLoop.execute { connection.start() } }
-        watches?.start { [connections] in
-            for connection in connections { connection.eventLoop.execute { connection.lookAgain() } }
+        for link in all { link.eventLoop.execute { link.start() } }
+        watches?.start { [all] in
+            for link in all { link.eventLoop.execute { link.lookAgain() } }
         }
     }
 
     /// Refuses new commands, waits for the replies of those in flight (no longer than the command timeout), closes.
     package func shutDown() async {
         watches?.stop()
-        let closing = connections.map { connection in
-            connection.eventLoop.flatSubmit { connection.shutDown() }
-        }
+        let closing = all.map { link in link.eventLoop.flatSubmit { link.shutDown() } }
         for future in closing { try? await future.get() }
     }
 
     /// Whether every event loop can send commands.
-    package var isReady: Bool { connections.allSatisfy(\.isReady) }
+    package var isReady: Bool { all.allSatisfy(\.isReady) }
 
-    /// Connections that stand, of ``connectionCount``.
-    package var readyConnectionCount: Int { connections.count(where: \.isReady) }
-    package var connectionCount: Int { connections.count }
+    /// Connections of event loops that stand, of ``connectionCount``.
+    package var readyConnectionCount: Int { links.reduce(0) { $0 + $1.connections.count(where: \.isReady) } }
+    package var connectionCount: Int { links.reduce(0) { $0 + $1.connections.count } }
 
     /// Commands without a reply yet, on all connections.
-    package var pendingCommandCount: Int { connections.reduce(0) { $0 + $1.pendingCommandCount } }
+    package var pendingCommandCount: Int {
+        all.reduce(0) { $0 + $1.connections.reduce(0) { $0 + $1.pendingCommandCount } }
+    }
 
-    /// Why a connection does not stand. Nil while all of them do.
-    package var lastFailure: String? { connections.lazy.filter { !$0.isReady }.map(\.lastFailure).first }
+    /// Why an event loop cannot send commands, or not to all servers. Nil while all can.
+    package var lastFailure: String? {
+        all.lazy.filter { !$0.isReady || $0.connections.contains { !$0.isReady } }.map(\.lastFailure).first {
+            !$0.isEmpty
+        }
+    }
 
-    /// The connection of `eventLoop`, for callers that live on it. Nil when the loop is of another group.
-    package func connection(on eventLoop: any EventLoop) -> RedisConnection? {
-        connections.first { $0.eventLoop === eventLoop }
+    /// The link of `eventLoop`, for callers that live on it. Nil when the loop is of another group.
+    package func link(on eventLoop: any EventLoop) -> (any RedisLink)? {
+        links.first { $0.eventLoop === eventLoop }
     }
 
     /// Sends one command and waits for its reply.
     package func execute(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
-        try await call { connection, identifier, waiter in
-            connection.send(command, identifier: identifier, waiter: waiter)
-        }
+        try await call { link, identifier, waiter in link.send(command, identifier: identifier, waiter: waiter) }
     }
 
     /// Runs a script and waits for its reply.
     package func run(_ call: RedisScript.Call) async throws(RedisError) -> RedisReply {
-        try await self.call { connection, identifier, waiter in
-            connection.run(call, identifier: identifier, waiter: waiter)
-        }
+        try await self.call { link, identifier, waiter in link.run(call, identifier: identifier, waiter: waiter) }
     }
 
-    /// PING on every connection: true when all answer.
+    /// PING on every link: true when all answer.
     package func ping() async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
-            for connection in connections {
+            for link in links {
                 group.addTask {
-                    let reply = try? await self.call(on: connection) { connection, identifier, waiter in
-                        connection.send(RedisCommand("PING"), identifier: identifier, waiter: waiter)
+                    let reply = try? await self.call(on: link) { link, identifier, waiter in
+                        link.send(RedisCommand("PING"), identifier: identifier, waiter: waiter)
                     }
                     return reply == .status("PONG")
                 }
@@ -102,75 +122,79 @@ package final class RedisClient: Sendable {
         }
     }
 
-    /// Why commands would fail right now: sends the probe on every connection. Nil when all of it is answered.
+    /// Why commands would fail right now: sends the probe on every link. Nil when all of it is answered; in a cluster,
+    /// once all of it was answered, as long as a part of it is, for then some users can be served.
     package func unfitness() async -> String? {
         await withTaskGroup(of: String?.self) { group in
-            for connection in connections {
-                group.addTask { await self.unfitness(of: connection) }
-            }
+            for link in links { group.addTask { await self.unfitness(of: link) } }
             return await group.first { $0 != nil } ?? nil
         }
     }
 
-    private func unfitness(of connection: RedisConnection) async -> String? {
-        guard connection.isReady else { return connection.lastFailure }
+    private func unfitness(of link: any RedisLink) async -> String? {
+        guard link.isReady else { return link.lastFailure }
         let commands = probe.isEmpty ? [RedisCommand("PING")] : probe
         do throws(RedisError) {
-            // All in one write; the last reply is the end of it.
-            let failure = try await call(on: connection) { connection, identifier, waiter in
-                var failure: RedisError?
-                for (index, command) in commands.enumerated() {
-                    connection.send(command, identifier: identifier) { result in
-                        if case .failure(let error) = result, failure == nil, !error.isUnknownScript {
-                            failure = error
-                        }
-                        if index == commands.count - 1 { waiter(.success(failure)) }
+            let failures = try await call(on: link) { link, identifier, waiter in
+                var failures: [RedisError] = []
+                var waitingFor = commands.count
+                for command in commands {
+                    link.send(command, identifier: identifier) { result in
+                        if case .failure(let error) = result, !error.isUnknownScript { failures.append(error) }
+                        waitingFor -= 1
+                        if waitingFor == 0 { waiter(.success(failures)) }
                     }
                 }
             }
-            return failure.map { "\($0)" }
+            if failures.isEmpty { hasBeenFit.store(true, ordering: .relaxed) }
+            let isServed = isCluster && hasBeenFit.load(ordering: .relaxed) && failures.count < commands.count
+            return isServed ? nil : failures.first.map { "\($0)" }
         } catch {
             return "\(error)"
         }
     }
 
-    /// What is done on a connection's event loop, such as sending a command under `identifier`, which is how it is
+    /// What is done on a link's event loop, such as sending a command under `identifier`, which is how it is
     /// cancelled. It calls `waiter` once.
     package typealias Operation<Reply> =
         @Sendable (
-            _ connection: RedisConnection, _ identifier: UInt64,
+            _ link: any RedisLink, _ identifier: UInt64,
             _ waiter: @escaping (Result<Reply, RedisError>) -> Void
         ) -> Void
 
-    /// The next connection in turn, past those that do not stand.
-    private func pickConnection() -> RedisConnection {
-        let first = nextConnection.wrappingAdd(1, ordering: .relaxed).oldValue
-        for offset in 0..<connections.count {
-            let connection = connections[Int(UInt(bitPattern: first &+ offset) % UInt(connections.count))]
-            if connection.isReady { return connection }
+    /// The next link in turn, past those that cannot send.
+    private func pickLink() -> any RedisLink {
+        let first = nextLink.wrappingAdd(1, ordering: .relaxed).oldValue
+        for offset in 0..<links.count {
+            let link = links[Int(UInt(bitPattern: first &+ offset) % UInt(links.count))]
+            if link.isReady { return link }
         }
-        return connections[Int(UInt(bitPattern: first) % UInt(connections.count))]
+        return links[Int(UInt(bitPattern: first) % UInt(links.count))]
     }
 
-    /// Lets `operation` use the next connection in turn, and waits for what it gives.
-    package func call<Reply: Sendable>(_ operation: @escaping Operation<Reply>) async throws(RedisError) -> Reply {
-        try await call(on: pickConnection(), operation)
+    /// Lets `operation` use the next link in turn, and waits for what it gives.
+    ///
+    /// - Parameter inBackground: Over the connection that no request of the data plane waits for.
+    package func call<Reply: Sendable>(
+        inBackground: Bool = false, _ operation: @escaping Operation<Reply>
+    ) async throws(RedisError) -> Reply {
+        try await call(on: inBackground ? background : pickLink(), operation)
     }
 
     private func call<Reply: Sendable>(
-        on connection: RedisConnection, _ operation: @escaping Operation<Reply>
+        on link: any RedisLink, _ operation: @escaping Operation<Reply>
     ) async throws(RedisError) -> Reply {
         if Task.isCancelled { throw .cancelled }
         let identifier = nextIdentifier.wrappingAdd(1, ordering: .relaxed).oldValue
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation {
                 (continuation: CheckedContinuation<Result<Reply, RedisError>, Never>) in
-                connection.eventLoop.execute {
-                    operation(connection, identifier) { continuation.resume(returning: $0) }
+                link.eventLoop.execute {
+                    operation(link, identifier) { continuation.resume(returning: $0) }
                 }
             }
         } onCancel: {
-            connection.eventLoop.execute { connection.cancel(identifier: identifier) }
+            link.eventLoop.execute { link.cancel(identifier: identifier) }
         }
         return try result.get()
     }

@@ -39,6 +39,9 @@ package struct RedisClientConfiguration: Sendable {
     /// What every connection begins with, after the login and before it is given any command. Nil when it is nothing.
     package var greeting: Greeting?
 
+    /// Whether the server is one of a cluster's: it may send commands elsewhere without being of no use.
+    var isClusterNode = false
+
     /// A command whose reply must be known before a connection is of use.
     package struct Greeting: Sendable {
         let command: RedisCommand

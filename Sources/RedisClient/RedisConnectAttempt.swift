@@ -50,6 +50,7 @@ final class RedisConnectAttempt {
         switch configuration.endpoint.address {
         case .tcp(let host, let port): lookUp(host, port: port)
         case .sentinels(let group): lookUp(group.primary, port: 0)
+        case .cluster: fail("a cluster's servers are connected to one by one")
         case .unixSocket(let path):
             overdueReason = "Redis does not take the connection"
             adopt(bootstrap.connect(unixDomainSocketPath: path))
@@ -115,7 +116,9 @@ final class RedisConnectAttempt {
                     let (pipeline, attempt) = (channel.pipeline.syncOperations, attempt.value)
                     if let tls = try attempt.makeTLSHandler() { try pipeline.addHandler(tls) }
                     try pipeline.addHandler(
-                        RedisChannelHandler(maximumPendingCommands: attempt.configuration.maximumPendingCommands))
+                        RedisChannelHandler(
+                            maximumPendingCommands: attempt.configuration.maximumPendingCommands,
+                            isClusterNode: attempt.configuration.isClusterNode))
                 }
             }
     }

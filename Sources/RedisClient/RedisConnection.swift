@@ -21,6 +21,9 @@ package final class RedisConnection: @unchecked Sendable {
     private let addresses: HostAddresses?
     private let log: OutageLog
 
+    /// Nil where nobody depends on whether it stands.
+    weak var observer: (any RedisConnectionObserver)?
+
     private var lifecycle: ConnectionLifecycle
     private var handler: RedisChannelHandler?
     private var attempt: RedisConnectAttempt?
@@ -55,6 +58,14 @@ package final class RedisConnection: @unchecked Sendable {
         set { failure.withLock { $0 = newValue } }
     }
 
+    var isClusterNode: Bool { configuration.isClusterNode }
+
+    /// What it leads to.
+    var address: RedisEndpoint.Address { configuration.endpoint.address }
+
+    /// Whether it connects for the first time, so that it is not known whether the server can be reached.
+    var isOpening: Bool { lifecycle.state == .connecting(failures: 0) }
+
     /// Sends `command`. `waiter` is called once, on the event loop. Call on the event loop.
     package func send(_ command: RedisCommand, identifier: UInt64 = 0, waiter: @escaping Waiter) {
         switch readyHandler() {
@@ -86,12 +97,12 @@ package final class RedisConnection: @unchecked Sendable {
     }
 
     /// Lets the caller of a command go; the connection stays. Call on the event loop.
-    func cancel(identifier: UInt64) {
+    package func cancel(identifier: UInt64) {
         eventLoop.preconditionInEventLoop()
         handler?.cancel(identifier: identifier)
     }
 
-    func start() {
+    package func start() {
         eventLoop.preconditionInEventLoop()
         perform(lifecycle.start())
         guard addresses != nil else { return }
@@ -101,7 +112,7 @@ package final class RedisConnection: @unchecked Sendable {
     }
 
     /// Refuses new commands, answers those in flight, then closes. Takes little longer than a command may.
-    func shutDown() -> EventLoopFuture<Void> {
+    package func shutDown() -> EventLoopFuture<Void> {
         eventLoop.preconditionInEventLoop()
         retry?.cancel()
         addressCheck?.cancel()
@@ -173,6 +184,7 @@ package final class RedisConnection: @unchecked Sendable {
         readiness.store(true, ordering: .relaxed)
         lastFailure = ""
         log.stands(self)
+        observer?.connectionStands(self)
     }
 
     private func use(_ handler: RedisChannelHandler) {
@@ -188,13 +200,14 @@ package final class RedisConnection: @unchecked Sendable {
         if !lifecycle.isShutDown { log.failed(self, reason: reason) }
         let stood = (NIODeadline.now() - stoodSince).nanoseconds / 1_000_000
         perform(lifecycle.connectionFailed(stoodMilliseconds: stood, jitter: .random(in: 0..<1)))
+        observer?.connectionFailed(self)
         finishClosing()
     }
 
     // MARK: A name that leads elsewhere
 
     /// Redis may be elsewhere by now: looks at once, or tries again at once. Call on the event loop.
-    func lookAgain() {
+    package func lookAgain() {
         eventLoop.preconditionInEventLoop()
         retry?.cancel()
         perform(lifecycle.retryIsDue())
@@ -217,6 +230,18 @@ package final class RedisConnection: @unchecked Sendable {
             self.attempt?.begin()
         }
     }
+}
+
+/// Who depends on whether a connection stands. Told on its event loop.
+protocol RedisConnectionObserver: AnyObject {
+    func connectionStands(_ connection: RedisConnection)
+
+    /// An attempt has failed, or a connection that stood was lost.
+    func connectionFailed(_ connection: RedisConnection)
+}
+
+extension RedisConnection: RedisLink {
+    package var connections: [RedisConnection] { [self] }
 }
 
 extension RedisConnection: RedisChannelDelegate {

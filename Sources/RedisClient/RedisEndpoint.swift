@@ -6,6 +6,9 @@
 /// - `redis-sentinel://[user:password@]host[:port][,host[:port]…]/primary[/database]`: the hosts are sentinels, who tell
 ///   where the primary of that name is
 /// - `rediss-sentinel://…`, the same with TLS to both
+/// - `redis-cluster://[user:password@]host[:port][,host[:port]…]`: the hosts are some of a cluster's servers, who tell
+///   where the others are
+/// - `rediss-cluster://…`, the same over TLS
 ///
 /// The forms are those of redis-cli's `-u` and of the common clients. User and password may be percent-encoded.
 package struct RedisEndpoint: Sendable, Hashable {
@@ -13,6 +16,7 @@ package struct RedisEndpoint: Sendable, Hashable {
         case tcp(host: String, port: Int)
         case unixSocket(path: String)
         case sentinels(SentinelGroup)
+        case cluster(ClusterSeeds)
     }
 
     package struct Login: Sendable, Hashable {
@@ -67,6 +71,13 @@ package struct RedisEndpoint: Sendable, Hashable {
                 address: .sentinels(try Self.sentinels(authority, primary: primary)),
                 usesTLS: scheme == "rediss-sentinel", username: login.username, password: login.password,
                 database: try Self.database(database ?? ""))
+        case "redis-cluster", "rediss-cluster":
+            let (authority, path) = rest.splitOnce(at: "/")
+            // A cluster has no other.
+            guard try Self.database(path ?? "") == 0 else { throw .databaseOfCluster }
+            self.init(
+                address: .cluster(try Self.seeds(authority)), usesTLS: scheme == "rediss-cluster",
+                username: login.username, password: login.password)
         case "unix":
             let (path, query) = rest.splitOnce(at: "?")
             guard path.hasPrefix("/") else { throw .socketPathNotAbsolute }
@@ -88,6 +99,9 @@ package struct RedisEndpoint: Sendable, Hashable {
             "\(usesTLS ? "rediss" : "redis")-sentinel://"
                 + group.places.map { "\($0.host):\($0.port)" }.joined(separator: ",")
                 + "/\(group.primary)/\(database)"
+        case .cluster(let seeds):
+            "\(usesTLS ? "rediss" : "redis")-cluster://"
+                + seeds.nodes.map(\.description).joined(separator: ",")
         }
     }
 }
@@ -126,6 +140,17 @@ extension RedisEndpoint {
             places.append(SentinelGroup.Place(host: name, port: port ?? SentinelGroup.defaultPort))
         }
         return SentinelGroup(places: places, primary: name)
+    }
+
+    private static func seeds(_ authority: Substring) throws(RedisURLProblem) -> ClusterSeeds {
+        let hosts = authority.split(separator: ",", omittingEmptySubsequences: false)
+        guard hosts.count <= ClusterSeeds.maximumCount else { throw .tooManyServers }
+        var nodes: [ClusterNode] = []
+        for host in hosts {
+            let (name, port) = try hostAndPort(host)
+            nodes.append(ClusterNode(host: name, port: port ?? defaultPort))
+        }
+        return ClusterSeeds(nodes: nodes)
     }
 
     private static func tcpAddress(_ authority: Substring) throws(RedisURLProblem) -> Address {
@@ -177,15 +202,20 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
     case socketPathTooLong
     case primaryMissing
     case tooManySentinels
+    case tooManyServers
+    case databaseOfCluster
 
     package var description: String {
         switch self {
         case .notAURL: "is not a URL; write redis://host:6379, rediss://host:6379 or unix:///path/to/redis.sock"
         case .unknownScheme(let scheme):
-            "has the scheme '\(scheme)'; write redis://, rediss://, redis-sentinel://, rediss-sentinel:// or unix://"
+            "has the scheme '\(scheme)'; write redis:// or rediss://, redis-sentinel:// or rediss-sentinel://, "
+                + "redis-cluster:// or rediss-cluster://, or unix://"
         case .primaryMissing:
             "does not name the primary that the sentinels watch; write redis-sentinel://host:26379,host:26379/mymaster"
         case .tooManySentinels: "names more than \(SentinelGroup.maximumCount) sentinels"
+        case .tooManyServers: "names more than \(ClusterSeeds.maximumCount) servers"
+        case .databaseOfCluster: "has a database, and a cluster has none but 0; write redis-cluster://host:6379"
         case .badHost: "has no valid host; write redis://host:6379"
         case .badPort: "has a port that is not a number from 1 to 65535"
         case .badDatabase: "has a database that is not a number; write redis://host:6379/0 or unix:///path?db=0"

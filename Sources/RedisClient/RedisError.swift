@@ -32,6 +32,8 @@ extension RedisError: CustomStringConvertible {
         case .queueFull: "too many commands wait for Redis"
         case .timedOut: "Redis did not answer in time"
         case .connectionLost(let reason): "the connection to Redis broke: \(reason)"
+        case .server(kind: "MOVED", let message):
+            "Redis answered: \(message) (it is one of a cluster's servers: begin REDIS_URL with redis-cluster://)"
         case .server(_, let message): "Redis answered: \(message)"
         case .commandTooLong(let byteCount): "a command of \(byteCount) bytes is longer than the client sends"
         case .cancelled: "the caller was cancelled"
@@ -41,14 +43,23 @@ extension RedisError: CustomStringConvertible {
 
     /// What a server says that can do nothing for us, whatever it is asked: it is a replica or has lost its primary, is
     /// still loading, wants another login, or is part of a cluster that keeps our keys elsewhere.
-    private static let unusableKinds: Set<String> = [
-        "READONLY", "MASTERDOWN", "LOADING", "NOAUTH", "MOVED", "ASK", "CLUSTERDOWN",
-    ]
+    private static let unusableKinds: Set<String> = ["READONLY", "MASTERDOWN", "LOADING", "NOAUTH"]
 
-    /// False for an error that says that the server is of no use. The connection is given up then.
+    /// What a server of a cluster says whose other servers, or who later, can do what is asked.
+    private static let redirectingKinds: Set<String> = ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]
+
+    /// False for an error that says that the server can do nothing for us.
     package var leavesServerUsable: Bool {
         guard case .server(let kind, _) = self else { return true }
-        return !Self.unusableKinds.contains(kind)
+        return !Self.unusableKinds.contains(kind) && !Self.redirectingKinds.contains(kind)
+    }
+
+    /// Whether the connection is given up because of it: the name may lead to another server by now.
+    ///
+    /// - Parameter isClusterNode: Whether the server is known to be one of a cluster's.
+    func endsConnection(toClusterNode isClusterNode: Bool) -> Bool {
+        guard case .server(let kind, _) = self else { return false }
+        return Self.unusableKinds.contains(kind) || !isClusterNode && Self.redirectingKinds.contains(kind)
     }
 
     /// The script may be run, and Redis does not know its text.

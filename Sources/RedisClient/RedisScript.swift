@@ -49,10 +49,13 @@ package struct RedisScript: Sendable, Hashable {
             self.arguments = arguments
         }
 
-        var bySHA1: RedisCommand { command("EVALSHA", script.sha1) }
-        var byText: RedisCommand { command("EVAL", script.source) }
+        /// - Parameter bearsWitness: Whether the key that never exists is declared, too.
+        func bySHA1(bearsWitness: Bool) -> RedisCommand { command("EVALSHA", script.sha1, bearsWitness) }
+        func byText(bearsWitness: Bool) -> RedisCommand { command("EVAL", script.source, bearsWitness) }
 
-        private func command(_ name: String, _ script: String) -> RedisCommand {
+        private func command(_ name: String, _ script: String, _ bearsWitness: Bool) -> RedisCommand {
+            let witness = bearsWitness ? keys.first.flatMap { MigrationWitness.name(beside: $0) } : nil
+            let keys = self.keys + [witness].compactMap(\.self)
             var command = RedisCommand(
                 reservingArguments: 3 + keys.count + arguments.count, bytes: 512 + script.utf8.count)
             command.append(name)
@@ -74,9 +77,10 @@ extension RedisConnection {
     /// Runs a script by its name, and by its text when Redis does not know it: after a restart, a failover or a
     /// `SCRIPT FLUSH`. Nothing has run when Redis answers NOSCRIPT, so this repeats nothing. Call on the event loop.
     package func run(_ call: RedisScript.Call, identifier: UInt64 = 0, waiter: @escaping Waiter) {
-        send(call.bySHA1, identifier: identifier) { result in
+        send(call.bySHA1(bearsWitness: isClusterNode), identifier: identifier) { result in
             if case .failure(.server(kind: "NOSCRIPT", _)) = result {
-                self.send(call.byText, identifier: identifier, waiter: waiter)
+                self.send(
+                    call.byText(bearsWitness: self.isClusterNode), identifier: identifier, waiter: waiter)
             } else {
                 waiter(result)
             }

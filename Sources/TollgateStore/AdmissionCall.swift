@@ -57,14 +57,18 @@ final class AdmissionCall: DirectScriptCall {
         }
     }
 
-    func writeKeysAndArguments(to buffer: inout ByteBuffer) {
+    var hashTag: String { request.principal.userID.value }
+
+    func writeKeys(to buffer: inout ByteBuffer) {
         let user = request.principal.userID
         KeyName.rateLimit(user, minute: moment.minute).write(to: &buffer)
         KeyName.usage(user).write(to: &buffer)
         KeyName.subscription(user).write(to: &buffer)
         if form != .token { writeCredentialKey(to: &buffer) }
         if form == .everything { writeFurtherKeys(to: &buffer) }
+    }
 
+    func writeArguments(to buffer: inout ByteBuffer) {
         buffer.writeArgument(request.cost)
         buffer.writeArgument(request.route)
         buffer.writeImmutableBuffer(moment.arguments)

@@ -36,11 +36,11 @@ package struct RedisAdmissionStore: AdmissionStore {
     ) async throws(StoreUnavailable) -> AdmissionDecision {
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
-            result = try await client.call { [arguments, clock] connection, identifier, waiter in
+            result = try await client.call { [arguments, clock] link, identifier, waiter in
                 let call = AdmissionCall(request, arguments, onlyTells: onlyTells) { result in
-                    Self.setting(clock, after: result, on: connection) { waiter(.success(result)) }
+                    Self.setting(clock, after: result, on: link) { waiter(.success(result)) }
                 }
-                connection.run(call, identifier: identifier)
+                link.run(call, identifier: identifier)
             }
         } catch {
             throw StoreUnavailable(error)
@@ -53,22 +53,22 @@ package struct RedisAdmissionStore: AdmissionStore {
         _ request: AdmissionRequest, on eventLoop: any EventLoop,
         completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
     ) {
-        guard let connection = client.connection(on: eventLoop) else {
+        guard let link = client.link(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
-        connection.run(
+        link.run(
             AdmissionCall(request, arguments) { [clock] result in
-                Self.setting(clock, after: result, on: connection) { completion(result) }
+                Self.setting(clock, after: result, on: link) { completion(result) }
             })
     }
 
     /// Goes on when `clock` is set, if `result` says that it is wrong.
     private static func setting(
         _ clock: RedisClock?, after result: Result<AdmissionDecision, StoreUnavailable>,
-        on connection: RedisConnection, _ goOn: @escaping () -> Void
+        on link: any RedisLink, _ goOn: @escaping () -> Void
     ) {
         guard let clock, case .failure(let error) = result, error.cause == .clockDiffers else { return goOn() }
-        clock.synchronize(on: connection, completion: goOn)
+        clock.synchronize(on: link, completion: goOn)
     }
 
     @discardableResult
@@ -85,11 +85,11 @@ package struct RedisAdmissionStore: AdmissionStore {
         _ reservation: Reservation, as outcome: Reservation.Outcome, on eventLoop: any EventLoop,
         completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
     ) {
-        guard let connection = client.connection(on: eventLoop) else {
+        guard let link = client.link(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
         let call = RedisScript.Call.settlement(reservation, outcome)
-        connection.run(call) { result in
+        link.run(call) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error, keys: call.keys)))
             case .success(.integer(let ended)): completion(.success(ended == 1))
@@ -112,8 +112,8 @@ package struct RedisAdmissionStore: AdmissionStore {
         _ reservation: Reservation, until leaseEnd: UnixTime, on eventLoop: any EventLoop,
         completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
     ) {
-        guard let connection = client.connection(on: eventLoop) else { return completion(.failure(.foreignEventLoop)) }
-        connection.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { result in
+        guard let link = client.link(on: eventLoop) else { return completion(.failure(.foreignEventLoop)) }
+        link.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(.integer(let isOpen)): completion(.success(isOpen == 1))
@@ -128,11 +128,11 @@ package struct RedisAdmissionStore: AdmissionStore {
         of call: IdempotentCall, by user: UserID, on eventLoop: any EventLoop,
         completion: @escaping (Result<StoredAnswer?, StoreUnavailable>) -> Void
     ) {
-        guard let connection = client.connection(on: eventLoop) else {
+        guard let link = client.link(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
         let command = RedisCommand("HMGET", Keys.idempotency(user, key: call.key), "status", "head", "body")
-        connection.send(command) { result in
+        link.send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(.array(let fields)): completion(.success(StoredAnswer(fields)))

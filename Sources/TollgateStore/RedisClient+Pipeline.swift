@@ -3,7 +3,8 @@ import RedisClient
 import TollgateCore
 
 extension RedisClient {
-    /// Sends all `commands` over one connection in one write, and waits for all replies. Nothing is atomic about it.
+    /// Sends all `commands` at once, and waits for all replies, where no request of the data plane waits behind them.
+    /// Nothing is atomic about it, and they may be of several servers.
     ///
     /// - Returns: The replies, in the order of the commands.
     /// - Throws: The first failure; the other commands may have been carried out.
@@ -11,10 +12,10 @@ extension RedisClient {
         guard !commands.isEmpty else { return [] }
         let results: [Result<RedisReply, RedisError>]
         do {
-            results = try await call { connection, identifier, waiter in
+            results = try await call(inBackground: true) { link, identifier, waiter in
                 let replies = Replies(count: commands.count)
                 for (index, command) in commands.enumerated() {
-                    connection.send(command, identifier: identifier) { result in
+                    link.send(command, identifier: identifier) { result in
                         if replies.add(result, at: index) { waiter(.success(replies.all)) }
                     }
                 }
@@ -30,7 +31,7 @@ extension RedisClient {
     }
 }
 
-/// The replies that have come so far. Confined to its connection's event loop.
+/// The replies that have come so far. Confined to its link's event loop.
 private final class Replies {
     private var results: [Result<RedisReply, RedisError>?]
     private var missing: Int

@@ -63,10 +63,10 @@ package final class RedisClock: TimeSource {
         return take(reply, askedAt: before)
     }
 
-    /// The same on a connection, for callers on its event loop. `completion` is called once.
-    func synchronize(on connection: RedisConnection, completion: @escaping () -> Void) {
+    /// The same over a link, for callers on its event loop. `completion` is called once.
+    func synchronize(on link: any RedisLink, completion: @escaping () -> Void) {
         let before = monotonicMilliseconds()
-        connection.send(RedisCommand("TIME")) { result in
+        link.send(RedisCommand("TIME")) { result in
             if case .success(let reply) = result { self.take(reply, askedAt: before) }
             completion()
         }

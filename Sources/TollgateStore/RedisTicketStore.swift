@@ -35,10 +35,10 @@ package struct RedisTicketStore: Sendable {
         _ ticket: Ticket, at time: UnixTime, on eventLoop: any EventLoop,
         completion: @escaping (Result<Principal?, StoreUnavailable>) -> Void
     ) {
-        guard let connection = client.connection(on: eventLoop) else {
+        guard let link = client.link(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
-        connection.send(RedisCommand("GETDEL", ticket.key)) { result in
+        link.send(RedisCommand("GETDEL", ticket.key)) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))
             case .success(let reply):

@@ -40,9 +40,9 @@ extension StoreUnavailable {
         self.init(cause, reason: isOfOneKey ? "\(error) (\(keys.joined(separator: " ")))" : "\(error)")
     }
 
-    /// For a caller on an event loop that no connection belongs to.
+    /// For a caller on an event loop that no link belongs to.
     static let foreignEventLoop = StoreUnavailable(
-        .unreachable, reason: "no Redis connection belongs to this event loop")
+        .unreachable, reason: "no link to Redis belongs to this event loop")
 
     /// `sender` answered something that this version does not know.
     static func unexpectedReply(of sender: String) -> Self {

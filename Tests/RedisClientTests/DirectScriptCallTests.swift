@@ -22,17 +22,17 @@ import TollgateDev
             self.waiter = waiter
         }
 
-        func writeKeysAndArguments(to buffer: inout ByteBuffer) {
-            buffer.writeArgument(parts: "key:{", "a", "}")
-            buffer.writeArgument(argument)
-        }
+        let hashTag = "a"
+
+        func writeKeys(to buffer: inout ByteBuffer) { buffer.writeArgument(parts: "key:{", "a", "}") }
+        func writeArguments(to buffer: inout ByteBuffer) { buffer.writeArgument(argument) }
 
         func finish(_ result: Result<IntegerReply?, RedisError>) { waiter(result) }
     }
 
     private func run(_ source: String, _ argument: String = "", on client: RedisClient) async throws -> IntegerReply? {
-        try await client.call { connection, identifier, waiter in
-            connection.run(Call(source, argument, waiter: waiter), identifier: identifier)
+        try await client.call { link, identifier, waiter in
+            link.run(Call(source, argument, waiter: waiter), identifier: identifier)
         }
     }
 

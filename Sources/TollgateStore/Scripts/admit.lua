@@ -21,18 +21,18 @@
 -- The day's calls are in usage:{user}:<day>, and the platform's key that is no longer the present one in
 -- user:{user}:previousApiKey. Both names are made here: they lie in the same slot.
 --
--- What follows depends on the number of keys.
+-- What follows depends on the number of arguments. (In a cluster one more key is declared, which never exists.)
 --
--- Three, for a token:
+-- Nine, for a token (three keys):
 -- ARGV[8] plan claimed by the credential, or ''                              ARGV[9] when it was issued (ISO 8601), or ''
 --
--- Four, for a key:
+-- Ten, for a key (four keys):
 -- KEYS[4] key:{user}:{id}, or user:{user}:apiKey
 -- ARGV[8] what KEYS[4] is: key, platform, or ''
 -- ARGV[9] SHA-256 of the presented key; of a platform's key the SHA-1
 -- ARGV[10] scopes that are needed, with spaces between them, or ''; of a platform's key only those that it never has
 --
--- Six, for everything else. A key that is not needed is KEYS[2].
+-- 21, for everything else (six keys). A key that is not needed is KEYS[2].
 -- KEYS[4] as above                      KEYS[5] idempotency:{user}:{key}     KEYS[6] ratelimit:{user}:<route>:<minute>
 -- ARGV[8] to [10] as of a key           ARGV[11] and [12] as 8 and 9 of a token
 -- ARGV[13] 1 = an exhausted quota refuses, as it does elsewhere; 0 = it only stops counting
@@ -64,9 +64,9 @@ local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 864
 local SWEPT_AT_ONCE = 100
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
-local usage_key, now, route, has_all = KEYS[2], ARGV[5], ARGV[2], #KEYS == 6
+local usage_key, now, route, has_all = KEYS[2], ARGV[5], ARGV[2], #ARGV == 21
 local kind, claimed, issued = '', '', ''
-if #KEYS == 3 then
+if #ARGV == 9 then
   claimed, issued = ARGV[8], ARGV[9]
 else
   kind = ARGV[8]

@@ -1,0 +1,47 @@
+import Hiredis
+import NIOCore
+
+/// A command or a script's call on its way to the server of its slot. A server that did not carry it out may send it
+/// elsewhere, or it waits and is tried again; once it was carried out, or may have been, it never is.
+struct ClusterErrand {
+    enum Work {
+        case command(RedisCommand, waiter: RedisConnection.Waiter)
+        case script(RedisScript.Call, waiter: RedisConnection.Waiter)
+        case direct(any DirectScriptCall)
+    }
+
+    /// Where it goes.
+    enum Destination: Hashable {
+        /// To whoever keeps the slot.
+        case slot(HashSlot)
+
+        /// To any primary.
+        case anyone
+
+        /// To this server alone.
+        case node(ClusterNode)
+    }
+
+    let work: Work
+    let destination: Destination
+    let identifier: UInt64
+
+    /// It is sent for the last time before.
+    let deadline: NIODeadline
+
+    /// How often a server has sent it elsewhere.
+    var redirections = 0
+
+    /// Why it was not carried out so far.
+    var reason = RedisError.notConnected("the cluster's servers are not known yet")
+
+    func fail(_ error: RedisError) {
+        switch work {
+        case .command(_, let waiter), .script(_, let waiter): waiter(.failure(error))
+        case .direct(let call): call.finish(.failure(error))
+        }
+    }
+
+    /// A script may touch several keys, and none runs while its slot is being moved (``MigrationWitness``).
+    var isScript: Bool { if case .command = work { false } else { true } }
+}

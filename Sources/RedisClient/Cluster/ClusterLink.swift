@@ -1,0 +1,282 @@
+import Hiredis
+import NIOCore
+import Synchronization
+
+/// A cluster as one event loop has it: a connection to each primary, opened when the first command is for it.
+///
+/// A command goes to the server that keeps its slot, as far as is known; it follows that server's word that the slot is
+/// another's by now, and waits, as long as a command may, where nobody can carry it out at the moment.
+///
+/// Everything but what says so is used on the event loop alone.
+final class ClusterLink: RedisLink, @unchecked Sendable {
+    // @unchecked Sendable, reason 1: as RedisConnection, all of it is used on `eventLoop` only, but for what is locked.
+
+    let eventLoop: any EventLoop
+    private let configuration: RedisClientConfiguration
+    private let topology: ClusterTopology
+
+    private var map: ClusterMap?
+    private var connectionsByNode: [ClusterNode: RedisConnection] = [:]
+
+    /// By place in the map's primaries: those that were opened.
+    private var connectionsByPlace: [RedisConnection?] = []
+    private var parked: [ClusterErrand] = []
+    private var nextTry: Scheduled<Void>?
+    private var isShutDown = false
+
+    /// For any thread.
+    private let shared = Mutex(Shared())
+
+    private struct Shared {
+        var connections: [RedisConnection] = []
+        var knowsServers = false
+        var failure = "no server of the cluster has been asked yet"
+    }
+
+    /// How often a command may be sent elsewhere at once; after that it is in no hurry.
+    private static let swiftRedirections = 3
+
+    /// How long a command waits that nobody can carry out at the moment.
+    private static let pause: TimeAmount = .milliseconds(10)
+
+    init(eventLoop: any EventLoop, configuration: RedisClientConfiguration, topology: ClusterTopology) {
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.topology = topology
+    }
+
+    var connections: [RedisConnection] { shared.withLock(\.connections) }
+
+    var isReady: Bool {
+        let (knowsServers, connections) = shared.withLock { ($0.knowsServers, $0.connections) }
+        return knowsServers && (connections.isEmpty || connections.contains(where: \.isReady))
+    }
+
+    var lastFailure: String {
+        let (failure, connections) = shared.withLock { ($0.knowsServers ? "" : $0.failure, $0.connections) }
+        return failure.isEmpty ? connections.lazy.map(\.lastFailure).first { !$0.isEmpty } ?? "" : failure
+    }
+
+    // MARK: Commands
+
+    func send(_ command: RedisCommand, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {
+        begin(.command(command, waiter: waiter), to: command.slot.map { .slot($0) } ?? .anyone, identifier)
+    }
+
+    func run(_ call: RedisScript.Call, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {
+        let slot = call.keys.first.map { HashSlot(key: $0.utf8) }
+        begin(.script(call, waiter: waiter), to: slot.map { .slot($0) } ?? .anyone, identifier)
+    }
+
+    func run(_ call: any DirectScriptCall, identifier: UInt64) {
+        begin(.direct(call), to: .slot(HashSlot(tag: call.hashTag.utf8)), identifier)
+    }
+
+    /// Sends `command` to this server and to no other.
+    func send(_ command: RedisCommand, to node: ClusterNode, waiter: @escaping RedisConnection.Waiter) {
+        begin(.command(command, waiter: waiter), to: .node(node), 0)
+    }
+
+    func cancel(identifier: UInt64) {
+        eventLoop.preconditionInEventLoop()
+        for connection in connectionsByNode.values { connection.cancel(identifier: identifier) }
+        guard identifier != 0 else { return }
+        let cancelled = parked.filter { $0.identifier == identifier }
+        parked.removeAll { $0.identifier == identifier }
+        for errand in cancelled { errand.fail(.cancelled) }
+    }
+
+    private func begin(_ work: ClusterErrand.Work, to destination: ClusterErrand.Destination, _ identifier: UInt64) {
+        eventLoop.preconditionInEventLoop()
+        advance(
+            ClusterErrand(
+                work: work, destination: destination, identifier: identifier,
+                deadline: .now() + configuration.commandTimeout))
+    }
+
+    private func advance(_ errand: ClusterErrand) {
+        guard !isShutDown else { return errand.fail(.closed) }
+        switch destination(of: errand) {
+        case .connection(let connection): advance(errand, over: connection)
+        case .unknown(let error):
+            topology.refresh()
+            var errand = errand
+            errand.reason = error
+            park(errand)
+        case .unreachable(let error): errand.fail(error)
+        }
+    }
+
+    private enum Found {
+        case connection(RedisConnection)
+
+        /// It may be known in a moment.
+        case unknown(RedisError)
+        case unreachable(RedisError)
+    }
+
+    private func destination(of errand: ClusterErrand) -> Found {
+        if case .node(let node) = errand.destination { return .connection(connection(to: node)) }
+        guard let map else { return .unreachable(.notConnected(lastFailure)) }
+        if case .slot(let slot) = errand.destination {
+            guard let place = map.owner(of: slot) else {
+                return .unknown(.notConnected("no server of the cluster keeps slot \(slot.number)"))
+            }
+            return .connection(connection(at: place, of: map))
+        }
+        guard !map.primaries.isEmpty else { return .unknown(.notConnected("the cluster has no primary")) }
+        // The same one for all workers, as long as it is there.
+        let standing = connectionsByPlace.lazy.compactMap(\.self).first(where: \.isReady)
+        return .connection(standing ?? connection(at: 0, of: map))
+    }
+
+    private func advance(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool = false) {
+        if connection.isReady { return dispatch(errand, over: connection, asking: asking) }
+        var errand = errand
+        errand.reason = .notConnected(connection.lastFailure)
+        // It is not known yet whether that server can be reached, or it is known that it can not.
+        if connection.isOpening { park(errand) } else { errand.fail(errand.reason) }
+    }
+
+    private func dispatch(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool) {
+        let identifier = errand.identifier
+        switch errand.work {
+        case .direct(let call):
+            connection.run(call, identifier: identifier) { result in
+                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
+                call.finish(result)
+            }
+        case .script(let call, let waiter):
+            connection.run(call, identifier: identifier) { result in
+                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
+                waiter(result)
+            }
+        case .command(let command, let waiter):
+            // Lets the server carry out the next command alone.
+            if asking { connection.send(RedisCommand("ASKING"), identifier: identifier) { _ in } }
+            connection.send(command, identifier: identifier) { result in
+                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
+                waiter(result)
+            }
+        }
+    }
+
+    /// - Returns: Whether the errand is on its way again.
+    private func goesOn(_ errand: ClusterErrand, after error: RedisError, from connection: RedisConnection) -> Bool {
+        guard let node = connection.node, let redirection = Redirection(error, from: node.host) else { return false }
+        if redirection != .tryAgain { topology.refresh(after: redirection) }
+        if case .node = errand.destination { return false }
+        guard !isShutDown, .now() < errand.deadline else { return false }
+        var errand = errand
+        errand.redirections += 1
+        errand.reason = error
+        switch redirection {
+        case .moved(let node) where errand.redirections <= Self.swiftRedirections:
+            advance(errand, over: self.connection(to: node))
+        case .ask(let node) where !errand.isScript: advance(errand, over: self.connection(to: node), asking: true)
+        case .moved, .ask, .tryAgain, .clusterDown: park(errand)
+        }
+        return true
+    }
+
+    // MARK: Commands that wait
+
+    private func park(_ errand: ClusterErrand) {
+        guard parked.count < configuration.maximumPendingCommands else { return errand.fail(.queueFull) }
+        parked.append(errand)
+        scheduleTry()
+    }
+
+    private func scheduleTry() {
+        guard nextTry == nil, !parked.isEmpty else { return }
+        nextTry = eventLoop.assumeIsolated().scheduleTask(in: Self.pause) {
+            self.nextTry = nil
+            self.tryParked()
+        }
+    }
+
+    private func tryParked() {
+        let errands = parked
+        parked = []
+        let now = NIODeadline.now()
+        for errand in errands {
+            if now >= errand.deadline { errand.fail(errand.reason) } else { advance(errand) }
+        }
+        scheduleTry()
+    }
+
+    // MARK: Servers
+
+    private func connection(at place: Int, of map: ClusterMap) -> RedisConnection {
+        if let connection = connectionsByPlace[place] { return connection }
+        let connection = connection(to: map.primaries[place])
+        connectionsByPlace[place] = connection
+        return connection
+    }
+
+    private func connection(to node: ClusterNode) -> RedisConnection {
+        if let connection = connectionsByNode[node] { return connection }
+        let connection = topology.makeConnection(to: node, on: eventLoop)
+        connection.observer = self
+        connectionsByNode[node] = connection
+        share()
+        connection.start()
+        return connection
+    }
+
+    private func share() {
+        let connections = Array(connectionsByNode.values)
+        let knowsServers = map != nil
+        shared.withLock { ($0.connections, $0.knowsServers) = (connections, knowsServers) }
+    }
+
+    /// Goes by `map` from now on.
+    func use(_ map: ClusterMap) {
+        eventLoop.preconditionInEventLoop()
+        guard !isShutDown else { return }
+        self.map = map
+        let primaries = Set(map.primaries)
+        for (node, connection) in connectionsByNode where !primaries.contains(node) {
+            connectionsByNode[node] = nil
+            _ = connection.shutDown()
+        }
+        connectionsByPlace = map.primaries.map { connectionsByNode[$0] }
+        share()
+        tryParked()
+    }
+
+    /// Why no server has told where the others are.
+    func missesMap(because reason: String) { shared.withLock { $0.failure = reason } }
+
+    func start() { topology.start() }
+
+    func lookAgain() { topology.refresh() }
+
+    func shutDown() -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        isShutDown = true
+        nextTry?.cancel()
+        let waiting = parked
+        parked = []
+        for errand in waiting { errand.fail(.closed) }
+        topology.stop()
+        return EventLoopFuture.andAllComplete(connectionsByNode.values.map { $0.shutDown() }, on: eventLoop)
+    }
+}
+
+extension ClusterLink: RedisConnectionObserver {
+    func connectionStands(_ connection: RedisConnection) { tryParked() }
+
+    func connectionFailed(_ connection: RedisConnection) {
+        guard !isShutDown else { return }
+        topology.serverFailed()
+        tryParked()
+    }
+}
+
+extension RedisConnection {
+    /// The server of a cluster that it leads to.
+    fileprivate var node: ClusterNode? {
+        if case .tcp(let host, let port) = address { ClusterNode(host: host, port: port) } else { nil }
+    }
+}
