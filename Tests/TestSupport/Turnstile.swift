@@ -14,7 +14,20 @@ package final class Turnstile: Sendable {
 
     private init(width: Int) { state = Mutex(State(free: width)) }
 
-    package func enter() async {
+    /// Whether the task has had its turn: one that waits within it for another would wait for itself.
+    @TaskLocal private static var hasEntered = false
+
+    /// Runs `body` when it is the task's turn.
+    package func pass<Result>(
+        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
+    ) async rethrows -> Result {
+        if Self.hasEntered { return try await body() }
+        await enter()
+        defer { leave() }
+        return try await Self.$hasEntered.withValue(true, operation: body)
+    }
+
+    private func enter() async {
         await withCheckedContinuation { continuation in
             let mayEnter = state.withLock { state in
                 guard state.free > 0 else {
@@ -28,7 +41,7 @@ package final class Turnstile: Sendable {
         }
     }
 
-    package func leave() {
+    private func leave() {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             if state.waiting.isEmpty {
                 state.free += 1

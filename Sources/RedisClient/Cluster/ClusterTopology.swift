@@ -167,7 +167,8 @@ final class ClusterTopology: @unchecked Sendable {
         }
         var seen: Set<ClusterNode> = []
         let hinted = hint.map { [$0] } ?? []
-        let others = (map.primaries + map.replicas + seeds.nodes).shuffled()
+        // Where all have moved away, the configuration may still lead to them.
+        let others = (standing.isEmpty ? seeds.nodes.shuffled() : []) + (map.primaries + map.replicas).shuffled()
         return (hinted + standing.shuffled().prefix(1) + others).filter { seen.insert($0).inserted }
     }
 
@@ -209,6 +210,8 @@ final class ClusterTopology: @unchecked Sendable {
             let reason = "no server of the cluster tells where the others are (\(reasons.joined(separator: "; ")))"
             for link in links { link.missesMap(because: reason) }
         }
+        // Lets go of those that were asked and are no primaries.
+        if !isNew, let map { background?.use(map) }
         let isMissing = Self.now - suspicion.load(ordering: .relaxed) < Self.suspicionNanoseconds
         look(at: policy.ended(now: Self.now, isNew: isNew, isInDoubt: isMissing || map?.isWhole != true))
     }

@@ -50,8 +50,9 @@ extension SettingReader {
         } catch {
             report(
                 found, "\(error)",
-                remedy: "Write redis://[user:password@]host[:port][/database], rediss://…, unix:///path[?db=n] or "
-                    + "redis-sentinel://[user:password@]host[:port],…/primary[/database].")
+                remedy: "Write redis://[user:password@]host[:port][/database], rediss://…, unix:///path[?db=n], "
+                    + "redis-sentinel://[user:password@]host[:port],…/primary[/database] or "
+                    + "redis-cluster://[user:password@]host[:port],….")
         }
         return found.text
     }
@@ -92,7 +93,7 @@ extension SettingReader {
             guard let found = find(setting) else { continue }
             report(
                 found, "is without effect, since REDIS_URL does not ask for TLS",
-                remedy: "Begin REDIS_URL with rediss:// or rediss-sentinel://, or remove the file.")
+                remedy: "Begin REDIS_URL with rediss://, rediss-sentinel:// or rediss-cluster://, or remove the file.")
         }
     }
 }

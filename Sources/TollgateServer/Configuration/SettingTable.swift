@@ -52,8 +52,9 @@ extension Setting {
 
     package static let redisURL = Setting(
         "REDIS_URL", .url, isSecret: true,
-        "`redis://[user:password@]host[:port][/database]`, `rediss://…`, `unix:///path[?db=n]`, or "
-            + "`redis-sentinel://[user:password@]host[:port],…/primary[/database]`. Required.")
+        "`redis://[user:password@]host[:port][/database]`, `rediss://…`, `unix:///path[?db=n]`, "
+            + "`redis-sentinel://[user:password@]host[:port],…/primary[/database]`, or "
+            + "`redis-cluster://[user:password@]host[:port],…`. Required.")
     package static let redisSentinelUsername = Setting(
         "REDIS_SENTINEL_USERNAME", .text, "The ACL user at the sentinels, where their login is not that of Redis.")
     package static let redisSentinelPassword = Setting(

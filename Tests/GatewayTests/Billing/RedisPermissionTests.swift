@@ -144,11 +144,23 @@ import Foundation
         }
     }
 
-    private static func documentedLine() throws -> String {
+    /// `ACL SETUSER gateway …`
+    static func documentedLine() throws -> String {
+        let lines = try readmeLines()
+        let start = try #require(lines.firstIndex { $0.hasPrefix("ACL SETUSER gateway on ") })
+        return lines[start...].prefix { $0 != "```" }.joined(separator: " ").replacing("\\", with: "")
+    }
+
+    /// What a cluster takes beside that: `+… +…`
+    static func documentedForClusters() throws -> String {
+        let start = "ACL SETUSER gateway +cluster"
+        let line = try #require(try readmeLines().first { $0.hasPrefix(start) })
+        return String(line.dropFirst("ACL SETUSER gateway ".count))
+    }
+
+    private static func readmeLines() throws -> [String] {
         let readme = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent().appending(path: "README.md")
-        let lines = try String(contentsOf: readme, encoding: .utf8).split(separator: "\n").map(String.init)
-        let start = try #require(lines.firstIndex { $0.hasPrefix("ACL SETUSER gateway ") })
-        return lines[start...].prefix { $0 != "```" }.joined(separator: " ").replacing("\\", with: "")
+        return try String(contentsOf: readme, encoding: .utf8).split(separator: "\n").map(String.init)
     }
 }
