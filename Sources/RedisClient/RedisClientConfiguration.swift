@@ -33,6 +33,10 @@ package struct RedisClientConfiguration: Sendable {
     /// part of the handshake and whenever it is asked whether the server is fit.
     package var probe: [RedisCommand]
 
+    /// Asked for the password at each login, on a thread where it may wait for a file. What it throws is shown to people.
+    /// Nil when the password is the endpoint's.
+    package var passwordSource: (@Sendable () throws -> String)?
+
     /// How to log in to sentinels. Nil when it is as at Redis.
     package var sentinelLogin: RedisEndpoint.Login?
 
@@ -69,6 +73,7 @@ package struct RedisClientConfiguration: Sendable {
         resolver: any NameResolver = SystemNameResolver(),
         probe: [RedisCommand] = [],
         greeting: Greeting? = nil,
+        passwordSource: (@Sendable () throws -> String)? = nil,
         sentinelLogin: RedisEndpoint.Login? = nil
     ) {
         self.endpoint = endpoint
@@ -82,6 +87,7 @@ package struct RedisClientConfiguration: Sendable {
         self.resolver = resolver
         self.probe = probe
         self.greeting = greeting
+        self.passwordSource = passwordSource
         self.sentinelLogin = sentinelLogin
     }
 

@@ -144,7 +144,7 @@ final class RedisConnectAttempt {
                 else { return self.fail("Redis closed the connection") }
                 self.handler = handler
                 handler.delegate = self
-                self.shakeHands(handler)
+                self.logIn(handler)
             case .failure(let error): self.fail(Self.reason(error))
             }
         }
@@ -157,15 +157,29 @@ final class RedisConnectAttempt {
 
     // MARK: Handshake
 
+    private func logIn(_ handler: RedisChannelHandler) {
+        guard let source = configuration.passwordSource else {
+            return shakeHands(handler, password: configuration.endpoint.password)
+        }
+        overdueReason = "the password was not read in time"
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop, source).assumeIsolated().whenComplete { result in
+            guard !self.isOver else { return }
+            switch result {
+            case .success(let password): self.shakeHands(handler, password: password)
+            case .failure(let error): self.fail("the login failed: \(error)")
+            }
+        }
+    }
+
     /// AUTH, SELECT, CLIENT SETNAME, PING, the greeting and the probe in one write. The connection is good when all of it
     /// is answered.
-    private func shakeHands(_ handler: RedisChannelHandler) {
+    private func shakeHands(_ handler: RedisChannelHandler, password: String?) {
         overdueReason = "Redis accepted the connection but does not answer"
         func send(_ command: RedisCommand, onResult: @escaping (Result<RedisReply, RedisError>) -> Void) {
             handler.send(command, identifier: 0, timeout: configuration.connectTimeout, waiter: onResult)
         }
         let endpoint = configuration.endpoint
-        if let password = endpoint.password {
+        if let password {
             let login = [endpoint.username, password].compactMap(\.self)
             send(RedisCommand(arguments: ["AUTH"] + login)) { result in
                 if case .failure(let error) = result { self.fail("the login failed: \(error)") }

@@ -53,11 +53,13 @@ package struct RedisEndpoint: Sendable, Hashable {
     }
 
     /// Reads a `REDIS_URL`.
-    package init(url: String) throws(RedisURLProblem) {
+    ///
+    /// - Parameter hasPasswordElsewhere: Whether a user may stand there without a password.
+    package init(url: String, hasPasswordElsewhere: Bool = false) throws(RedisURLProblem) {
         guard let schemeEnd = url.firstRange(of: "://") else { throw .notAURL }
         let scheme = url[..<schemeEnd.lowerBound].lowercased()
         var rest = url[schemeEnd.upperBound...]
-        let login = try Self.takeLogin(&rest)
+        let login = try Self.takeLogin(&rest, needsPassword: !hasPasswordElsewhere)
         switch scheme {
         case "redis", "rediss":
             let (authority, path) = rest.splitOnce(at: "/")
@@ -112,7 +114,7 @@ private let maximumSocketPathBytes = 107
 extension RedisEndpoint {
     /// Takes `user:password@` off the front. The last `@` before the path ends it, since passwords may hold one.
     private static func takeLogin(
-        _ rest: inout Substring
+        _ rest: inout Substring, needsPassword: Bool
     ) throws(RedisURLProblem) -> (username: String?, password: String?) {
         let authorityEnd = rest.firstIndex(of: "/") ?? rest.endIndex
         guard let at = rest[..<authorityEnd].lastIndex(of: "@") else { return (nil, nil) }
@@ -122,8 +124,8 @@ extension RedisEndpoint {
             throw .badPercentEncoding
         }
         // `redis://secret@host` is not a password without a user: redis-cli reads it as a user without a password.
-        guard let password, !password.isEmpty else { throw .userWithoutPassword }
-        return (decodedUser.isEmpty ? nil : decodedUser, decodedPassword)
+        guard password?.isEmpty == false || !needsPassword else { throw .userWithoutPassword }
+        return (decodedUser.isEmpty ? nil : decodedUser, decodedPassword.isEmpty ? nil : decodedPassword)
     }
 
     private static func sentinels(

@@ -11,6 +11,7 @@ struct SentinelConnector: Sendable {
         var configuration = configuration
         configuration.probe = []
         configuration.greeting = nil
+        if configuration.sentinelLogin != nil { configuration.passwordSource = nil }
         self.configuration = configuration
         self.tlsContext = tlsContext
     }

@@ -10,18 +10,25 @@ extension RedisSettings {
     /// - Throws: What makes a certificate or key file unusable.
     var clientConfiguration: RedisClientConfiguration {
         get throws {
-            let endpoint = try RedisEndpoint(url: url.revealed)
+            let endpoint = try RedisEndpoint(url: url.revealed, hasPasswordElsewhere: passwordFile != nil)
             let tls =
                 endpoint.usesTLS
                 ? try RedisClientConfiguration.tls(
                     authorityFile: authorityFile, certificateFile: certificateFile, keyFile: keyFile) : nil
             return RedisClientConfiguration(
                 endpoint: endpoint, tls: tls, commandTimeout: .milliseconds(Int64(timeoutMilliseconds)),
-                probe: RedisFitness.probe,
+                probe: RedisFitness.probe, passwordSource: passwordSource,
                 sentinelLogin: sentinelLogin.map {
                     RedisEndpoint.Login(username: $0.username, password: $0.password.revealed)
                 })
         }
+    }
+}
+
+extension RedisSettings {
+    private var passwordSource: (@Sendable () throws -> String)? {
+        guard let passwordFile else { return nil }
+        return { try passwordFile.read() }
     }
 }
 

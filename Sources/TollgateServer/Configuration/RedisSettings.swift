@@ -5,6 +5,9 @@ package struct RedisSettings: Sendable {
     /// A URL that `RedisEndpoint` can read. Secret: it may hold a password.
     package let url: Secret
 
+    /// Where the password is, when it is not in ``url``.
+    package let passwordFile: PasswordFile?
+
     /// How to log in to sentinels. Nil when it is as at Redis.
     package let sentinelLogin: SentinelLogin?
 
@@ -27,6 +30,7 @@ package struct RedisSettings: Sendable {
 
     init(_ reader: inout SettingReader, workingDirectory: String) {
         url = Secret(reader.redisURL())
+        passwordFile = reader.passwordFile(url: url, in: workingDirectory)
         sentinelLogin = reader.sentinelLogin(url: url)
         authorityFile = reader.readableFile(.redisAuthorityFile, in: workingDirectory)
         certificateFile = reader.readableFile(.redisCertificateFile, in: workingDirectory)
@@ -46,7 +50,7 @@ extension SettingReader {
             return ""
         }
         do throws(RedisURLProblem) {
-            _ = try RedisEndpoint(url: found.text)
+            _ = try RedisEndpoint(url: found.text, hasPasswordElsewhere: find(.redisPasswordFile) != nil)
         } catch {
             report(
                 found, "\(error)",
@@ -55,6 +59,26 @@ extension SettingReader {
                     + "redis-cluster://[user:password@]host[:port],….")
         }
         return found.text
+    }
+
+    /// - Returns: Nil when none is given.
+    fileprivate mutating func passwordFile(url: Secret, in directory: String) -> PasswordFile? {
+        guard let found = find(.redisPasswordFile) else { return nil }
+        let file = PasswordFile(path: absolutePath(found.text, in: directory))
+        do throws(PasswordFile.Unusable) {
+            _ = try file.read()
+        } catch {
+            report(
+                found, error.problem.rawValue,
+                remedy: "Give the path of a file that the gateway may read and that holds the password alone.")
+        }
+        if let endpoint = try? RedisEndpoint(url: url.revealed), endpoint.password != nil {
+            report(
+                found, "is given beside a password in \(Setting.redisURL.name)",
+                remedy:
+                    "Leave the user in \(Setting.redisURL.name), as in redis://gateway@host:6379, or remove the file.")
+        }
+        return file
     }
 
     /// - Returns: Nil when none is given.

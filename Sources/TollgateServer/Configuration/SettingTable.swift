@@ -55,6 +55,10 @@ extension Setting {
         "`redis://[user:password@]host[:port][/database]`, `rediss://…`, `unix:///path[?db=n]`, "
             + "`redis-sentinel://[user:password@]host[:port],…/primary[/database]`, or "
             + "`redis-cluster://[user:password@]host[:port],…`. Required.")
+    package static let redisPasswordFile = Setting(
+        "REDIS_PASSWORD_FILE", .file,
+        "File with the password of Redis, in place of one in `REDIS_URL`. Read again at each login, so it may be "
+            + "rotated.")
     package static let redisSentinelUsername = Setting(
         "REDIS_SENTINEL_USERNAME", .text, "The ACL user at the sentinels, where their login is not that of Redis.")
     package static let redisSentinelPassword = Setting(
@@ -127,8 +131,8 @@ extension Setting {
         .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
         .headerLimitBytes, .idleTimeoutSeconds, .maximumConnections, .trustedProxies, .upstreamAuthorityFile,
         .upstreamClientSharePercent,
-        .redisURL, .redisSentinelUsername, .redisSentinelPassword, .redisAuthorityFile, .redisCertificateFile,
-        .redisKeyFile, .redisTimeoutMilliseconds,
+        .redisURL, .redisPasswordFile, .redisSentinelUsername, .redisSentinelPassword, .redisAuthorityFile,
+        .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,

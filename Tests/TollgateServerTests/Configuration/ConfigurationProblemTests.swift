@@ -123,6 +123,49 @@ import TollgateServer
         #expect(problems.map(\.remedy) == ["Begin REDIS_URL with rediss:// or rediss-sentinel://, or remove the file."])
     }
 
+    /// What stands in the file, and what is wrong with it.
+    @Test(arguments: [
+        ("", "is empty"), ("\n", "is empty"), ("hunter2\nhunter3\n", "has several lines"),
+        ("\nhunter2", "has several lines"), ("hunter2\0", "is no text"),
+        (String(repeating: "hunter2", count: 10_000), "is longer than any password"),
+    ])
+    func aFileWithoutAPasswordIsTold(content: String, message: String) throws {
+        let problems = try Fixture.problems(
+            environment: Fixture.minimal.merging(["REDIS_PASSWORD_FILE": "password"]) { $1 },
+            files: ["password": content])
+        #expect(problems.places == ["environment variable REDIS_PASSWORD_FILE"])
+        #expect(problems.first?.message.hasSuffix(message) == true, "\(problems)")
+        #expect(!"\(problems)".contains("hunter"))
+    }
+
+    @Test func aPasswordFileThatIsNoneIsTold() throws {
+        for (path, message) in [
+            ("gone", "does not exist"), (".", "is no regular file"), ("/dev/zero", "is no regular"),
+        ] {
+            let problems = try Fixture.problems(with: ["REDIS_PASSWORD_FILE": path])
+            #expect(problems.first?.message.contains(message) == true, "\(problems)")
+            #expect(problems.first?.remedy.contains("a file that the gateway may read") == true)
+        }
+    }
+
+    @Test func aPasswordIsInOnePlace() throws {
+        let files = ["password": "hunter2\n"]
+        func problems(_ url: String) throws -> [ConfigurationProblem] {
+            try Fixture.problems(
+                environment: Fixture.minimal.merging(["REDIS_URL": url, "REDIS_PASSWORD_FILE": "password"]) { $1 },
+                files: files)
+        }
+        for url in [
+            "redis://localhost", "redis://gate@localhost", "redis://gate:@localhost", "rediss://gate@localhost/1",
+        ] {
+            #expect(try problems(url).isEmpty, "\(url)")
+        }
+        let both = try problems("redis://gate:hunter3@localhost")
+        #expect(both.places == ["environment variable REDIS_PASSWORD_FILE"])
+        #expect(both.first?.message.contains("beside a password in REDIS_URL") == true, "\(both)")
+        #expect(!"\(both)".contains("hunter"))
+    }
+
     @Test func aLoginOfSentinelsIsForSentinels() throws {
         let alone = try Fixture.problems(with: ["REDIS_SENTINEL_PASSWORD": "secret"])
         #expect(alone.map(\.remedy) == ["Begin REDIS_URL with redis-sentinel://, or remove it."])

@@ -20,8 +20,8 @@ import TollgateServer
         #expect(configuration.bodyLimitBytes == 2048)
         #expect(configuration.headerLimitBytes == 4096)
         #expect(configuration.idleTimeoutSeconds == 9)
-        #expect(
-            configuration.redis.url.revealed == "rediss-sentinel://gate:hunter2@redis.example.com:26380/mymaster/1")
+        #expect(configuration.redis.url.revealed == "rediss-sentinel://gate@redis.example.com:26380/mymaster/1")
+        #expect(configuration.redis.passwordFile?.path.hasSuffix("/redis.pem") == true)
         #expect(configuration.redis.sentinelLogin?.username == "watcher")
         #expect(configuration.redis.sentinelLogin?.password.revealed == "hunter2")
         #expect(configuration.redis.authorityFile?.hasSuffix("/redis.pem") == true)

@@ -1,0 +1,70 @@
+import RedisClient
+import TestSupport
+import Testing
+import TollgateDev
+import TollgateServer
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Workers with `REDIS_PASSWORD_FILE`, as with the short-lived tokens of cloud services.
+@Suite(.timeLimit(.minutes(2))) struct PasswordFileTests {
+    @Test func aRotatedPasswordNeedsNoRestart() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withRedis(in: directory) { redis in
+                let file = directory + "/password"
+                func rotate(_ command: String, _ password: String) async throws {
+                    try await Self.send("ACL SETUSER rotating \(command) >\(password)", to: redis)
+                    try (password + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+                }
+                try await rotate("on ~* +@all", "hunter-1")
+                let identity = try DevelopmentIdentity.shared()
+                var environment = Worker.environment(
+                    redisURL: redis.url.replacing("redis://", with: "redis://rotating@"), identity: identity)
+                environment["REDIS_PASSWORD_FILE"] = file
+                try await withWorkers(1, environment: environment) { workers in
+                    let (worker, token) = (
+                        workers[0], try identity.token(user: "user_abc", plan: "paid", now: SystemClock().now())
+                    )
+                    try await Self.serves(worker, token, "the start")
+
+                    try await rotate("resetpass", "hunter-2")
+                    let rotated = try await HTTP.verify(token, port: worker.port)
+                    #expect(rotated.status == 200, "connections that stand are logged in")
+                    try await Self.send("CLIENT KILL USER rotating", to: redis)
+                    try await Self.serves(worker, token, "a login with the next password")
+
+                    try FileManager.default.removeItem(atPath: file)
+                    try await Self.send("CLIENT KILL USER rotating", to: redis)
+                    try await eventually("the reason is told") {
+                        let ready = try await HTTP.get("/readyz", port: worker.adminPort)
+                        return ready.status == 503 && ready.body.contains("the password file \(file) does not exist")
+                    }
+                    try await rotate("resetpass", "hunter-3")
+                    try await Self.serves(worker, token, "a login with the one after that")
+
+                    worker.process.signal(15)
+                    var log = ""
+                    for await line in worker.process.lines { log += line }
+                    #expect(!log.contains("hunter"), "\(log)")
+                }
+            }
+        }
+    }
+
+    private static func send(_ line: String, to redis: RedisServerProcess) async throws {
+        let answer = try await RawClient.ask(redis.port, line + "\r\n") { $0.hasSuffix("\r\n") }
+        #expect(!answer.hasPrefix("-"), "\(answer)")
+    }
+
+    private static func serves(_ worker: Worker, _ token: String, _ place: String) async throws {
+        try await eventually("full service after \(place)", within: .seconds(5)) {
+            let ready = try await HTTP.get("/readyz", port: worker.adminPort)
+            guard ready.status == 200 else { return false }
+            return try await HTTP.verify(token, port: worker.port).status == 200
+        }
+    }
+}
