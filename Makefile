@@ -1,5 +1,7 @@
 # make run    installs what is missing, builds and starts everything offline
 # make test   installs what is missing and runs all tests
+# make test-valkey  runs the tests that have a Redis with a Valkey in its place
+# make test-users   runs them as the ACL user of deploy/redis/users.acl that workers are
 # make lint   checks the format
 # make fuzz   feeds every reader of input with mutated ones, a minute each (FUZZ=--help says what else it takes)
 # make soak   sends random and mutated requests at a worker (SOAK=--help says what else it takes)
@@ -16,7 +18,7 @@ APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test lint fuzz soak sanitize bench deps test-deps
+.PHONY: help run build test test-valkey test-users lint fuzz soak sanitize bench deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -35,6 +37,16 @@ build: deps
 test: test-deps lint
 	swift test --no-parallel
 	Tests/Browser/run
+
+# The suites that start a redis-server.
+REDIS_TESTS := ^(RedisClientTests|TollgateStoreTests|TollgateDevTests|GatewayTests)\.
+
+test-valkey: test-deps
+	@Tests/Valkey/install
+	TOLLGATE_REDIS_SERVER="$(CURDIR)/.build/valkey/bin/valkey-server" swift test --no-parallel --filter '$(REDIS_TESTS)'
+
+test-users: test-deps
+	TOLLGATE_TEST_REDIS_USERS="$(CURDIR)/deploy/redis/users.acl" swift test --no-parallel --filter '$(REDIS_TESTS)'
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

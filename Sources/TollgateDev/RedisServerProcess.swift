@@ -1,6 +1,12 @@
 import ServiceLifecycle
 import Synchronization
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -20,6 +26,12 @@ package final class RedisServerProcess: Sendable {
         /// Nothing is kept.
         case none
     }
+
+    /// What is started: `redis-server`, or the program that `TOLLGATE_REDIS_SERVER` names, such as a `valkey-server`.
+    package static let program: String = {
+        let named = ProcessInfo.processInfo.environment["TOLLGATE_REDIS_SERVER"] ?? ""
+        return named.isEmpty ? "redis-server" : named
+    }()
 
     /// Free ports that are tried, for somebody else may take one between our finding and redis' using it.
     private static let portAttempts = 5

@@ -53,7 +53,7 @@ struct RedisServerSettings: Sendable {
         // The log of one start is one file, so that its lines are about this start.
         _ = unsafe rename(logPath, "\(directory)/redis.previous.log")
         let process = try ChildProcess.start(
-            "redis-server", arguments(port: port),
+            RedisServerProcess.program, arguments(port: port),
             environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }, output: .file(logPath))
         do {
             try await answered(process, port: port)

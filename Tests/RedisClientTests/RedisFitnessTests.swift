@@ -69,12 +69,12 @@ import TollgateDev
     @Test(arguments: [
         ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "OOM"),
         ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0", "NOREPLICAS"),
-        ("ACL SETUSER default -set", "ACL SETUSER default +set", "NOPERM"),
+        ("ACL SETUSER \(RedisUsers.tested) -set", "ACL SETUSER \(RedisUsers.tested) +set", "NOPERM"),
     ])
     func aServerThatTakesNoWritesIsUnfit(command: String, remedy: String, reason: String) async throws {
         try await withRedis { server in
             var configuration = try server.patientConfiguration
-            configuration.probe = [RedisCommand("SET", "probe", "1")]
+            configuration.probe = [RedisCommand("SET", "worker:{probe}", "1")]
             try await withRedisClient(configuration) { client in
                 #expect(await client.unfitness() == nil)
                 try await client.send(command)

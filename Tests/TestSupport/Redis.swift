@@ -21,7 +21,8 @@ package func withRedis<Result>(
     unixSocket: Bool = false, _ body: (RedisServerProcess) async throws -> Result
 ) async throws -> Result {
     let server = try await RedisServerProcess.start(
-        directory: directory + "/redis", unixSocket: unixSocket, persistence: .none, extraArguments: extraArguments)
+        directory: directory + "/redis", unixSocket: unixSocket, persistence: .none,
+        extraArguments: try RedisUsers.serverArguments(in: directory, extraArguments))
     do {
         let result = try await body(server)
         await server.stop()
@@ -56,36 +57,62 @@ package func withRedisClient<Result>(
     client.start()
     do {
         if waitsUntilReady { try await eventually("the client is ready") { client.isReady } }
+        try startInspector(of: client, configuration)
         let result = try await body(client)
-        await client.shutDown()
+        await end(client)
         return result
     } catch {
-        await client.shutDown()
+        await end(client)
         throw error
     }
 }
 
+/// One that may do what the tested `client` may not.
+private func startInspector(of client: RedisClient, _ configuration: RedisClientConfiguration) throws {
+    guard let username = configuration.endpoint.username, username == RedisUsers.tested else { return }
+    var configuration = configuration
+    configuration.endpoint = RedisEndpoint(address: configuration.endpoint.address)
+    let inspector = try RedisClient(
+        configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
+    inspector.start()
+    Inspectors.add(inspector, of: client)
+}
+
+private func end(_ client: RedisClient) async {
+    await Inspectors.remove(of: client)?.shutDown()
+    await client.shutDown()
+}
+
 extension RedisServerProcess {
-    /// How a client reaches this server.
+    /// How a test reaches this server.
     package var configuration: RedisClientConfiguration {
         get throws { RedisClientConfiguration(endpoint: try RedisEndpoint(url: url)) }
     }
 
-    /// The same with patience: for tests of what is stored, on a machine that may be busy with others.
+    /// How the tested program reaches it, with patience: for tests of what is stored, on a machine that may be busy with
+    /// others.
     package var patientConfiguration: RedisClientConfiguration {
         get throws {
-            var configuration = try configuration
-            configuration.commandTimeout = .seconds(10)
-            return configuration
+            RedisClientConfiguration(
+                endpoint: try RedisEndpoint(url: RedisUsers.loggedIn(url)), commandTimeout: .seconds(10))
         }
     }
 }
 
 extension RedisClient {
-    /// One command, written as in redis-cli.
+    /// One command, written as in redis-cli. What the tested program may not do is done by somebody who may.
     @discardableResult
     package func send(_ line: String) async throws -> RedisReply {
-        try await execute(RedisCommand(arguments: line.split(separator: " ").map(String.init)))
+        let command = RedisCommand(arguments: line.split(separator: " ").map(String.init))
+        do throws(RedisError) {
+            return try await execute(command)
+        } catch {
+            guard case .server(kind: "NOPERM", _) = error, let inspector = Inspectors.inspector(of: self) else {
+                throw error
+            }
+            try await eventually("the inspector is ready") { inspector.isReady }
+            return try await inspector.execute(command)
+        }
     }
 
     /// How often Redis has run `command` since its statistics were reset.

@@ -13,21 +13,16 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// The README's line for Redis' ACL: a gateway that may do that much, and nothing else, can do all its work.
+/// The users of `deploy/redis/users.acl`: each may do its work, and little else.
 @Suite struct RedisPermissionTests {
-    @Test func theDocumentedPermissionsAreEnough() async throws {
+    @Test func aGatewayMayDoAllItsWork() async throws {
         let time = ManualTime(UnixTime(seconds: 1_764_198_000))
-        let line = try Self.documentedLine()
         try await withTemporaryDirectory { directory in
             let identity = try DevelopmentIdentity.shared()
-            try await withRedis(in: directory) { redis in
-                let done = try await withRedisClient(redis.configuration) { client in
-                    try await client.send("CONFIG SET maxmemory-policy noeviction")
-                    return try await client.send(line)
-                }
-                #expect(done.string == "OK")
+            let arguments = try RedisUsers.arguments(in: directory) + ["--maxmemory-policy", "noeviction"]
+            try await withRedis(in: directory, extraArguments: arguments) { redis in
+                let url = Self.url(of: redis, as: "gateway")
                 try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
-                    let url = redis.url.replacing("redis://", with: "redis://gateway:password@")
                     let environment = Worker.environment(redisURL: url, identity: identity).merging(urls) { $1 }
                     try await withGateways(1, environment: environment, directory: directory, time: time) { ports in
                         let market = Market(
@@ -43,6 +38,55 @@ import Foundation
                 #expect(refusals == 0)
             }
         }
+    }
+
+    /// Commands as they would be sent, by users who may and who may not.
+    @Test(arguments: [
+        ("gateway", "SET user:{a}:platformId 1", true), ("gateway", "SET elsewhere 1", false),
+        ("gateway", "KEYS *", false), ("gateway", "FLUSHALL", false), ("gateway", "CONFIG GET port", false),
+        ("gateway", "PUBLISH news 1", false), ("gateway", "SCAN 0", false), ("gateway", "ACL LIST", false),
+        ("operator", "HGETALL usage:{a}", true), ("operator", "HSET subscription:{a} plan paid status active", true),
+        ("operator", "HINCRBY usage:{a} usageCount -100", true), ("operator", "EXPIRE subscription:{a} 100", true),
+        ("operator", "SCAN 0 MATCH ticket:{a}*", true), ("operator", "ACL LOG", true), ("operator", "INFO", true),
+        ("operator", "SLOWLOG GET 1", true), ("operator", "CONFIG GET maxmemory", true),
+        ("operator", "ACL SETUSER gateway on >another", true), ("operator", "CLIENT LIST", true),
+        ("operator", "FLUSHALL", false), ("operator", "KEYS *", false), ("operator", "SHUTDOWN NOSAVE", false),
+        ("replica", "PING", true), ("replica", "GET usage:{a}", false), ("replica", "FLUSHALL", false),
+        ("sentinel", "INFO", true), ("sentinel", "GET usage:{a}", false), ("sentinel", "CONFIG GET port", false),
+    ])
+    func usersMayDoThatMuch(user: String, line: String, isPermitted: Bool) async throws {
+        try await withTemporaryDirectory { directory in
+            try await withRedis(in: directory, extraArguments: RedisUsers.arguments(in: directory)) { redis in
+                let client = try await RawClient.connect(port: redis.port)
+                try await client.send("AUTH \(user) \(RedisUsers.password)\r\n")
+                try await client.waits(for: "+OK\r\n")
+                client.clear()
+                try await client.send(line + "\r\n")
+                try await client.waits(for: "\r\n")
+                #expect(client.text.hasPrefix("-NOPERM") != isPermitted, "\(client.text)")
+                try await client.close()
+            }
+        }
+    }
+
+    /// The file as it is delivered lets nobody in: it has no passwords.
+    @Test func nobodyGetsInUntilTheFileHasPasswords() async throws {
+        try await withRedis(extraArguments: ["--aclfile", RedisUsers.deployedFile]) { redis in
+            for user in ["default", "gateway", "operator", "replica", "sentinel"] {
+                for password in [#""""#, RedisUsers.password] {
+                    let answer = try await RawClient.ask(redis.port, "AUTH \(user) \(password)\r\n") {
+                        $0.hasSuffix("\r\n")
+                    }
+                    #expect(answer.hasPrefix("-WRONGPASS"), "\(user): \(answer)")
+                }
+            }
+            let answer = try await RawClient.ask(redis.port, "GET usage:{a}\r\n") { $0.hasSuffix("\r\n") }
+            #expect(answer.hasPrefix("-NOAUTH"), "\(answer)")
+        }
+    }
+
+    private static func url(of redis: RedisServerProcess, as user: String) -> String {
+        redis.url.replacing("redis://", with: "redis://\(user):\(RedisUsers.password)@")
     }
 
     private static func useEverything(in market: Market) async throws {
@@ -142,25 +186,5 @@ import Foundation
             let later = try await store.admit(try request("five", after: 40, repeats: false))
             #expect(later.usage.count == 2, "the call of 'four' came back")
         }
-    }
-
-    /// `ACL SETUSER gateway …`
-    static func documentedLine() throws -> String {
-        let lines = try readmeLines()
-        let start = try #require(lines.firstIndex { $0.hasPrefix("ACL SETUSER gateway on ") })
-        return lines[start...].prefix { $0 != "```" }.joined(separator: " ").replacing("\\", with: "")
-    }
-
-    /// What a cluster takes beside that: `+… +…`
-    static func documentedForClusters() throws -> String {
-        let start = "ACL SETUSER gateway +cluster"
-        let line = try #require(try readmeLines().first { $0.hasPrefix(start) })
-        return String(line.dropFirst("ACL SETUSER gateway ".count))
-    }
-
-    private static func readmeLines() throws -> [String] {
-        let readme = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "README.md")
-        return try String(contentsOf: readme, encoding: .utf8).split(separator: "\n").map(String.init)
     }
 }

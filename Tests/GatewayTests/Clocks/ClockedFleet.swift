@@ -245,7 +245,8 @@ func withClockedFleet(
         let clock = try ProgramClock(path: directory + "/redis.clock")
         clock.set(to: UnixTime(seconds: 1_764_331_205))
         let redis = try await RedisServerProcess.start(
-            directory: directory + "/redis", environment: ClockShim.environment(library: library, clock: clock))
+            directory: directory + "/redis", extraArguments: try RedisUsers.serverArguments(in: directory),
+            environment: ClockShim.environment(library: library, clock: clock))
         do {
             try await withRedisClient(redis.patientConfiguration) { client in
                 let fleet = try ClockedFleet(

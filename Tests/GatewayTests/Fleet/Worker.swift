@@ -42,7 +42,7 @@ final class Worker: Sendable {
     static func environment(redisURL: String, identity: DevelopmentIdentity) -> [String: String] {
         [
             "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
-            "REDIS_URL": redisURL,
+            "REDIS_URL": RedisUsers.loggedIn(redisURL),
             "CLERK_JWT_KEY": identity.publicKeyPEM,
             "CLERK_ISSUER": identity.issuer,
             "TOLLGATE_HOST": "127.0.0.1",

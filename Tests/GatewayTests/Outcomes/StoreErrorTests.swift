@@ -87,9 +87,9 @@ import TollgateServer
         (
             "CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0", "NOREPLICAS", "NOREPLICAS"
         ),
-        ("ACL SETUSER default -evalsha", "ACL SETUSER default +evalsha", "NOPERM", "NOPERM"),
+        ("ACL SETUSER \(RedisUsers.tested) -evalsha", "ACL SETUSER \(RedisUsers.tested) +evalsha", "NOPERM", "NOPERM"),
         // A command that the probe of readiness does not try, and that the script fails at.
-        ("ACL SETUSER default -hincrby", "ACL SETUSER default +hincrby", "NOPERM", "can't run this command"),
+        ("ACL SETUSER \(RedisUsers.tested) -hincrby", "ACL SETUSER \(RedisUsers.tested) +hincrby", "NOPERM", "can't run this command"),
     ])
     func whatFailsEveryCallOpensNothingAndTurnsReadinessOff(
         command: String, remedy: String, code: String, reason: String
@@ -121,11 +121,11 @@ import TollgateServer
     /// A worker that is not ready is sent no requests: it must become ready without one.
     @Test func aWorkerIsReadyAgainWithoutACall() async throws {
         try await Self.run { gateways, _, _ in
-            try await Self.send("ACL SETUSER default -hincrby", to: gateways.redis)
+            try await Self.send("ACL SETUSER \(RedisUsers.tested) -hincrby", to: gateways.redis)
             Self.expectUnavailable(try await gateways.send("GET", "/closed"), "-hincrby")
             let unready = try await Self.readiness(gateways)
             #expect(unready.status == 503)
-            try await Self.send("ACL SETUSER default +hincrby", to: gateways.redis)
+            try await Self.send("ACL SETUSER \(RedisUsers.tested) +hincrby", to: gateways.redis)
             try await eventually("ready again", within: .seconds(15)) {
                 try await Self.readiness(gateways).status == 200
             }

@@ -39,12 +39,19 @@ final class SentinelProcesses: Sendable {
     /// - Parameters:
     ///   - password: Of both servers. Nil for none.
     ///   - sentinelPassword: Of the sentinels. Nil for none.
+    ///   - hasDeployedUsers: Whether everybody logs in as a user of `deploy/redis`, the tests excepted.
     static func run(
         isolation: isolated (any Actor)? = #isolation, password: String? = nil, sentinelPassword: String? = nil,
+        hasDeployedUsers: Bool = false,
         _ body: (SentinelProcesses) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
-            let login = password.map { ["--requirepass", $0, "--masterauth", $0] } ?? []
+            var login = password.map { ["--requirepass", $0, "--masterauth", $0] } ?? []
+            if hasDeployedUsers {
+                login = try RedisUsers.arguments(in: directory)
+                login += ["--masteruser", "replica", "--masterauth", RedisUsers.password]
+            }
+            let users = hasDeployedUsers ? try sentinelUsers(in: directory) : []
             let primary = try await RedisServerProcess.start(directory: directory + "/p", extraArguments: login)
             let replica = try await RedisServerProcess.start(
                 directory: directory + "/r",
@@ -57,10 +64,12 @@ final class SentinelProcesses: Sendable {
                     let port = try await Loopback.freePort()
                     let file = directory + "/sentinel-\(number).conf"
                     try configuration(
-                        port: port, primary: primary.port, password: password, sentinelPassword: sentinelPassword
+                        port: port, primary: primary.port, password: password, sentinelPassword: sentinelPassword,
+                        users: users
                     ).write(toFile: file, atomically: true, encoding: .utf8)
                     let process = try ChildProcess.start(
-                        "redis-server", [file, "--sentinel"], environment: ["PATH": "/usr/bin:/usr/local/bin"])
+                        RedisServerProcess.program, [file, "--sentinel"],
+                        environment: ["PATH": "/usr/bin:/usr/local/bin"])
                     sentinels.append((process, port))
                 }
                 let group = SentinelProcesses(primary: primary, replica: replica, sentinels: sentinels)
@@ -85,8 +94,17 @@ final class SentinelProcesses: Sendable {
         await primary.stop()
     }
 
+    /// How sentinels log in to Redis and to each other, and who may at them.
+    private static func sentinelUsers(in directory: String) throws -> [String] {
+        let file = try RedisUsers.arguments(file: RedisUsers.deployedSentinelFile, in: directory + "/sentinels")[1]
+        return [
+            "aclfile \(file)", "sentinel sentinel-user sentinel", "sentinel sentinel-pass \(RedisUsers.password)",
+            "sentinel auth-user \(primaryName) sentinel", "sentinel auth-pass \(primaryName) \(RedisUsers.password)",
+        ]
+    }
+
     private static func configuration(
-        port: Int, primary: Int, password: String?, sentinelPassword: String?
+        port: Int, primary: Int, password: String?, sentinelPassword: String?, users: [String]
     ) -> String {
         let lines =
             [
@@ -95,7 +113,7 @@ final class SentinelProcesses: Sendable {
                 "sentinel down-after-milliseconds \(primaryName) 500",
                 "sentinel failover-timeout \(primaryName) 3000",
             ] + (password.map { ["sentinel auth-pass \(primaryName) \($0)"] } ?? [])
-            + (sentinelPassword.map { ["requirepass \($0)", "sentinel sentinel-pass \($0)"] } ?? [])
+            + (sentinelPassword.map { ["requirepass \($0)", "sentinel sentinel-pass \($0)"] } ?? []) + users
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -132,6 +132,24 @@ import Foundation
         }
     }
 
+    /// Workers, replicas and sentinels may do that much, and a failover comes about.
+    @Test func theDeployedUsersAreEnough() async throws {
+        try await SentinelProcesses.run(hasDeployedUsers: true) { group in
+            let login = "gateway:\(RedisUsers.password)@"
+            try await withWorkers(group, url: group.url(login: login)) { workers, token in
+                await group.primary.kill()
+                _ = try await group.promotion()
+                for worker in workers { try await serves(worker, token) }
+                for place in [group.replica.port] + group.sentinels.map(\.port) {
+                    let log = try await RawClient.ask(place, "ACL LOG\r\n") {
+                        $0.hasPrefix("*0\r\n") || $0.hasPrefix("-")
+                    }
+                    #expect(log.hasPrefix("*0"), "\(log)")
+                }
+            }
+        }
+    }
+
     @Test func whatIsWrongIsSaid() async throws {
         try await SentinelProcesses.run { group in
             let identity = try DevelopmentIdentity.shared()
