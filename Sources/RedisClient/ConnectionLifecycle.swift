@@ -30,6 +30,7 @@ struct ConnectionLifecycle {
     init(backoff: Backoff) { self.backoff = backoff }
 
     var isReady: Bool { if case .ready = state { true } else { false } }
+    var isConnecting: Bool { if case .connecting = state { true } else { false } }
     var isClosed: Bool { state == .closed }
 
     /// Whether new commands are refused for good.

@@ -209,6 +209,8 @@ package final class RedisConnection: @unchecked Sendable {
     /// Redis may be elsewhere by now: looks at once, or tries again at once. Call on the event loop.
     package func lookAgain() {
         eventLoop.preconditionInEventLoop()
+        // An attempt under way leads to where Redis was, and may hang there until its time is over.
+        if lifecycle.isConnecting { return connect() }
         retry?.cancel()
         perform(lifecycle.retryIsDue())
         checkAddress()

@@ -78,6 +78,25 @@ import Foundation
         }
     }
 
+    /// An attempt at the old primary, which answers nothing, is not waited for.
+    @Test func thePrimaryThatHungIsLeftAtTheWordOfASwitch() async throws {
+        try await SentinelProcesses.run { group in
+            let configuration = RedisClientConfiguration(
+                endpoint: try RedisEndpoint(url: group.url()), connectTimeout: .seconds(60))
+            try await withRedisClient(configuration) { client in
+                group.primary.suspend()
+                try await eventually("the connections are given up") {
+                    _ = try? await client.send("PING")
+                    return client.readyConnectionCount == 0
+                }
+                _ = try await group.promotion()
+                try await eventually("the new primary serves") { client.isReady }
+                let stored = try await client.send("SET key value")
+                #expect(stored == .status("OK"))
+            }
+        }
+    }
+
     @Test func aSwitchByHandLosesNoCount() async throws {
         try await SentinelProcesses.run { group in
             try await withWorkers(group, url: group.url()) { workers, token in
