@@ -1,5 +1,6 @@
 import Hiredis
 import NIOCore
+import NIOSSL
 
 /// What a channel tells its owner. Called on the event loop.
 protocol RedisChannelDelegate: AnyObject {
@@ -190,7 +191,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(reason: "\(error)")
+        close(reason: Self.reason(error))
+    }
+
+    /// NIOSSL tells no address that it has looked for in vain.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOSSLExtraError, error == .failedToValidateHostname else { return "\(error)" }
+        return "the server's certificate does not name the host that was connected to: connect by a name that it has"
     }
 }
 

@@ -1,11 +1,13 @@
 import Hiredis
+import NIOCore
+import NameResolution
 import RedisClient
 import TestSupport
 import Testing
 import TollgateDev
 
 /// `rediss://` against a redis-server that asks for a client certificate.
-@Suite struct RedisTLSTests {
+@Suite(.enabled("The server has no TLS.") { try await RedisServerProcess.hasTLS.value }) struct RedisTLSTests {
     @Test func bothSidesShowTheirCertificates() async throws {
         try await withTLSServer { directory, endpoint in
             let tls = try RedisClientConfiguration.tls(
@@ -28,6 +30,34 @@ import TollgateDev
                     client.lastFailure?.contains("CERTIFICATE_VERIFY_FAILED") == true
                 }
             }
+        }
+    }
+
+    /// The certificate is for localhost.
+    @Test func aCertificateForAnotherNameIsRefusedAndTheNameIsTold() async throws {
+        try await withTLSServer { directory, endpoint in
+            let tls = try RedisClientConfiguration.tls(
+                authorityFile: directory + "/ca.crt", certificateFile: directory + "/client.crt",
+                keyFile: directory + "/client.key")
+            guard case .tcp(_, let port) = endpoint.address else { return }
+            for host in ["127.0.0.1", "ip6-localhost"] {
+                let other = try RedisEndpoint(url: "rediss://\(host):\(port)")
+                let configuration = RedisClientConfiguration(endpoint: other, tls: tls, resolver: Loop())
+                try await withRedisClient(configuration, waitsUntilReady: false) { client in
+                    try await eventually("an attempt has failed") {
+                        client.lastFailure?.contains("no attempt") == false
+                    }
+                    let reason = client.lastFailure ?? ""
+                    #expect(reason.contains("certificate does not name the host"), "\(reason)")
+                }
+            }
+        }
+    }
+
+    /// Every name leads to 127.0.0.1.
+    private struct Loop: NameResolver {
+        func addresses(of host: String, port: Int, on eventLoop: any EventLoop) -> EventLoopFuture<[SocketAddress]> {
+            eventLoop.makeCompletedFuture { [try SocketAddress(ipAddress: "127.0.0.1", port: port)] }
         }
     }
 
