@@ -27,7 +27,7 @@ struct StoredState: Equatable {
     private var values: [String: Value] = [:]
 
     init(_ client: RedisClient) async throws {
-        let parts = try await client.run(RedisScript.Call(Self.script, keys: [], arguments: [])).array ?? []
+        let parts = try await client.inspector.run(RedisScript.Call(Self.script, keys: [], arguments: [])).array ?? []
         for place in stride(from: 0, to: parts.count, by: 3) {
             let name = try #require(parts[place].string)
             values[name] = Value(dump: parts[place + 1], expiresAt: parts[place + 2])
