@@ -64,6 +64,33 @@ import TollgateDev
         }
     }
 
+    /// As a managed service has a failover: the old primary turns into a replica, its name leads to the new one a moment
+    /// later, and nobody waits for the next look at the name.
+    @Test func aPrimaryThatIsDemotedIsLeftForTheOneThatItsNameLeadsTo() async throws {
+        try await withTwoRedis { old, new in
+            let resolver = ManualResolver([try SocketAddress(ipAddress: "127.0.0.1", port: old.port)])
+            var configuration = Self.configuration(resolver, port: old.port)
+            configuration.probe = [RedisCommand("SET", "worker:{probe}", "1")]
+            try await withRedisClient(configuration) { client in
+                try await withRedisClient(old.configuration) { try await $0.send("REPLICAOF 127.0.0.1 \(new.port)") }
+                await #expect(throws: RedisError.self) {
+                    while true { try await client.send("SET worker:{key} value") }
+                }
+                try await eventually("the replica is known to be of no use") {
+                    _ = try? await client.send("SET worker:{key} value")
+                    return client.readyConnectionCount == 0
+                }
+                resolver.answer([try SocketAddress(ipAddress: "127.0.0.1", port: new.port)])
+                try await eventually("all connections lead to the new primary", within: .seconds(5)) { client.isReady }
+                try await client.send("SET worker:{key} value")
+                let stored = try await withRedisClient(new.configuration) {
+                    try await $0.send("GET worker:{key}").string
+                }
+                #expect(stored == "value")
+            }
+        }
+    }
+
     @Test func silentNameServersKeepNoAttemptAndNoShutdownWaiting() async throws {
         let resolver = ManualResolver(nil)
         var configuration = Self.configuration(resolver, port: 6379)

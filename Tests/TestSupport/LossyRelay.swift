@@ -3,7 +3,7 @@ import NIOPosix
 import Synchronization
 
 /// Stands between clients and a server, and can lose what the server answers: it has heard and done what it was told,
-/// and the client never learns of it.
+/// and the client never learns of it. It can also know fewer commands than the server, as the proxies of some services do.
 package final class LossyRelay: Sendable {
     private let channel: any Channel
     private let state: State
@@ -12,10 +12,14 @@ package final class LossyRelay: Sendable {
     final class State: Sendable {
         let serverPort = Atomic<Int>(0)
         let losesAnswers = Atomic<Bool>(false)
+        let unknownCommands: [String]
+
+        init(unknownCommands: [String]) { self.unknownCommands = unknownCommands }
     }
 
-    package init() async throws {
-        let state = State()
+    /// - Parameter unknownCommands: Names of Redis' commands, in capitals, that clients are told are no commands.
+    package init(unknownCommands: [String] = []) async throws {
+        let state = State(unknownCommands: unknownCommands)
         self.state = state
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -73,12 +77,23 @@ private final class ClientSide: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
+        var bytes = misspelt(unwrapInboundIn(data))
         guard let server else {
             early.writeBuffer(&bytes)
             return
         }
         server.writeAndFlush(bytes, promise: nil)
+    }
+
+    /// Lets the server itself say that it does not know a command, in the place where the client waits for it.
+    private func misspelt(_ bytes: ByteBuffer) -> ByteBuffer {
+        guard !state.unknownCommands.isEmpty else { return bytes }
+        var text = String(buffer: bytes)
+        for name in state.unknownCommands {
+            let begin = "\r\n$\(name.utf8.count)\r\n"
+            text = text.replacing("\(begin)\(name)\r\n", with: "\(begin)X\(name.dropFirst())\r\n")
+        }
+        return ByteBuffer(string: text)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
