@@ -1,3 +1,5 @@
+import Hiredis
+import RedisClient
 import TestSupport
 import Testing
 import TollgateDev
@@ -25,6 +27,48 @@ import Foundation
             let (status, output) = try await run(
                 "nginx", ["-t", "-p", directory, "-c", file, "-e", "stderr", "-g", "pid \(directory)/pid;"])
             #expect(status == .exited(0), "\(output)")
+        }
+    }
+
+    /// As a server alone, and as a node of a cluster. What counts for billing is asked for.
+    @Test(arguments: [[], ["cluster.conf"]])
+    func redisAcceptsItsConfiguration(files: [String]) async throws {
+        let files = ["redis.conf"] + files
+        let arguments = files.flatMap { ["--include", Self.package.appending(path: "deploy/redis/\($0)").path] }
+        try await withTemporaryDirectory { directory in
+            // The bus' port is 10,000 above the other one, where there may be none.
+            let ports = files.count == 1 ? [] : ["--cluster-port", "\(try await Loopback.freePort())"]
+            let redis = try await RedisServerProcess.start(
+                directory: directory, persistence: .appendOnly, extraArguments: arguments + ports)
+            do {
+                try await withRedisClient(redis.configuration) { client in
+                    for (name, value) in [
+                        ("appendonly", "yes"), ("appendfsync", "everysec"), ("maxmemory-policy", "noeviction"),
+                        ("min-replicas-to-write", "0"), ("save", ""),
+                    ] {
+                        let found = try await client.send("CONFIG GET \(name)").array?.last?.string
+                        #expect(found == value, "\(name)")
+                    }
+                    let isNode = try await client.send("INFO cluster").string?.contains("cluster_enabled:1")
+                    #expect(isNode == (files.count > 1))
+                }
+            } catch {
+                await redis.stop()
+                throw error
+            }
+            await redis.stop()
+        }
+    }
+
+    /// Every profile of docker-compose.yml tells the workers where their Redis is.
+    @Test(arguments: ["single", "ha", "cluster"])
+    func theWorkersOfAProfileAreToldWhereRedisIs(profile: String) throws {
+        let file = Self.package.appending(path: "deploy/redis/workers-\(profile).env")
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let url = try #require(lines.first { $0.hasPrefix("REDIS_URL=") }?.dropFirst("REDIS_URL=".count))
+        switch (profile, try RedisEndpoint(url: String(url)).address) {
+        case ("single", .tcp), ("ha", .sentinels), ("cluster", .cluster): break
+        case (_, let address): Issue.record("\(profile): \(address)")
         }
     }
 
