@@ -54,6 +54,14 @@ package enum RedisUsers {
         return ["--aclfile", copy]
     }
 
+    /// The command that makes a server know `user` as deployed, with ``password``.
+    package static func setting(_ user: String) throws -> String {
+        let start = "user \(user) on "
+        let lines = try String(contentsOfFile: deployedFile, encoding: .utf8).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix(start) }?.dropFirst(start.count) ?? ""
+        return "ACL SETUSER \(user) on >\(password) \(line)"
+    }
+
     /// `url` with the login of the tested program, where it has none. Sentinels have users of their own.
     package static func loggedIn(_ url: String) -> String {
         guard file != nil, !url.contains("@"), url.hasPrefix("redis://") else { return url }

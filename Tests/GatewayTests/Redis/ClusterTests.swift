@@ -89,10 +89,8 @@ import Foundation
                     TestCertificates.arguments(in: directory, port: taken[$0]) + ["--tls-cluster", "yes"]
                 }
             ) { cluster in
-                let line =
-                    try RedisPermissionTests.documentedLine() + " " + RedisPermissionTests.documentedForClusters()
                 for server in cluster.servers {
-                    let done = try await cluster.ask(server, line)
+                    let done = try await cluster.ask(server, RedisUsers.setting("gateway"))
                     #expect(done == .status("OK"))
                 }
                 let url = cluster.url(servers: 1).replacing("://", with: "://gateway:password@")
