@@ -94,7 +94,8 @@ let package = Package(
             dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", nioCore],
             resources: [
                 .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/apply_subscription.lua"),
-                .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/claim_webhook.lua"),
+                .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/book_passes.lua"),
+                .embedInCode("Scripts/claim_webhook.lua"),
                 .embedInCode("Scripts/create_key.lua"), .embedInCode("Scripts/end_clerk_update.lua"),
                 .embedInCode("Scripts/change_limit.lua"), .embedInCode("Scripts/end_key.lua"),
                 .embedInCode("Scripts/revoke_credentials.lua"), .embedInCode("Scripts/rotate_credentials.lua"),

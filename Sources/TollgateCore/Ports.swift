@@ -36,9 +36,13 @@ package struct StoreUnavailable: Error, Sendable, Hashable, CustomStringConverti
     /// For the operator's log. It never reaches a caller.
     package let reason: String
 
-    package init(_ cause: Cause = .answeredError(.other), reason: String) {
+    /// What was asked may be done all the same, now or later: it was sent, and no answer came.
+    package let mayBeDone: Bool
+
+    package init(_ cause: Cause = .answeredError(.other), reason: String, mayBeDone: Bool = false) {
         self.cause = cause
         self.reason = reason
+        self.mayBeDone = mayBeDone
     }
 
     package var description: String { reason }

@@ -27,6 +27,7 @@ package struct Gateway: Sendable {
     private let metrics: GatewayMetrics
     private let reporter: WorkerReporter
     private let reservations: ReservationKeeper
+    private let outage: OutageLimiter
     private let admin: AdminEndpoints
     private let descriptors: DescriptorBudget
     private let drain = DrainState()
@@ -74,6 +75,9 @@ package struct Gateway: Sendable {
         reservations = ReservationKeeper(
             store: store, time: time, monotonicMilliseconds: monotonicMilliseconds,
             eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, metrics: metrics, logger: logger)
+        outage = OutageLimiter(
+            plans: configuration.plans, workerID: requestIDs.workerID, store: store, time: time,
+            tally: OutageTally(factory: metricsRegistry, metrics: metrics, logger: logger))
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let gatekeeper = Gatekeeper(
             authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,
@@ -105,14 +109,14 @@ package struct Gateway: Sendable {
             cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
             requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
-            outage: OutageLimiter(ratePerMinute: configuration.plans.fallback.ratePerMinute),
+            outage: outage,
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
         readiness = Readiness(
             drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
         let observation = Observation(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
             workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
-            reservations: reservations, logger: logger)
+            reservations: reservations, outage: outage, logger: logger)
         reporter = observation.reporter
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
@@ -146,6 +150,7 @@ package struct Gateway: Sendable {
                     "the clock",
                     BackgroundService { [redisClock, redis, logger] in await redisClock.run(redis, logger: logger) }),
                 parts.part("the reservations", reservations.service),
+                parts.part("the calls of an outage", outage.service),
                 parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
                 parts.part("the worker's report", reporter),
                 parts.part(

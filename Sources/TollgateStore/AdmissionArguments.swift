@@ -15,6 +15,9 @@ final class AdmissionArguments: Sendable {
     /// `admit.lua` for these plans.
     let script: RedisScript
 
+    /// Whether scripts compare the time of a call with that of Redis.
+    let comparesClocks: Bool
+
     private let pastDueGraceSeconds: Int64
     private let latest: Mutex<Moment>
 
@@ -23,6 +26,9 @@ final class AdmissionArguments: Sendable {
         let second: Int64
         let period: BillingPeriod
         let window: RateWindow
+
+        /// How long the usage record is kept from now on, in seconds.
+        let recordLifetimeSeconds: Int64
 
         /// The clock minute as it stands in the names of counters.
         let minute: String
@@ -34,11 +40,11 @@ final class AdmissionArguments: Sendable {
         let arguments: ByteBuffer
     }
 
-    /// - Parameter comparesClocks: Whether the script compares the time of a call with that of Redis.
     init(plans: PlanTable, pastDueGraceSeconds: Int64, comparesClocks: Bool) {
         self.plans = plans.plans
         fallback = plans.fallback
         self.pastDueGraceSeconds = pastDueGraceSeconds
+        self.comparesClocks = comparesClocks
         script = RedisScript(
             resource: PackageResources.admit_lua,
             prelude: PackageResources.values_lua + PackageResources.give_back_lua
@@ -65,7 +71,8 @@ final class AdmissionArguments: Sendable {
         arguments.writeArgument(Int(recordLifetime))
         arguments.writeArgument(UnixTime(seconds: max(0, time.seconds - pastDueGraceSeconds)))
         return Moment(
-            second: time.seconds, period: period, window: window, minute: String(window.minute), arguments: arguments)
+            second: time.seconds, period: period, window: window, recordLifetimeSeconds: recordLifetime,
+            minute: String(window.minute), arguments: arguments)
     }
 }
 

@@ -12,6 +12,10 @@ package enum Keys {
     /// Hash: the calls that were charged on one day, by route. Kept for 32 days.
     package static func usage(_ user: UserID, on day: CalendarDay) -> String { "usage:{\(user.value)}:\(day)" }
 
+    /// Hash: the number of the last batch of calls that each worker has booked after it could not reach Redis, by the
+    /// worker's id. Kept for a week after the last one.
+    package static func booked(_ user: UserID) -> String { "booked:{\(user.value)}" }
+
     /// Sorted set: the user's open reservations, scored by the moment when their lease ends (YYYYMMDDhhmmss). A member
     /// is `<id> <calls> <first day of the period> <day> <route>`, with the idempotency key behind it if there is one.
     /// Kept as long as the usage.

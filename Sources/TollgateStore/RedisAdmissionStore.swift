@@ -5,8 +5,8 @@ import TollgateCore
 
 /// Admission in Redis: one script, one round trip.
 package struct RedisAdmissionStore: AdmissionStore {
-    private let client: RedisClient
-    private let arguments: AdmissionArguments
+    let client: RedisClient
+    let arguments: AdmissionArguments
     private let clock: RedisClock?
 
     /// - Parameters:

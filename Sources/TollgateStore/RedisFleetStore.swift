@@ -2,7 +2,8 @@ import Hiredis
 import RedisClient
 import TollgateCore
 
-/// Which workers are alive, and what they have had to do: for the operator, never for a decision.
+/// Which workers are alive, and what they have had to do: for the operator, and for the part that each worker has in a
+/// limit while Redis is away.
 ///
 /// A hash for each worker, which ends by itself when its worker does, and an index of them. They lie in several slots, so
 /// they are written plainly, one after another.
@@ -12,6 +13,13 @@ package struct RedisFleetStore: Sendable {
 
     /// Workers that are told of at most.
     package static let maximumWorkers = 256
+
+    /// Workers that are counted at most.
+    package static let maximumIDs = 4096
+
+    /// How long the index names a worker after its last report, in seconds. Far longer than it counts as alive, so that
+    /// one whose clock is ahead takes nobody out who is.
+    private static let indexedSeconds: Int64 = 3600
 
     private let client: RedisClient
 
@@ -25,7 +33,8 @@ package struct RedisFleetStore: Sendable {
             RedisCommand(arguments: ["HSET", key] + report.fields),
             RedisCommand("EXPIRE", key, "\(Self.reportLifetimeSeconds)"),
             RedisCommand("ZADD", Keys.workers, "\(now)", id),
-            RedisCommand("ZREMRANGEBYSCORE", Keys.workers, "-inf", "(\(now - Self.reportLifetimeSeconds)"),
+            RedisCommand("ZREMRANGEBYSCORE", Keys.workers, "-inf", "(\(now - Self.indexedSeconds)"),
+            RedisCommand("ZREMRANGEBYSCORE", Keys.workers, "(\(now + Self.indexedSeconds)", "+inf"),
         ])
     }
 
@@ -40,12 +49,25 @@ package struct RedisFleetStore: Sendable {
     ///
     /// - Parameter time: Now.
     package func workers(at time: UnixTime) async throws(StoreUnavailable) -> [WorkerReport] {
-        let reply = try await client.ask(
-            RedisCommand(
-                "ZRANGEBYSCORE", Keys.workers, "\(time.seconds - Self.reportLifetimeSeconds)", "+inf", "LIMIT", "0",
-                "\(Self.maximumWorkers)"))
-        guard let ids = reply.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGEBYSCORE") }
+        let ids = try await ids(Self.maximumWorkers, at: time)
         let replies = try await client.ask(all: ids.map { RedisCommand("HGETALL", Keys.worker($0)) })
         return replies.compactMap { WorkerReport(fields: ($0.array ?? []).map { $0.string ?? "" }) }
+    }
+
+    /// The ids of the workers that are alive.
+    ///
+    /// - Parameter time: Now.
+    package func ids(at time: UnixTime) async throws(StoreUnavailable) -> [String] {
+        try await ids(Self.maximumIDs, at: time)
+    }
+
+    /// Those that were seen last, at most so many.
+    private func ids(_ limit: Int, at time: UnixTime) async throws(StoreUnavailable) -> [String] {
+        let reply = try await client.ask(
+            RedisCommand(
+                "ZRANGE", Keys.workers, "\(time.seconds + Self.reportLifetimeSeconds)",
+                "\(time.seconds - Self.reportLifetimeSeconds)", "BYSCORE", "REV", "LIMIT", "0", "\(limit)"))
+        guard let ids = reply.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGE") }
+        return ids
     }
 }

@@ -37,7 +37,9 @@ extension StoreUnavailable {
             default: .unreachable
             }
         let isOfOneKey = cause == .answeredError(.wrongType) && !keys.isEmpty
-        self.init(cause, reason: isOfOneKey ? "\(error) (\(keys.joined(separator: " ")))" : "\(error)")
+        self.init(
+            cause, reason: isOfOneKey ? "\(error) (\(keys.joined(separator: " ")))" : "\(error)",
+            mayBeDone: error.mayBeDone)
     }
 
     /// For a caller on an event loop that no link belongs to.
@@ -58,5 +60,16 @@ extension StoreErrorCode {
     fileprivate init(in message: String) {
         let code = Self.allCases.first { $0 != .other && message.contains($0.rawValue) }
         self = code ?? (message.contains(Self.noPermissionInScript) ? .noPermission : .other)
+    }
+}
+
+extension RedisError {
+    /// The command was sent, and what became of it is not known.
+    fileprivate var mayBeDone: Bool {
+        switch self {
+        case .timedOut, .connectionLost, .cancelled: true
+        // A script that is answered with an error has written nothing: what could fail is tried before the first write.
+        case .notConnected, .queueFull, .server, .commandTooLong, .closed: false
+        }
     }
 }

@@ -14,6 +14,9 @@ package final class LossyRelay: Sendable {
         let losesAnswers = Atomic<Bool>(false)
         let unknownCommands: [String]
 
+        /// What is waited for in what clients say.
+        let fatalText = Mutex<String?>(nil)
+
         init(unknownCommands: [String]) { self.unknownCommands = unknownCommands }
     }
 
@@ -40,7 +43,18 @@ package final class LossyRelay: Sendable {
 
     package func passAnswers() { state.losesAnswers.store(false, ordering: .releasing) }
 
+    /// Loses the answer to the next that a client says with `text` in it, and all later answers on that connection.
+    package func loseAnswer(to text: String) { state.fatalText.withLock { $0 = text } }
+
+    /// Whether the answer that ``loseAnswer(to:)`` is about is lost, or will be when it is given.
+    package var hasHeardText: Bool { state.fatalText.withLock { $0 == nil } }
+
     package func close() async throws { try await channel.close() }
+}
+
+/// What both sides of one connection share, which live on one event loop.
+private final class Passage {
+    var losesAnswers = false
 }
 
 private final class ClientSide: ChannelInboundHandler {
@@ -50,15 +64,21 @@ private final class ClientSide: ChannelInboundHandler {
     private var server: (any Channel)?
     private var early = ByteBuffer()
     private var isClosed = false
+    private let passage = Passage()
+
+    /// The end of what the client has said.
+    private var said = ""
 
     init(state: LossyRelay.State) { self.state = state }
 
     func channelActive(context: ChannelHandlerContext) {
         let (client, state) = (context.channel, state)
+        let passage = NIOLoopBound(passage, eventLoop: context.eventLoop)
         ClientBootstrap(group: context.eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ServerSide(client: client, state: state))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ServerSide(client: client, state: state, passage: passage.value))
                 }
             }
             .connect(host: "127.0.0.1", port: state.serverPort.load(ordering: .acquiring))
@@ -77,7 +97,9 @@ private final class ClientSide: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = misspelt(unwrapInboundIn(data))
+        let incoming = unwrapInboundIn(data)
+        listen(to: String(buffer: incoming))
+        var bytes = misspelt(incoming)
         guard let server else {
             early.writeBuffer(&bytes)
             return
@@ -96,6 +118,15 @@ private final class ClientSide: ChannelInboundHandler {
         return ByteBuffer(string: text)
     }
 
+    private func listen(to text: String) {
+        state.fatalText.withLock { fatal in
+            guard let awaited = fatal else { return }
+            said += text
+            if said.contains(awaited) { (passage.losesAnswers, fatal) = (true, nil) }
+            said = String(said.suffix(awaited.count))
+        }
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         isClosed = true
         server?.close(promise: nil)
@@ -109,14 +140,16 @@ private final class ServerSide: ChannelInboundHandler {
 
     private let client: any Channel
     private let state: LossyRelay.State
-    private var hasLost = false
+    private let passage: Passage
 
-    init(client: any Channel, state: LossyRelay.State) { (self.client, self.state) = (client, state) }
+    init(client: any Channel, state: LossyRelay.State, passage: Passage) {
+        (self.client, self.state, self.passage) = (client, state, passage)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What came behind a gap would be taken for the answer to something else.
-        hasLost = hasLost || state.losesAnswers.load(ordering: .acquiring)
-        if !hasLost { client.writeAndFlush(unwrapInboundIn(data), promise: nil) }
+        if state.losesAnswers.load(ordering: .acquiring) { passage.losesAnswers = true }
+        if !passage.losesAnswers { client.writeAndFlush(unwrapInboundIn(data), promise: nil) }
     }
 
     func channelInactive(context: ChannelHandlerContext) { client.close(promise: nil) }

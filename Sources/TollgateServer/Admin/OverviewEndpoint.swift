@@ -21,6 +21,7 @@ struct OverviewEndpoint: Sendable {
 
     let reporter: WorkerReporter
     let reservations: ReservationKeeper
+    let outage: OutageLimiter
     let clock: RedisClock
     let time: any TimeSource
 
@@ -42,6 +43,7 @@ struct OverviewEndpoint: Sendable {
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
             "webhooks": shared?.waiting.map(Self.json) ?? .null,
             "reservations": reservations.counts.json,
+            "outage": outage.counts.json,
             // Of this worker's machine, against that of Redis.
             "clockAheadSeconds": clock.wallClockAheadMilliseconds.map { .decimal(Double($0) / 1000) } ?? .null,
             "redis": redis.json(user: redisUser, reportFailure: reporter.latestFailure, noticed: noticed),
@@ -51,7 +53,7 @@ struct OverviewEndpoint: Sendable {
     private var noticed: [RedisWarning] {
         [
             clock.wallClockAheadMilliseconds.flatMap { RedisWarning(clockAhead: $0) },
-            RedisWarning(reservations: reservations.counts),
+            RedisWarning(reservations: reservations.counts), RedisWarning(outage: outage.counts),
         ].compactMap(\.self)
     }
 
@@ -88,6 +90,13 @@ extension ReservationTally.Counts {
     /// Of this worker, since it started.
     fileprivate var json: JSON {
         ["waiting": .integer(waiting), "lost": .integer(lost), "unsettled": .integer(unsettled)]
+    }
+}
+
+extension OutageTally.Counts {
+    /// Calls that passed this worker while Redis was away, since it started.
+    fileprivate var json: JSON {
+        ["waiting": .integer(waiting), "booked": .integer(booked), "forgotten": .integer(forgotten)]
     }
 }
 

@@ -41,6 +41,17 @@ extension RedisWarning {
     }
 }
 
+extension RedisWarning {
+    /// Nil when nothing was forgotten lately.
+    init?(outage counts: OutageTally.Counts) {
+        guard counts.isRecent else { return nil }
+        self.init(
+            code: "outage-calls-forgotten",
+            message: "Since this worker started, \(counts.forgotten) calls that passed while Redis was away could not "
+                + "be booked: there were too many of them, or Redis did not take them for days. The log says more.")
+    }
+}
+
 extension RedisServerInfo {
     /// What is wrong, the worst first.
     var warnings: [RedisWarning] {

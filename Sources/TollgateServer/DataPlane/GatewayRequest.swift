@@ -49,8 +49,11 @@ final class GatewayRequest: RequestWorker {
     private(set) var admitted: Gatekeeper.Admitted?
     var reservation: Reservation?
 
-    /// Redis was not asked.
-    private(set) var isDegraded = false
+    /// Redis did not decide.
+    var isDegraded = false
+
+    /// What is to be booked of a request that passed without Redis, if it succeeds.
+    var outageCharge: OutageCharge?
     var exchange: ProxyExchange?
     var outgoing = OutgoingAnswer()
 
@@ -287,8 +290,9 @@ final class GatewayRequest: RequestWorker {
                 hasAskedAgain = true
                 return ask(request.principal, at: dataPlane.time.now())
             }
-            if error.cause == .unreachable, passesWithoutRedis(request) { return proceed() }
+            if passesWithoutRedis(request, after: error) { return proceed() }
         }
+        noteStanding(result, of: request.principal)
         do throws(APIError) {
             admitted = try dataPlane.gatekeeper.conclude(result, of: request, logger: dataPlane.logger)
         } catch {
@@ -308,19 +312,6 @@ final class GatewayRequest: RequestWorker {
         // What an outage will ask for is kept fresh where it may be asked for.
         if !isKnownKey || policy.onRedisDown == .open { dataPlane.outage.admitted(principal.credential) }
         if !isKnownKey, let presentation { dataPlane.keyMemory.remember(principal, for: presentation) }
-    }
-
-    private func passesWithoutRedis(_ request: AdmissionRequest) -> Bool {
-        // What a key is good for, only Redis knows.
-        let needsScopes = request.principal.credential.isKey && !policy.scopes.isEmpty
-        // So it does whether the call is a repeat that must not be carried out again.
-        let mayBeReplayed = request.idempotentCall != nil && policy.idempotency == .replay
-        guard policy.onRedisDown == .open, !needsScopes, !mayBeReplayed,
-            dataPlane.outage.admits(request.principal, at: request.time)
-        else { return false }
-        isDegraded = true
-        dataPlane.proxyMetrics.admittedWithoutRedis()
-        return true
     }
 
     // MARK: What they get
@@ -399,6 +390,7 @@ final class GatewayRequest: RequestWorker {
 
     /// Ends the reservation, if there is one.
     func settle(_ outcome: Reservation.Outcome) {
+        settleOutage(outcome)
         guard let reservation else { return }
         self.reservation = nil
         dataPlane.reservations.on(eventLoop)?.ended(reservation, as: outcome)

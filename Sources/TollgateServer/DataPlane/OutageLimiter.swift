@@ -1,9 +1,13 @@
+import Logging
+import NIOCore
+import ServiceLifecycle
 import Synchronization
 import TollgateCore
+import TollgateStore
 
 /// What a worker lets through by itself while Redis cannot be asked, on routes that are to stay open then: only callers
-/// who are known, and each only as often in a minute as the fallback plan allows. So an outage makes every worker a
-/// small gateway of its own, and none of them an open door.
+/// who are known, and each only as often in a minute as this worker's part of the rate of their plan allows. What has
+/// passed is booked when Redis is back.
 ///
 /// Who is known: the holder of a session token by its signature; the holder of a key only if this worker has seen
 /// Redis admit that very key.
@@ -12,14 +16,33 @@ final class OutageLimiter: Sendable {
     static let capacity = 32_768
 
     private struct State {
-        var counts = MinuteLimiter<UserID>(capacity: capacity)
+        var allowance = OutageAllowance(capacity: capacity)
         var knownKeys = GenerationCache<KeyHash, Bool>(capacity: capacity)
+        var fleet: FleetView
     }
 
-    private let ratePerMinute: Int
-    private let state = Mutex(State())
+    let tally: OutageTally
+    private let plans: PlanTable
+    private let workerID: String
+    private let store: RedisAdmissionStore
+    private let time: any TimeSource
+    private let state: Mutex<State>
+    private let passed = Mutex(OutageBook())
 
-    init(ratePerMinute: Int) { self.ratePerMinute = ratePerMinute }
+    init(
+        plans: PlanTable, workerID: String, store: RedisAdmissionStore, time: any TimeSource, tally: OutageTally
+    ) {
+        self.plans = plans
+        self.workerID = workerID
+        self.store = store
+        self.time = time
+        self.tally = tally
+        state = Mutex(State(fleet: FleetView(ownID: workerID)))
+    }
+
+    private static var now: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    // MARK: While Redis is there
 
     /// Redis has admitted a caller with this credential.
     func admitted(_ credential: Credential) {
@@ -37,6 +60,20 @@ final class OutageLimiter: Sendable {
         }
     }
 
+    /// Redis has said where the rate of a user stands.
+    func saw(_ rate: RateSnapshot, of user: UserID) { state.withLock { $0.allowance.saw(rate, of: user) } }
+
+    /// These workers are alive.
+    func sawWorkers(_ ids: [String]) {
+        let count = state.withLock { state in
+            state.fleet.saw(ids, at: Self.now)
+            return state.fleet.share.count
+        }
+        tally.workersAlive(count)
+    }
+
+    // MARK: While it is away
+
     func isKnown(_ credential: Credential) -> Bool {
         switch credential {
         case .token: true
@@ -48,6 +85,92 @@ final class OutageLimiter: Sendable {
     /// Whether `principal` may pass now; counted.
     func admits(_ principal: Principal, at time: UnixTime) -> Bool {
         guard isKnown(principal.credential) else { return false }
-        return state.withLock { $0.counts.admits(principal.userID, limit: ratePerMinute, at: time) }
+        let plan = principal.claimedPlan.flatMap { plans[$0] } ?? plans.fallback
+        return state.withLock { state in
+            state.allowance.admits(
+                principal.userID, unknownRate: plan.ratePerMinute, share: state.fleet.share, at: time)
+        }
+    }
+
+    // MARK: When it is back
+
+    /// What is known of calls that have passed, for the operator.
+    var counts: OutageTally.Counts { tally.counts }
+
+    /// Writes down what is to be charged when Redis is back.
+    func book(_ charge: OutageCharge) {
+        let isKept = passed.withLock { book in
+            let isKept = book.passed(charge.userID, calls: charge.calls, route: charge.route, at: charge.time)
+            tally.waiting(book.waitingCalls)
+            return isKept
+        }
+        if !isKept { tally.forgotten(charge) }
+    }
+
+    /// Tells Redis what has passed, as soon as Redis is there, also while the worker shuts down.
+    var service: any Service { BookingService(limiter: self) }
+
+    private struct BookingService: Service {
+        let limiter: OutageLimiter
+
+        private static let interval: Duration = .seconds(1)
+        private static let shutdownInterval: Duration = .milliseconds(250)
+
+        func run() async throws {
+            await cancelWhenGracefulShutdown {
+                while !Task.isCancelled {
+                    // Not cancelled half-way, or it would have to be told again.
+                    await Task { await limiter.tellRedis() }.value
+                    try? await Task.sleep(for: Self.interval)
+                }
+            }
+            while limiter.hasMore, !Task.isCancelled {
+                await limiter.tellRedis()
+                try? await Task.sleep(for: Self.shutdownInterval)
+            }
+            limiter.tally.stopped(waiting: limiter.passed.withLock(\.waitingCalls))
+        }
+    }
+
+    private var hasMore: Bool { passed.withLock { !$0.isEmpty } }
+
+    /// Batches that Redis is told at a time.
+    private static let concurrency = 16
+
+    /// All that is due, as long as Redis is there: whether it is shows the first batch.
+    private func tellRedis() async {
+        var count = 1
+        while true {
+            let batches = passed.withLock { $0.due(at: Self.now, limit: count) }
+            guard !batches.isEmpty else { return }
+            let isThere = await withTaskGroup { group in
+                for batch in batches { group.addTask { await self.tell(batch) } }
+                return await group.reduce(true) { $0 && $1 }
+            }
+            guard isThere, !Task.isCancelled else { return }
+            count = Self.concurrency
+        }
+    }
+
+    /// - Returns: Whether Redis was there.
+    private func tell(_ batch: OutageBook.Batch) async -> Bool {
+        var answer = OutageBook.Answer.booked
+        do throws(StoreUnavailable) {
+            try await store.book(batch, passing: workerID, at: time.now())
+        } catch {
+            if case .answeredError(let code) = error.cause {
+                answer = .failed
+                tally.failed(batch, code, error)
+            } else {
+                answer = .unreachable(mayBeDone: error.mayBeDone)
+            }
+        }
+        passed.withLock { book in
+            let ending = book.answered(batch, answer, at: Self.now)
+            tally.waiting(book.waitingCalls)
+            if let ending { tally.ended(ending, batch) }
+        }
+        if case .unreachable = answer { return false }
+        return true
     }
 }

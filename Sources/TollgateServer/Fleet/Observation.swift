@@ -14,17 +14,19 @@ struct Observation {
     private let time: any TimeSource
     private let clock: RedisClock
     private let reservations: ReservationKeeper
+    private let outage: OutageLimiter
 
     init(
         configuration: GatewayConfiguration, redis: RedisClient, registry: PrometheusRegistry, callers: CallerCounts,
         drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, clock: RedisClock,
-        reservations: ReservationKeeper, logger: Logger
+        reservations: ReservationKeeper, outage: OutageLimiter, logger: Logger
     ) {
         self.configuration = configuration
         self.redis = redis
         self.time = time
         self.clock = clock
         self.reservations = reservations
+        self.outage = outage
         stores = WorkerReporter.Stores(
             fleet: RedisFleetStore(client: redis), topUsers: RedisTopUsers(client: redis),
             backlog: RedisWebhookBacklog(client: redis))
@@ -34,14 +36,14 @@ struct Observation {
                 processID: Int(ProcessInfo.processInfo.processIdentifier), startedAt: time.now()),
             stores: stores, counters: TrafficCounters(registry: registry), callers: callers, drain: drain,
             address: { [host = configuration.host] in addresses.publicPort.map { "\(host):\($0)" } },
-            time: time, logger: logger)
+            sawWorkers: { outage.sawWorkers($0) }, time: time, logger: logger)
     }
 
     var overviewEndpoint: OverviewEndpoint {
         OverviewEndpoint(
             fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
             inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter,
-            reservations: reservations, clock: clock, time: time)
+            reservations: reservations, outage: outage, clock: clock, time: time)
     }
 
     func explainEndpoint(

@@ -5,8 +5,8 @@ import Synchronization
 import TollgateCore
 import TollgateStore
 
-/// Tells the other workers, and whoever looks after them, that this one is alive and what it has to do. Nothing depends
-/// on it: what cannot be told is told the next time.
+/// Tells the other workers, and whoever looks after them, that this one is alive and what it has to do, and sees who else
+/// is. What cannot be told is told the next time.
 final class WorkerReporter: Service {
     static let interval: Duration = .seconds(5)
 
@@ -25,6 +25,9 @@ final class WorkerReporter: Service {
 
     /// Where the public port is. Nil as long as it is not open.
     private let address: @Sendable () -> String?
+
+    /// Hears which workers are alive.
+    private let sawWorkers: @Sendable ([String]) -> Void
     private let time: any TimeSource
     private let logger: Logger
 
@@ -42,7 +45,8 @@ final class WorkerReporter: Service {
 
     init(
         identity: WorkerIdentity, stores: Stores, counters: TrafficCounters, callers: CallerCounts, drain: DrainState,
-        address: @escaping @Sendable () -> String?, time: any TimeSource, logger: Logger
+        address: @escaping @Sendable () -> String?, sawWorkers: @escaping @Sendable ([String]) -> Void,
+        time: any TimeSource, logger: Logger
     ) {
         self.identity = identity
         self.stores = stores
@@ -50,6 +54,7 @@ final class WorkerReporter: Service {
         self.callers = callers
         self.drain = drain
         self.address = address
+        self.sawWorkers = sawWorkers
         self.time = time
         wasTimeKnown = time.isKnown
         self.logger = logger
@@ -120,6 +125,7 @@ final class WorkerReporter: Service {
     private func send(_ report: WorkerReport) async {
         do {
             try await stores.fleet.write(report)
+            sawWorkers(try await stores.fleet.ids(at: report.seenAt))
             try await stores.topUsers.add(callers.take(), on: CalendarDay(containing: report.seenAt))
             try await stores.backlog.forgetOld(at: report.seenAt)
             latest.withLock { $0.failure = nil }

@@ -51,6 +51,8 @@ final class ObservedGateways: Sendable {
         }
     }
 
+    var count: Int { running.count }
+
     func port(_ gateway: Int = 0) -> Int { running[gateway].ports.publicPort }
 
     /// As SIGTERM would.
@@ -110,8 +112,8 @@ final class ObservedGateways: Sendable {
     }
 
     /// The field with a user's session token.
-    func bearer(_ user: String) throws -> (String, String) {
-        ("Authorization", "Bearer \(try identity.token(user: user, plan: nil, now: time.now()))")
+    func bearer(_ user: String, plan: String? = nil) throws -> (String, String) {
+        ("Authorization", "Bearer \(try identity.token(user: user, plan: plan, now: time.now()))")
     }
 
     /// What Redis says that a user has used, asked without cost.

@@ -20,7 +20,8 @@ import TollgateStore
             let overview = try await gateways.overview(of: 1)
             #expect(
                 overview.members?.keys.sorted() == [
-                    "clockAheadSeconds", "redis", "reservations", "time", "topUsers", "traffic", "webhooks", "worker",
+                    "clockAheadSeconds", "outage", "redis", "reservations", "time", "topUsers", "traffic", "webhooks",
+                    "worker",
                     "workers",
                 ])
             #expect(overview["time"].string == "2025-11-26T23:00:00Z")

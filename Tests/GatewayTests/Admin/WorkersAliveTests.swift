@@ -82,6 +82,7 @@ import TollgateServer
             let left = try await gateways.addresses()
             #expect(left == ["127.0.0.1:\(gateways.port(0))"])
             try await withRedisClient(gateways.redis.configuration) { redis in
+                gateways.time.advance(seconds: 3600)
                 try await eventually("the index forgets it as well") {
                     try await redis.send("ZCARD workers").integer == 1
                 }

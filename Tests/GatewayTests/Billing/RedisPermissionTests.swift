@@ -162,7 +162,7 @@ import Foundation
         }
     }
 
-    /// Charging by outcome: a repeat, a reservation that is given back, and one whose lease runs out.
+    /// Charging by outcome: a repeat, a reservation that is given back, one whose lease runs out; and booking.
     private static func reserve(url: String, at time: UnixTime) async throws {
         let user = try #require(UserID("user_routes"))
         func request(_ id: String, after seconds: Int64, repeats: Bool) throws -> AdmissionRequest {
@@ -185,6 +185,11 @@ import Foundation
             _ = try await store.admit(try request("four", after: 1, repeats: false))
             let later = try await store.admit(try request("five", after: 40, repeats: false))
             #expect(later.usage.count == 2, "the call of 'four' came back")
+            let passed = OutageBook.Line(day: CalendarDay(containing: time), route: "other", calls: 3)
+            let batch = OutageBook.Batch(userID: user, number: 1, lines: [passed])
+            try await store.book(batch, passing: "worker-1", at: time)
+            let booked = try await store.peek(try request("six", after: 40, repeats: false))
+            #expect(booked.usage.count == 5)
         }
     }
 }

@@ -47,6 +47,8 @@ import TollgateDev
             let unseen = try await gateways.makeKey(of: "user_unseen").text
             let before = try await gateways.call(key, "GET", "/open")
             #expect(before.status == 200 && before.headers["x-tollgate-degraded"] == nil)
+            // A minute of which nothing is used.
+            gateways.time.advance(seconds: 60)
             if how == "suspended" { gateways.redis.suspend() } else { await gateways.redis.kill() }
 
             var passed = 0

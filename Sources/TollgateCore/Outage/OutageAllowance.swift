@@ -1,0 +1,55 @@
+/// How often each user may pass a worker while the store cannot be asked: in each minute its part of the rate of the
+/// user's plan, and in the minute in which the outage began its part of what was left of that.
+///
+/// Pure. Bounded: who has not been seen for longest is forgotten first, and then has the plan of their credential and a
+/// minute of which nothing is used.
+package struct OutageAllowance: Sendable {
+    private struct Standing: Sendable {
+        /// By the plan that counted last. Nil for a user whom the store has not admitted here.
+        var ratePerMinute: Int?
+        /// As the store has said last, of all workers together.
+        var requests = Count()
+        /// Without the store, on this worker.
+        var passes = Count()
+    }
+
+    private struct Count: Sendable {
+        var window: RateWindow?
+        var number = 0
+
+        func `in`(_ window: RateWindow) -> Int { self.window == window ? number : 0 }
+    }
+
+    private var standings: GenerationCache<UserID, Standing>
+
+    /// - Parameter capacity: Users that are remembered.
+    package init(capacity: Int) { standings = GenerationCache(capacity: capacity) }
+
+    /// The store has said where the rate of `user` stands.
+    package mutating func saw(_ rate: RateSnapshot, of user: UserID) {
+        var standing = standings.value(for: user) ?? Standing()
+        standing.ratePerMinute = rate.limit
+        standing.requests = Count(window: rate.window, number: rate.count)
+        standings.insert(standing, for: user)
+    }
+
+    /// Whether `user` may pass now; counted if so.
+    ///
+    /// - Parameters:
+    ///   - unknownRate: The rate per minute of a user whom the store has not admitted here.
+    ///   - share: What of it is this worker's.
+    package mutating func admits(
+        _ user: UserID, unknownRate: Int, share: WorkerShare, at time: UnixTime
+    ) -> Bool {
+        let window = RateWindow(containing: time)
+        var standing = standings.value(for: user) ?? Standing()
+        let rate = standing.ratePerMinute ?? unknownRate
+        // A count below 0 is a credit for this minute. What it adds, the store knows better.
+        let left = rate - max(0, standing.requests.in(window))
+        let passes = standing.passes.in(window)
+        guard passes < share.part(of: left) else { return false }
+        standing.passes = Count(window: window, number: passes + 1)
+        standings.insert(standing, for: user)
+        return true
+    }
+}

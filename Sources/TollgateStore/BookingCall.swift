@@ -1,0 +1,49 @@
+import Hiredis
+import RedisClient
+import TollgateCore
+
+extension RedisAdmissionStore {
+    /// How long it is remembered which batches were booked, in seconds: longer than one may be told again.
+    static let bookedKeptSeconds = OutageBook.repeatableMilliseconds / 1000 + 86_400
+
+    /// Charges calls that have passed a worker while Redis was away to the days and months that they passed in, whatever
+    /// the limits say. Once: a batch that was booked before changes nothing, so asking again does no harm.
+    ///
+    /// - Parameter worker: The id of the worker that they passed, whose batches have growing numbers.
+    /// - Throws: ``StoreUnavailable``. Of one that `mayBeDone` it is not known whether the batch is booked.
+    package func book(
+        _ batch: OutageBook.Batch, passing worker: String, at time: UnixTime
+    ) async throws(StoreUnavailable) {
+        let call = RedisScript.Call.booking(batch, passing: worker, arguments, at: time)
+        switch try await client.ask(call).integer {
+        case 0, 1: return
+        case 2:
+            throw StoreUnavailable(.clockDiffers, reason: "the worker's time, \(time.iso8601), is not that of Redis")
+        default: throw .unexpectedReply(of: "book_passes.lua")
+        }
+    }
+}
+
+extension RedisScript.Call {
+    private static let bookingScript = RedisScript(
+        resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
+
+    /// Which keys and arguments `book_passes.lua` is given.
+    fileprivate static func booking(
+        _ batch: OutageBook.Batch, passing worker: String, _ shared: AdmissionArguments, at time: UnixTime
+    ) -> RedisScript.Call {
+        let moment = shared.moment(at: time)
+        let lines = batch.lines.sorted { $0.day < $1.day }.flatMap { line in
+            let period = BillingPeriod(containing: line.day)
+            return ["\(period.firstDay)", "\(period.lastDay)", "\(line.day)", line.route, "\(line.calls)"]
+        }
+        return RedisScript.Call(
+            bookingScript, keys: [Keys.usage(batch.userID), Keys.booked(batch.userID)],
+            arguments: [
+                worker, "\(batch.number)", time.iso8601, moment.minute,
+                shared.comparesClocks ? "\(AdmissionPrelude.clockToleranceSeconds)" : "",
+                "\(moment.period.firstDay)", "\(moment.period.lastDay)", "\(moment.recordLifetimeSeconds)",
+                "\(RedisAdmissionStore.bookedKeptSeconds)",
+            ] + lines)
+    }
+}
