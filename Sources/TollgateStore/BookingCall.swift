@@ -15,7 +15,15 @@ extension RedisAdmissionStore {
         _ batch: OutageBook.Batch, passing worker: String, at time: UnixTime
     ) async throws(StoreUnavailable) {
         let call = RedisScript.Call.booking(batch, passing: worker, arguments, at: time)
-        switch try await client.ask(call).integer {
+        let reply: RedisReply
+        do {
+            reply = try await client.call(inBackground: true) { link, identifier, waiter in
+                link.run(call, identifier: identifier, waiter: waiter)
+            }
+        } catch {
+            throw StoreUnavailable(error, keys: call.keys)
+        }
+        switch reply.integer {
         case 0, 1: return
         case 2:
             throw StoreUnavailable(.clockDiffers, reason: "the worker's time, \(time.iso8601), is not that of Redis")

@@ -63,11 +63,12 @@ package struct RedisFleetStore: Sendable {
 
     /// Those that were seen last, at most so many.
     private func ids(_ limit: Int, at time: UnixTime) async throws(StoreUnavailable) -> [String] {
-        let reply = try await client.ask(
+        let replies = try await client.ask(all: [
             RedisCommand(
                 "ZRANGE", Keys.workers, "\(time.seconds + Self.reportLifetimeSeconds)",
-                "\(time.seconds - Self.reportLifetimeSeconds)", "BYSCORE", "REV", "LIMIT", "0", "\(limit)"))
-        guard let ids = reply.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGE") }
+                "\(time.seconds - Self.reportLifetimeSeconds)", "BYSCORE", "REV", "LIMIT", "0", "\(limit)")
+        ])
+        guard let ids = replies.first?.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGE") }
         return ids
     }
 }

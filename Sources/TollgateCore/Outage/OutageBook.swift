@@ -116,14 +116,12 @@ package struct OutageBook: Sendable {
 
     /// What is to be told now. For each batch, ``answered(_:_:at:)`` is to be called.
     ///
-    /// - Parameter limit: Batches at most.
+    /// - Parameter limit: Batches at most: those that have waited longest, or some would wait for ever behind others that
+    ///   the store does not take.
     package mutating func due(at now: Int64, limit: Int) -> [Batch] {
-        var users: [UserID] = []
-        for (user, account) in accounts where !account.isAsking && account.dueAt <= now {
-            guard users.count < limit else { break }
-            users.append(user)
-        }
-        return users.compactMap { user in
+        var due = accounts.filter { !$0.value.isAsking && $0.value.dueAt <= now }.map { ($0.key, $0.value.dueAt) }
+        if due.count > limit { due.sort { $0.1 < $1.1 } }
+        return due.prefix(limit).compactMap { user, _ in
             accounts[user]?.isAsking = true
             return accounts[user]?.batch ?? makeBatch(of: user)
         }

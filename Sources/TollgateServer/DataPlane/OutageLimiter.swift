@@ -137,19 +137,30 @@ final class OutageLimiter: Sendable {
     /// Batches that Redis is told at a time.
     private static let concurrency = 16
 
-    /// All that is due, as long as Redis is there: whether it is shows the first batch.
+    /// Batches that are made at a time, once Redis is known to be there.
+    private static let roundLength = 1024
+
+    /// All that is due, as long as Redis is there: whether it is, the first few batches show. In a cluster, a part of it
+    /// may be.
     private func tellRedis() async {
-        var count = 1
+        var limit = Self.concurrency
         while true {
-            let batches = passed.withLock { $0.due(at: Self.now, limit: count) }
-            guard !batches.isEmpty else { return }
-            let isThere = await withTaskGroup { group in
-                for batch in batches { group.addTask { await self.tell(batch) } }
-                return await group.reduce(true) { $0 && $1 }
-            }
-            guard isThere, !Task.isCancelled else { return }
-            count = Self.concurrency
+            let batches = passed.withLock { $0.due(at: Self.now, limit: limit) }
+            guard await tell(batches) > 0 else { return }
+            limit = Self.roundLength
         }
+    }
+
+    /// - Returns: How many of them Redis has answered to.
+    private func tell(_ batches: [OutageBook.Batch]) async -> Int {
+        var answered = 0
+        for start in stride(from: 0, to: batches.count, by: Self.concurrency) {
+            answered += await withTaskGroup { group in
+                for batch in batches[start...].prefix(Self.concurrency) { group.addTask { await self.tell(batch) } }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+        }
+        return answered
     }
 
     /// - Returns: Whether Redis was there.

@@ -98,6 +98,20 @@ import TollgateCore
         #expect(calls + book.waitingCalls == 10 + routes)
     }
 
+    /// As when one part of a cluster is away: those that it keeps hold up no others.
+    @Test func thoseThatHaveWaitedLongestAreToldFirst() throws {
+        var book = OutageBook()
+        for number in 0..<40 { _ = Self.passed(&book, try Self.user("user_\(number)")) }
+        var told: [UserID: Int] = [:]
+        for round in 0..<8 {
+            for batch in book.due(at: Int64(round) * 1000, limit: 10) {
+                told[batch.userID, default: 0] += 1
+                _ = book.answered(batch, .unreachable(mayBeDone: false), at: Int64(round) * 1000)
+            }
+        }
+        #expect(told.count == 40 && told.values.allSatisfy { $0 == 2 }, "\(told.values)")
+    }
+
     // MARK: Bounds
 
     @Test func nobodyPushesOutWhatIsWrittenAlready() throws {
