@@ -214,30 +214,46 @@ import TollgateStore
         }
     }
 
-    /// A night between two months: the record is as if Redis had been there.
-    @Test func anOutageOverTheEndOfAMonthIsBookedAsItHappened() async throws {
-        try await KeyGateway.run { gateway in
-            // 2025-10-31T23:59:59Z, and a second later.
-            let last = UnixTime(seconds: 1_761_955_199)
-            for user in ["user_passed", "user_asked"] {
-                let request = AdmissionRequest(
-                    principal: Principal(userID: try #require(UserID(user))), time: last.adding(seconds: -60))
-                #expect(try await gateway.admissions.admit(request).outcome == .admitted)
-            }
-            let asked = Principal(userID: try #require(UserID("user_asked")))
-            for seconds in [Int64(0), 0, 1] {
-                let request = AdmissionRequest(principal: asked, time: last.adding(seconds: seconds))
-                #expect(try await gateway.admissions.admit(request).outcome == .admitted)
-            }
-            let (before, after) = (CalendarDay(containing: last), CalendarDay(containing: last.adding(seconds: 1)))
-            let batch = OutageBook.Batch(
-                userID: try #require(UserID("user_passed")), number: 1,
-                lines: [.init(day: before, route: "other", calls: 2), .init(day: after, route: "other", calls: 1)])
-            try await gateway.admissions.book(batch, passing: "worker-1", at: last.adding(seconds: 1))
-            for key in ["usage:{USER}", "usage:{USER}:\(before)", "usage:{USER}:\(after)"] {
-                let names = ["user_passed", "user_asked"].map { key.replacing("USER", with: $0) }
-                #expect(try await gateway.hash(names[0]) == gateway.hash(names[1]), "\(key)")
-            }
+    /// Whatever days and months they pass in, and whenever they are booked: the records are as if Redis had been there.
+    @Test func whatIsBookedLaterIsAsIfItHadBeenAdmitted() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 1_000_000, ratePerMinute: 1_000_000)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            for seed in UInt64(1)...60 { try await Self.comparePassedWithAdmitted(seed: seed, gateway) }
+        }
+    }
+
+    private static func comparePassedWithAdmitted(seed: UInt64, _ gateway: KeyGateway) async throws {
+        var random = SeededGenerator(seed: seed)
+        var time = KeyGateway.time.adding(seconds: -100 * 86_400)
+        let (asked, passed) = (try #require(UserID("asked_\(seed)")), try #require(UserID("passed_\(seed)")))
+        func admit(_ user: UserID, calls: Int = 1, route: String = "a") async throws {
+            let request = AdmissionRequest(principal: Principal(userID: user), time: time, cost: calls, route: route)
+            #expect(try await gateway.admissions.admit(request).outcome == .admitted)
+        }
+        func goOn(_ random: inout SeededGenerator) {
+            let steps: [Int64] = [0, 1, 3600, 86_400, 9 * 86_400, 20 * 86_400, 40 * 86_400]
+            time = time.adding(seconds: steps.randomElement(using: &random) ?? 0)
+        }
+        if Bool.random(using: &random) { for user in [asked, passed] { try await admit(user) } }
+        var (book, days) = (OutageBook(), Set([CalendarDay(containing: time)]))
+        for _ in 1...Int.random(in: 1...6, using: &random) {
+            goOn(&random)
+            let (calls, route) = (Int.random(in: 1...3, using: &random), Bool.random(using: &random) ? "a" : "b")
+            try await admit(asked, calls: calls, route: route)
+            let isKept = book.passed(passed, calls: calls, route: route, at: time)
+            #expect(isKept)
+            days.insert(CalendarDay(containing: time))
+        }
+        goOn(&random)
+        for batch in book.due(at: 0, limit: 1) {
+            for _ in 1...2 { try await gateway.admissions.book(batch, passing: "worker-1", at: time) }
+        }
+        for user in [asked, passed] { try await admit(user) }
+        let record = try await gateway.hash("usage:{\(passed)}")
+        #expect(try await gateway.hash("usage:{\(asked)}") == record, "seed \(seed)")
+        for day in days {
+            let calls = try await gateway.hash("usage:{\(passed)}:\(day)")
+            #expect(try await gateway.hash("usage:{\(asked)}:\(day)") == calls, "seed \(seed), \(day)")
         }
     }
 

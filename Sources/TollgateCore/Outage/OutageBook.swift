@@ -80,13 +80,16 @@ package struct OutageBook: Sendable {
         var calls: [Place: Int] = [:]
         /// What is told, and stays as it is until the store has answered.
         var batch: Batch?
-        var isAsking = false
-        var dueAt = Int64.min
         /// When the batch was told for the first time without it being known whether it was taken.
         var uncertainSince: Int64?
     }
 
     private var accounts: [UserID: Account] = [:]
+
+    /// Each user but those whose batch is under way is in one of these.
+    private var fresh = TurnQueue()
+    private var retried = TurnQueue()
+    private var refused = TurnQueue()
     private var lines = 0
     private var nextNumber = 1
 
@@ -109,6 +112,7 @@ package struct OutageBook: Sendable {
             guard lines < Self.maximumLines else { return false }
             lines += 1
         }
+        if accounts[user] == nil { fresh.append(user, dueAt: .min) }
         accounts[user, default: Account()].calls[place] = (before ?? 0).addingUpToMaximum(calls)
         waitingCalls = waitingCalls.addingUpToMaximum(calls)
         return true
@@ -116,15 +120,16 @@ package struct OutageBook: Sendable {
 
     /// What is to be told now. For each batch, ``answered(_:_:at:)`` is to be called.
     ///
-    /// - Parameter limit: Batches at most: those that have waited longest, or some would wait for ever behind others that
-    ///   the store does not take.
+    /// - Parameter limit: Batches at most: first those that were not told yet, then those that have waited longest, or some
+    ///   would wait for ever behind others that the store does not take.
     package mutating func due(at now: Int64, limit: Int) -> [Batch] {
-        var due = accounts.filter { !$0.value.isAsking && $0.value.dueAt <= now }.map { ($0.key, $0.value.dueAt) }
-        if due.count > limit { due.sort { $0.1 < $1.1 } }
-        return due.prefix(limit).compactMap { user, _ in
-            accounts[user]?.isAsking = true
-            return accounts[user]?.batch ?? makeBatch(of: user)
+        var batches: [Batch] = []
+        while batches.count < limit,
+            let user = fresh.next(at: now) ?? retried.next(at: now) ?? refused.next(at: now)
+        {
+            if let batch = accounts[user]?.batch ?? makeBatch(of: user) { batches.append(batch) }
         }
+        return batches
     }
 
     private mutating func makeBatch(of user: UserID) -> Batch? {
@@ -146,31 +151,55 @@ package struct OutageBook: Sendable {
     /// - Returns: Nil when it is to be told again.
     package mutating func answered(_ batch: Batch, _ answer: Answer, at now: Int64) -> Ending? {
         guard var account = accounts[batch.userID], account.batch?.number == batch.number else { return nil }
-        account.isAsking = false
         switch answer {
         case .booked:
             remove(batch, from: account)
             return .booked
         case .unreachable(let mayBeDone):
-            account.dueAt = now + Self.retryMilliseconds
             if mayBeDone, account.uncertainSince == nil { account.uncertainSince = now }
-        case .failed:
-            account.dueAt = now + Self.errorRetryMilliseconds
+        case .failed: break
         }
         if let since = account.uncertainSince, now - since >= Self.repeatableMilliseconds {
             remove(batch, from: account)
             return .givenUp
         }
         accounts[batch.userID] = account
+        if answer == .failed {
+            refused.append(batch.userID, dueAt: now + Self.errorRetryMilliseconds)
+        } else {
+            retried.append(batch.userID, dueAt: now + Self.retryMilliseconds)
+        }
         return nil
     }
 
     private mutating func remove(_ batch: Batch, from account: Account) {
         var account = account
-        (account.batch, account.uncertainSince, account.dueAt) = (nil, nil, .min)
+        (account.batch, account.uncertainSince) = (nil, nil)
         lines -= batch.lines.count
         waitingCalls = max(0, waitingCalls - batch.calls)
         accounts[batch.userID] = account.calls.isEmpty ? nil : account
+        if !account.calls.isEmpty { fresh.append(batch.userID, dueAt: .min) }
+    }
+}
+
+/// Users in the order in which their turn comes: each waits as long as those before.
+private struct TurnQueue: Sendable {
+    private var turns: [(user: UserID, dueAt: Int64)] = []
+    private var first = 0
+
+    /// - Parameter dueAt: No earlier than that of the one before.
+    mutating func append(_ user: UserID, dueAt: Int64) { turns.append((user, dueAt)) }
+
+    /// Takes the first one out, if their turn has come.
+    mutating func next(at now: Int64) -> UserID? {
+        guard first < turns.count, turns[first].dueAt <= now else { return nil }
+        let user = turns[first].user
+        first += 1
+        if first > turns.count / 2 {
+            turns.removeFirst(first)
+            first = 0
+        }
+        return user
     }
 }
 

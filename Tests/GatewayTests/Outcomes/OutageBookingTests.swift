@@ -259,6 +259,19 @@ import Darwin
         }
     }
 
+    /// What becomes of it is seen elsewhere.
+    @Test(arguments: ["admitted", "success"]) func whatAProxyAsksAboutIsBookedAtOnce(charge: String) async throws {
+        try await Self.run(route: ", cost: 3, charge: \(charge)") { scene in
+            let before = try await scene.usedCalls()
+            try await scene.killRedis()
+            let answer = try await scene.call("/authorize/open")
+            #expect(answer.status == 200 && answer.headers["x-tollgate-degraded"] == "redis-unavailable")
+            try await scene.gateways.redis.restart()
+            try await scene.everythingIsBooked()
+            #expect(try await scene.usedCalls() == before + 3)
+        }
+    }
+
     // MARK: What cannot be booked
 
     @Test func aDamagedRecordHoldsUpNobodyElse() async throws {
