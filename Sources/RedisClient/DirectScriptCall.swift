@@ -53,15 +53,38 @@ extension RedisConnection {
         _ call: any DirectScriptCall, identifier: UInt64,
         finish: @escaping (Result<IntegerReply?, RedisError>) -> Void
     ) {
+        send(call, bringsText: false, identifier: identifier) { result in
+            result.isUnknownScript ? self.runAgain(call, identifier: identifier, finish: finish) : finish(result)
+        }
+    }
+
+    private func runAgain(
+        _ call: any DirectScriptCall, identifier: UInt64,
+        finish: @escaping (Result<IntegerReply?, RedisError>) -> Void
+    ) {
+        guard !beginsToSend(call.script) else {
+            return send(call, bringsText: true, identifier: identifier) { result in
+                self.hasSent(call.script)
+                finish(result)
+            }
+        }
+        send(call, bringsText: false, identifier: identifier) { result in
+            guard result.isUnknownScript else { return finish(result) }
+            // What brought the text has failed.
+            self.send(call, bringsText: true, identifier: identifier, waiter: finish)
+        }
+    }
+
+    private func send(
+        _ call: any DirectScriptCall, bringsText: Bool, identifier: UInt64,
+        waiter: @escaping (Result<IntegerReply?, RedisError>) -> Void
+    ) {
         let bearsWitness = isClusterNode
         send(
             identifier: identifier,
-            write: { call.write(call.script.startByName, bearsWitness: bearsWitness, to: &$0) }
-        ) { result in
-            guard case .failure(.server(kind: "NOSCRIPT", _)) = result else { return finish(result) }
-            self.send(
-                identifier: identifier,
-                write: { call.write(call.script.startByText, bearsWitness: bearsWitness, to: &$0) }, waiter: finish)
-        }
+            write: {
+                call.write(
+                    bringsText ? call.script.startByText : call.script.startByName, bearsWitness: bearsWitness, to: &$0)
+            }, waiter: waiter)
     }
 }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Synchronization
 
 /// What the log is told of Redis' coming and going: one line each way for all connections together, however often each
@@ -7,10 +8,14 @@ final class OutageLog: Sendable {
     /// A server may give one reason after another on its way back, such as LOADING.
     private static let maximumReasons = 8
 
+    /// Between two lines on a Redis that is late.
+    private static let quietTime: TimeAmount = .minutes(1)
+
     private struct State {
         var ready: Set<ObjectIdentifier> = []
         var toldReasons: Set<String> = []
         var toldAddress: String?
+        var quietUntil: NIODeadline?
     }
 
     private let connectionCount: Int
@@ -41,6 +46,19 @@ final class OutageLog: Sendable {
             return state.toldReasons.insert(reason).inserted
         }
         if isNews { logger.warning("redis unavailable", metadata: ["redis": "\(endpoint)", "reason": "\(reason)"]) }
+    }
+
+    /// Redis is late. Mostly that is over before anybody reads of it, and comes again: told once in a while.
+    func stalled() {
+        let now = NIODeadline.now()
+        let isNews = state.withLock { state in
+            guard state.quietUntil.map({ now >= $0 }) ?? true else { return false }
+            state.quietUntil = now + Self.quietTime
+            return true
+        }
+        guard isNews else { return }
+        logger.warning(
+            "redis does not answer in time: calls are refused until it does", metadata: ["redis": "\(endpoint)"])
     }
 
     /// Tells of what changes nothing for callers.

@@ -3,14 +3,19 @@ import NIOCore
 /// The commands of one connection that have no reply yet, in the order in which they were sent: Redis answers in that
 /// order, so the n-th reply belongs to the n-th command.
 ///
-/// A cancelled caller leaves a tombstone: its place stays, its reply is dropped when it comes. Pure: it knows no
-/// socket and no clock, and says what is to be done.
+/// A caller who is cancelled or told that it is too late leaves a tombstone: its place stays, its reply is dropped when
+/// it comes. Pure: it knows no socket and no clock, and says what is to be done.
 struct PendingCommands<Waiter> {
     struct Entry {
         let identifier: UInt64
-        let deadline: UInt64
         /// Nil for a tombstone.
         var waiter: Waiter?
+    }
+
+    /// Commands that left in one write, and have one deadline therefore.
+    private struct Batch {
+        let deadline: UInt64
+        var count: Int
     }
 
     enum ReplyAction {
@@ -22,16 +27,11 @@ struct PendingCommands<Waiter> {
         case unsolicited
     }
 
-    enum DeadlineAction: Hashable {
-        /// Nothing waits.
-        case none
-        /// Look again at this moment.
-        case wait(until: UInt64)
-        /// The head has waited too long. Everything behind it waits for the same stalled server: close.
-        case stalled
-    }
-
+    /// All that wait: first `overdueCount` whose deadline has passed, then those of `batches`, then the unsent.
     private var entries = CircularBuffer<Entry>()
+    private var overdueCount = 0
+    private var batches = CircularBuffer<Batch>()
+    private var unsentCount = 0
     private let maximumCount: Int
 
     init(maximumCount: Int) { self.maximumCount = maximumCount }
@@ -40,31 +40,76 @@ struct PendingCommands<Waiter> {
     var isEmpty: Bool { entries.isEmpty }
     var isFull: Bool { entries.count >= maximumCount }
 
-    /// Takes the next place. Deadlines are moments on any monotonic scale and never decrease from one to the next.
-    mutating func append(_ waiter: Waiter, identifier: UInt64, deadline: UInt64) {
-        entries.append(Entry(identifier: identifier, deadline: deadline, waiter: waiter))
+    /// Whether a reply is missing whose caller was told that it is too late.
+    var isOverdue: Bool { overdueCount > 0 }
+
+    /// Whether anybody still waits for a reply.
+    var hasWaiters: Bool { entries.contains { $0.waiter != nil } }
+
+    /// The earliest deadline that has not passed yet, of what was sent.
+    var nextDeadline: UInt64? { batches.first?.deadline }
+
+    /// Takes the next place. Time does not run before ``sent(deadline:)``: what a command waits for on our side is not
+    /// Redis' delay.
+    mutating func append(_ waiter: Waiter, identifier: UInt64) {
+        entries.append(Entry(identifier: identifier, waiter: waiter))
+        unsentCount += 1
+    }
+
+    /// All that was appended leaves now, and should be answered by `deadline`: a moment on any monotonic scale.
+    mutating func sent(deadline: UInt64) {
+        guard unsentCount > 0 else { return }
+        // In the order of the replies, even where one command is given less time than those before it.
+        batches.append(Batch(deadline: max(deadline, batches.last?.deadline ?? 0), count: unsentCount))
+        unsentCount = 0
     }
 
     mutating func replyArrived() -> ReplyAction {
         guard let head = entries.popFirst() else { return .unsolicited }
+        if overdueCount > 0 {
+            overdueCount -= 1
+        } else if batches.isEmpty {
+            unsentCount -= 1
+        } else {
+            batches[batches.startIndex].count -= 1
+            if batches[batches.startIndex].count == 0 { batches.removeFirst() }
+        }
         guard let waiter = head.waiter else { return .drop }
         return .deliver(waiter)
     }
 
-    /// Turns the command into a tombstone. Gives the caller to be told, or nil when its reply has come already.
-    mutating func cancel(identifier: UInt64) -> Waiter? {
-        guard let index = entries.firstIndex(where: { $0.identifier == identifier }) else { return nil }
-        return entries[index].waiter.take()
+    /// Turns all commands of that identifier into tombstones. Gives the callers to be told, who are none when all replies
+    /// have come already.
+    mutating func cancel(identifier: UInt64) -> [Waiter] {
+        takeWaiters(0..<entries.count) { $0.identifier == identifier }
     }
 
-    func checkDeadline(now: UInt64) -> DeadlineAction {
-        guard let head = entries.first else { return .none }
-        return now >= head.deadline ? .stalled : .wait(until: head.deadline)
+    /// Turns the commands whose deadline is not later than `now` into tombstones. Gives the callers to be told.
+    mutating func expire(now: UInt64) -> [Waiter] {
+        let before = overdueCount
+        while let batch = batches.first, batch.deadline <= now {
+            overdueCount += batch.count
+            batches.removeFirst()
+        }
+        guard overdueCount > before else { return [] }
+        return takeWaiters(before..<overdueCount) { _ in true }
+    }
+
+    private mutating func takeWaiters(_ offsets: Range<Int>, where isMeant: (Entry) -> Bool) -> [Waiter] {
+        var taken: [Waiter] = []
+        for offset in offsets where isMeant(entries[offset: offset]) {
+            if let waiter = entries[offset: offset].waiter.take() { taken.append(waiter) }
+        }
+        return taken
     }
 
     /// Everybody who still waits, in order. Nothing is pending afterwards.
     mutating func removeAll() -> [Waiter] {
-        defer { entries.removeAll() }
+        defer {
+            entries.removeAll()
+            batches.removeAll()
+            (overdueCount, unsentCount) = (0, 0)
+        }
         return entries.compactMap(\.waiter)
     }
 }

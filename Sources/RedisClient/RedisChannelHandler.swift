@@ -9,17 +9,40 @@ protocol RedisChannelDelegate: AnyObject {
     /// The last pending reply has come.
     func channelDrained()
     func pendingCountChanged(_ count: Int)
+    /// Replies are overdue: those who wait for them are told next. Told at each of the deadlines that pass.
+    func repliesOverdue(on handler: RedisChannelHandler)
+    /// Replies are overdue, and for as long as patience lasts nothing has come.
+    func channelSilent(_ handler: RedisChannelHandler)
+    /// Nothing is overdue any more.
+    func channelRevived(_ handler: RedisChannelHandler)
+}
+
+extension RedisChannelDelegate {
+    /// For one that has nothing to wait for: leaves the channel at once.
+    func repliesOverdue(on handler: RedisChannelHandler) { handler.close(reason: RedisChannelHandler.overdueReason) }
+    func channelSilent(_ handler: RedisChannelHandler) {}
+    func channelRevived(_ handler: RedisChannelHandler) {}
 }
 
 /// One channel: hiredis is the codec, NIO moves the bytes. It belongs to the channel that it was added to and to no
 /// other: an attempt to connect makes one for each address that it tries.
 ///
-/// Commands of one tick of the event loop leave in one write, and their replies are matched by order.
+/// Commands of one tick of the event loop leave in one write, and their replies are matched by order. The deadline of a
+/// command counts from that write, and what has arrived by then is read before anybody is told that it is too late.
 ///
 /// Confined to its event loop.
 final class RedisChannelHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
+
+    static let overdueReason = "Redis did not answer in time"
+
+    /// Bytes that Redis does not take off our hands. Above the upper mark new commands are refused, until there are fewer
+    /// than the lower one again.
+    static let writeBufferWaterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 256 * 1024, high: 1024 * 1024)
+
+    /// How long a loop that is late itself may read before deadlines are applied.
+    private static let maximumSecondLook: TimeAmount = .milliseconds(100)
 
     /// Takes what Redis says without having been asked. Nil where that is a breach of the protocol.
     var whenPushed: ((RedisReply) -> Void)?
@@ -29,20 +52,37 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var reader = ReplyReader()
     private var pending: PendingCommands<ReplyWaiter>
-    private var outgoing = ByteBuffer()
+    private var liveness: PeerLiveness
+    private var outgoing = OutgoingBytes()
     private var isFlushScheduled = false
+    private var isWritable = true
+
+    /// The longest of the commands that leave next.
+    private var timeout = TimeAmount.zero
     private var deadlineCheck: (at: NIODeadline, task: Scheduled<Void>)?
+    private var silenceCheck: Scheduled<Void>?
     private var closeReason: String?
     private var isRetired = false
 
     private let isClusterNode: Bool
 
-    init(maximumPendingCommands: Int, isClusterNode: Bool) {
+    /// Whether an error reply of the server's was the reason to close.
+    private(set) var wasToldWhy = false
+
+    /// How often something was sent.
+    private(set) var writeCount: UInt64 = 0
+
+    /// - Parameter patience: How long a reply may be overdue without any sign of life.
+    init(maximumPendingCommands: Int, patience: TimeAmount, isClusterNode: Bool) {
         pending = PendingCommands(maximumCount: maximumPendingCommands)
+        liveness = PeerLiveness(patienceNanoseconds: UInt64(max(0, patience.nanoseconds)))
         self.isClusterNode = isClusterNode
     }
 
     var pendingCount: Int { pending.count }
+
+    /// Whether anybody still waits for a reply.
+    var hasWaiters: Bool { pending.hasWaiters }
 
     /// Whom the channel is connected to. Nil once it is gone.
     var remoteAddress: SocketAddress? { context?.channel.remoteAddress }
@@ -70,18 +110,18 @@ final class RedisChannelHandler: ChannelInboundHandler {
         guard let context, closeReason == nil else {
             return waiter.fail(.notConnected("the connection is closing"))
         }
-        guard !pending.isFull else { return waiter.fail(.queueFull) }
-        do { try write(&outgoing) } catch { return waiter.fail(error) }
-        let deadline = NIODeadline.now() + timeout
-        pending.append(waiter, identifier: identifier, deadline: deadline.uptimeNanoseconds)
+        guard !pending.isFull, isWritable else { return waiter.fail(.queueFull) }
+        do { try write(&outgoing.buffer) } catch { return waiter.fail(error) }
+        pending.append(waiter, identifier: identifier)
+        self.timeout = max(self.timeout, timeout)
         delegate?.pendingCountChanged(pending.count)
         scheduleFlush(context)
-        checkDeadline(noLaterThan: deadline, context)
     }
 
-    /// Tells the caller of a command that it is cancelled; the reply is dropped when it comes.
+    /// Tells the callers of all commands of that identifier that they are cancelled; the replies are dropped when they
+    /// come.
     func cancel(identifier: UInt64) {
-        pending.cancel(identifier: identifier)?.fail(.cancelled)
+        for waiter in pending.cancel(identifier: identifier) { waiter.fail(.cancelled) }
     }
 
     /// Closes the channel; everybody who waits is told `reason`.
@@ -99,6 +139,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         guard closeReason == nil else { return }
         closeReason = reason
         deadlineCheck?.task.cancel()
+        silenceCheck?.cancel()
         let delegate = delegate
         self.delegate = nil
         delegate?.channelClosed(reason: reason)
@@ -114,11 +155,17 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     private func flush() {
         isFlushScheduled = false
-        guard let context, outgoing.readableBytes > 0 else { return }
-        context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
-        // Where the write went straight to the socket nobody else holds the storage, and it is used again.
-        outgoing.clear()
+        guard let context, closeReason == nil, !outgoing.isEmpty else { return }
+        let deadline = NIODeadline.now() + timeout
+        timeout = .zero
+        writeCount &+= 1
+        pending.sent(deadline: deadline.uptimeNanoseconds)
+        checkDeadline(noLaterThan: deadline, context)
+        context.writeAndFlush(wrapOutboundOut(outgoing.buffer), promise: nil)
+        outgoing.handedOver()
     }
+
+    // MARK: Deadlines
 
     /// One timer a connection, not one a command: the head's deadline is the earliest of those in flight.
     private func checkDeadline(noLaterThan deadline: NIODeadline, _ context: ChannelHandlerContext) {
@@ -128,17 +175,63 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
         let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.deadlineCheck = nil
-            self.checkDeadline()
+            self.deadlineIsDue()
         }
         deadlineCheck = (deadline, task)
     }
 
-    private func checkDeadline() {
+    private func deadlineIsDue() {
+        guard let context, let next = pending.nextDeadline else { return }
+        let (now, deadline) = (NIODeadline.now(), NIODeadline.uptimeNanoseconds(next))
+        guard now >= deadline else { return checkDeadline(noLaterThan: deadline, context) }
+        // The reply may lie in the socket, unread by a loop that had other things to do. The loop reads before it looks at
+        // timers that lie ahead; the later it is, the further.
+        let delay = max(.milliseconds(1), min(now - deadline, Self.maximumSecondLook))
+        let task = context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            self.deadlineCheck = nil
+            self.expire(now)
+        }
+        // Earlier than any other, so that none takes its place.
+        deadlineCheck = (.distantPast, task)
+    }
+
+    /// Those whose deadline had passed at `moment` are told; the connection stays while there is life in it.
+    private func expire(_ moment: NIODeadline) {
         guard let context else { return }
-        switch pending.checkDeadline(now: NIODeadline.now().uptimeNanoseconds) {
+        let late = pending.expire(now: moment.uptimeNanoseconds)
+        if pending.isOverdue {
+            let now = NIODeadline.now()
+            if liveness.overdue(now: now.uptimeNanoseconds) { checkSilence(now, context) }
+            if let delegate {
+                delegate.repliesOverdue(on: self)
+            } else {
+                end(Self.overdueReason, .timedOut)
+            }
+        }
+        for waiter in late { waiter.fail(.timedOut) }
+        guard closeReason == nil, let next = pending.nextDeadline else { return }
+        checkDeadline(noLaterThan: .uptimeNanoseconds(next), context)
+    }
+
+    private func checkSilence(_ now: NIODeadline, _ context: ChannelHandlerContext) {
+        switch liveness.checkSilence(now: now.uptimeNanoseconds) {
         case .none: break
-        case .wait(let until): checkDeadline(noLaterThan: .uptimeNanoseconds(until), context)
-        case .stalled: end("Redis did not answer in time", .timedOut)
+        case .wait(let until):
+            silenceCheck?.cancel()
+            silenceCheck = context.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(until)) {
+                guard let context = self.context else { return }
+                self.checkSilence(.now(), context)
+            }
+        case .begins: delegate?.channelSilent(self)
+        }
+    }
+
+    private func heard() {
+        guard closeReason == nil else { return }
+        guard !pending.isOverdue else { return liveness.heard(now: NIODeadline.now().uptimeNanoseconds) }
+        if liveness.caughtUp() {
+            silenceCheck?.cancel()
+            delegate?.channelRevived(self)
         }
     }
 
@@ -157,6 +250,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
             // Unsafe: hiredis copies the bytes before the closure returns.
             try unsafe buffer.withUnsafeReadableBytes { bytes in try unsafe reader.feed(bytes) }
             while closeReason == nil, let reply = try reader.nextParsed() { receive(reply) }
+            if !liveness.isLive { heard() }
         } catch {
             let reason = (error as? ProtocolViolation)?.reason ?? "\(error)"
             close(reason: "what came is not Redis' protocol: \(reason)")
@@ -174,9 +268,11 @@ final class RedisChannelHandler: ChannelInboundHandler {
         case .drop: break
         case .unsolicited:
             if error == nil, let whenPushed { return whenPushed(reply.copied()) }
+            wasToldWhy = error != nil
             return close(reason: error.map { "\($0)" } ?? "Redis sent something that nobody had asked for")
         }
         if let error, error.endsConnection(toClusterNode: isClusterNode) {
+            wasToldWhy = true
             // Such as a replica since a failover: the name may lead to the new primary by now.
             return close(reason: "\(error)")
         }
@@ -188,6 +284,11 @@ final class RedisChannelHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         close(reason: "Redis closed the connection")
         context.fireChannelInactive()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -7,10 +7,11 @@ import NameResolution
 package struct RedisClientConfiguration: Sendable {
     package var endpoint: RedisEndpoint
 
-    /// Certificates for `rediss://`. Nil trusts the system's authorities and shows no certificate.
-    package var tls: TLSConfiguration?
+    /// Certificates for `rediss://`. Nil trusts the system's authorities and shows no certificate. Its `shutdownTimeout` is
+    /// ours.
+    package let tls: TLSConfiguration?
 
-    /// From handing a command over to its reply. A command at the head of a connection that waits longer closes it.
+    /// From the moment at which a command leaves to its reply. While one waits longer, the next are refused at once.
     package var commandTimeout: TimeAmount
 
     /// From the first attempt to the answer of the handshake's PING.
@@ -24,10 +25,16 @@ package struct RedisClientConfiguration: Sendable {
 
     package var backoff: Backoff
 
+    /// How long a connection may be without a command before it is asked for a sign of life, about.
+    package var idleInterval: TimeAmount
+
     /// How often it is looked whether the name leads elsewhere by now.
     package var addressInterval: TimeAmount
 
     package var resolver: any NameResolver
+
+    /// Scripts that Redis is told in the handshake, so that no call has to bring the text along.
+    package var scripts: [RedisScript]
 
     /// Commands that tell whether the server is of use: what callers need is tried, not concluded from a PONG. Sent as
     /// part of the handshake and whenever it is asked whether the server is fit.
@@ -61,6 +68,15 @@ package struct RedisClientConfiguration: Sendable {
         }
     }
 
+    private static let tlsShutdownTimeout: TimeAmount = .milliseconds(100)
+
+    /// How long a reply may be overdue without any sign of life until another connection is looked for: with the timeout of
+    /// the command a second, or twice the timeout.
+    var patience: TimeAmount { max(.seconds(1), commandTimeout + commandTimeout) - commandTimeout }
+
+    /// - Parameters:
+    ///   - tls: Nil is the same as `TLSConfiguration.makeClientConfiguration()`.
+    ///   - backoff: Nil is what suits the endpoint.
     package init(
         endpoint: RedisEndpoint,
         tls: TLSConfiguration? = nil,
@@ -68,23 +84,30 @@ package struct RedisClientConfiguration: Sendable {
         connectTimeout: TimeAmount = .seconds(1),
         maximumPendingCommands: Int = 4096,
         clientName: String = "tollgate",
-        backoff: Backoff = Backoff(),
+        backoff: Backoff? = nil,
+        idleInterval: TimeAmount = .seconds(30),
         addressInterval: TimeAmount = .seconds(30),
         resolver: any NameResolver = SystemNameResolver(),
+        scripts: [RedisScript] = [],
         probe: [RedisCommand] = [],
         greeting: Greeting? = nil,
         passwordSource: (@Sendable () throws -> String)? = nil,
         sentinelLogin: RedisEndpoint.Login? = nil
     ) {
         self.endpoint = endpoint
+        // Whoever does not say goodbye in time has nothing to say.
+        var tls = tls ?? .makeClientConfiguration()
+        tls.shutdownTimeout = Self.tlsShutdownTimeout
         self.tls = tls
         self.commandTimeout = commandTimeout
         self.connectTimeout = connectTimeout
         self.maximumPendingCommands = maximumPendingCommands
         self.clientName = clientName
-        self.backoff = backoff
+        self.backoff = backoff ?? .standard(usesTLS: endpoint.usesTLS)
+        self.idleInterval = idleInterval
         self.addressInterval = addressInterval
         self.resolver = resolver
+        self.scripts = scripts
         self.probe = probe
         self.greeting = greeting
         self.passwordSource = passwordSource
@@ -106,26 +129,5 @@ package struct RedisClientConfiguration: Sendable {
             configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: keyFile, format: .pem))
         }
         return configuration
-    }
-}
-
-/// How long to wait before the next attempt to connect: doubling, capped, and spread so that the workers of a fleet do
-/// not all come back in the same instant.
-package struct Backoff: Sendable, Hashable {
-    package var firstMilliseconds: Int64
-    package var maximumMilliseconds: Int64
-
-    package init(firstMilliseconds: Int64 = 50, maximumMilliseconds: Int64 = 1000) {
-        self.firstMilliseconds = firstMilliseconds
-        self.maximumMilliseconds = maximumMilliseconds
-    }
-
-    /// The wait after `failures` failed attempts in a row (1 or more).
-    ///
-    /// - Parameter jitter: A random number in 0..<1; the wait lies between a half and the whole of the step.
-    package func delayMilliseconds(failures: Int, jitter: Double) -> Int64 {
-        let doublings = min(max(0, failures - 1), 20)
-        let step = min(maximumMilliseconds, firstMilliseconds << Int64(doublings))
-        return Int64(Double(step) * (0.5 + jitter / 2))
     }
 }

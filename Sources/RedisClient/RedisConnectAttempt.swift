@@ -4,6 +4,10 @@ import NIOPosix
 import NIOSSL
 import NameResolution
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// One attempt at a connection: the lookup of the name, the channels to its addresses, and the handshake.
 ///
 /// It may take several channels, one for each address of the name: every channel has a ``RedisChannelHandler`` of its
@@ -14,7 +18,14 @@ final class RedisConnectAttempt {
     /// Why there is no connection, for people.
     struct Failure: Error {
         let reason: String
+        let cost: Backoff.Cost
     }
+
+    /// Replies to what was sent may be missing for so long until the system gives the connection up.
+    private static let minimumUserTimeout: TimeAmount = .seconds(5)
+
+    /// How long a connection may be without traffic before the system asks the other side, how long until it asks again.
+    private static let keepAliveSeconds: (idle: Int, interval: Int) = (30, 5)
 
     private let configuration: RedisClientConfiguration
     private let tlsContext: NIOSSLContext?
@@ -24,7 +35,10 @@ final class RedisConnectAttempt {
     private var deadline: Scheduled<Void>?
     private var patience: Scheduled<Void>?
     private var overdueReason = ""
-    private var isLookingUp = false
+    private(set) var isLookingUp = false
+
+    /// What Redis said to something that is only a courtesy: the reason, when nothing comes after it.
+    private var lastWord: String?
     private var whenEnded: ((Result<RedisChannelHandler, Failure>) -> Void)?
 
     /// - Parameters:
@@ -45,7 +59,7 @@ final class RedisConnectAttempt {
 
     func begin() {
         deadline = eventLoop.assumeIsolated().scheduleTask(in: configuration.connectTimeout) {
-            self.fail(self.overdueReason)
+            self.fail(self.overdueReason, self.handler == nil ? .little : .handshake)
         }
         switch configuration.endpoint.address {
         case .tcp(let host, let port): lookUp(host, port: port)
@@ -53,7 +67,7 @@ final class RedisConnectAttempt {
         case .cluster: fail("a cluster's servers are connected to one by one")
         case .unixSocket(let path):
             overdueReason = "Redis does not take the connection"
-            adopt(bootstrap.connect(unixDomainSocketPath: path))
+            adopt(makeBootstrap().connect(unixDomainSocketPath: path))
         }
     }
 
@@ -102,15 +116,26 @@ final class RedisConnectAttempt {
 
     private func connect(to addresses: [SocketAddress], host: String, port: Int) {
         overdueReason = "Redis does not take the connection"
+        var bootstrap = makeBootstrap().channelOption(.socketOption(.so_keepalive), value: 1)
+        #if os(Linux)
+        let timeout = max(Self.minimumUserTimeout, configuration.commandTimeout + configuration.patience)
+        for (option, value) in [
+            (TCP_USER_TIMEOUT, Int(timeout.nanoseconds / 1_000_000)),
+            (TCP_KEEPIDLE, Self.keepAliveSeconds.idle), (TCP_KEEPINTVL, Self.keepAliveSeconds.interval),
+        ] {
+            bootstrap = bootstrap.channelOption(.tcpOption(.init(rawValue: option)), value: value)
+        }
+        #endif
         adopt(
             bootstrap.resolver(KnownAddresses(addresses, eventLoop: eventLoop)).connect(host: host, port: port))
     }
 
-    private var bootstrap: ClientBootstrap {
+    private func makeBootstrap() -> ClientBootstrap {
         let attempt = NIOLoopBound(self, eventLoop: eventLoop)
         return ClientBootstrap(group: eventLoop)
             .connectTimeout(configuration.connectTimeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.writeBufferWaterMark, value: RedisChannelHandler.writeBufferWaterMark)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (pipeline, attempt) = (channel.pipeline.syncOperations, attempt.value)
@@ -118,6 +143,7 @@ final class RedisConnectAttempt {
                     try pipeline.addHandler(
                         RedisChannelHandler(
                             maximumPendingCommands: attempt.configuration.maximumPendingCommands,
+                            patience: attempt.configuration.patience,
                             isClusterNode: attempt.configuration.isClusterNode))
                 }
             }
@@ -141,7 +167,7 @@ final class RedisConnectAttempt {
                 guard !self.isOver else { return channel.close(promise: nil) }
                 guard channel.isActive,
                     let handler = try? channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self)
-                else { return self.fail("Redis closed the connection") }
+                else { return self.fail("Redis closed the connection", .handshake) }
                 self.handler = handler
                 handler.delegate = self
                 self.logIn(handler)
@@ -171,8 +197,8 @@ final class RedisConnectAttempt {
         }
     }
 
-    /// AUTH, SELECT, CLIENT SETNAME, PING, the greeting and the probe in one write. The connection is good when all of it
-    /// is answered.
+    /// AUTH, SELECT, CLIENT SETNAME, the scripts, the greeting, PING and the probe in one write. The connection is good
+    /// when all of it is answered.
     private func shakeHands(_ handler: RedisChannelHandler, password: String?) {
         overdueReason = "Redis accepted the connection but does not answer"
         func send(_ command: RedisCommand, onResult: @escaping (Result<RedisReply, RedisError>) -> Void) {
@@ -182,7 +208,7 @@ final class RedisConnectAttempt {
         if let password {
             let login = [endpoint.username, password].compactMap(\.self)
             send(RedisCommand(arguments: ["AUTH"] + login)) { result in
-                if case .failure(let error) = result { self.fail("the login failed: \(error)") }
+                if case .failure(let error) = result { self.fail(Self.loginFailure(error)) }
             }
         }
         if endpoint.database != 0 {
@@ -192,7 +218,11 @@ final class RedisConnectAttempt {
             }
         }
         // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
-        send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { _ in }
+        send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { self.heardWord($0) }
+        // Where it is not allowed, the first call of a script brings the text along.
+        for script in configuration.scripts {
+            send(RedisCommand("SCRIPT", "LOAD", script.source)) { self.heardWord($0) }
+        }
         // Before the last answer, which makes the connection a good one.
         if let greeting = configuration.greeting {
             let sentAt = NIODeadline.now()
@@ -220,6 +250,19 @@ final class RedisConnectAttempt {
         }
     }
 
+    /// A Redis that takes no more clients says so in place of the first answer, whatever the question was.
+    private static func loginFailure(_ error: RedisError) -> String {
+        guard case .server(let kind, let message) = error else { return "\(error)" }
+        let isOfLogin = kind != "ERR" || ["AUTH", "password"].contains { message.contains($0) }
+        return isOfLogin ? "the login failed: \(error)" : "\(error)"
+    }
+
+    private func heardWord(_ result: Result<RedisReply, RedisError>) {
+        guard case .failure(.server(let kind, let message)) = result, lastWord == nil else { return }
+        let isRefusal = kind == "NOPERM" || message.hasPrefix("ERR unknown")
+        if !isRefusal { lastWord = "\(RedisError.server(kind: kind, message: message))" }
+    }
+
     // MARK: The end
 
     private func succeed() {
@@ -230,10 +273,10 @@ final class RedisConnectAttempt {
         whenEnded(.success(handler))
     }
 
-    private func fail(_ reason: String) {
+    private func fail(_ reason: String, _ cost: Backoff.Cost = .little) {
         guard let whenEnded = whenEnded.take() else { return }
         cleanUp()
-        whenEnded(.failure(Failure(reason: reason)))
+        whenEnded(.failure(Failure(reason: reason, cost: cost)))
     }
 
     private func cleanUp() {
@@ -247,7 +290,11 @@ final class RedisConnectAttempt {
 }
 
 extension RedisConnectAttempt: RedisChannelDelegate {
-    func channelClosed(reason: String) { fail(reason) }
+    func channelClosed(reason: String) {
+        let wasToldWhy = lastWord != nil || handler?.wasToldWhy == true
+        fail(lastWord ?? reason, wasToldWhy ? .little : .handshake)
+    }
+
     func channelDrained() {}
     func pendingCountChanged(_ count: Int) {}
 }

@@ -31,6 +31,11 @@ package final class RedisConnection: @unchecked Sendable {
     private var stoodSince = NIODeadline.now()
     private var retry: Scheduled<Void>?
     private var addressCheck: RepeatedTask?
+    private var idleCheck: RepeatedTask?
+    private var lastWriteCount: UInt64 = 0
+
+    /// Those whose text is on its way to Redis, which then knows them.
+    private var scriptsUnderWay: Set<String> = []
     private var closeWaiters: [EventLoopPromise<Void>] = []
 
     /// - Parameter addresses: Nil for a socket in the file system.
@@ -46,7 +51,7 @@ package final class RedisConnection: @unchecked Sendable {
         lifecycle = ConnectionLifecycle(backoff: configuration.backoff)
     }
 
-    /// Whether commands can be sent right now. Any thread.
+    /// Whether commands can be sent right now: it stands, and Redis answers in time. Any thread.
     package var isReady: Bool { readiness.load(ordering: .relaxed) }
 
     /// Commands without a reply yet. Any thread.
@@ -92,11 +97,22 @@ package final class RedisConnection: @unchecked Sendable {
     private func readyHandler() -> Result<RedisChannelHandler, RedisError> {
         eventLoop.preconditionInEventLoop()
         guard !lifecycle.isShutDown else { return .failure(.closed) }
-        guard lifecycle.isReady, let handler else { return .failure(.notConnected(lastFailure)) }
+        guard lifecycle.isReady, let handler else {
+            return .failure(lifecycle.isStalled ? .stalled : .notConnected(lastFailure))
+        }
         return .success(handler)
     }
 
-    /// Lets the caller of a command go; the connection stays. Call on the event loop.
+    /// Whether a call of `script` that Redis did not know has to bring the text. Else another call has sent it, and what is
+    /// sent now is carried out behind that. Call on the event loop.
+    func beginsToSend(_ script: RedisScript) -> Bool {
+        eventLoop.preconditionInEventLoop()
+        return scriptsUnderWay.insert(script.sha1).inserted
+    }
+
+    func hasSent(_ script: RedisScript) { scriptsUnderWay.remove(script.sha1) }
+
+    /// Lets the callers of the commands of that identifier go; the connection stays. Call on the event loop.
     package func cancel(identifier: UInt64) {
         eventLoop.preconditionInEventLoop()
         handler?.cancel(identifier: identifier)
@@ -105,6 +121,11 @@ package final class RedisConnection: @unchecked Sendable {
     package func start() {
         eventLoop.preconditionInEventLoop()
         perform(lifecycle.start())
+        // Half of it, for it may have begun just after the last look.
+        let interval = TimeAmount.nanoseconds(max(1_000_000, configuration.idleInterval.nanoseconds / 2))
+        idleCheck = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            self.checkIdleness()
+        }
         guard addresses != nil else { return }
         addressCheck = eventLoop.scheduleRepeatedTask(
             initialDelay: configuration.addressInterval, delay: configuration.addressInterval
@@ -116,9 +137,10 @@ package final class RedisConnection: @unchecked Sendable {
         eventLoop.preconditionInEventLoop()
         retry?.cancel()
         addressCheck?.cancel()
+        idleCheck?.cancel()
         attempt?.cancel()
         attempt = nil
-        let action = lifecycle.shutDown(commandsInFlight: handler?.pendingCount ?? 0)
+        let action = lifecycle.shutDown(commandsInFlight: handler?.hasWaiters == true ? pendingCommandCount : 0)
         readiness.store(false, ordering: .relaxed)
         let promise = eventLoop.makePromise(of: Void.self)
         closeWaiters.append(promise)
@@ -140,6 +162,7 @@ package final class RedisConnection: @unchecked Sendable {
             retry = eventLoop.scheduleTask(in: .milliseconds(milliseconds)) {
                 self.perform(self.lifecycle.retryIsDue())
             }
+        case .resume(let wasSilent): resume(wasSilent: wasSilent)
         case .close:
             handler?.close(reason: "the client is shut down")
             finishClosing()
@@ -159,7 +182,7 @@ package final class RedisConnection: @unchecked Sendable {
         attempt = makeAttempt { result in
             switch result {
             case .success(let handler): self.connected(handler)
-            case .failure(let failure): self.connectionFailed(failure.reason)
+            case .failure(let failure): self.attemptFailed(failure)
             }
         }
         attempt?.begin()
@@ -179,6 +202,11 @@ package final class RedisConnection: @unchecked Sendable {
     private func connected(_ handler: RedisChannelHandler) {
         perform(lifecycle.becameReady())
         guard lifecycle.isReady else { return handler.close(reason: "the client is shut down") }
+        if let stalled = self.handler {
+            stalled.delegate = nil
+            stalled.close(reason: "another connection has taken its place")
+        }
+        pendingCount.store(0, ordering: .relaxed)
         use(handler)
         stoodSince = .now()
         readiness.store(true, ordering: .relaxed)
@@ -192,16 +220,50 @@ package final class RedisConnection: @unchecked Sendable {
         handler.delegate = self
     }
 
-    private func connectionFailed(_ reason: String) {
+    private func attemptFailed(_ failure: RedisConnectAttempt.Failure) {
+        lastFailure = failure.reason
+        log.failed(self, reason: failure.reason)
+        perform(lifecycle.attemptFailed(failure.cost, jitter: .random(in: 0..<1)))
+        observer?.connectionFailed(self)
+    }
+
+    private func connectionBroke(_ reason: String) {
+        let cost: Backoff.Cost = handler?.wasToldWhy == true ? .little : .handshake
         readiness.store(false, ordering: .relaxed)
         pendingCount.store(0, ordering: .relaxed)
         handler = nil
-        lastFailure = reason
+        // Beside one that was kept there are attempts, which say more.
+        if !lifecycle.keepsStalled { lastFailure = reason }
         if !lifecycle.isShutDown { log.failed(self, reason: reason) }
-        let stood = (NIODeadline.now() - stoodSince).nanoseconds / 1_000_000
-        perform(lifecycle.connectionFailed(stoodMilliseconds: stood, jitter: .random(in: 0..<1)))
+        perform(
+            lifecycle.connectionBroke(stoodMilliseconds: stoodMilliseconds, cost, jitter: .random(in: 0..<1)))
         observer?.connectionFailed(self)
         finishClosing()
+    }
+
+    private var stoodMilliseconds: Int64 { (NIODeadline.now() - stoodSince).nanoseconds / 1_000_000 }
+
+    // MARK: A Redis that hangs
+
+    /// The connection that had stalled is of use again.
+    private func resume(wasSilent: Bool) {
+        attempt?.cancel()
+        attempt = nil
+        retry?.cancel()
+        readiness.store(true, ordering: .relaxed)
+        lastFailure = ""
+        log.stands(self)
+        observer?.connectionStands(self)
+        // While it hung, another may have taken the place of this server.
+        if wasSilent { checkAddress() }
+    }
+
+    /// A peer that is gone without a word shows only when it is asked.
+    private func checkIdleness() {
+        guard lifecycle.isReady, let handler else { return }
+        if handler.writeCount == lastWriteCount { send(RedisCommand("PING")) { _ in } }
+        // Without the PING, which leaves at the end of this tick: the next look finds that something was sent.
+        lastWriteCount = handler.writeCount
     }
 
     // MARK: A name that leads elsewhere
@@ -209,11 +271,11 @@ package final class RedisConnection: @unchecked Sendable {
     /// Redis may be elsewhere by now: looks at once, or tries again at once. Call on the event loop.
     package func lookAgain() {
         eventLoop.preconditionInEventLoop()
-        // An attempt under way leads to where Redis was, and may hang there until its time is over.
-        if lifecycle.isConnecting { return connect() }
-        retry?.cancel()
-        perform(lifecycle.retryIsDue())
         checkAddress()
+        // One that is just being looked up comes to the new place by itself.
+        guard attempt?.isLookingUp != true else { return }
+        retry?.cancel()
+        perform(lifecycle.lookAgain())
     }
 
     /// Asks where the name leads. If it is elsewhere, a second connection is made, which takes the first one's place
@@ -221,7 +283,9 @@ package final class RedisConnection: @unchecked Sendable {
     private func checkAddress() {
         guard let addresses, lifecycle.isReady, let old = handler, let address = old.remoteAddress else { return }
         addresses.lookUp(on: eventLoop).assumeIsolated().whenSuccess { found in
-            guard !found.isEmpty, !found.contains(address), self.handler === old, self.attempt == nil else { return }
+            guard !found.isEmpty, !found.contains(address), self.handler === old, self.lifecycle.isReady,
+                self.attempt == nil
+            else { return }
             self.attempt = self.makeAttempt { result in
                 guard case .success(let new) = result else { return }
                 guard self.handler === old, self.lifecycle.isReady else { return new.close(reason: "not needed") }
@@ -238,7 +302,7 @@ package final class RedisConnection: @unchecked Sendable {
 protocol RedisConnectionObserver: AnyObject {
     func connectionStands(_ connection: RedisConnection)
 
-    /// An attempt has failed, or a connection that stood was lost.
+    /// An attempt has failed, or a connection that stood was lost or does not answer in time.
     func connectionFailed(_ connection: RedisConnection)
 }
 
@@ -247,9 +311,30 @@ extension RedisConnection: RedisLink {
 }
 
 extension RedisConnection: RedisChannelDelegate {
-    func channelClosed(reason: String) { connectionFailed(reason) }
+    func channelClosed(reason: String) { connectionBroke(reason) }
 
     func channelDrained() { perform(lifecycle.drained()) }
 
     func pendingCountChanged(_ count: Int) { pendingCount.store(count, ordering: .relaxed) }
+
+    func repliesOverdue(on handler: RedisChannelHandler) {
+        guard !lifecycle.isShutDown else {
+            if !handler.hasWaiters { handler.close(reason: RedisChannelHandler.overdueReason) }
+            return
+        }
+        guard lifecycle.isReady else { return }
+        lifecycle.repliesOverdue()
+        readiness.store(false, ordering: .relaxed)
+        lastFailure = RedisChannelHandler.overdueReason
+        log.stalled()
+        observer?.connectionFailed(self)
+    }
+
+    func channelSilent(_ handler: RedisChannelHandler) {
+        log.failed(self, reason: RedisChannelHandler.overdueReason)
+        perform(lifecycle.fellSilent(stoodMilliseconds: stoodMilliseconds, jitter: .random(in: 0..<1)))
+        observer?.connectionFailed(self)
+    }
+
+    func channelRevived(_ handler: RedisChannelHandler) { perform(lifecycle.revived()) }
 }

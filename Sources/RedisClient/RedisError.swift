@@ -3,10 +3,13 @@ package enum RedisError: Error, Sendable, Hashable {
     /// No connection stands. The command was not sent. Carries the reason of the last attempt.
     case notConnected(String)
 
-    /// Too many commands wait on this connection. The command was not sent.
+    /// Other commands wait too long for their replies on this connection. The command was not sent.
+    case stalled
+
+    /// Too many commands or bytes wait on this connection. The command was not sent.
     case queueFull
 
-    /// No reply within the command timeout. Redis may still carry the command out.
+    /// No reply within the command timeout after it was sent. Redis may still carry the command out.
     case timedOut
 
     /// The connection broke before the reply came. Redis may have carried the command out.
@@ -29,6 +32,7 @@ extension RedisError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .notConnected(let reason): "not connected to Redis: \(reason)"
+        case .stalled: "Redis does not answer; the command was not sent"
         case .queueFull: "too many commands wait for Redis"
         case .timedOut: "Redis did not answer in time"
         case .connectionLost(let reason): "the connection to Redis broke: \(reason)"

@@ -74,16 +74,34 @@ package struct RedisScript: Sendable, Hashable {
 }
 
 extension RedisConnection {
-    /// Runs a script by its name, and by its text when Redis does not know it: after a restart, a failover or a
-    /// `SCRIPT FLUSH`. Nothing has run when Redis answers NOSCRIPT, so this repeats nothing. Call on the event loop.
+    /// Runs a script by its name, and by its text when Redis does not know it: after a `SCRIPT FLUSH`, or where the text
+    /// could not be told in the handshake. One call brings the text for all. Nothing has run when Redis answers NOSCRIPT,
+    /// so this repeats nothing. Call on the event loop.
     package func run(_ call: RedisScript.Call, identifier: UInt64 = 0, waiter: @escaping Waiter) {
         send(call.bySHA1(bearsWitness: isClusterNode), identifier: identifier) { result in
-            if case .failure(.server(kind: "NOSCRIPT", _)) = result {
-                self.send(
-                    call.byText(bearsWitness: self.isClusterNode), identifier: identifier, waiter: waiter)
-            } else {
-                waiter(result)
+            guard result.isUnknownScript else { return waiter(result) }
+            guard !self.beginsToSend(call.script) else {
+                return self.sendText(call, identifier: identifier, waiter: waiter)
+            }
+            self.send(call.bySHA1(bearsWitness: self.isClusterNode), identifier: identifier) { result in
+                guard result.isUnknownScript else { return waiter(result) }
+                // What brought the text has failed.
+                self.send(call.byText(bearsWitness: self.isClusterNode), identifier: identifier, waiter: waiter)
             }
         }
+    }
+
+    private func sendText(_ call: RedisScript.Call, identifier: UInt64, waiter: @escaping Waiter) {
+        send(call.byText(bearsWitness: isClusterNode), identifier: identifier) { result in
+            self.hasSent(call.script)
+            waiter(result)
+        }
+    }
+}
+
+extension Result where Failure == RedisError {
+    /// The script may be run, and Redis does not know its text.
+    var isUnknownScript: Bool {
+        if case .failure(let error) = self { error.isUnknownScript } else { false }
     }
 }

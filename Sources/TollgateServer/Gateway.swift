@@ -59,6 +59,8 @@ package struct Gateway: Sendable {
         redisClock = clock
         var redisConfiguration = try configuration.redis.clientConfiguration
         redisConfiguration.greeting = clock.greeting
+        redisConfiguration.scripts = RedisAdmissionStore.hotScripts(
+            plans: configuration.plans, comparesClocks: time == nil)
         redis = try RedisClient(
             configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
         let goesByRedis = time == nil

@@ -45,11 +45,15 @@ final class AdmissionArguments: Sendable {
         fallback = plans.fallback
         self.pastDueGraceSeconds = pastDueGraceSeconds
         self.comparesClocks = comparesClocks
-        script = RedisScript(
+        script = Self.script(plans, comparesClocks: comparesClocks)
+        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
+    }
+
+    static func script(_ plans: PlanTable, comparesClocks: Bool) -> RedisScript {
+        RedisScript(
             resource: PackageResources.admit_lua,
             prelude: PackageResources.values_lua + PackageResources.give_back_lua
                 + Array(AdmissionPrelude.source(plans, comparesClocks: comparesClocks).utf8))
-        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
     }
 
     /// What holds at `time`. Remembered for as long as nobody asks for another second.

@@ -2,10 +2,10 @@ import RedisClient
 import TollgateCore
 
 extension RedisScript.Call {
-    private static let settleScript = RedisScript(
+    static let settleScript = RedisScript(
         resource: PackageResources.settle_reservation_lua,
         prelude: PackageResources.values_lua + PackageResources.give_back_lua)
-    private static let renewScript = RedisScript(resource: PackageResources.renew_reservation_lua)
+    static let renewScript = RedisScript(resource: PackageResources.renew_reservation_lua)
 
     /// The call that ends `reservation`: which keys and arguments `settle_reservation.lua` is given.
     static func settlement(_ reservation: Reservation, _ outcome: Reservation.Outcome) -> RedisScript.Call {

@@ -16,7 +16,7 @@ import Testing
         var pending = PendingCommands<String>(maximumCount: 3)
         for (index, waiter) in ["a", "b", "c"].enumerated() {
             #expect(!pending.isFull)
-            pending.append(waiter, identifier: UInt64(index), deadline: UInt64(100 + index))
+            pending.append(waiter, identifier: UInt64(index))
         }
         #expect(pending.isFull)
         #expect(name(pending.replyArrived()) == "a")
@@ -28,118 +28,99 @@ import Testing
     @Test func cancelledCommandsKeepTheirPlace() {
         var pending = PendingCommands<String>(maximumCount: 3)
         for (index, waiter) in ["a", "b", "c"].enumerated() {
-            pending.append(waiter, identifier: UInt64(index), deadline: 100)
+            pending.append(waiter, identifier: UInt64(index))
         }
-        #expect(pending.cancel(identifier: 1) == "b")
-        #expect(pending.cancel(identifier: 1) == nil, "told once")
-        #expect(pending.cancel(identifier: 9) == nil)
+        #expect(pending.cancel(identifier: 1) == ["b"])
+        #expect(pending.cancel(identifier: 1) == [], "told once")
+        #expect(pending.cancel(identifier: 9) == [])
         #expect(pending.isFull, "a tombstone is still in flight")
         #expect(name(pending.replyArrived()) == "a")
         #expect(name(pending.replyArrived()) == "dropped")
-        #expect(pending.cancel(identifier: 0) == nil, "answered already")
+        #expect(pending.cancel(identifier: 0) == [], "answered already")
         #expect(pending.removeAll() == ["c"])
         #expect(pending.isEmpty)
     }
 
-    @Test func headStallsForEverybody() {
-        var pending = PendingCommands<String>(maximumCount: 3)
-        #expect(pending.checkDeadline(now: 500) == .none)
-        pending.append("a", identifier: 1, deadline: 100)
-        pending.append("b", identifier: 2, deadline: 150)
-        #expect(pending.checkDeadline(now: 99) == .wait(until: 100))
-        #expect(pending.checkDeadline(now: 100) == .stalled)
-        _ = pending.replyArrived()
-        #expect(pending.checkDeadline(now: 100) == .wait(until: 150))
-        _ = pending.cancel(identifier: 2)
-        #expect(pending.checkDeadline(now: 150) == .stalled, "an unanswered tombstone stalls as well")
+    @Test func aPipelineIsCancelledAsAWhole() {
+        var pending = PendingCommands<String>(maximumCount: 9)
+        for (waiter, identifier) in [("a", 1), ("b", 2), ("c", 2), ("d", 3), ("e", 2)] as [(String, UInt64)] {
+            pending.append(waiter, identifier: identifier)
+        }
+        #expect(pending.cancel(identifier: 2) == ["b", "c", "e"])
+        #expect(pending.removeAll() == ["a", "d"])
+    }
+
+    @Test func deadlinesCountFromTheMomentOfSending() {
+        var pending = PendingCommands<String>(maximumCount: 9)
+        #expect(pending.nextDeadline == nil)
+        pending.append("a", identifier: 1)
+        #expect(pending.nextDeadline == nil, "not sent yet")
+        #expect(pending.expire(now: 1000) == [])
+        pending.append("b", identifier: 2)
+        pending.sent(deadline: 100)
+        pending.sent(deadline: 120)
+        pending.append("c", identifier: 3)
+        pending.sent(deadline: 150)
+        #expect(pending.nextDeadline == 100)
+        #expect(pending.expire(now: 99) == [])
+        #expect(!pending.isOverdue)
+        #expect(pending.expire(now: 100) == ["a", "b"], "and no others")
+        #expect(pending.expire(now: 100) == [], "told once")
+        #expect(pending.isOverdue && pending.nextDeadline == 150)
+        #expect(name(pending.replyArrived()) == "dropped")
+        #expect(pending.isOverdue, "the second is still missing")
+        #expect(name(pending.replyArrived()) == "dropped")
+        #expect(!pending.isOverdue && pending.hasWaiters)
+        #expect(name(pending.replyArrived()) == "c")
+        #expect(pending.nextDeadline == nil && pending.isEmpty)
+    }
+
+    @Test func deadlinesAreInTheOrderOfReplies() {
+        var pending = PendingCommands<String>(maximumCount: 9)
+        pending.append("a", identifier: 1)
+        pending.sent(deadline: 200)
+        pending.append("b", identifier: 2)
+        pending.sent(deadline: 100)
+        #expect(pending.expire(now: 150) == [], "it cannot be answered before the first is")
+        #expect(pending.expire(now: 200) == ["a", "b"])
+    }
+
+    @Test func tombstonesStallAsWell() {
+        var pending = PendingCommands<String>(maximumCount: 9)
+        pending.append("a", identifier: 1)
+        pending.sent(deadline: 100)
+        _ = pending.cancel(identifier: 1)
+        #expect(!pending.hasWaiters)
+        #expect(pending.expire(now: 100) == [])
+        #expect(pending.isOverdue)
+    }
+
+    /// What a server says out of turn must not bring the book-keeping into disorder.
+    @Test func repliesMayComeBeforeTheCommandHasLeft() {
+        var pending = PendingCommands<String>(maximumCount: 9)
+        pending.append("a", identifier: 1)
+        #expect(name(pending.replyArrived()) == "a")
+        pending.sent(deadline: 100)
+        #expect(pending.nextDeadline == nil)
+        #expect(pending.expire(now: 100) == [])
+        #expect(name(pending.replyArrived()) == "unsolicited")
     }
 }
 
-@Suite struct ConnectionLifecycleTests {
-    private func lifecycle() -> ConnectionLifecycle {
-        ConnectionLifecycle(backoff: Backoff(firstMilliseconds: 50, maximumMilliseconds: 1000))
-    }
-
-    @Test func attemptsFollowEachOtherSlower() {
-        var machine = lifecycle()
-        #expect(machine.start() == .connect)
-        #expect(machine.start() == .none)
-        var waits: [Int64] = []
-        for _ in 0..<7 {
-            guard case .retry(let milliseconds) = machine.connectionFailed(jitter: 0.999_999) else {
-                Issue.record("a failed attempt is retried")
-                return
-            }
-            waits.append(milliseconds)
-            #expect(machine.connectionFailed(jitter: 0) == .none, "one failure, one retry")
-            #expect(machine.retryIsDue() == .connect)
-        }
-        #expect(waits == [49, 99, 199, 399, 799, 999, 999])
-        #expect(machine.becameReady() == .none)
-        #expect(machine.isReady)
-        let sound = ConnectionLifecycle.soundMilliseconds
-        #expect(
-            machine.connectionFailed(stoodMilliseconds: sound, jitter: 0) == .retry(afterMilliseconds: 25),
-            "begins anew after a connection that was of use")
-    }
-
-    @Test func connectionsThatDoNotLastAreFailures() {
-        var machine = lifecycle()
-        _ = machine.start()
-        var waits: [Int64] = []
-        for _ in 0..<6 {
-            _ = machine.becameReady()
-            guard case .retry(let milliseconds) = machine.connectionFailed(stoodMilliseconds: 20, jitter: 0.999_999)
-            else {
-                Issue.record("a connection that broke is made again")
-                return
-            }
-            waits.append(milliseconds)
-            _ = machine.retryIsDue()
-        }
-        #expect(waits == [49, 99, 199, 399, 799, 999])
-    }
-
-    @Test func jitterSpreadsOverHalfTheStep() {
-        let backoff = Backoff(firstMilliseconds: 100, maximumMilliseconds: 1000)
-        #expect(backoff.delayMilliseconds(failures: 1, jitter: 0) == 50)
-        #expect(backoff.delayMilliseconds(failures: 1, jitter: 0.5) == 75)
-        #expect(backoff.delayMilliseconds(failures: 60, jitter: 0) == 500)
-    }
-
-    @Test func shutdownWaitsForRepliesInFlight() {
-        var machine = lifecycle()
-        _ = machine.start()
-        _ = machine.becameReady()
-        #expect(machine.shutDown(commandsInFlight: 2) == .none)
-        #expect(machine.isShutDown && !machine.isReady)
-        #expect(machine.shutDown(commandsInFlight: 2) == .none)
-        #expect(machine.drained() == .close)
-        #expect(machine.isClosed)
-        #expect(machine.drained() == .none)
-    }
-
-    @Test func shutdownEndsFromEveryState() {
-        var idle = lifecycle()
-        #expect(idle.shutDown(commandsInFlight: 0) == .close)
-        #expect(idle.start() == .none)
-
-        var connecting = lifecycle()
-        _ = connecting.start()
-        #expect(connecting.shutDown(commandsInFlight: 0) == .close)
-        #expect(connecting.becameReady() == .close, "an attempt that succeeds too late is closed")
-
-        var waiting = lifecycle()
-        _ = waiting.start()
-        _ = waiting.connectionFailed(jitter: 0)
-        #expect(waiting.shutDown(commandsInFlight: 0) == .close)
-        #expect(waiting.retryIsDue() == .none)
-
-        var draining = lifecycle()
-        _ = draining.start()
-        _ = draining.becameReady()
-        _ = draining.shutDown(commandsInFlight: 1)
-        #expect(draining.connectionFailed(jitter: 0) == .none)
-        #expect(draining.isClosed)
+@Suite struct PeerLivenessTests {
+    @Test func aPeerIsSilentWhenNothingComesForAsLongAsPatienceLasts() {
+        var liveness = PeerLiveness(patienceNanoseconds: 800)
+        #expect(liveness.checkSilence(now: 5000) == .none)
+        #expect(liveness.overdue(now: 200) == true)
+        #expect(liveness.overdue(now: 250) == false, "no news")
+        #expect(liveness.checkSilence(now: 999) == .wait(until: 1000))
+        liveness.heard(now: 600)
+        #expect(liveness.checkSilence(now: 1000) == .wait(until: 1400))
+        #expect(liveness.checkSilence(now: 1400) == .begins)
+        #expect(liveness.checkSilence(now: 1500) == .none, "told once")
+        #expect(!liveness.isLive)
+        #expect(liveness.caughtUp() == true)
+        #expect(liveness.caughtUp() == false, "no news")
+        #expect(liveness.isLive)
     }
 }

@@ -81,6 +81,28 @@ import TollgateDev
         }
     }
 
+    /// Redis says so before it has read anything, in place of the first answer.
+    @Test(arguments: ["", "secret"])
+    func aServerThatTakesNoMoreClientsIsUnderstood(password: String) async throws {
+        let login = password.isEmpty ? [] : ["--requirepass", password]
+        try await withRedis(extraArguments: login) { server in
+            let first = try await RawClient.connect(port: server.port)
+            if !password.isEmpty { try await first.send("AUTH \(password)\r\n") }
+            try await first.send("CONFIG SET maxclients 1\r\n")
+            try await first.waits(for: password.isEmpty ? "+OK" : "+OK\r\n+OK")
+            let url = "redis://\(password.isEmpty ? "" : ":\(password)@")127.0.0.1:\(server.port)"
+            let configuration = RedisClientConfiguration(endpoint: try RedisEndpoint(url: url))
+            try await withRedisClient(configuration, waitsUntilReady: false) { client in
+                try await eventually("the reason is known") {
+                    client.lastFailure == "Redis answered: ERR max number of clients reached"
+                }
+                try await first.send("CONFIG SET maxclients 100\r\n")
+                try await eventually("the client is ready") { client.isReady }
+            }
+            try await first.close()
+        }
+    }
+
     @Test func unixSocketsWork() async throws {
         try await withRedis(unixSocket: true) { server in
             let path = try #require(server.unixSocketPath)

@@ -64,13 +64,8 @@ import TollgateDev
     private func withTLSServer(_ body: (_ directory: String, _ endpoint: RedisEndpoint) async throws -> Void)
         async throws
     {
-        try await withTemporaryDirectory { directory in
-            try await TestCertificates.make(in: directory)
-            let port = try await Loopback.freePort()
-            let arguments = TestCertificates.arguments(in: directory, port: port)
-            try await withRedis(in: directory, extraArguments: arguments) { _ in
-                try await body(directory, try RedisEndpoint(url: "rediss://localhost:\(port)"))
-            }
+        try await withTLSRedis { directory, _, port in
+            try await body(directory, try RedisEndpoint(url: "rediss://localhost:\(port)"))
         }
     }
 }

@@ -2,8 +2,9 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Stands between clients and a server, and can lose what the server answers: it has heard and done what it was told,
-/// and the client never learns of it. It can also know fewer commands than the server, as the proxies of some services do.
+/// Stands between clients and a server. It can lose what the server answers: it has heard and done what it was told, and
+/// the client never learns of it. It can be a long way. And it can know fewer commands than the server, as the proxies of
+/// some services do.
 package final class LossyRelay: Sendable {
     private let channel: any Channel
     private let state: State
@@ -12,17 +13,23 @@ package final class LossyRelay: Sendable {
     final class State: Sendable {
         let serverPort = Atomic<Int>(0)
         let losesAnswers = Atomic<Bool>(false)
+        let connectionCount = Atomic<Int>(0)
+        let delay: TimeAmount
         let unknownCommands: [String]
 
         /// What is waited for in what clients say.
         let fatalText = Mutex<String?>(nil)
 
-        init(unknownCommands: [String]) { self.unknownCommands = unknownCommands }
+        init(delay: TimeAmount, unknownCommands: [String]) {
+            (self.delay, self.unknownCommands) = (delay, unknownCommands)
+        }
     }
 
-    /// - Parameter unknownCommands: Names of Redis' commands, in capitals, that clients are told are no commands.
-    package init(unknownCommands: [String] = []) async throws {
-        let state = State(unknownCommands: unknownCommands)
+    /// - Parameters:
+    ///   - delay: How long what is said takes, each way.
+    ///   - unknownCommands: Names of Redis' commands, in capitals, that clients are told are no commands.
+    package init(delay: TimeAmount = .zero, unknownCommands: [String] = []) async throws {
+        let state = State(delay: delay, unknownCommands: unknownCommands)
         self.state = state
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -40,6 +47,9 @@ package final class LossyRelay: Sendable {
 
     /// Loses every answer from now on. A connection that has lost one gives none any more.
     package func loseAnswers() { state.losesAnswers.store(true, ordering: .releasing) }
+
+    /// Clients that are connected.
+    package var connectionCount: Int { state.connectionCount.load(ordering: .acquiring) }
 
     package func passAnswers() { state.losesAnswers.store(false, ordering: .releasing) }
 
@@ -72,6 +82,7 @@ private final class ClientSide: ChannelInboundHandler {
     init(state: LossyRelay.State) { self.state = state }
 
     func channelActive(context: ChannelHandlerContext) {
+        state.connectionCount.add(1, ordering: .relaxed)
         let (client, state) = (context.channel, state)
         let passage = NIOLoopBound(passage, eventLoop: context.eventLoop)
         ClientBootstrap(group: context.eventLoop)
@@ -93,7 +104,7 @@ private final class ClientSide: ChannelInboundHandler {
     private func connected(_ server: any Channel) {
         guard !isClosed else { return server.close(promise: nil) }
         self.server = server
-        server.writeAndFlush(early, promise: nil)
+        server.passOn(early, after: state.delay)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -104,7 +115,7 @@ private final class ClientSide: ChannelInboundHandler {
             early.writeBuffer(&bytes)
             return
         }
-        server.writeAndFlush(bytes, promise: nil)
+        server.passOn(bytes, after: state.delay)
     }
 
     /// Lets the server itself say that it does not know a command, in the place where the client waits for it.
@@ -128,6 +139,7 @@ private final class ClientSide: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        state.connectionCount.subtract(1, ordering: .relaxed)
         isClosed = true
         server?.close(promise: nil)
     }
@@ -149,10 +161,17 @@ private final class ServerSide: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What came behind a gap would be taken for the answer to something else.
         if state.losesAnswers.load(ordering: .acquiring) { passage.losesAnswers = true }
-        if !passage.losesAnswers { client.writeAndFlush(unwrapInboundIn(data), promise: nil) }
+        if !passage.losesAnswers { client.passOn(unwrapInboundIn(data), after: state.delay) }
     }
 
     func channelInactive(context: ChannelHandlerContext) { client.close(promise: nil) }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+}
+
+extension Channel {
+    fileprivate func passOn(_ bytes: ByteBuffer, after delay: TimeAmount) {
+        guard delay > .zero else { return writeAndFlush(bytes, promise: nil) }
+        eventLoop.scheduleTask(in: delay) { self.writeAndFlush(bytes, promise: nil) }
+    }
 }

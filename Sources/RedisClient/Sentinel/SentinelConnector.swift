@@ -9,6 +9,7 @@ struct SentinelConnector: Sendable {
 
     init(_ configuration: RedisClientConfiguration, tlsContext: NIOSSLContext?) {
         var configuration = configuration
+        configuration.scripts = []
         configuration.probe = []
         configuration.greeting = nil
         if configuration.sentinelLogin != nil { configuration.passwordSource = nil }
