@@ -69,7 +69,7 @@ extension RedisError {
         switch self {
         case .timedOut, .connectionLost, .cancelled: true
         // A script that is answered with an error has written nothing: what could fail is tried before the first write.
-        case .notConnected, .queueFull, .server, .commandTooLong, .closed: false
+        case .notConnected, .stalled, .queueFull, .server, .commandTooLong, .closed: false
         }
     }
 }
