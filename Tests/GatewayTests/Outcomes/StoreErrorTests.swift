@@ -89,7 +89,10 @@ import TollgateServer
         ),
         ("ACL SETUSER \(RedisUsers.tested) -evalsha", "ACL SETUSER \(RedisUsers.tested) +evalsha", "NOPERM", "NOPERM"),
         // A command that the probe of readiness does not try, and that the script fails at.
-        ("ACL SETUSER \(RedisUsers.tested) -hincrby", "ACL SETUSER \(RedisUsers.tested) +hincrby", "NOPERM", "can't run this command"),
+        (
+            "ACL SETUSER \(RedisUsers.tested) -hincrby", "ACL SETUSER \(RedisUsers.tested) +hincrby", "NOPERM",
+            "can't run this command"
+        ),
     ])
     func whatFailsEveryCallOpensNothingAndTurnsReadinessOff(
         command: String, remedy: String, code: String, reason: String
