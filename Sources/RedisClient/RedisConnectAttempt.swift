@@ -35,6 +35,9 @@ final class RedisConnectAttempt {
     private var deadline: Scheduled<Void>?
     private var patience: Scheduled<Void>?
     private var overdueReason = ""
+
+    /// The name that the addresses were found by. Empty when they were told as such.
+    private var toldName = ""
     private(set) var isLookingUp = false
 
     /// What Redis said to something that is only a courtesy: the reason, when nothing comes after it.
@@ -115,6 +118,7 @@ final class RedisConnectAttempt {
     // MARK: Channels
 
     private func connect(to addresses: [SocketAddress], host: String, port: Int) {
+        toldName = addresses.first?.name ?? ""
         overdueReason = "Redis does not take the connection"
         var bootstrap = makeBootstrap().channelOption(.socketOption(.so_keepalive), value: 1)
         #if os(Linux)
@@ -151,13 +155,11 @@ final class RedisConnectAttempt {
 
     private func makeTLSHandler() throws -> NIOSSLClientHandler? {
         guard let tlsContext else { return nil }
-        // What sentinels tell is an address, which the certificate has to name.
-        guard case .tcp(let host, _) = configuration.endpoint.address else {
-            return try NIOSSLClientHandler(context: tlsContext, serverHostname: nil)
-        }
+        // What sentinels tell, be it an address or a name, is what the certificate has to name.
+        let host = if case .tcp(let host, _) = configuration.endpoint.address { host } else { toldName }
         // Server Name Indication takes names only, never addresses (RFC 6066, section 3).
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        return try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress ? nil : host)
+        return try NIOSSLClientHandler(context: tlsContext, serverHostname: isAddress || host.isEmpty ? nil : host)
     }
 
     private func adopt(_ connected: EventLoopFuture<any Channel>) {
@@ -286,6 +288,16 @@ final class RedisConnectAttempt {
         handler?.delegate = nil
         handler?.close(reason: "the attempt to connect is over")
         handler = nil
+    }
+}
+
+extension SocketAddress {
+    fileprivate var name: String {
+        switch self {
+        case .v4(let address): address.host
+        case .v6(let address): address.host
+        case .unixDomainSocket: ""
+        }
     }
 }
 

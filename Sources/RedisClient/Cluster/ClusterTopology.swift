@@ -44,8 +44,8 @@ final class ClusterTopology: @unchecked Sendable {
         let log: OutageLog
     }
 
-    /// How many servers are asked in one round.
-    private static let asked = 3
+    /// How many servers are asked in one round, and how many when one of them is said to know better.
+    private static let (asked, askedWithHint) = (3, 2)
 
     /// How long the others are waited for once one has answered.
     private static let patience: TimeAmount = .milliseconds(100)
@@ -130,7 +130,8 @@ final class ClusterTopology: @unchecked Sendable {
 
     private func askAll() {
         guard let background else { return }
-        let nodes = Array(candidates(background).prefix(Self.asked))
+        let count = hint == nil ? Self.asked : Self.askedWithHint
+        let nodes = Array(candidates(background).prefix(count))
         var waitingFor = nodes.count
         var found: [ClusterMap] = []
         var reasons: [String] = []

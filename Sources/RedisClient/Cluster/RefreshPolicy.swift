@@ -4,7 +4,7 @@
 /// Pure. Moments are nanoseconds of a monotonic clock.
 struct RefreshPolicy {
     /// Between the beginnings of two rounds at least.
-    static let shortestNanoseconds: Int64 = 50_000_000
+    static let shortestNanoseconds: Int64 = 100_000_000
 
     /// Between two rounds while a server is missing, for the first seconds and then.
     static let eagerNanoseconds: Int64 = 200_000_000

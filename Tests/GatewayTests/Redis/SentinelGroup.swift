@@ -19,12 +19,17 @@ final class SentinelProcesses: Sendable {
     let primary: RedisServerProcess
     let replica: RedisServerProcess
 
+    /// Where the certificates are, where TLS is spoken.
+    private let certificates: String?
+
     /// Each with the port that it listens on.
     let sentinels: [(process: ChildProcess, port: Int)]
 
     private init(
-        primary: RedisServerProcess, replica: RedisServerProcess, sentinels: [(process: ChildProcess, port: Int)]
+        primary: RedisServerProcess, replica: RedisServerProcess, certificates: String?,
+        sentinels: [(process: ChildProcess, port: Int)]
     ) {
+        self.certificates = certificates
         self.primary = primary
         self.replica = replica
         self.sentinels = sentinels
@@ -33,16 +38,19 @@ final class SentinelProcesses: Sendable {
     /// What a worker is told.
     func url(sentinels count: Int = 3, login: String = "") -> String {
         let places = sentinels.prefix(count).map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
-        return "redis-sentinel://\(login)\(places)/\(Self.primaryName)"
+        let scheme = certificates == nil ? "redis-sentinel" : "rediss-sentinel"
+        return "\(scheme)://\(login)\(places)/\(Self.primaryName)"
     }
 
     /// - Parameters:
     ///   - password: Of both servers. Nil for none.
     ///   - sentinelPassword: Of the sentinels. Nil for none.
+    ///   - certificates: Where those of ``TestCertificates`` are: then all of them speak TLS, and name each other
+    ///     `localhost`. Nil for plain text.
     ///   - hasDeployedUsers: Whether everybody logs in as a user of `deploy/redis`, the tests excepted.
     static func run(
         isolation: isolated (any Actor)? = #isolation, password: String? = nil, sentinelPassword: String? = nil,
-        hasDeployedUsers: Bool = false,
+        certificates: String? = nil, hasDeployedUsers: Bool = false,
         _ body: (SentinelProcesses) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
@@ -52,11 +60,25 @@ final class SentinelProcesses: Sendable {
                 login += ["--masteruser", "replica", "--masterauth", RedisUsers.password]
             }
             let users = hasDeployedUsers ? try sentinelUsers(in: directory) : []
-            let primary = try await RedisServerProcess.start(directory: directory + "/p", extraArguments: login)
+            var tls: (ports: [Int], arguments: [[String]])?
+            if let certificates {
+                let ports = [try await Loopback.freePort(), try await Loopback.freePort()]
+                tls = (
+                    ports,
+                    ports.map {
+                        TestCertificates.arguments(in: certificates, port: $0) + [
+                            "--tls-replication", "yes", "--replica-announce-ip", "localhost",
+                        ]
+                    }
+                )
+            }
+            let primary = try await RedisServerProcess.start(
+                directory: directory + "/p", extraArguments: login + (tls?.arguments[0] ?? []))
+            let place = tls.map { ["localhost", "\($0.ports[0])"] } ?? ["127.0.0.1", "\(primary.port)"]
             let replica = try await RedisServerProcess.start(
                 directory: directory + "/r",
-                extraArguments: login + [
-                    "--replicaof", "127.0.0.1", "\(primary.port)", "--repl-diskless-sync-delay", "0",
+                extraArguments: login + (tls?.arguments[1] ?? []) + ["--replicaof"] + place + [
+                    "--repl-diskless-sync-delay", "0",
                 ])
             var sentinels: [(process: ChildProcess, port: Int)] = []
             do {
@@ -64,7 +86,8 @@ final class SentinelProcesses: Sendable {
                     let port = try await Loopback.freePort()
                     let file = directory + "/sentinel-\(number).conf"
                     try configuration(
-                        port: port, primary: primary.port, password: password, sentinelPassword: sentinelPassword,
+                        port: port, primary: place, certificates: certificates, password: password,
+                        sentinelPassword: sentinelPassword,
                         users: users
                     ).write(toFile: file, atomically: true, encoding: .utf8)
                     let process = try ChildProcess.start(
@@ -72,7 +95,8 @@ final class SentinelProcesses: Sendable {
                         environment: ["PATH": "/usr/bin:/usr/local/bin"])
                     sentinels.append((process, port))
                 }
-                let group = SentinelProcesses(primary: primary, replica: replica, sentinels: sentinels)
+                let group = SentinelProcesses(
+                    primary: primary, replica: replica, certificates: certificates, sentinels: sentinels)
                 try await group.isComplete(password.map { ":\($0)@" } ?? "", sentinelPassword)
                 try await body(group)
             } catch {
@@ -104,12 +128,21 @@ final class SentinelProcesses: Sendable {
     }
 
     private static func configuration(
-        port: Int, primary: Int, password: String?, sentinelPassword: String?, users: [String]
+        port: Int, primary: [String], certificates: String?, password: String?, sentinelPassword: String?,
+        users: [String]
     ) -> String {
-        let lines =
+        let tls = certificates.map { directory in
             [
-                "port \(port)", "bind 127.0.0.1", "logfile \"\"",
-                "sentinel monitor \(primaryName) 127.0.0.1 \(primary) 2",
+                "port 0", "tls-port \(port)", "tls-replication yes", "tls-auth-clients yes",
+                "tls-cert-file \(directory)/server.crt", "tls-key-file \(directory)/server.key",
+                "tls-ca-cert-file \(directory)/ca.crt", "sentinel resolve-hostnames yes",
+                "sentinel announce-hostnames yes", "sentinel announce-ip localhost",
+            ]
+        }
+        let lines =
+            (tls ?? ["port \(port)"]) + [
+                "bind 127.0.0.1 -::1", "logfile \"\"",
+                "sentinel monitor \(primaryName) \(primary.joined(separator: " ")) 2",
                 "sentinel down-after-milliseconds \(primaryName) 500",
                 "sentinel failover-timeout \(primaryName) 3000",
             ] + (password.map { ["sentinel auth-pass \(primaryName) \($0)"] } ?? [])
@@ -138,8 +171,15 @@ final class SentinelProcesses: Sendable {
     /// What the sentinel at `port` says of the primary.
     func master(at port: Int, _ password: String? = nil) async throws -> [String: String] {
         let login = password.map { ":\($0)@" } ?? ""
-        let configuration = RedisClientConfiguration(
-            endpoint: try RedisEndpoint(url: "redis://\(login)127.0.0.1:\(port)"), commandTimeout: .seconds(5))
+        var configuration = RedisClientConfiguration(
+            endpoint: try RedisEndpoint(
+                url: "\(certificates == nil ? "redis" : "rediss")://\(login)localhost:\(port)"),
+            commandTimeout: .seconds(5))
+        if let certificates {
+            configuration.tls = try RedisClientConfiguration.tls(
+                authorityFile: certificates + "/ca.crt", certificateFile: certificates + "/client.crt",
+                keyFile: certificates + "/client.key")
+        }
         var facts: [String: String] = [:]
         try await withRedisClient(configuration) { client in
             let reply = try await client.send("SENTINEL MASTER \(Self.primaryName)")

@@ -169,6 +169,29 @@ import Foundation
         }
     }
 
+    /// Sentinels that tell names, which the certificates are for: no certificate here names an address.
+    @Test func encryptedAndByName() async throws {
+        try await withTemporaryDirectory { directory in
+            try await TestCertificates.make(in: directory)
+            try await SentinelProcesses.run(certificates: directory) { group in
+                let settings = [
+                    "REDIS_CA_FILE": directory + "/ca.crt", "REDIS_CERT_FILE": directory + "/client.crt",
+                    "REDIS_KEY_FILE": directory + "/client.key",
+                ]
+                let url = group.url().replacing("127.0.0.1", with: "localhost")
+                try await withWorkers(group, url: url, settings: settings) { workers, token in
+                    let before = try await count(in: group.primary)
+                    #expect(before == 2)
+                    await group.primary.kill()
+                    let promotion = try await group.promotion()
+                    for worker in workers { try await serves(worker, token) }
+                    let late = ContinuousClock.now - promotion
+                    #expect(late < .seconds(2), "\(late) after the promotion")
+                }
+            }
+        }
+    }
+
     @Test func whatIsWrongIsSaid() async throws {
         try await SentinelProcesses.run { group in
             let identity = try DevelopmentIdentity.shared()
