@@ -40,6 +40,44 @@ import Foundation
         }
     }
 
+    /// Finds its servers, and keys on the way from one to another.
+    @Test func aGatewayMayDoItsWorkAtACluster() async throws {
+        let setting = try RedisUsers.setting("gateway")
+        let identity = try DevelopmentIdentity.shared()
+        let time = ManualTime(UnixTime(seconds: 1_764_198_000))
+        try await ClusterProcesses.run { cluster in
+            for server in cluster.servers {
+                let answer = try await cluster.ask(server, setting)
+                #expect(answer == .status("OK"))
+            }
+            let url = cluster.url().replacing("://", with: "://gateway:\(RedisUsers.password)@")
+            let environment = Worker.environment(redisURL: url, identity: identity)
+            try await withGateways(1, environment: environment, directory: "/tmp", time: time) { ports in
+                func verify(_ user: String) async throws -> Int {
+                    let token = try identity.token(user: user, plan: "free", now: time.now(), lifetimeSeconds: 3600)
+                    return try await HTTP.verify(token, port: ports[0].publicPort).status
+                }
+                for number in 1...12 {
+                    let status = try await verify("user_\(number)")
+                    #expect(status == 200)
+                }
+                let slot = try #require(
+                    try await cluster.ask(cluster.servers[0], "CLUSTER KEYSLOT usage:{user_1}").integer)
+                let source = try await cluster.owner(of: Int(slot))
+                let target = try #require(cluster.servers.first { $0 !== source })
+                let move = try await cluster.beginMoving(slot: Int(slot), from: source, to: target)
+                while try await cluster.moveKeys(move) > 0 {}
+                _ = try await verify("user_1")
+                try await cluster.endMoving(move)
+                try await eventually("the user is found at the other server") { try await verify("user_1") == 200 }
+            }
+            for server in cluster.servers {
+                let refusals = try await cluster.ask(server, "ACL LOG").array
+                #expect(refusals?.isEmpty == true, "\(refusals ?? [])")
+            }
+        }
+    }
+
     /// Commands as they would be sent, by users who may and who may not.
     @Test(arguments: [
         ("gateway", "SET user:{a}:platformId 1", true), ("gateway", "SET elsewhere 1", false),
