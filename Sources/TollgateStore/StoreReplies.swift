@@ -53,13 +53,13 @@ extension StoreUnavailable {
 }
 
 extension StoreErrorCode {
-    /// How Redis before 7.2 says within a script what is `NOPERM` elsewhere.
-    private static let noPermissionInScript = "The user executing the script can't"
+    /// How it is said within a script what is `NOPERM` elsewhere: by Redis before 7.2, and by later ones and Valkey.
+    private static let noPermissionInScript = ["The user executing the script can't", "ACL failure in script"]
 
     /// The code stands at the beginning; before Redis 7, an error within a script stands somewhere behind it.
     fileprivate init(in message: String) {
         let code = Self.allCases.first { $0 != .other && message.contains($0.rawValue) }
-        self = code ?? (message.contains(Self.noPermissionInScript) ? .noPermission : .other)
+        self = code ?? (Self.noPermissionInScript.contains { message.contains($0) } ? .noPermission : .other)
     }
 }
 

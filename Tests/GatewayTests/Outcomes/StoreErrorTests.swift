@@ -91,7 +91,7 @@ import TollgateServer
         // A command that the probe of readiness does not try, and that the script fails at.
         (
             "ACL SETUSER \(RedisUsers.tested) -hincrby", "ACL SETUSER \(RedisUsers.tested) +hincrby", "NOPERM",
-            "can't run this command"
+            "script"
         ),
     ])
     func whatFailsEveryCallOpensNothingAndTurnsReadinessOff(
