@@ -88,6 +88,7 @@ import Foundation
         ("operator", "SCAN 0 MATCH ticket:{a}*", true), ("operator", "ACL LOG", true), ("operator", "INFO", true),
         ("operator", "SLOWLOG GET 1", true), ("operator", "CONFIG GET maxmemory", true),
         ("operator", "ACL SETUSER gateway on >another", true), ("operator", "CLIENT LIST", true),
+        ("operator", "CLIENT PAUSE 1 WRITE", true),
         ("operator", "FLUSHALL", false), ("operator", "KEYS *", false), ("operator", "SHUTDOWN NOSAVE", false),
         ("replica", "PING", true), ("replica", "GET usage:{a}", false), ("replica", "FLUSHALL", false),
         ("sentinel", "INFO", true), ("sentinel", "GET usage:{a}", false), ("sentinel", "CONFIG GET port", false),
