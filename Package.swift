@@ -211,7 +211,8 @@ let package = Package(
         .testTarget(
             name: "TollgateServerTests",
             dependencies: [
-                "TestSupport", "TollgateServer", "TollgateCore", "ClerkAuth", "StripeBilling", "HTTPWire", nioCore,
+                "TestSupport", "TollgateServer", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
+                "StripeBilling", "HTTPWire", nioCore,
                 nioEmbedded,
                 metrics,
                 coreMetrics, httpTypes,

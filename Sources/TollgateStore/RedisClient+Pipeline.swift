@@ -9,25 +9,28 @@ extension RedisClient {
     /// - Returns: The replies, in the order of the commands.
     /// - Throws: The first failure; the other commands may have been carried out.
     func ask(all commands: [RedisCommand]) async throws(StoreUnavailable) -> [RedisReply] {
-        guard !commands.isEmpty else { return [] }
-        let results: [Result<RedisReply, RedisError>]
-        do {
-            results = try await call(inBackground: true) { link, identifier, waiter in
-                let replies = Replies(count: commands.count)
-                for (index, command) in commands.enumerated() {
-                    link.send(command, identifier: identifier) { result in
-                        if replies.add(result, at: index) { waiter(.success(replies.all)) }
-                    }
-                }
-            }
+        var replies: [RedisReply] = []
+        do throws(RedisError) {
+            for result in try await results(of: commands) { replies.append(try result.get()) }
         } catch {
             throw StoreUnavailable(error)
         }
-        var replies: [RedisReply] = []
-        for result in results {
-            do { replies.append(try result.get()) } catch { throw StoreUnavailable(error) }
-        }
         return replies
+    }
+
+    /// The same for a caller whom each failure interests.
+    ///
+    /// - Throws: Why nothing was sent.
+    func results(of commands: [RedisCommand]) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
+        guard !commands.isEmpty else { return [] }
+        return try await call(inBackground: true) { link, identifier, waiter in
+            let replies = Replies(count: commands.count)
+            for (index, command) in commands.enumerated() {
+                link.send(command, identifier: identifier) { result in
+                    if replies.add(result, at: index) { waiter(.success(replies.all)) }
+                }
+            }
+        }
     }
 }
 

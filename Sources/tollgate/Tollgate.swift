@@ -14,7 +14,8 @@ struct Tollgate: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, DevCommand.self, CheckConfigCommand.self, HealthcheckCommand.self, VersionCommand.self,
+            ServeCommand.self, DevCommand.self, CheckConfigCommand.self, DoctorCommand.self,
+            HealthcheckCommand.self, VersionCommand.self,
         ])
 }
 

@@ -36,14 +36,7 @@ enum RedisState: Sendable {
         switch self {
         case .unavailable: []
         case .answering(_, .success(let info)): info.warnings
-        case .answering(_, .failure(.server(kind: "NOPERM", _))):
-            [
-                RedisWarning(
-                    code: "info-not-permitted",
-                    message: "Redis does not let this worker ask how it is. Permit it: ACL SETUSER \(user) +info")
-            ]
-        case .answering(_, .failure(let error)):
-            [RedisWarning(code: "info-unavailable", message: "Redis did not say how it is: \(error).")]
+        case .answering(_, .failure(let error)): [RedisWarning(RedisFacts.infoIsMissing(error, user: user))]
         }
     }
 

@@ -22,12 +22,9 @@ extension RedisWarning {
     ///
     /// - Parameter milliseconds: How far the clock of the worker's machine is ahead of Redis.
     init?(clockAhead milliseconds: Int64) {
-        guard abs(milliseconds) > RedisClock.toleratedDifferenceMilliseconds else { return nil }
-        let seconds = "\(Double(abs(milliseconds) / 100) / 10) s \(milliseconds > 0 ? "ahead of" : "behind")"
-        self.init(
-            code: "clocks-differ",
-            message: "The clock of this worker's machine is \(seconds) that of Redis. Redis' time counts, so nothing "
-                + "is counted wrong; let NTP set both.")
+        let finding = Finding.clock(aheadMilliseconds: milliseconds)
+        guard finding.isWrong else { return nil }
+        self.init(finding)
     }
 
     /// Nil when nothing was lost lately.
@@ -52,70 +49,21 @@ extension RedisWarning {
     }
 }
 
+extension RedisWarning {
+    /// What the overview called these before the doctor looked at them as well.
+    private static let codes = [
+        "role": "replica", "memory": "memory-nearly-full", "append-only-file-writes": "append-only-file-failing",
+        "snapshot": "snapshot-failing", "append-only-file": "no-append-only-file", "clock": "clocks-differ",
+    ]
+
+    init(_ finding: Finding) {
+        self.init(
+            code: Self.codes[finding.code] ?? finding.code,
+            message: [finding.found, finding.remedy].compactMap(\.self).joined(separator: " "))
+    }
+}
+
 extension RedisServerInfo {
     /// What is wrong, the worst first.
-    var warnings: [RedisWarning] {
-        [
-            replicaWarning, evictedWarning, policyWarning, fullWarning, appendOnlyWarning, snapshotWarning,
-            persistenceWarning,
-        ].compactMap(\.self)
-    }
-
-    private var replicaWarning: RedisWarning? {
-        guard self["role"] == "slave" else { return nil }
-        return RedisWarning(
-            code: "replica",
-            message: "This server is a replica and takes no writes: every call is refused. Have REDIS_URL lead to the "
-                + "primary.")
-    }
-
-    private var evictedWarning: RedisWarning? {
-        guard let count = integer("evicted_keys"), count > 0 else { return nil }
-        return RedisWarning(
-            code: "keys-evicted",
-            message: "Redis has thrown away \(count) \(count == 1 ? "key" : "keys") for want of memory: counts, plans "
-                + "or API keys may be gone. Set maxmemory-policy to noeviction, and raise maxmemory.")
-    }
-
-    private var policyWarning: RedisWarning? {
-        guard let policy = self["maxmemory_policy"], policy != "noeviction" else { return nil }
-        return RedisWarning(
-            code: "eviction-policy",
-            message: "With maxmemory-policy \(policy) Redis may throw away counts, plans and API keys when memory runs "
-                + "short. Run CONFIG SET maxmemory-policy noeviction, and write it into redis.conf.")
-    }
-
-    private var fullWarning: RedisWarning? {
-        guard let used = integer("used_memory"), let limit = integer("maxmemory"), limit > 0, used > limit / 10 * 9
-        else { return nil }
-        return RedisWarning(
-            code: "memory-nearly-full",
-            message: "Redis uses more than 90 % of its maxmemory; once that is full, calls are refused with 503. Raise "
-                + "maxmemory.")
-    }
-
-    private var appendOnlyWarning: RedisWarning? {
-        guard self["aof_enabled"] == "1" else { return nil }
-        let states = ["aof_last_write_status", "aof_last_bgrewrite_status"].compactMap { self[$0] }
-        guard states.contains(where: { $0 != "ok" }) else { return nil }
-        return RedisWarning(
-            code: "append-only-file-failing",
-            message: "Redis cannot write its append-only file. Look into Redis' log; most often the disk is full.")
-    }
-
-    private var snapshotWarning: RedisWarning? {
-        guard let state = self["rdb_last_bgsave_status"], state != "ok" else { return nil }
-        return RedisWarning(
-            code: "snapshot-failing",
-            message: "Redis could not save its last snapshot, and may refuse writes until it can. Look into Redis' "
-                + "log; most often the disk is full.")
-    }
-
-    private var persistenceWarning: RedisWarning? {
-        guard self["aof_enabled"] == "0" else { return nil }
-        return RedisWarning(
-            code: "no-append-only-file",
-            message: "Without an append-only file, counts and keys since the last snapshot are lost when Redis stops. "
-                + "Run CONFIG SET appendonly yes, and write it into redis.conf.")
-    }
+    var warnings: [RedisWarning] { findings.filter(\.isWrong).map { RedisWarning($0) } }
 }

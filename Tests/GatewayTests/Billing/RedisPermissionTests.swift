@@ -128,6 +128,16 @@ import Foundation
         redis.url.replacing("redis://", with: "redis://\(user):\(RedisUsers.password)@")
     }
 
+    /// What the doctor looks for is what the deployed users have.
+    @Test func thereIsOneListOfPermissions() throws {
+        let lines = try String(contentsOfFile: RedisUsers.deployedFile, encoding: .utf8).split(separator: "\n")
+        let words = try #require(lines.first { $0.hasPrefix("user gateway ") }).split(separator: " ").map(String.init)
+        let commands = words.filter { $0.hasPrefix("+") }.map { String($0.dropFirst()) }
+        let patterns = words.filter { $0.hasPrefix("~") }.map { String($0.dropFirst()) }
+        #expect(Set(commands) == Set(RedisPermissions.commands(inCluster: true).map(\.name)))
+        #expect(Set(patterns) == Set(RedisPermissions.keyPatterns))
+    }
+
     private static func useEverything(in market: Market) async throws {
         let verified = try await market.verify("user_abc")
         #expect(verified.status == 200)

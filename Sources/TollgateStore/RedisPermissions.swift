@@ -1,0 +1,57 @@
+import Hiredis
+
+/// What a worker's login has to be allowed at Redis: every command that workers send or that their scripts call, and every
+/// pattern that names of their keys have. The one list of it: the README's line and `tollgate doctor` go by it, and tests
+/// hold them together.
+package enum RedisPermissions {
+    /// A command that is needed.
+    package struct Command: Sendable, Hashable {
+        /// As in a rule of Redis' ACL, such as `hset` or `client|setname`.
+        package let name: String
+
+        /// How it is tried: on the keys of somebody who is nobody, without harm.
+        let trial: RedisCommand
+    }
+
+    /// - Parameters:
+    ///   - name: Stands for the user in the keys that the commands are tried on.
+    ///   - database: The one that the connection is in.
+    package static func commands(triedOn name: String = "doctor", in database: Int = 0) -> [Command] {
+        let (string, hash, set) = ("ratelimit:{\(name)}:0", "usage:{\(name)}", "reservations:{\(name)}")
+        func command(_ arguments: String..., as rule: String? = nil) -> Command {
+            Command(name: rule ?? arguments[0], trial: RedisCommand(arguments: arguments))
+        }
+        return [
+            command("evalsha", String(repeating: "0", count: 40), "1", string),
+            command("eval", "return 1", "1", string),
+            command("time"), command("ping"), command("client", "setname", "tollgate-doctor", as: "client|setname"),
+            command("select", "\(database)"),
+            command("get", string), command("set", string, "1", "EX", "60"), command("getdel", string),
+            command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
+            command("hset", hash, "x", "1"), command("hgetall", hash), command("hdel", hash, "x"),
+            command("hincrby", hash, "x", "1"), command("zadd", set, "1", "x"), command("zrem", set, "y"),
+            command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),
+            command("zincrby", set, "1", "x"), command("zremrangebyscore", set, "-inf", "0"),
+            command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),
+            command("incr", string), command("expire", string, "60"), command("info"),
+            // Takes away what the others have left.
+            command("del", string, hash, set),
+        ]
+    }
+
+    /// Such as `usage:*`, in the order of ``KeyKind/all``.
+    package static var keyPatterns: [String] {
+        KeyKind.all.map(\.aclPattern).reduce(into: []) { patterns, pattern in
+            if !patterns.contains(pattern) { patterns.append(pattern) }
+        }
+    }
+
+    /// How it is tried whether keys of a pattern may be read and written. Nothing is changed by it.
+    static func trials(ofPattern pattern: String, on name: String) -> [RedisCommand] {
+        if pattern.hasSuffix("*") {
+            let key = pattern.dropLast() + "{\(name)}"
+            return [RedisCommand("exists", String(key)), RedisCommand("del", String(key))]
+        }
+        return [RedisCommand("exists", pattern), RedisCommand("zrem", pattern, name)]
+    }
+}
