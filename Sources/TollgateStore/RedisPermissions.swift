@@ -11,6 +11,10 @@ package enum RedisPermissions {
 
         /// How it is tried: on the keys of somebody who is nobody, without harm.
         let trial: RedisCommand
+
+        /// The arguments of ``trial`` for a script, which calls it. Nil for one that no script may call; that is about no
+        /// key then.
+        let scripted: [String]?
     }
 
     /// - Parameters:
@@ -18,14 +22,16 @@ package enum RedisPermissions {
     ///   - database: The one that the connection is in.
     package static func commands(triedOn name: String = "doctor", in database: Int = 0) -> [Command] {
         let (string, hash, set) = ("ratelimit:{\(name)}:0", "usage:{\(name)}", "reservations:{\(name)}")
-        func command(_ arguments: String..., as rule: String? = nil) -> Command {
-            Command(name: rule ?? arguments[0], trial: RedisCommand(arguments: arguments))
+        func direct(_ arguments: String..., as rule: String? = nil) -> Command {
+            Command(name: rule ?? arguments[0], trial: RedisCommand(arguments: arguments), scripted: nil)
+        }
+        func command(_ arguments: String...) -> Command {
+            Command(name: arguments[0], trial: RedisCommand(arguments: arguments), scripted: arguments)
         }
         return [
-            command("evalsha", String(repeating: "0", count: 40), "1", string),
-            command("eval", "return 1", "1", string),
-            command("time"), command("ping"), command("client", "setname", "tollgate-doctor", as: "client|setname"),
-            command("select", "\(database)"),
+            direct("evalsha", String(repeating: "0", count: 40), "0"), direct("eval", "return 1", "0"),
+            direct("time"), direct("ping"), direct("client", "setname", "tollgate-doctor", as: "client|setname"),
+            direct("select", "\(database)"), direct("info"),
             command("get", string), command("set", string, "1", "EX", "60"), command("getdel", string),
             command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
             command("hset", hash, "x", "1"), command("hgetall", hash), command("hdel", hash, "x"),
@@ -33,7 +39,7 @@ package enum RedisPermissions {
             command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),
             command("zincrby", set, "1", "x"), command("zremrangebyscore", set, "-inf", "0"),
             command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),
-            command("incr", string), command("expire", string, "60"), command("info"),
+            command("incr", string), command("expire", string, "60"),
             // Takes away what the others have left.
             command("del", string, hash, set),
         ]
@@ -47,11 +53,11 @@ package enum RedisPermissions {
     }
 
     /// How it is tried whether keys of a pattern may be read and written. Nothing is changed by it.
-    static func trials(ofPattern pattern: String, on name: String) -> [RedisCommand] {
+    static func trials(ofPattern pattern: String, on name: String) -> [[String]] {
         if pattern.hasSuffix("*") {
             let key = pattern.dropLast() + "{\(name)}"
-            return [RedisCommand("exists", String(key)), RedisCommand("del", String(key))]
+            return [["exists", String(key)], ["del", String(key)]]
         }
-        return [RedisCommand("exists", pattern), RedisCommand("zrem", pattern, name)]
+        return [["exists", pattern], ["zrem", pattern, name]]
     }
 }

@@ -3,16 +3,28 @@ import TollgateStore
 
 /// What is to be thought of the facts about one Redis server.
 extension RedisFacts {
+    /// What a server is there for.
+    enum Part: Sendable, Hashable {
+        /// All workers' calls.
+        case alone
+        /// To take its primary's place.
+        case replica
+        /// A part of a cluster's users.
+        case clusterPrimary
+    }
+
     /// - Parameters:
     ///   - user: Whom the worker logs in as.
     ///   - timeoutMilliseconds: How long Redis has for an answer.
-    func findings(user: String, timeoutMilliseconds: Int) -> [Finding] {
-        let ofInfo: [Finding]
+    func findings(user: String, timeoutMilliseconds: Int, as part: Part = .alone) -> [Finding] {
+        var ofInfo: [Finding]
         switch info {
         case .success(let info):
             ofInfo =
                 [version(info), clusterMode(info), clients(info), scriptCache(info)].compactMap(\.self) + info.findings
                 + [fsync(info)].compactMap(\.self) + ReplicationJudge(info: info, settings: settings).findings
+            if part != .alone { ofInfo.removeAll { $0.code == "mode" } }
+            if part == .replica { ofInfo = ofInfo.filter { $0.code != "role" } + [ReplicationJudge.link(info)] }
         case .failure(let error): ofInfo = [Self.infoIsMissing(error, user: user)]
         }
         return ofInfo + [clock] + (permissions?.findings(user: user) ?? [])
@@ -96,6 +108,7 @@ extension RedisFacts {
 extension RedisFacts {
     fileprivate func sampleFindings(user: String) -> [Finding] {
         switch sample {
+        case nil: []
         case .success(let sample): sample.findings
         case .failure(.server(kind: "NOPERM", _)):
             [

@@ -18,6 +18,25 @@ struct ReplicationJudge: Sendable {
         return [replicas(count), minimum(count)].compactMap(\.self)
     }
 
+    /// Judges a replica by what it says of itself.
+    static func link(_ info: RedisServerInfo) -> Finding {
+        guard info["role"] == "slave" else {
+            return .warn(
+                .replication, "replica-link", "It is to be a replica and is none.",
+                remedy:
+                    "Wait until a failover is over; if it stays so, have it follow the primary: REPLICAOF, or CLUSTER "
+                    + "REPLICATE.")
+        }
+        guard info["master_link_status"] == "up" else {
+            let since = info.integer("master_link_down_since_seconds").map { " for \($0) s" } ?? ""
+            return .warn(
+                .replication, "replica-link",
+                "It has not heard of its primary\(since): a failover to it would lose counts.",
+                remedy: "See its log, the network between the two, and masteruser and masterauth.")
+        }
+        return .ok(.replication, "replica-link", "it follows its primary")
+    }
+
     private func replicas(_ count: Int) -> Finding {
         guard count > 0 else {
             return .ok(.replication, "replicas", "none: what this machine loses is lost")

@@ -13,7 +13,7 @@ package struct RedisExamination: Sendable {
     /// Stands for the user in the keys that permissions are tried on. No user id has blanks.
     private static let nobody = "doctor's trial"
 
-    private let client: RedisClient
+    let client: RedisClient
     private let database: Int
     private let time: any TimeSource
 
@@ -26,20 +26,30 @@ package struct RedisExamination: Sendable {
         self.time = time
     }
 
-    /// - Parameter admissions: What to try admissions with. Nil for a server that takes no writes, as a replica does:
-    ///   nothing is written then.
+    /// - Parameters:
+    ///   - admissions: What to try admissions with. Nil for a server that takes no writes, as a replica does, or not those
+    ///     of every user: nothing is written to it then.
+    ///   - clock: The client's.
     package func facts(admissions: RedisAdmissionStore?, clock: RedisClock) async -> RedisFacts {
         var facts = RedisFacts(
             latency: await outcome { () throws(RedisError) in try await RedisInspection(client: client).latency() },
             info: await outcome { () throws(RedisError) in try await RedisInspection(client: client).info() },
-            clockAheadMilliseconds: await outcome(clockAhead),
-            sample: await outcome(KeySampler(client: client).sample))
+            clockAheadMilliseconds: await outcome(clockAhead))
         facts.settings = await settings()
-        if let admissions, facts.takesWrites {
+        // A replica has its primary's keys.
+        if facts.takesWrites { facts.sample = await outcome(KeySampler(client: client).sample) }
+        if let admissions, facts.takesWrites, !facts.isOfCluster {
             facts.permissions = try? await permissions()
-            facts.admissions = await AdmissionTrialist(client: client, store: admissions, clock: clock).run()
+            facts.admissions = await self.admissions(admissions, clock: clock)
+        } else {
+            facts.permissions = try? await permissionsByScript()
         }
         return facts
+    }
+
+    /// Makes admissions of a user of its own.
+    package func admissions(_ store: RedisAdmissionStore, clock: RedisClock) async -> AdmissionTrial {
+        await AdmissionTrialist(client: client, store: store, clock: clock).run()
     }
 
     private func outcome<Value>(
@@ -76,16 +86,64 @@ package struct RedisExamination: Sendable {
         for (command, result) in zip(commands, try await client.results(of: commands.map(\.trial))) {
             facts.took(result, command: command.name)
         }
-        for pattern in RedisPermissions.keyPatterns {
-            for result in try await client.results(of: RedisPermissions.trials(ofPattern: pattern, on: Self.nobody)) {
-                facts.took(result, pattern: pattern)
-            }
-        }
+        let trials = Self.patternTrials
+        let results = try await client.results(of: trials.map { RedisCommand(arguments: $0.arguments) })
+        for (trial, result) in zip(trials, results) { facts.took(result, pattern: trial.pattern) }
         return facts
+    }
+
+    private static var patternTrials: [(pattern: String, arguments: [String])] {
+        RedisPermissions.keyPatterns.flatMap { pattern in
+            RedisPermissions.trials(ofPattern: pattern, on: nobody).map { (pattern, $0) }
+        }
+    }
+
+    /// Calls one command, given as arguments, and answers with the error. Redis judges a script's calls by the same rules
+    /// as its user's, and before it looks whether they write or concern keys that are elsewhere; but an answer such as
+    /// READONLY or MOVED within a script costs no connection.
+    private static let trialScript =
+        "local reply = redis.pcall(unpack(ARGV)) return type(reply) == 'table' and reply.err or ''"
+
+    /// The same at a server that takes no writes, or not those of every user.
+    private func permissionsByScript() async throws(RedisError) -> PermissionFacts {
+        var facts = PermissionFacts()
+        let commands = RedisPermissions.commands(triedOn: Self.nobody, in: database)
+        let direct = commands.filter { $0.scripted == nil }
+        for (command, result) in zip(direct, try await client.results(of: direct.map(\.trial))) {
+            facts.took(result, command: command.name)
+        }
+        guard !facts.forbiddenCommands.contains("eval") else { return facts }
+        let scripted = commands.compactMap { command in command.scripted.map { (command.name, $0) } }
+        for ((name, _), result) in zip(scripted, try await resultsInScripts(scripted.map(\.1))) {
+            facts.took(result, command: name)
+        }
+        let trials = Self.patternTrials
+        for (trial, result) in zip(trials, try await resultsInScripts(trials.map(\.arguments))) {
+            facts.took(result, pattern: trial.pattern)
+        }
+        // That this server does not take writes is no news.
+        facts.refusals = []
+        return facts
+    }
+
+    private func resultsInScripts(
+        _ calls: [[String]]
+    ) async throws(RedisError) -> [Result<RedisReply, RedisError>] {
+        let commands = calls.map { RedisCommand(arguments: ["EVAL", Self.trialScript, "0"] + $0) }
+        return try await client.results(of: commands).map { result in
+            guard case .success(let reply) = result, let message = reply.string, !message.isEmpty else { return result }
+            return .failure(.server(kind: String(message.prefix { $0 != " " }), message: message))
+        }
     }
 }
 
 extension RedisFacts {
+    /// Whether it has some of the users alone.
+    package var isOfCluster: Bool {
+        guard case .success(let info) = info else { return false }
+        return info["cluster_enabled"] == "1"
+    }
+
     /// Whether it may be tried what a worker does. A replica would only close the connection over it.
     package var takesWrites: Bool {
         guard case .success(let info) = info else { return true }

@@ -23,12 +23,14 @@ package struct RedisFacts: Sendable {
     /// Nil where nothing may be written.
     package var admissions: AdmissionTrial?
 
-    package var sample: Result<KeySample, RedisError>
+    /// Nil where there are none of its own.
+    package var sample: Result<KeySample, RedisError>?
 
     package init(
         latency: Result<Duration, RedisError>, info: Result<RedisServerInfo, RedisError>,
         settings: [String: String] = [:], clockAheadMilliseconds: Result<Int64, RedisError>,
-        permissions: PermissionFacts? = nil, admissions: AdmissionTrial? = nil, sample: Result<KeySample, RedisError>
+        permissions: PermissionFacts? = nil, admissions: AdmissionTrial? = nil,
+        sample: Result<KeySample, RedisError>? = nil
     ) {
         self.latency = latency
         self.info = info
@@ -95,7 +97,12 @@ package struct PermissionFacts: Sendable, Hashable {
             case "NOSCRIPT": self = .none
             // Redis says which of the two it is; the words differ from version to version.
             case "NOPERM": self = message.contains("to run") ? .command : .key
-            case _ where message.lowercased().contains("unknown command"): self = .unknownCommand
+            // In a script that calls the command.
+            case _ where message.contains("The user executing the script") || message.contains("ACL failure in script"):
+                self = message.contains("to run") || message.contains("can't run") ? .command : .key
+            case _ where message.lowercased().contains("unknown command"),
+                _ where message.contains("Unknown Redis command"):
+                self = .unknownCommand
             default: self = .other(message)
             }
         }
