@@ -134,7 +134,7 @@ let package = Package(
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
                 nioExtras,
-                nioSSL, logging, metrics, coreMetrics,
+                nioSSL, nioTLS, logging, metrics, coreMetrics,
             ],
             resources: webAssets.map { .embedInCode("Web/Assets/\($0)") },
             swiftSettings: strict),
@@ -212,7 +212,7 @@ let package = Package(
             name: "TollgateServerTests",
             dependencies: [
                 "TestSupport", "TollgateServer", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
-                "StripeBilling", "HTTPWire", nioCore,
+                "StripeBilling", "OutboundCalls", "HTTPWire", nioCore,
                 nioEmbedded,
                 metrics,
                 coreMetrics, httpTypes,

@@ -18,7 +18,7 @@ package struct StripeClient: Sendable {
     /// Whether the key moves money.
     package let isLive: Bool
 
-    private let transport: StripeTransport
+    let transport: StripeTransport
 
     /// - Parameters:
     ///   - secretKey: `sk_…`, or a restricted key `rk_…` that may write checkout and portal sessions and read

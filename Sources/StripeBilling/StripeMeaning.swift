@@ -20,6 +20,16 @@ package enum StripeMeaning: Sendable, Hashable {
 }
 
 extension StripeEvent {
+    /// The types that a webhook endpoint has to be sent, in the order in which the README names them. `invoice.paid` says
+    /// the same as `invoice.payment_succeeded`, which is understood as well.
+    package static let neededTypes = [
+        "checkout.session.completed", "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed", "customer.subscription.created", "customer.subscription.updated",
+        "customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed",
+        "invoice.paid",
+        "invoice.payment_failed",
+    ]
+
     /// What this event means for billing. Depends on nothing but the event.
     package var meaning: StripeMeaning {
         switch object {

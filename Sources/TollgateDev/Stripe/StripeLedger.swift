@@ -34,6 +34,12 @@ struct StripeLedger: Sendable {
         return subscription
     }
 
+    /// Each that has the looks of a price's id.
+    func price(_ id: String) throws -> JSONValue {
+        guard id.hasPrefix("price_") else { throw StripeError.noSuch("price", id) }
+        return StripeObjects.price(.string(id), unitAmount: unitAmount)
+    }
+
     func portal(_ id: String) throws -> JSONValue {
         guard let portal = portals[id] else { throw StripeError.noSuch("billing_portal.session", id) }
         return portal

@@ -82,11 +82,15 @@ enum StripeObjects {
             // Every month has 30 days here.
             "current_period_end": .integer(trialEnd ?? now.seconds + 30 * secondsPerDay),
             "metadata": [:], "quantity": line["quantity"], "subscription": .string(subscription),
-            "price": [
-                "id": line["price"], "object": "price", "active": true, "currency": "usd", "livemode": false,
-                "recurring": ["interval": "month", "interval_count": 1, "usage_type": "licensed"],
-                "type": "recurring", "unit_amount": .integer(unitAmount),
-            ],
+            "price": price(line["price"], unitAmount: unitAmount),
+        ]
+    }
+
+    static func price(_ id: JSONValue, unitAmount: Int64) -> JSONValue {
+        [
+            "id": id, "object": "price", "active": true, "currency": "usd", "livemode": false,
+            "recurring": ["interval": "month", "interval_count": 1, "usage_type": "licensed"],
+            "type": "recurring", "unit_amount": .integer(unitAmount),
         ]
     }
 

@@ -22,6 +22,34 @@ extension StripeStandIn {
         get("/v1/checkout/sessions/:id", on: router) { try $0.checkout($1) }
         get("/v1/subscriptions/:id", on: router) { try $0.subscription($1) }
         get("/v1/customers/:id", on: router) { try $0.customer($1) }
+        get("/v1/prices/:id", on: router) { try $0.price($1) }
+        list("/v1/subscriptions", on: router) { $0.state.withLock { Array($0.ledger.subscriptions.values) } }
+        list("/v1/webhook_endpoints", on: router) { $0.registrations }
+    }
+
+    /// One endpoint, when there is somewhere to deliver events to.
+    private var registrations: [JSONValue] {
+        guard let url = webhooks.url else { return [] }
+        return [
+            [
+                "id": "we_standin", "object": "webhook_endpoint", "api_version": .string(Self.apiVersion),
+                "enabled_events": .array(configuration.enabledEvents.map { .string($0) }), "livemode": false,
+                "status": "enabled", "url": .string(url),
+            ]
+        ]
+    }
+
+    /// The first page of a list.
+    private func list(
+        _ path: RouterPath, on router: Router<BasicRequestContext>,
+        _ elements: @escaping @Sendable (StripeStandIn) -> [JSONValue]
+    ) {
+        router.get(path) { [self] request, _ in
+            let page: JSONValue = [
+                "object": "list", "data": .array(elements(self)), "has_more": false, "url": .string(request.uri.path),
+            ]
+            return StripeAnswer(body: page.text).response()
+        }
     }
 
     private func get(_ path: RouterPath, on router: Router<BasicRequestContext>, read: @escaping Read) {

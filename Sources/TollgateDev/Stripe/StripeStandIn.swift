@@ -26,6 +26,9 @@ package final class StripeStandIn: Service {
         /// What one unit of any price costs, in cents.
         package var unitAmount: Int64 = 2_900
 
+        /// What the webhook endpoint is registered for; `*` stands for all events.
+        package var enabledEvents = ["*"]
+
         package init(webhookSecret: String) { self.webhookSecret = webhookSecret }
     }
 
@@ -43,7 +46,7 @@ package final class StripeStandIn: Service {
 
     let time: any TimeSource
     let state: Mutex<State>
-    private let configuration: Configuration
+    let configuration: Configuration
     private let logger: Logger
     private let onRunning: @Sendable (Int) async -> Void
 

@@ -8,6 +8,9 @@ import TollgateStore
 
 /// `POST /webhook/stripe`: where Stripe tells what was paid for. Signed instead of authenticated; no browser calls it.
 struct WebhookEndpoint: Sendable {
+    /// The path that Stripe has to call.
+    static let path = "/webhook/stripe"
+
     /// Nil when `STRIPE_WEBHOOK_SECRET` is not set.
     let processor: WebhookProcessor?
 
@@ -23,7 +26,7 @@ struct WebhookEndpoint: Sendable {
     private static let maximumBodyBytes = 1 << 20
 
     var endpoint: EndpointTable.Endpoint {
-        .init(method: .post, path: "/webhook/stripe", hasCORS: false, handler: receive)
+        .init(method: .post, path: Self.path, hasCORS: false, handler: receive)
     }
 
     @Sendable private func receive(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {

@@ -1,3 +1,5 @@
+import AsyncHTTPClient
+import ClerkAuth
 import Logging
 import NIOCore
 import OutboundCalls
@@ -26,10 +28,28 @@ package struct Doctor: Sendable {
     }
 
     package func examine() async -> DoctorReport {
+        let httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
         let redis = RedisDoctor(
             configuration: configuration, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
+        let neighbours = NeighbourDoctor(
+            configuration: configuration, time: time, httpClient: httpClient, eventLoopGroup: eventLoopGroup,
+            logger: logger)
         async let ofRedis = Self.bounded(.redis) { await redis.findings() }
-        return await DoctorReport([configured] + ofRedis + [descriptors])
+        async let ofClerk = Self.bounded(.clerk) { await neighbours.clerk() }
+        async let ofStripe = Self.bounded(.stripe) { await neighbours.stripe() }
+        async let ofUpstreams = Self.bounded(.upstreams) { await neighbours.upstreams() }
+        async let ofCertificates = Self.bounded(.certificates) { await neighbours.certificates() }
+        let findings = await ofRedis + ofClerk + ofStripe + ofUpstreams + ofCertificates
+        let report = DoctorReport([configured(httpClient)] + findings + [descriptors])
+        try? await httpClient.shutdown()
+        return report
+    }
+
+    private static var httpClientConfiguration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(3), read: .seconds(5))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
     }
 
     /// - Parameter section: What is told not to have ended in time.
@@ -47,8 +67,16 @@ package struct Doctor: Sendable {
         }
     }
 
-    private var configured: Finding {
-        .ok(
+    /// What shows only when it is used, such as a public key that is none.
+    private func configured(_ httpClient: HTTPClient) -> Finding {
+        do {
+            _ = try ClerkAuthenticator(
+                configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
+        } catch {
+            return .fail(
+                .configuration, "configuration", "\(error)", remedy: "Copy CLERK_JWT_KEY from Clerk's dashboard again.")
+        }
+        return .ok(
             .configuration, "configuration",
             "\(configuration.plans.plans.count) plans, \(configuration.routes.routes.count) routes")
     }

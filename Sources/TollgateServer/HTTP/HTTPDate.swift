@@ -21,6 +21,19 @@ package struct HTTPDate {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
+    /// The moment that a `Date` field tells in this form, which is the one that servers write. Nil for any other.
+    static func moment(in text: String) -> UnixTime? {
+        let words = text.split(separator: " ")
+        guard words.count == 6, words[5] == "GMT", let month = months.firstIndex(of: String(words[2])),
+            let day = Int(words[1]), (1...31).contains(day), let year = Int(words[3]), (0...9999).contains(year)
+        else { return nil }
+        let time = words[4].split(separator: ":").compactMap { Int64($0) }
+        guard time.count == 3, (0...23).contains(time[0]), (0...59).contains(time[1]), (0...60).contains(time[2])
+        else { return nil }
+        return CalendarDay(year: year, month: month + 1, day: day).startOfDay
+            .adding(seconds: time[0] * 3600 + time[1] * 60 + time[2])
+    }
+
     /// 0000-01-06, like 1970-01-01. Days are counted from the one before the first moment that there is.
     private static let aThursday = UnixTime.secondsRange.lowerBound - 2 * 86_400
 

@@ -15,6 +15,7 @@ import Foundation
 func examine(_ settings: [String: String]) async throws -> DoctorReport {
     let identity = try DevelopmentIdentity.shared()
     let environment = Worker.environment(redisURL: "redis://127.0.0.1", identity: identity).merging(settings) { $1 }
+        .filter { !$0.value.isEmpty }
     let configuration = try GatewayConfiguration.load(flags: [:], environment: environment, workingDirectory: "/")
     return await Doctor(
         configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent
