@@ -44,6 +44,7 @@ package struct KeyKind: Sendable, Hashable {
         KeyKind("idempotency:{userId}:{key}", .hash, .ends),
         KeyKind("idempotency:{userId}", .sortedSet, .ends),
         KeyKind("idempotency:{userId}:answers", .sortedSet, .ends),
+        KeyKind("booked:{userId}", .hash, .ends),
         KeyKind("subscription:{userId}", .hash, .mayStay),
         KeyKind("subscription:{userId}:clerk", .string, .ends),
         KeyKind("customer:{customerId}:userId", .string, .mayStay),

@@ -1,8 +1,8 @@
 import Hiredis
 
 /// What a worker's login has to be allowed at Redis: every command that workers send or that their scripts call, and every
-/// pattern that names of their keys have. The one list of it: the README's line and `tollgate doctor` go by it, and tests
-/// hold them together.
+/// pattern that names of their keys have. The one list of it: `tollgate doctor` goes by it, and a test holds it together
+/// with the user `gateway` of `deploy/redis/users.acl`.
 package enum RedisPermissions {
     /// A command that is needed.
     package struct Command: Sendable, Hashable {
@@ -20,7 +20,10 @@ package enum RedisPermissions {
     /// - Parameters:
     ///   - name: Stands for the user in the keys that the commands are tried on.
     ///   - database: The one that the connection is in.
-    package static func commands(triedOn name: String = "doctor", in database: Int = 0) -> [Command] {
+    ///   - inCluster: Whether the server is one of a cluster's, which takes some more.
+    package static func commands(triedOn name: String = "doctor", in database: Int = 0, inCluster: Bool = false)
+        -> [Command]
+    {
         let (string, hash, set) = ("ratelimit:{\(name)}:0", "usage:{\(name)}", "reservations:{\(name)}")
         func direct(_ arguments: String..., as rule: String? = nil) -> Command {
             Command(name: rule ?? arguments[0], trial: RedisCommand(arguments: arguments), scripted: nil)
@@ -28,9 +31,14 @@ package enum RedisPermissions {
         func command(_ arguments: String...) -> Command {
             Command(name: arguments[0], trial: RedisCommand(arguments: arguments), scripted: arguments)
         }
-        return [
+        let ofCluster = [
+            direct("cluster", "info", as: "cluster|info"), direct("cluster", "shards", as: "cluster|shards"),
+            direct("cluster", "slots", as: "cluster|slots"), direct("asking"),
+        ]
+        return (inCluster ? ofCluster : []) + [
             direct("evalsha", String(repeating: "0", count: 40), "0"), direct("eval", "return 1", "0"),
-            direct("time"), direct("ping"), direct("client", "setname", "tollgate-doctor", as: "client|setname"),
+            direct("script", "load", "return 1", as: "script|load"), direct("time"), direct("ping"),
+            direct("client", "setname", "tollgate-doctor", as: "client|setname"),
             direct("select", "\(database)"), direct("info"),
             command("get", string), command("set", string, "1", "EX", "60"), command("getdel", string),
             command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
@@ -44,6 +52,9 @@ package enum RedisPermissions {
             command("del", string, hash, set),
         ]
     }
+
+    /// Commands of ``commands(triedOn:in:inCluster:)`` that workers can do without.
+    package static let dispensable: Set<String> = ["client|setname", "script|load"]
 
     /// Such as `usage:*`, in the order of ``KeyKind/all``.
     package static var keyPatterns: [String] {

@@ -45,7 +45,7 @@ import TollgateStore
                     Keys.rateLimit(user, route: "hello", RateWindow(containing: time)),
                     "ratelimit:{userId}:<route>:<minute>"
                 ),
-                (Keys.subscription(user), "subscription:{userId}"),
+                (Keys.subscription(user), "subscription:{userId}"), (Keys.booked(user), "booked:{userId}"),
                 (Keys.clerkTurn(user), "subscription:{userId}:clerk"),
                 (Keys.apiKey(sha256: hash), "apikey:{sha256 of the key}"),
                 (Keys.ticket(of: user, sha256: hash), "ticket:{userId}:{sha256 of the ticket}"),

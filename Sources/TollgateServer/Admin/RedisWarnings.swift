@@ -13,7 +13,7 @@ extension RedisWarning {
         self.init(
             code: "report-not-taken",
             message: "What this worker tells of itself was not taken, so others do not see it (\(reportFailure)). If "
-                + "that stays so, compare Redis' ACL with the one in the README.")
+                + "that stays so, compare Redis' ACL with deploy/redis/users.acl.")
     }
 }
 

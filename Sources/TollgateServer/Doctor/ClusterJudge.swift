@@ -20,9 +20,9 @@ struct ClusterJudge: Sendable {
         if silent.count == seeds.count, reason.contains("NOPERM") {
             return [
                 .skipped(
-                    .topology, "cluster", "not permitted (+cluster|info +cluster|nodes)",
+                    .topology, "cluster", "not permitted (+cluster|info +cluster|shards +cluster|slots)",
                     remedy:
-                        "Permit it: ACL SETUSER \(user) +cluster|info +cluster|nodes, or run the doctor with another "
+                        "Permit it: ACL SETUSER \(user) +cluster|info +cluster|shards +cluster|slots, or run the doctor with another "
                         + "login: --redis-url.")
             ]
         }
@@ -71,7 +71,11 @@ struct ClusterJudge: Sendable {
 
     private var movingSlots: Finding {
         let moving = Set(([view] + views).flatMap(\.members).flatMap(\.movingSlots)).sorted()
-        guard !moving.isEmpty else { return .ok(.topology, "moving-slots", "none") }
+        guard !moving.isEmpty else {
+            return view.knowsMoves
+                ? .ok(.topology, "moving-slots", "none")
+                : .skipped(.topology, "moving-slots", "not permitted (+cluster|nodes)")
+        }
         let names = moving.prefix(5).map(String.init).joined(separator: ", ") + (moving.count > 5 ? ", …" : "")
         return .warn(
             .topology, "moving-slots",

@@ -6,6 +6,14 @@ struct ConnectionTrouble: Sendable {
     /// What the reason says, in the order in which it is looked for: a word of Redis' own comes first.
     private static let kinds: [(words: [String], code: String, remedy: String)] = [
         (
+            ["the password file", "the password was not read"], "login",
+            "Correct REDIS_PASSWORD_FILE, or have the file written again."
+        ),
+        (
+            ["does not name the host"], "encryption",
+            "Begin REDIS_URL with a name that the certificate has, or have it issued for this one."
+        ),
+        (
             ["WRONGPASS", "invalid password", "invalid username-password"], "login",
             "Correct user and password in REDIS_URL; ACL LIST shows the users. Percent-encode what is no letter or digit."
         ),

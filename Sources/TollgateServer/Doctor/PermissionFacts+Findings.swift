@@ -8,16 +8,22 @@ extension PermissionFacts {
 
     private func commands(_ user: String) -> Finding {
         guard !forbiddenCommands.isEmpty else {
-            return .ok(.permissions, "commands", "all \(RedisPermissions.commands().count) that workers send")
+            return .ok(.permissions, "commands", "every one that workers send")
         }
-        return .fail(
-            .permissions, "commands", "'\(user)' may not run \(forbiddenCommands.joined(separator: ", ")).",
-            remedy: "ACL SETUSER \(user) \(forbiddenCommands.map { "+\($0)" }.joined(separator: " "))")
+        let names = forbiddenCommands.joined(separator: ", ")
+        let remedy = "ACL SETUSER \(user) \(forbiddenCommands.map { "+\($0)" }.joined(separator: " "))"
+        guard !RedisPermissions.dispensable.isSuperset(of: forbiddenCommands) else {
+            return .warn(
+                .permissions, "commands",
+                "'\(user)' may not run \(names): workers do without, and Redis notes each refusal in its ACL LOG.",
+                remedy: remedy)
+        }
+        return .fail(.permissions, "commands", "'\(user)' may not run \(names).", remedy: remedy)
     }
 
     private func keys(_ user: String) -> Finding {
         guard !forbiddenPatterns.isEmpty else {
-            return .ok(.permissions, "key-patterns", "all \(RedisPermissions.keyPatterns.count) that workers use")
+            return .ok(.permissions, "key-patterns", "every one that workers use")
         }
         return .fail(
             .permissions, "key-patterns",
@@ -57,7 +63,7 @@ enum ServerError {
         ("MOVED", "Begin REDIS_URL with redis-cluster:// or, for TLS, rediss-cluster://."),
         ("CLUSTERDOWN", "See CLUSTER INFO and CLUSTER NODES for what is missing."),
         ("NOAUTH", "Give the password in REDIS_URL: redis://[user]:password@host."),
-        ("NOPERM", "Compare Redis' ACL with the one in the README."),
+        ("NOPERM", "Compare Redis' ACL with deploy/redis/users.acl."),
         ("undeclared", "Start Dragonfly with --default_lua_flags=allow-undeclared-keys."),
     ].map { (key: $0, value: $1) }
 }

@@ -44,7 +44,8 @@ struct RedisDoctor: Sendable {
         }
         switch result {
         case .success(let findings):
-            let judge = LoginJudge(endpoint: endpoint)
+            let judge = LoginJudge(
+                endpoint: endpoint, hasPassword: endpoint.password != nil || configuration.redis.passwordFile != nil)
             return findings.prefix(1) + [judge.encryption, judge.login] + findings.dropFirst()
         case .failure(let error):
             return [await trouble(error.reason, visitor), .skipped(.redis, "server", "unreachable")]
@@ -98,6 +99,9 @@ extension Finding {
 struct LoginJudge: Sendable {
     let endpoint: RedisEndpoint
 
+    /// In the URL or in a file.
+    let hasPassword: Bool
+
     var encryption: Finding {
         if endpoint.usesTLS { return .ok(.redis, "encryption", "TLS") }
         guard let host = endpoint.publicHost else { return .ok(.redis, "encryption", "none, within a private network") }
@@ -109,13 +113,13 @@ struct LoginJudge: Sendable {
     }
 
     var login: Finding {
-        if endpoint.password != nil {
+        if hasPassword {
             return .ok(.redis, "login", "as '\(endpoint.username ?? "default")'")
         }
         guard !endpoint.isOnThisMachine else { return .ok(.redis, "login", "without a password, on this machine") }
         return .warn(
             .redis, "login", "Redis asks for no password: whoever reaches it can read and change everything.",
             remedy:
-                "Make a user with the ACL in the README, switch the default user off, and give the login in REDIS_URL.")
+                "Use the users of deploy/redis/users.acl, and give the login in REDIS_URL.")
     }
 }

@@ -62,6 +62,7 @@ struct RedisVisitor: Sendable {
     func configuration(of node: ClusterNode, isSentinel: Bool = false) -> RedisClientConfiguration {
         var configuration = configuration
         let login = isSentinel ? configuration.sentinelLogin ?? endpoint.login : endpoint.login
+        if isSentinel, configuration.sentinelLogin != nil { configuration.passwordSource = nil }
         configuration.endpoint = RedisEndpoint(
             address: .tcp(host: node.host, port: node.port), usesTLS: endpoint.usesTLS, username: login.username,
             password: login.password, database: isSentinel ? 0 : endpoint.database)
@@ -116,14 +117,13 @@ struct RedisVisitor: Sendable {
     /// Whether a Redis answers there with TLS where the configuration has none, or the other way round. It is told no
     /// password, and nothing that it tells is believed.
     func answersOtherwise() async -> Bool {
-        var settings = configuration
         let usesTLS = !endpoint.usesTLS
-        settings.endpoint = RedisEndpoint(address: endpoint.address, usesTLS: usesTLS)
-        settings.tls = nil
-        if usesTLS {
-            settings.tls = .makeClientConfiguration()
-            settings.tls?.certificateVerification = .none
-        }
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.certificateVerification = .none
+        let settings = RedisClientConfiguration(
+            endpoint: RedisEndpoint(address: endpoint.address, usesTLS: usesTLS), tls: tls,
+            commandTimeout: Self.commandTimeout, connectTimeout: Self.connectTimeout,
+            clientName: configuration.clientName)
         switch await visit(settings, hasTime: false, { _, _ in }) {
         case .success: return true
         case .failure(let error): return ConnectionTrouble(reason: error.reason).isOfRedis

@@ -66,7 +66,7 @@ struct TopologyDoctor: Sendable {
         await visitor.visit(visitor.configuration(of: node)) { client, _ in
             await Self.outcome { () throws(RedisError) in
                 try await RedisExamination(client: client, database: 0, time: visitor.time)
-                    .clusterFacts(from: node.host)
+                    .clusterFacts(from: node.host, usesTLS: visitor.endpoint.usesTLS)
             }
         }.flattened()
     }

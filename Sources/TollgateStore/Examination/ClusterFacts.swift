@@ -32,6 +32,9 @@ package struct ClusterFacts: Sendable, Hashable {
 
     package var members: [Member]
 
+    /// Whether it is told which slots are on their way.
+    package var knowsMoves = true
+
     package init(state: String, members: [Member]) {
         self.state = state
         self.members = members
@@ -93,12 +96,103 @@ extension ClusterFacts.Member {
 }
 
 extension RedisExamination {
-    /// Asks a server of a cluster about it.
+    /// Asks a server of a cluster about it: by `CLUSTER NODES` where that is permitted, and else as workers do.
     ///
-    /// - Parameter host: How it is reached.
-    package func clusterFacts(from host: String) async throws(RedisError) -> ClusterFacts {
+    /// - Parameters:
+    ///   - host: How it is reached.
+    ///   - usesTLS: Which of the servers' ports counts.
+    package func clusterFacts(from host: String, usesTLS: Bool) async throws(RedisError) -> ClusterFacts {
         let info = try await client.execute(RedisCommand("CLUSTER", "INFO")).string ?? ""
-        let nodes = try await client.execute(RedisCommand("CLUSTER", "NODES")).string ?? ""
-        return ClusterFacts(info: info, nodes: nodes, from: host)
+        do throws(RedisError) {
+            let nodes = try await client.execute(RedisCommand("CLUSTER", "NODES")).string ?? ""
+            return ClusterFacts(info: info, nodes: nodes, from: host)
+        } catch {
+            guard case .server(kind: "NOPERM", _) = error else { throw error }
+        }
+        var facts = ClusterFacts(state: RedisServerInfo(info)["cluster_state"] ?? "unknown", members: [])
+        facts.knowsMoves = false
+        do throws(RedisError) {
+            let shards = try await client.execute(RedisCommand("CLUSTER", "SHARDS"))
+            facts.members = ClusterFacts.members(shards: shards, from: host, usesTLS: usesTLS)
+        } catch {
+            // Before Redis 7.
+            let slots = try await client.execute(RedisCommand("CLUSTER", "SLOTS"))
+            facts.members = ClusterFacts.members(slots: slots, from: host)
+        }
+        return facts
+    }
+}
+
+extension ClusterFacts {
+    /// Reads what `CLUSTER SHARDS` answers (https://redis.io/docs/latest/commands/cluster-shards/).
+    package static func members(shards: RedisReply, from host: String, usesTLS: Bool) -> [Member] {
+        (shards.array ?? []).prefix(1000).flatMap { shard -> [Member] in
+            let fields = shard.fields
+            let nodes = (fields["nodes"]?.array ?? []).map(\.fields)
+            let primaryID = nodes.first { $0["role"]?.string == "master" }?["id"]?.string
+            let slots = ranges(fields["slots"]?.array ?? [])
+            return nodes.compactMap { node in
+                guard let id = node["id"]?.string, let port = node[usesTLS ? "tls-port" : "port"]?.integer,
+                    (1...65_535).contains(port)
+                else { return nil }
+                let isPrimary = id == primaryID
+                let health = ["fail", "failed"].contains(node["health"]?.string) ? ["fail"] : []
+                return Member(
+                    id: id,
+                    place: ClusterNode(
+                        host: name(node["endpoint"]?.string, address: node["ip"]?.string, from: host), port: Int(port)),
+                    flags: Set([isPrimary ? "master" : "slave"] + health), primaryID: isPrimary ? nil : primaryID,
+                    isLinked: true, slots: isPrimary ? slots : [], movingSlots: [])
+            }
+        }
+    }
+
+    /// Reads what `CLUSTER SLOTS` answers (https://redis.io/docs/latest/commands/cluster-slots/).
+    package static func members(slots: RedisReply, from host: String) -> [Member] {
+        var members: [String: Member] = [:]
+        for entry in (slots.array ?? []).prefix(slotCount) {
+            guard let parts = entry.array, parts.count >= 3 else { continue }
+            let nodes = parts[2...].compactMap(\.array).filter { $0.count >= 3 }
+            let primaryID = nodes.first?[2].string
+            for node in nodes {
+                guard let id = node[2].string, let port = node[1].integer, (1...65_535).contains(port) else { continue }
+                let isPrimary = id == primaryID
+                members[id] = Member(
+                    id: id, place: ClusterNode(host: name(node[0].string, address: nil, from: host), port: Int(port)),
+                    flags: [isPrimary ? "master" : "slave"], primaryID: isPrimary ? nil : primaryID, isLinked: true,
+                    slots: (members[id]?.slots ?? []) + (isPrimary ? ranges(Array(parts[..<2])) : []), movingSlots: [])
+            }
+        }
+        return members.values.sorted { $0.id < $1.id }
+    }
+
+    /// First, last, first, last, …
+    private static func ranges(_ numbers: [RedisReply]) -> [ClosedRange<Int>] {
+        let numbers = numbers.map { $0.integer.map { Int($0) } ?? $0.string.flatMap { Int($0) } ?? -1 }
+        return stride(from: 0, to: numbers.count - 1, by: 2).compactMap { index in
+            let (first, last) = (numbers[index], numbers[index + 1])
+            return first >= 0 && first <= last && last < slotCount ? first...last : nil
+        }
+    }
+
+    /// Nothing stands for the place that was asked, and `?` for a name that is not known.
+    private static func name(_ endpoint: String?, address: String?, from host: String) -> String {
+        switch endpoint {
+        case nil, "": host
+        case "?": address.flatMap { $0.isEmpty ? nil : $0 } ?? host
+        case let endpoint?: endpoint
+        }
+    }
+}
+
+extension RedisReply {
+    /// A map, as it is told in RESP2: name, value, name, value, …
+    fileprivate var fields: [String: RedisReply] {
+        let elements = array ?? []
+        var fields: [String: RedisReply] = [:]
+        for index in stride(from: 0, to: elements.count - 1, by: 2) {
+            if let name = elements[index].string { fields[name] = elements[index + 1] }
+        }
+        return fields
     }
 }

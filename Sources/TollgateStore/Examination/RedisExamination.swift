@@ -42,7 +42,7 @@ package struct RedisExamination: Sendable {
             facts.permissions = try? await permissions()
             facts.admissions = await self.admissions(admissions, clock: clock)
         } else {
-            facts.permissions = try? await permissionsByScript()
+            facts.permissions = try? await permissionsByScript(inCluster: facts.isOfCluster)
         }
         return facts
     }
@@ -105,9 +105,9 @@ package struct RedisExamination: Sendable {
         "local reply = redis.pcall(unpack(ARGV)) return type(reply) == 'table' and reply.err or ''"
 
     /// The same at a server that takes no writes, or not those of every user.
-    private func permissionsByScript() async throws(RedisError) -> PermissionFacts {
+    private func permissionsByScript(inCluster: Bool) async throws(RedisError) -> PermissionFacts {
         var facts = PermissionFacts()
-        let commands = RedisPermissions.commands(triedOn: Self.nobody, in: database)
+        let commands = RedisPermissions.commands(triedOn: Self.nobody, in: database, inCluster: inCluster)
         let direct = commands.filter { $0.scripted == nil }
         for (command, result) in zip(direct, try await client.results(of: direct.map(\.trial))) {
             facts.took(result, command: command.name)

@@ -108,6 +108,25 @@ extension DoctorReport {
         }
     }
 
+    /// With the deployed users, and the password in a file.
+    @Test func aWorkersRightsAreEnough() async throws {
+        try await withTemporaryDirectory { directory in
+            let arguments = try RedisUsers.arguments(in: directory) + ["--appendonly", "yes"]
+            try await withRedis(in: directory, extraArguments: arguments) { redis in
+                let file = directory + "/password"
+                try RedisUsers.password.write(toFile: file, atomically: true, encoding: .utf8)
+                let settings = ["REDIS_URL": "redis://gateway@127.0.0.1:\(redis.port)", "REDIS_PASSWORD_FILE": file]
+                let report = try await examine(settings)
+                #expect(report.complaints.filter { !$0.hasPrefix("latency") } == [], "\(report.text)")
+                #expect(report.finding("login")?.found == "as 'gateway'")
+                #expect(report.finding("sample")?.verdict == .skipped && report.finding("fsync")?.verdict == .skipped)
+                try "another".write(toFile: file, atomically: true, encoding: .utf8)
+                let wrong = try await examine(settings)
+                #expect(wrong.finding("login")?.verdict == .fail && !wrong.text.contains("another"), "\(wrong.text)")
+            }
+        }
+    }
+
     @Test func aServerThatHangsIsLeftInTime() async throws {
         try await withRedis { redis in
             redis.suspend()

@@ -164,6 +164,9 @@ import TollgateStore
                 "Raise maxmemory, or let Redis keep less.",
             ])
         #expect(PermissionFacts().findings(user: "gateway").map(\.verdict) == [.ok, .ok])
+        var courtesy = PermissionFacts()
+        courtesy.forbiddenCommands = ["client|setname"]
+        #expect(courtesy.findings(user: "gateway").map(\.verdict) == [.warn, .ok])
     }
 
     @Test(

@@ -1,3 +1,4 @@
+import Hiredis
 import RedisClient
 import Testing
 import TollgateStore
@@ -101,6 +102,39 @@ import TollgateStore
         #expect(facts.members[1].primaryID == "a" && !facts.members[1].isPrimary)
         #expect(facts.members[2].isFailing)
         #expect(facts.missingSlots == ClusterFacts.slotCount - 3)
+    }
+
+    /// As where `CLUSTER NODES` is not permitted.
+    @Test func shardsAndSlotsAreRead() {
+        func text(_ text: String) -> RedisReply { .bytes(Array(text.utf8)) }
+        func node(_ id: String, _ role: String, health: String = "online", endpoint: String? = nil) -> RedisReply {
+            .array([
+                text("id"), text(id), text("port"), .integer(7001), text("tls-port"), .integer(7101), text("ip"),
+                text("10.0.0.1"), text("endpoint"), endpoint.map(text) ?? .null, text("role"), text(role),
+                text("health"), text(health),
+            ])
+        }
+        let shards = RedisReply.array([
+            .array([
+                text("slots"), .array([.integer(0), text("8191"), .integer(9), .integer(99_999)]), text("nodes"),
+                .array([node("a", "master", endpoint: "?"), node("b", "replica", health: "fail")]),
+            ]),
+            .array([text("slots"), .array([]), text("nodes"), .array([node("c", "master", endpoint: "c.example.com")])]
+            ),
+            .integer(1),
+        ])
+        let members = ClusterFacts.members(shards: shards, from: "seed", usesTLS: true)
+        #expect(members.map(\.place.description) == ["10.0.0.1:7101", "seed:7101", "c.example.com:7101"])
+        #expect(members[0].isPrimary && members[0].slots == [0...8191])
+        #expect(members[1].primaryID == "a" && members[1].isFailing && members[1].slots.isEmpty)
+
+        func place(_ port: Int64, _ id: String) -> RedisReply { .array([text("10.0.0.1"), .integer(port), text(id)]) }
+        let slots = RedisReply.array([
+            .array([.integer(0), .integer(5), place(1, "a"), place(2, "b")]),
+            .array([.integer(7), .integer(9), place(1, "a"), place(2, "b")]), .array([.integer(0)]), .null,
+        ])
+        let old = ClusterFacts.members(slots: slots, from: "seed")
+        #expect(old.map(\.place.port) == [1, 2] && old[0].slots == [0...5, 7...9] && old[1].primaryID == "a")
     }
 
     @Test func seedsThatAreAwayAreTold() {
