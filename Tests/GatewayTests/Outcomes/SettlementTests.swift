@@ -297,6 +297,9 @@ import Darwin
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
         try await withFleet(workers: 2, plans: file, redisArguments: Self.durable) { fleet in
             let (worker, other, bearer) = (fleet.workers[0], fleet.workers[1], try fleet.bearer())
+            try await eventually("Redis is there") {
+                try await HTTP.get("/readyz", port: other.adminPort).status == 200
+            }
             for _ in 1...10 {
                 let answer = try await HTTP.send("POST", "/verify-auth", port: other.port, headers: bearer)
                 #expect(answer.status == 200)
