@@ -107,6 +107,44 @@ package final class RedisClient: Sendable {
         try await self.call { link, identifier, waiter in link.run(call, identifier: identifier, waiter: waiter) }
     }
 
+    /// What one of Redis' servers has answered.
+    package struct ServerReply: Sendable {
+        /// Where it is, if it is one of a cluster's.
+        package let server: String?
+        package let reply: Result<RedisReply, RedisError>
+    }
+
+    /// Sends `command`, which is about no key, to every server that takes writes, and waits for all replies.
+    package func executeEverywhere(_ command: RedisCommand) async -> [ServerReply] {
+        guard let cluster = background as? ClusterLink else {
+            let reply = await result { () throws(RedisError) in try await self.execute(command) }
+            return [ServerReply(server: nil, reply: reply)]
+        }
+        let primaries = (try? await cluster.eventLoop.submit { cluster.primaries }.get()) ?? []
+        guard !primaries.isEmpty else {
+            return [ServerReply(server: nil, reply: .failure(.notConnected(cluster.lastFailure)))]
+        }
+        return await withTaskGroup(of: (Int, ServerReply).self) { group in
+            for (place, node) in primaries.enumerated() {
+                group.addTask {
+                    let reply = await self.result { () throws(RedisError) in
+                        try await self.call(on: cluster) { _, _, waiter in
+                            cluster.send(command, to: node, waiter: waiter)
+                        }
+                    }
+                    return (place, ServerReply(server: "\(node)", reply: reply))
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private func result<Reply: Sendable>(
+        _ ask: () async throws(RedisError) -> Reply
+    ) async -> Result<Reply, RedisError> {
+        do throws(RedisError) { return .success(try await ask()) } catch { return .failure(error) }
+    }
+
     /// PING on every link: true when all answer.
     package func ping() async -> Bool {
         await withTaskGroup(of: Bool.self) { group in

@@ -20,9 +20,28 @@ package struct RedisInspection: Sendable {
         return ContinuousClock.now - start
     }
 
-    /// What the server says of itself.
+    /// What the server says of itself. In a cluster it is one of them by chance.
     package func info() async throws(RedisError) -> RedisServerInfo {
         RedisServerInfo(try await client.execute(RedisCommand("INFO")).string ?? "")
+    }
+
+    /// What one of Redis' servers says of itself.
+    package struct Server: Sendable {
+        /// Where it is, if it is one of a cluster's.
+        package let address: String?
+        package let info: Result<RedisServerInfo, RedisError>
+
+        package init(address: String?, info: Result<RedisServerInfo, RedisError>) {
+            self.address = address
+            self.info = info
+        }
+    }
+
+    /// What all say that take writes.
+    package func servers() async -> [Server] {
+        await client.executeEverywhere(RedisCommand("INFO")).map { answer in
+            Server(address: answer.server, info: answer.reply.map { RedisServerInfo($0.string ?? "") })
+        }
     }
 }
 

@@ -57,6 +57,12 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         return failure.isEmpty ? connections.lazy.map(\.lastFailure).first { !$0.isEmpty } ?? "" : failure
     }
 
+    /// Those that take writes, as far as is known.
+    var primaries: [ClusterNode] {
+        eventLoop.preconditionInEventLoop()
+        return map?.primaries ?? []
+    }
+
     // MARK: Commands
 
     func send(_ command: RedisCommand, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {

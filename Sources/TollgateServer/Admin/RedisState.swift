@@ -6,9 +6,8 @@ import TollgateStore
 enum RedisState: Sendable {
     /// It answers.
     ///
-    /// - Parameters:
-    ///   - info: What it says of itself. A failure says why that is not known.
-    case answering(latency: Duration, info: Result<RedisServerInfo, RedisError>)
+    /// - Parameter servers: What each server says of itself, or why that is not known. At least one.
+    case answering(latency: Duration, servers: [RedisInspection.Server])
 
     /// It does not answer, and why.
     case unavailable(reason: String)
@@ -16,13 +15,7 @@ enum RedisState: Sendable {
     static func ask(_ inspection: RedisInspection) async -> RedisState {
         do throws(RedisError) {
             let latency = try await inspection.latency()
-            let info: Result<RedisServerInfo, RedisError>
-            do throws(RedisError) {
-                info = .success(try await inspection.info())
-            } catch {
-                info = .failure(error)
-            }
-            return .answering(latency: latency, info: info)
+            return .answering(latency: latency, servers: await inspection.servers())
         } catch {
             return .unavailable(reason: "\(error)")
         }
@@ -35,9 +28,18 @@ enum RedisState: Sendable {
     private func warnings(user: String) -> [RedisWarning] {
         switch self {
         case .unavailable: []
-        case .answering(_, .success(let info)): info.warnings
-        case .answering(_, .failure(let error)): [RedisWarning(RedisFacts.infoIsMissing(error, user: user))]
+        case .answering(_, let servers): servers.flatMap { Self.warnings(of: $0, user: user) }
         }
+    }
+
+    private static func warnings(of server: RedisInspection.Server, user: String) -> [RedisWarning] {
+        let warnings =
+            switch server.info {
+            case .success(let info): info.warnings
+            case .failure(let error): [RedisWarning(RedisFacts.infoIsMissing(error, user: user))]
+            }
+        guard let address = server.address else { return warnings }
+        return warnings.map { RedisWarning(code: $0.code, message: "\(address): \($0.message)") }
     }
 
     /// - Parameters:
@@ -48,18 +50,27 @@ enum RedisState: Sendable {
         let reportWarning = isAvailable ? reportFailure.map { RedisWarning(reportFailure: $0) } : nil
         let warnings = warnings(user: user) + [reportWarning].compactMap(\.self) + (isAvailable ? noticed : [])
         let isWell = isAvailable && warnings.isEmpty
-        var (reason, latency, server) = (JSON.null, JSON.null, JSON.null)
+        var (reason, latency, server, all) = (JSON.null, JSON.null, JSON.null, JSON.null)
         switch self {
         case .unavailable(let cause): reason = .string(cause)
-        case .answering(let duration, let info):
+        case .answering(let duration, let servers):
             latency = .decimal((duration / .microseconds(10)).rounded() / 100)
-            if case .success(let info) = info { server = info.json }
+            let told = servers.compactMap { try? $0.info.get() }
+            server = told.first?.json ?? .null
+            if servers.contains(where: { $0.address != nil }) { all = .array(servers.map(\.json)) }
         }
         return [
             "state": .string(isAvailable ? isWell ? "ok" : "warning" : "unavailable"), "reason": reason,
-            "latencyMilliseconds": latency, "server": server,
+            // The first one of a cluster's; all of these are in `cluster`.
+            "latencyMilliseconds": latency, "server": server, "cluster": all,
             "warnings": .array(warnings.map { ["code": .string($0.code), "message": .string($0.message)] }),
         ]
+    }
+}
+
+extension RedisInspection.Server {
+    fileprivate var json: JSON {
+        ["address": .text(address), "server": (try? info.get().json) ?? .null]
     }
 }
 

@@ -73,6 +73,11 @@ import Foundation
                     try await HTTP.get("/overview.json", port: workers[0].adminPort).body
                         .components(separatedBy: "\"isDraining\"").count == 3
                 }
+                let overview = try await HTTP.get("/overview.json", port: workers[0].adminPort).body
+                for server in cluster.servers {
+                    #expect(overview.contains("\"address\":\"127.0.0.1:\(server.port)\""))
+                    #expect(overview.contains("127.0.0.1:\(server.port): Without an append-only file"))
+                }
             }
         }
     }

@@ -171,15 +171,14 @@ final class SentinelProcesses: Sendable {
     /// What the sentinel at `port` says of the primary.
     func master(at port: Int, _ password: String? = nil) async throws -> [String: String] {
         let login = password.map { ":\($0)@" } ?? ""
-        var configuration = RedisClientConfiguration(
-            endpoint: try RedisEndpoint(
-                url: "\(certificates == nil ? "redis" : "rediss")://\(login)localhost:\(port)"),
-            commandTimeout: .seconds(5))
-        if let certificates {
-            configuration.tls = try RedisClientConfiguration.tls(
-                authorityFile: certificates + "/ca.crt", certificateFile: certificates + "/client.crt",
-                keyFile: certificates + "/client.key")
+        let tls = try certificates.map {
+            try RedisClientConfiguration.tls(
+                authorityFile: $0 + "/ca.crt", certificateFile: $0 + "/client.crt", keyFile: $0 + "/client.key")
         }
+        let scheme = tls == nil ? "redis" : "rediss"
+        let configuration = RedisClientConfiguration(
+            endpoint: try RedisEndpoint(url: "\(scheme)://\(login)localhost:\(port)"), tls: tls,
+            commandTimeout: .seconds(5))
         var facts: [String: String] = [:]
         try await withRedisClient(configuration) { client in
             let reply = try await client.send("SENTINEL MASTER \(Self.primaryName)")

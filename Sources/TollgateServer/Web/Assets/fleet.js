@@ -115,14 +115,16 @@ function showWebhooks(webhooks) {
   show(byId("event-more"), more > 0);
 }
 
-function showRedis({state, latencyMilliseconds, server}) {
+function showRedis({state, latencyMilliseconds, server: first, cluster}) {
   const [word, kind] = {ok: ["Well", "good"], warning: ["Needs attention", "warning"]}[state] ?? ["Unavailable", "danger"];
   setText(byId("redis-state"), word);
   setAttribute(byId("redis-state"), "class", `badge badge--${kind}`);
+  const server = cluster ? together(cluster) : first;
   const memory = server && (server.maxMemoryBytes
     ? `${bytes(server.usedMemoryBytes)} of ${bytes(server.maxMemoryBytes)}` : bytes(server.usedMemoryBytes));
   fillFacts(byId("redis-facts"), [
     ["Answers in", latencyMilliseconds === null ? null : `${number(latencyMilliseconds)} ms`],
+    ["Servers of the cluster", cluster && `${number(cluster.length)}: ${cluster.map(each => each.address).join(", ")}`],
     ["Version", server?.version],
     ["Role", server && {master: "primary", slave: "replica"}[server.role]],
     ["Running for", server && duration(server.uptimeSeconds)],
@@ -134,6 +136,21 @@ function showRedis({state, latencyMilliseconds, server}) {
     ["Append-only file", server && (server.appendOnlyFile ? "on" : "off")],
     ["Last snapshot", server?.lastSnapshotAt && `${moment(server.lastSnapshotAt)}${server.lastSnapshotOk ? "" : ", failed"}`],
   ]);
+}
+
+/// A cluster's servers as if they were one: what is counted is added up, and what may be in order is so if it is for all.
+function together(cluster) {
+  const servers = cluster.map(each => each.server).filter(server => server);
+  if (servers.length === 0) return null;
+  const sum = name => servers.reduce((total, server) => total + (server[name] ?? 0), 0);
+  const least = name => servers.map(server => server[name]).sort((one, other) => one - other)[0];
+  return {
+    ...servers[0], uptimeSeconds: least("uptimeSeconds"), usedMemoryBytes: sum("usedMemoryBytes"),
+    maxMemoryBytes: servers.every(server => server.maxMemoryBytes) ? sum("maxMemoryBytes") : null,
+    evictedKeys: sum("evictedKeys"), connectedClients: sum("connectedClients"),
+    commandsPerSecond: sum("commandsPerSecond"), appendOnlyFile: servers.every(server => server.appendOnlyFile),
+    lastSnapshotOk: servers.every(server => server.lastSnapshotOk),
+  };
 }
 
 function bytes(count) {
