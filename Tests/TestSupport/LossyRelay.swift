@@ -13,6 +13,7 @@ package final class LossyRelay: Sendable {
     final class State: Sendable {
         let serverPort = Atomic<Int>(0)
         let losesAnswers = Atomic<Bool>(false)
+        let isCut = Atomic<Bool>(false)
         let connectionCount = Atomic<Int>(0)
         let delay: TimeAmount
         let unknownCommands: [String]
@@ -59,12 +60,20 @@ package final class LossyRelay: Sendable {
     /// Whether the answer that ``loseAnswer(to:)`` is about is lost, or will be when it is given.
     package var hasHeardText: Bool { state.fatalText.withLock { $0 == nil } }
 
+    /// Lets nothing through from now on, either way, and closes nothing: as a network does that has come apart. A
+    /// connection on which something was lost stays so.
+    package func cut() { state.isCut.store(true, ordering: .releasing) }
+
+    /// Ends what ``cut()`` began, for connections that are made from now on.
+    package func mend() { state.isCut.store(false, ordering: .releasing) }
+
     package func close() async throws { try await channel.close() }
 }
 
 /// What both sides of one connection share, which live on one event loop.
 private final class Passage {
     var losesAnswers = false
+    var losesAll = false
 }
 
 private final class ClientSide: ChannelInboundHandler {
@@ -108,6 +117,8 @@ private final class ClientSide: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if state.isCut.load(ordering: .acquiring) { passage.losesAll = true }
+        guard !passage.losesAll else { return }
         let incoming = unwrapInboundIn(data)
         listen(to: String(buffer: incoming))
         var bytes = misspelt(incoming)
@@ -161,7 +172,8 @@ private final class ServerSide: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What came behind a gap would be taken for the answer to something else.
         if state.losesAnswers.load(ordering: .acquiring) { passage.losesAnswers = true }
-        if !passage.losesAnswers { client.passOn(unwrapInboundIn(data), after: state.delay) }
+        if state.isCut.load(ordering: .acquiring) { passage.losesAll = true }
+        if !passage.losesAnswers, !passage.losesAll { client.passOn(unwrapInboundIn(data), after: state.delay) }
     }
 
     func channelInactive(context: ChannelHandlerContext) { client.close(promise: nil) }

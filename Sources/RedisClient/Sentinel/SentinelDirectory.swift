@@ -75,18 +75,30 @@ struct SentinelDirectory: NameResolver {
             switch result {
             case .failure(let failure): completion(.failure(Failure(description: failure.reason)))
             case .success(let handler):
-                let question = RedisCommand("SENTINEL", "MASTER", group.primary)
-                handler.send(question, identifier: 0, timeout: configuration.connectTimeout) { result in
+                var facts: Result<RedisReply, RedisError>?
+                send("MASTER", over: handler) { facts = $0 }
+                send("GET-MASTER-ADDR-BY-NAME", over: handler) { address in
                     handler.close(reason: "the sentinel has answered")
-                    switch result {
+                    switch facts {
                     case .success(let reply):
                         let unknown = Failure(description: "it answered in another form than this version knows")
-                        completion(Sighting(reply).map { .success($0) } ?? .failure(unknown))
+                        completion(
+                            Sighting(reply, address: try? address.get()).map { .success($0) } ?? .failure(unknown))
                     case .failure(let error): completion(.failure(Failure(description: "\(error)")))
+                    case nil: completion(.failure(Failure(description: "it has not answered")))
                     }
                 }
             }
         }
+    }
+
+    private func send(
+        _ question: String, over handler: RedisChannelHandler,
+        waiter: @escaping (Result<RedisReply, RedisError>) -> Void
+    ) {
+        handler.send(
+            RedisCommand("SENTINEL", question, group.primary), identifier: 0, timeout: configuration.connectTimeout,
+            waiter: waiter)
     }
 
     /// Sentinels tell addresses, or names where they were told to (`announce-hostnames`).
@@ -102,10 +114,17 @@ struct SentinelDirectory: NameResolver {
 
 extension SentinelDirectory.Sighting {
     /// Reads what `SENTINEL MASTER` answers: field, value, field, value, …
-    fileprivate init?(_ reply: RedisReply) {
+    ///
+    /// - Parameter address: What `SENTINEL GET-MASTER-ADDR-BY-NAME` answers: host and port. It is the promoted replica's
+    ///   as soon as the sentinel that leads a failover has seen it promoted. The fields tell the latest epoch from then
+    ///   on, and the old primary until all other replicas follow the new one, which can take seconds.
+    fileprivate init?(_ reply: RedisReply, address: RedisReply?) {
         let texts = reply.array?.map { $0.string ?? "" } ?? []
         var fields: [String: String] = [:]
         for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+        if let place = address?.array?.map({ $0.string ?? "" }), place.count == 2 {
+            (fields["ip"], fields["port"]) = (place[0], place[1])
+        }
         guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }),
             (1...65_535).contains(port)
         else { return nil }

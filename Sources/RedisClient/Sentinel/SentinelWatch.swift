@@ -11,7 +11,11 @@ final class SentinelWatch {
     /// How often it is looked whether the sentinel is still there.
     private static let pingInterval: TimeAmount = .seconds(5)
 
-    private static let channel = "+switch-master"
+    /// All sentinels say so in the end.
+    private static let switched = "+switch-master"
+
+    /// The one that leads the failover says so when it has seen it, which may be long before.
+    private static let promoted = "+promoted-slave"
 
     private let place: SentinelGroup.Place
     private let primary: String
@@ -60,7 +64,8 @@ final class SentinelWatch {
         self.handler = handler
         handler.delegate = self
         handler.whenPushed = { [weak self] in self?.received($0) }
-        handler.send(RedisCommand("SUBSCRIBE", Self.channel), identifier: 0, timeout: timeout) { _ in }
+        // One by one: users may be allowed only the first.
+        for channel in [Self.switched, Self.promoted] { ask(RedisCommand("SUBSCRIBE", channel)) }
         // What was decided before is asked for now.
         whenSwitched()
         schedule(in: Self.pingInterval) { self.ping() }
@@ -68,8 +73,15 @@ final class SentinelWatch {
 
     /// One that is silent closes the connection, as an answer that is overdue does.
     private func ping() {
-        handler?.send(RedisCommand("PING"), identifier: 0, timeout: timeout) { _ in }
+        ask(RedisCommand("PING"))
         schedule(in: Self.pingInterval) { self.ping() }
+    }
+
+    private func ask(_ command: RedisCommand) {
+        handler?.send(command, identifier: 0, timeout: timeout) { result in
+            // A word that came before the answer was taken for it.
+            if case .success(let reply) = result { self.received(reply) }
+        }
     }
 
     private func schedule(in delay: TimeAmount, _ action: @escaping () -> Void) {
@@ -78,11 +90,18 @@ final class SentinelWatch {
         next = eventLoop.assumeIsolated().scheduleTask(in: delay, action)
     }
 
-    /// `message`, the channel, and `<primary> <old address> <old port> <new address> <new port>`.
+    /// `message`, the channel, and `<primary> <old address> <old port> <new address> <new port>`, or
+    /// `slave <name> <address> <port> @ <primary> <old address> <old port>`.
     private func received(_ reply: RedisReply) {
-        guard let texts = reply.array?.map({ $0.string ?? "" }), texts.count == 3, texts[0] == "message",
-            texts[1] == Self.channel, texts[2].split(separator: " ").first.map(String.init) == primary
-        else { return }
+        guard let texts = reply.array?.map({ $0.string ?? "" }), texts.count == 3, texts[0] == "message" else { return }
+        let words = texts[2].split(separator: " ")
+        let name: Substring? =
+            switch texts[1] {
+            case Self.switched: words.first
+            case Self.promoted: words.dropFirst(5).first
+            default: nil
+            }
+        guard let name, name == primary else { return }
         whenSwitched()
     }
 }

@@ -12,12 +12,14 @@ import Glibc
 import Foundation
 #endif
 
-/// A primary, its replica, and three sentinels that watch them; real processes, all ended afterwards.
+/// A primary, its replicas, and three sentinels that watch them; real processes, all ended afterwards.
 final class SentinelProcesses: Sendable {
     static let primaryName = "mymaster"
 
     let primary: RedisServerProcess
-    let replica: RedisServerProcess
+
+    /// The first one takes the primary's place.
+    let replicas: [RedisServerProcess]
 
     /// Where the certificates are, where TLS is spoken.
     private let certificates: String?
@@ -26,14 +28,16 @@ final class SentinelProcesses: Sendable {
     let sentinels: [(process: ChildProcess, port: Int)]
 
     private init(
-        primary: RedisServerProcess, replica: RedisServerProcess, certificates: String?,
+        primary: RedisServerProcess, replicas: [RedisServerProcess], certificates: String?,
         sentinels: [(process: ChildProcess, port: Int)]
     ) {
         self.certificates = certificates
         self.primary = primary
-        self.replica = replica
+        self.replicas = replicas
         self.sentinels = sentinels
     }
+
+    var replica: RedisServerProcess { replicas[0] }
 
     /// What a worker is told.
     func url(sentinels count: Int = 3, login: String = "") -> String {
@@ -48,21 +52,25 @@ final class SentinelProcesses: Sendable {
     ///   - certificates: Where those of ``TestCertificates`` are: then all of them speak TLS, and name each other
     ///     `localhost`. Nil for plain text.
     ///   - hasDeployedUsers: Whether everybody logs in as a user of `deploy/redis`, the tests excepted.
+    ///   - replicaCount: How many replicas the primary has.
+    ///   - serverArguments: Of primary and replicas.
+    ///   - relay: Stands between the primary and its replicas. Sentinels are slow to set that right, then.
     static func run(
         isolation: isolated (any Actor)? = #isolation, password: String? = nil, sentinelPassword: String? = nil,
-        certificates: String? = nil, hasDeployedUsers: Bool = false,
-        _ body: (SentinelProcesses) async throws -> Void
+        certificates: String? = nil, hasDeployedUsers: Bool = false, replicaCount: Int = 1,
+        serverArguments: [String] = [], relay: LossyRelay? = nil, _ body: (SentinelProcesses) async throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
-            var login = password.map { ["--requirepass", $0, "--masterauth", $0] } ?? []
+            var arguments = serverArguments + (password.map { ["--requirepass", $0, "--masterauth", $0] } ?? [])
             if hasDeployedUsers {
-                login = try RedisUsers.arguments(in: directory)
-                login += ["--masteruser", "replica", "--masterauth", RedisUsers.password]
+                arguments += try RedisUsers.arguments(in: directory)
+                arguments += ["--masteruser", "replica", "--masterauth", RedisUsers.password]
             }
             let users = hasDeployedUsers ? try sentinelUsers(in: directory) : []
             var tls: (ports: [Int], arguments: [[String]])?
             if let certificates {
-                let ports = [try await Loopback.freePort(), try await Loopback.freePort()]
+                var ports: [Int] = []
+                for _ in 0...replicaCount { ports.append(try await Loopback.freePort()) }
                 tls = (
                     ports,
                     ports.map {
@@ -73,22 +81,28 @@ final class SentinelProcesses: Sendable {
                 )
             }
             let primary = try await RedisServerProcess.start(
-                directory: directory + "/p", extraArguments: login + (tls?.arguments[0] ?? []))
+                directory: directory + "/p", extraArguments: arguments + (tls?.arguments[0] ?? []))
+            relay?.lead(to: primary.port)
             let place = tls.map { ["localhost", "\($0.ports[0])"] } ?? ["127.0.0.1", "\(primary.port)"]
-            let replica = try await RedisServerProcess.start(
-                directory: directory + "/r",
-                extraArguments: login + (tls?.arguments[1] ?? []) + ["--replicaof"] + place + [
-                    "--repl-diskless-sync-delay", "0",
-                ])
+            let source = relay.map { ["127.0.0.1", "\($0.port)"] } ?? place
+            var replicas: [RedisServerProcess] = []
             var sentinels: [(process: ChildProcess, port: Int)] = []
             do {
+                for number in 0..<replicaCount {
+                    replicas.append(
+                        try await RedisServerProcess.start(
+                            directory: directory + "/r\(number)",
+                            extraArguments: arguments + (tls?.arguments[number + 1] ?? []) + ["--replicaof"] + source
+                                + [
+                                    "--repl-diskless-sync-delay", "0", "--replica-priority", "\(number + 1)",
+                                ]))
+                }
                 for number in 1...3 {
                     let port = try await Loopback.freePort()
                     let file = directory + "/sentinel-\(number).conf"
                     try configuration(
                         port: port, primary: place, certificates: certificates, password: password,
-                        sentinelPassword: sentinelPassword,
-                        users: users
+                        sentinelPassword: sentinelPassword, failoverTimeout: relay == nil ? 3000 : 60_000, users: users
                     ).write(toFile: file, atomically: true, encoding: .utf8)
                     let process = try ChildProcess.start(
                         RedisServerProcess.program, [file, "--sentinel"],
@@ -96,26 +110,25 @@ final class SentinelProcesses: Sendable {
                     sentinels.append((process, port))
                 }
                 let group = SentinelProcesses(
-                    primary: primary, replica: replica, certificates: certificates, sentinels: sentinels)
+                    primary: primary, replicas: replicas, certificates: certificates, sentinels: sentinels)
                 try await group.isComplete(password.map { ":\($0)@" } ?? "", sentinelPassword)
                 try await body(group)
             } catch {
-                await end(primary, replica, sentinels)
+                await end([primary] + replicas, sentinels)
                 throw error
             }
-            await end(primary, replica, sentinels)
+            await end([primary] + replicas, sentinels)
         }
     }
 
     private static func end(
-        _ primary: RedisServerProcess, _ replica: RedisServerProcess, _ sentinels: [(process: ChildProcess, port: Int)]
+        _ servers: [RedisServerProcess], _ sentinels: [(process: ChildProcess, port: Int)]
     ) async {
         for sentinel in sentinels {
             sentinel.process.signal(SIGCONT)
             await sentinel.process.terminate()
         }
-        await replica.stop()
-        await primary.stop()
+        for server in servers.reversed() { await server.stop() }
     }
 
     /// How sentinels log in to Redis and to each other, and who may at them.
@@ -129,7 +142,7 @@ final class SentinelProcesses: Sendable {
 
     private static func configuration(
         port: Int, primary: [String], certificates: String?, password: String?, sentinelPassword: String?,
-        users: [String]
+        failoverTimeout: Int, users: [String]
     ) -> String {
         let tls = certificates.map { directory in
             [
@@ -144,26 +157,28 @@ final class SentinelProcesses: Sendable {
                 "bind 127.0.0.1 -::1", "logfile \"\"",
                 "sentinel monitor \(primaryName) \(primary.joined(separator: " ")) 2",
                 "sentinel down-after-milliseconds \(primaryName) 500",
-                "sentinel failover-timeout \(primaryName) 3000",
+                "sentinel failover-timeout \(primaryName) \(failoverTimeout)",
             ] + (password.map { ["sentinel auth-pass \(primaryName) \($0)"] } ?? [])
             + (sentinelPassword.map { ["requirepass \($0)", "sentinel sentinel-pass \($0)"] } ?? []) + users
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Waits until each sentinel knows of the others and of the replica, and the replica has all that there is: only then
+    /// Waits until each sentinel knows of the others and of the replicas, and those have all that there is: only then
     /// can they decide.
     private func isComplete(_ login: String, _ password: String?) async throws {
-        let configuration = RedisClientConfiguration(
-            endpoint: try RedisEndpoint(url: "redis://\(login)127.0.0.1:\(replica.port)"), commandTimeout: .seconds(5))
-        try await withRedisClient(configuration) { client in
-            try await eventually("the replica is in step") {
-                (try? await client.send("INFO replication"))?.string?.contains("master_link_status:up") == true
+        for replica in replicas {
+            let endpoint = try RedisEndpoint(url: "redis://\(login)127.0.0.1:\(replica.port)")
+            let configuration = RedisClientConfiguration(endpoint: endpoint, commandTimeout: .seconds(5))
+            try await withRedisClient(configuration) { client in
+                try await eventually("the replica is in step") {
+                    (try? await client.send("INFO replication"))?.string?.contains("master_link_status:up") == true
+                }
             }
         }
         for sentinel in sentinels {
             try await eventually("the sentinels know each other") {
                 let facts = try? await self.master(at: sentinel.port, password)
-                return facts?["num-other-sentinels"] == "2" && facts?["num-slaves"] == "1"
+                return facts?["num-other-sentinels"] == "2" && facts?["num-slaves"] == "\(replicas.count)"
             }
         }
     }
@@ -193,6 +208,27 @@ final class SentinelProcesses: Sendable {
         for sentinel in places {
             try await eventually("the sentinels tell the new primary", within: .seconds(30)) {
                 try await self.master(at: sentinel.port)["port"] == "\(self.replica.port)"
+            }
+        }
+    }
+
+    /// Waits until a sentinel tells the new primary, which takes writes by then. In plain text.
+    func announcement(_ password: String? = nil) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for sentinel in sentinels { tasks.addTask { try await self.announcement(at: sentinel.port, password) } }
+            _ = try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    private func announcement(at port: Int, _ password: String?) async throws {
+        let login = password.map { ":\($0)@" } ?? ""
+        let configuration = RedisClientConfiguration(
+            endpoint: try RedisEndpoint(url: "redis://\(login)127.0.0.1:\(port)"), commandTimeout: .seconds(5))
+        try await withRedisClient(configuration) { client in
+            try await eventually("the sentinel tells the new primary", within: .seconds(30)) {
+                let reply = try? await client.send("SENTINEL GET-MASTER-ADDR-BY-NAME \(Self.primaryName)")
+                return reply?.array?.last?.string == "\(self.replica.port)"
             }
         }
     }
