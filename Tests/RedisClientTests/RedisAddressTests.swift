@@ -72,7 +72,9 @@ import TollgateDev
             var configuration = Self.configuration(resolver, port: old.port)
             configuration.probe = [RedisCommand("SET", "worker:{probe}", "1")]
             try await withRedisClient(configuration) { client in
-                try await withRedisClient(old.configuration) { try await $0.send("REPLICAOF 127.0.0.1 \(new.port)") }
+                _ = try await withRedisClient(old.configuration) {
+                    try await $0.send("REPLICAOF 127.0.0.1 \(new.port)")
+                }
                 await #expect(throws: RedisError.self) {
                     while true { try await client.send("SET worker:{key} value") }
                 }
