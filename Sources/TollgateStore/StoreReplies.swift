@@ -54,7 +54,7 @@ extension StoreUnavailable {
 
 extension StoreErrorCode {
     /// How it is said within a script what is `NOPERM` elsewhere: by Redis before 7.2, and by later ones and Valkey.
-    private static let noPermissionInScript = ["The user executing the script can't", "ACL failure in script"]
+    static let noPermissionInScript = ["The user executing the script can't", "ACL failure in script"]
 
     /// The code stands at the beginning; before Redis 7, an error within a script stands somewhere behind it.
     fileprivate init(in message: String) {

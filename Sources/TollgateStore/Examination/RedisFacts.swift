@@ -98,7 +98,7 @@ package struct PermissionFacts: Sendable, Hashable {
             // Redis says which of the two it is; the words differ from version to version.
             case "NOPERM": self = message.contains("to run") ? .command : .key
             // In a script that calls the command.
-            case _ where message.contains("The user executing the script") || message.contains("ACL failure in script"):
+            case _ where StoreErrorCode.noPermissionInScript.contains(where: { message.contains($0) }):
                 self = message.contains("to run") || message.contains("can't run") ? .command : .key
             case _ where message.lowercased().contains("unknown command"),
                 _ where message.contains("Unknown Redis command"):
