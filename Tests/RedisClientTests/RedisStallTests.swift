@@ -99,7 +99,7 @@ import Darwin
         }
     }
 
-    @Test(arguments: [false, true])
+    @Test(.redisHasTLS, arguments: [false, true])
     func aConnectionThatIsDeadIsReplaced(usesTLS: Bool) async throws {
         try await withTLSRedis { directory, server, tlsPort in
             let relay = try await LossyRelay()
@@ -124,7 +124,7 @@ import Darwin
         }
     }
 
-    @Test func shutdownDoesNotWaitForARedisThatHangs() async throws {
+    @Test(.redisHasTLS) func shutdownDoesNotWaitForARedisThatHangs() async throws {
         try await withTLSRedis { directory, server, tlsPort in
             let relay = try await LossyRelay()
             relay.lead(to: tlsPort)

@@ -7,7 +7,7 @@ import Testing
 import TollgateDev
 
 /// `rediss://` against a redis-server that asks for a client certificate.
-@Suite(.enabled("The server has no TLS.") { try await RedisServerProcess.hasTLS.value }) struct RedisTLSTests {
+@Suite(.redisHasTLS) struct RedisTLSTests {
     @Test func bothSidesShowTheirCertificates() async throws {
         try await withTLSServer { directory, endpoint in
             let tls = try RedisClientConfiguration.tls(

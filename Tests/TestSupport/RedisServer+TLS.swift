@@ -1,3 +1,4 @@
+import Testing
 import TollgateDev
 
 extension RedisServerProcess {
@@ -9,5 +10,12 @@ extension RedisServerProcess {
         for await line in process.lines where line.contains("Failed to configure TLS") { missesCertificate = true }
         _ = await process.wait()
         return missesCertificate
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// For tests of TLS: the wheel that `make test-valkey` installs, for one, has none.
+    package static var redisHasTLS: Self {
+        .enabled("The server was built without TLS.") { try await RedisServerProcess.hasTLS.value }
     }
 }

@@ -72,7 +72,7 @@ import Foundation
         }
     }
 
-    @Test func certificatesEndSoon() async throws {
+    @Test(.redisHasTLS) func certificatesEndSoon() async throws {
         try await withTemporaryDirectory { directory in
             let process = try ChildProcess.start(
                 "openssl",

@@ -82,7 +82,7 @@ import Foundation
         }
     }
 
-    @Test func encryptedAndWithTheLeastPermissions() async throws {
+    @Test(.redisHasTLS) func encryptedAndWithTheLeastPermissions() async throws {
         try await withTemporaryDirectory { directory in
             try await TestCertificates.make(in: directory, for: "IP:127.0.0.1,DNS:localhost")
             var ports: [Int] = []

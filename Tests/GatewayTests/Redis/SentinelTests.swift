@@ -171,7 +171,7 @@ import Foundation
     }
 
     /// Sentinels that tell names, which the certificates are for: no certificate here names an address.
-    @Test func encryptedAndByName() async throws {
+    @Test(.redisHasTLS) func encryptedAndByName() async throws {
         try await withTemporaryDirectory { directory in
             try await TestCertificates.make(in: directory)
             try await SentinelProcesses.run(certificates: directory) { group in
