@@ -23,6 +23,14 @@ class Options:
     # Of the case `memory`.
     requests: int
 
+    # Of those of capacity, in order.
+    users: list[int]
+
+    @property
+    def middle(self) -> int:
+        """Where one number of users is enough."""
+        return self.users[len(self.users) // 2]
+
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:

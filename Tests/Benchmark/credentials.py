@@ -8,49 +8,63 @@ import subprocess
 import time
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
-from redis import Redis
+from redis import Command, Redis
 
 # From the alphabet of RFC 4648 to Crockford's in lower case.
 _CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghjkmnpqrstvwxyz")
 
 
 def _users(count: int) -> list[str]:
-    """Names as long as Clerk's."""
-    return [f"user_{number:027d}" for number in range(count)]
+    return [user_name(number) for number in range(count)]
+
+
+def user_name(number: int) -> str:
+    """As long as Clerk's."""
+    return f"user_{number:027d}"
 
 
 def write_keys(redis: Redis, count: int, file: Path) -> None:
     """Makes a key for each of so many users, and a file with a line `<user> <key>` for each."""
-    now = time.gmtime()
-    keys = [(user, *_new_key(user)) for user in _users(count)]
+    keys = [UserKey.make(user) for user in _users(count)]
     for start in range(0, count, 1000):
-        records = (_record(*key, now) for key in keys[start:start + 1000])
-        redis.pipeline(list(itertools.chain.from_iterable(records)))
-    file.write_text("".join(f"{user} {text}\n" for user, _, text in keys))
+        redis.pipeline([command for key in keys[start:start + 1000] for command in key.record()])
+    file.write_text("".join(map(str, keys)))
 
 
-def _new_key(user: str) -> tuple[str, str]:
-    """The key's id and the key: `sk_live_<id><user>_<secret><checksum>`."""
-    digits = _base32(os.urandom(10))
-    text = f"sk_live_{digits}{_base32(user.encode())}_{_base32(os.urandom(32))}"
-    return f"key_{digits}", text + _base32(zlib.crc32(text.encode()).to_bytes(4, "big"))
+class UserKey(NamedTuple):
+    user: str
+    id: str
+    text: str
+
+    @staticmethod
+    def make(user: str) -> "UserKey":
+        """`sk_live_<id><user>_<secret><checksum>`"""
+        digits = _base32(os.urandom(10))
+        text = f"sk_live_{digits}{_base32(user.encode())}_{_base32(os.urandom(32))}"
+        return UserKey(user, f"key_{digits}", text + _base32(zlib.crc32(text.encode()).to_bytes(4, "big")))
+
+    def __str__(self) -> str:
+        """The line of a file of credentials."""
+        return f"{self.user} {self.text}\n"
+
+    def record(self) -> list[Command]:
+        """The commands that let Tollgate know it."""
+        now = time.gmtime()
+        fields = {
+            "name": "bench", "mode": "live", "scopes": "*", "status": "active",
+            "createdAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+            "hash": hashlib.sha256(self.text.encode()).hexdigest(),
+        }
+        return [
+            ("HSET", f"key:{{{self.user}}}:{{{self.id}}}", *itertools.chain(*fields.items())),
+            ("ZADD", f"keys:{{{self.user}}}", time.strftime("%Y%m%d%H%M%S", now), self.id),
+        ]
 
 
 def _base32(data: bytes) -> str:
     return base64.b32encode(data).decode().translate(_CROCKFORD).rstrip("=")
-
-
-def _record(user: str, key_id: str, text: str, now: time.struct_time) -> list[tuple[str, ...]]:
-    """The commands that let Tollgate know a key."""
-    fields = {
-        "name": "bench", "mode": "live", "scopes": "*", "status": "active",
-        "createdAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", now), "hash": hashlib.sha256(text.encode()).hexdigest(),
-    }
-    return [
-        ("HSET", f"key:{{{user}}}:{{{key_id}}}", *itertools.chain(*fields.items())),
-        ("ZADD", f"keys:{{{user}}}", time.strftime("%Y%m%d%H%M%S", now), key_id),
-    ]
 
 
 class TokenIssuer:

@@ -1,5 +1,6 @@
 """The bench itself: a private Redis, an upstream, and the gateways, on free ports and in a temporary directory."""
 import contextlib
+import itertools
 import os
 import pwd
 import tempfile
@@ -7,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from credentials import TokenIssuer, write_keys
-from programs import Program, free_ports, tcp_problem
+from programs import Program, free_ports, http_problem, tcp_problem
 from redis import Redis
+from stores import Store, bus_port
 from tools import Tools
 
 # The gateways. The third is nginx+Lua at its second port.
@@ -31,7 +33,7 @@ class Lab:
     def __enter__(self) -> "Lab":
         with contextlib.ExitStack() as stack:
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-bench-")))
-            self._start_redis(stack)
+            self._start_redis(stack, int(self._ports["REDIS"]))
             self._values = self._configuration_values()
             self._start_upstream(stack)
             self._issuer = TokenIssuer(self._directory)
@@ -69,19 +71,52 @@ class Lab:
         with contextlib.ExitStack() as stack:
             programs: dict[str, Program] = {}
             if TOLLGATE in gateways:
-                programs[TOLLGATE] = self._start_tollgate(stack)
+                redis, port, admin = (int(self._ports[name]) for name in ("REDIS", "TOLLGATE", "ADMIN"))
+                programs[TOLLGATE] = self._start_tollgate(stack, f"redis://127.0.0.1:{redis}", port, admin)
             if gateways & {NGINX_LUA, NGINX}:
                 programs[NGINX_LUA] = programs[NGINX] = self._start_nginx(stack, "nginx-lua")
             if TRAEFIK in gateways:
                 programs[TRAEFIK] = self._start_traefik(stack)
             yield programs
 
-    def _start_redis(self, stack: contextlib.ExitStack) -> None:
-        port = self._ports["REDIS"]
-        program = self._start(stack, "redis", [
-            "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no",
-            "--maxmemory-policy", "noeviction", "--dir", str(self._directory)])
-        program.wait_until_fine(lambda: tcp_problem(int(port)))
+    def start_store(self, stack: contextlib.ExitStack, label: str, shards: int, *options: str) -> Store:
+        """Empty: one Redis, or a cluster of so many."""
+        is_cluster = shards > 1
+        # Each port's neighbour is the bus's.
+        free = (port for port in free_ports(8 * shards + 8) if port % 2 == 0 and tcp_problem(bus_port(port)))
+        ports = list(itertools.islice(free, shards))
+        programs = []
+        for port in ports:
+            cluster = ["--cluster-enabled", "yes", "--cluster-port", str(bus_port(port)),
+                       "--cluster-config-file", f"nodes-{port}.conf"] if is_cluster else []
+            programs.append(self._start_redis(stack, port, *cluster, *options))
+        store = Store(label, ports, programs, is_cluster)
+        if is_cluster:
+            store.form_cluster()
+        return store
+
+    def start_tollgate(
+        self, stack: contextlib.ExitStack, store: Store, threads: int | None = None
+    ) -> tuple[Program, int]:
+        """A worker that counts there and is ready, and its port."""
+        port, admin = free_ports(2)
+        worker = self._start_tollgate(stack, store.url(), port, admin, threads)
+        worker.wait_until_fine(lambda: http_problem(admin, "/readyz", {}))
+        return worker, port
+
+    def new_file(self, name: str, text: str) -> Path:
+        file = self._directory / name
+        file.write_text(text)
+        return file
+
+    def _start_redis(self, stack: contextlib.ExitStack, port: int, *options: str) -> Program:
+        directory = self._directory / f"redis-{port}"
+        directory.mkdir()
+        program = self._start(stack, f"redis-{port}", [
+            "redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
+            "--maxmemory-policy", "noeviction", "--dir", str(directory), *options])
+        program.wait_until_fine(lambda: tcp_problem(port))
+        return program
 
     def _start_upstream(self, stack: contextlib.ExitStack) -> None:
         for name in ("www", "temporary"):
@@ -91,12 +126,15 @@ class Lab:
         program = self._start_nginx(stack, "upstream")
         program.wait_until_fine(lambda: tcp_problem(int(self._ports["UPSTREAM"])))
 
-    def _start_tollgate(self, stack: contextlib.ExitStack) -> Program:
-        return self._start(stack, "tollgate", [str(self._tools.tollgate), "serve"], {
+    def _start_tollgate(
+        self, stack: contextlib.ExitStack, redis_url: str, port: int, admin: int, threads: int | None = None
+    ) -> Program:
+        return self._start(stack, f"tollgate-{port}", [str(self._tools.tollgate), "serve"], {
             "TOLLGATE_CONFIG": self._configure("tollgate.yaml"), "TOLLGATE_HOST": "127.0.0.1",
-            "TOLLGATE_PORT": self._ports["TOLLGATE"], "TOLLGATE_ADMIN_PORT": self._ports["ADMIN"],
-            "TOLLGATE_THREADS": self._threads, "TOLLGATE_LOG_LEVEL": "warning", "TOLLGATE_DRAIN_SECONDS": "0",
-            "TOLLGATE_IDLE_TIMEOUT_SECONDS": "3600", "REDIS_URL": f"redis://127.0.0.1:{self._ports['REDIS']}",
+            "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin),
+            "TOLLGATE_THREADS": str(threads or self._threads), "TOLLGATE_LOG_LEVEL": "warning",
+            "TOLLGATE_DRAIN_SECONDS": "0", "TOLLGATE_IDLE_TIMEOUT_SECONDS": "3600", "REDIS_URL": redis_url,
+            "REDIS_TIMEOUT_MS": "2000",  # A machine that is busy with other things makes no turn fail.
             "CLERK_JWT_KEY": self._issuer.public_key(),
         })
 

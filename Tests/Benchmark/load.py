@@ -23,6 +23,9 @@ class Target:
     url: str
     credentials: Path
 
+    # Each request is of any user, instead of one after the other.
+    is_random: bool = False
+
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
@@ -45,12 +48,10 @@ def median_ratio(ours: list[Measure], theirs: list[Measure], of: Callable[[Measu
     return statistics.median(of(mine) / max(of(other), 1e-9) for mine, other in zip(ours, theirs))
 
 
-def drive(target: Target, connections: int, seconds: int, pause_ms: float | None = None) -> Measure:
+def drive(target: Target, connections: int, seconds: int, pause_ms: float = 0) -> Measure:
     """One turn. With a pause each connection waits that long, in the mean, before its next request."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), target.url, "--",
-               str(target.credentials)]
-    if pause_ms is not None:
-        command.append(f"{pause_ms:.3f}")
+               str(target.credentials), f"{pause_ms:.3f}", "random" if target.is_random else "in-turn"]
     before = target.program.cpu_seconds()
     run = subprocess.run(command, capture_output=True, text=True)
     target.program.check_alive()

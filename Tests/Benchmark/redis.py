@@ -1,12 +1,18 @@
 """The little of Redis' protocol that the benchmark needs: commands in one write, their replies in order."""
 import socket
 
+Command = tuple[str, ...]
+
+
+class RedisError(Exception):
+    """What Redis answered instead of a reply."""
+
 
 class Redis:
     """A connection to a Redis on this machine."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
         self._replies = self._socket.makefile("rb")
 
     def __enter__(self) -> "Redis":
@@ -16,13 +22,13 @@ class Redis:
         self._replies.close()
         self._socket.close()
 
-    def pipeline(self, commands: list[tuple[str, ...]]) -> list[str]:
+    def pipeline(self, commands: list[Command]) -> list[str]:
         """The replies, which are numbers and strings."""
         self._socket.sendall(b"".join(map(self._encode, commands)))
         return [self._read() for _ in commands]
 
     @staticmethod
-    def _encode(words: tuple[str, ...]) -> bytes:
+    def _encode(words: Command) -> bytes:
         data = [word.encode() for word in words]
         return b"*%d\r\n" % len(data) + b"".join(b"$%d\r\n%s\r\n" % (len(each), each) for each in data)
 
@@ -31,5 +37,5 @@ class Redis:
         if line.startswith("$"):
             return self._replies.read(int(line[1:]) + 2)[:-2].decode()
         if not line.startswith((":", "+")):
-            raise RuntimeError(f"Redis answers {line!r}")
+            raise RedisError(f"Redis answers {line!r}")
         return line[1:]

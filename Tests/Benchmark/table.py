@@ -21,7 +21,7 @@ class Verdict:
 
 def comparison_table(labels: list[str], columns: list[list[Measure]]) -> str:
     """A row for each, with the medians of its turns and the first one's ratios to it."""
-    rows = [_HEAD, ("---",) + ("---:",) * (len(_HEAD) - 1)]
+    rows: list[tuple[str, ...]] = []
     for label, turns in zip(labels, columns):
         median = Measure.median(turns)
         ratios = ("", "") if turns is columns[0] else (
@@ -30,4 +30,10 @@ def comparison_table(labels: list[str], columns: list[list[Measure]]) -> str:
         rows.append((
             label, f"{median.requests_per_second:,.0f}", f"{median.p50_ms:.2f}", f"{median.p99_ms:.2f}",
             f"{median.cpu_us:.1f}", f"{median.resident_bytes / 1e6:.0f}", *ratios))
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return table(_HEAD, rows)
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int = 1) -> str:
+    """The columns after those of text are figures."""
+    rule = ("---",) * text_columns + ("---:",) * (len(head) - text_columns)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *rows])

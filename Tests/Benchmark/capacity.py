@@ -1,0 +1,192 @@
+"""What users and calls cost a worker and Redis, as they grow. deploy/guides/capacity.md is made of these figures."""
+import contextlib
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+from cases import Case, Options
+from footprint import memory_of_users
+from lab import Lab
+from load import Target, drive
+from programs import Program
+from stores import Store
+from table import Verdict, table
+from users import Users
+
+_CONNECTIONS = 64
+
+# Milliseconds that each connection waits, in the mean, before its next call. With the first the machine is full; with
+# the second about 5,000 calls come in a second, each on its own.
+_LOADS = {"full": 0.0, "light": 12.0}
+
+# A worker with so many threads sends Redis each call on its own even under full load, as a fleet of many workers does.
+_MANY_THREADS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Rig:
+    """A worker and where it counts."""
+
+    label: str
+    store: Store
+    worker: Program
+    port: int
+
+    # Of a second, without any call.
+    idle_redis: float = 0
+    idle_worker: float = 0
+
+    def at_rest(self, seconds: int) -> "Rig":
+        """With what it uses for nothing."""
+        redis, worker = self.store.cpu_seconds(), self.worker.cpu_seconds()
+        time.sleep(seconds)
+        return dataclasses.replace(
+            self, idle_redis=(self.store.cpu_seconds() - redis) / seconds,
+            idle_worker=(self.worker.cpu_seconds() - worker) / seconds)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of one call, in one turn or in the median of several. Microseconds are of CPU, without what is used for nothing."""
+
+    calls_per_second: float
+    worker_us: float
+    redis_us: float
+
+    # Calls that Redis read at once.
+    per_read: float
+    bytes_in: float
+    bytes_out: float
+
+    @property
+    def both_us(self) -> float:
+        return self.worker_us + self.redis_us
+
+    @staticmethod
+    def median(turns: list["Cost"]) -> "Cost":
+        return Cost(*(statistics.median(column) for column in zip(*map(dataclasses.astuple, turns))))
+
+
+def _turn(rig: Rig, users: Users, count: int, load: str, seconds: int) -> Cost:
+    url = f"http://127.0.0.1:{rig.port}/authorize"
+    target = Target(rig.label, rig.worker, url, users.file(count), is_random=True)
+
+    def counters() -> list[float]:
+        totals = [rig.store.total("stats", fact) for fact in (
+            "total_reads_processed", "total_net_input_bytes", "total_net_output_bytes")]
+        return [time.monotonic(), rig.store.cpu_seconds(), rig.worker.cpu_seconds(), rig.store.script_calls(), *totals]
+
+    before = counters()
+    measure = drive(target, _CONNECTIONS, seconds, _LOADS[load])
+    elapsed, redis, worker, calls, reads, bytes_in, bytes_out = (
+        after - earlier for after, earlier in zip(counters(), before))
+    return Cost(
+        measure.requests_per_second, 1e6 * (worker - rig.idle_worker * elapsed) / calls,
+        1e6 * (redis - rig.idle_redis * elapsed) / calls, calls / reads, bytes_in / calls, bytes_out / calls)
+
+
+def _take_turns(rigs: list[Rig], users: Users, count: int, load: str, options: Options) -> list[list[Cost]]:
+    """The turns of each, A, B, C, A, B, C, …, after one of each that does not count."""
+    for rig in rigs:
+        _turn(rig, users, count, load, 1)
+    rounds = [[_turn(rig, users, count, load, options.seconds) for rig in rigs] for _ in range(options.turns)]
+    return [list(column) for column in zip(*rounds)]
+
+
+def _ratio(turns: list[Cost], base: list[Cost], of: Callable[[Cost], float]) -> float:
+    return statistics.median(of(mine) / of(other) for mine, other in zip(turns, base))
+
+
+_HEAD = ("users", "load", "", "calls/s", "worker µs", "Redis µs", "calls a read", "× worker", "× Redis", "× both")
+_RATIOS: list[Callable[[Cost], float]] = [lambda c: c.worker_us, lambda c: c.redis_us, lambda c: c.both_us]
+
+
+def _row(count: int, load: str, rig: Rig, turns: list[Cost], base: list[Cost]) -> tuple[str, ...]:
+    cost = Cost.median(turns)
+    ratios = ["" if turns is base else f"{_ratio(turns, base, of):.2f}" for of in _RATIOS]
+    return (f"{count:,}", load, rig.label, f"{cost.calls_per_second:,.0f}", f"{cost.worker_us:.1f}",
+            f"{cost.redis_us:.1f}", f"{cost.per_read:.1f}", *ratios)
+
+
+def _shards(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+    """One Redis, and clusters of three and of six, in turn, with ever more users."""
+    users = Users(lab)
+    with contextlib.ExitStack() as stack:
+        rigs = [Rig(store.label, store, *lab.start_tollgate(stack, store)) for store in (
+            lab.start_store(stack, "one Redis", 1), lab.start_store(stack, "cluster of 3", 3),
+            lab.start_store(stack, "cluster of 6", 6))]
+        rigs = [rig.at_rest(3) for rig in rigs]
+        yield "CPU without any call, % of a core (left out below): " + ", ".join(
+            f"{rig.label} {rig.idle_redis:.1%}, its worker {rig.idle_worker:.1%}" for rig in rigs)
+        for count in options.users:
+            for rig in rigs:
+                users.come(count, rig.store, rig.port)
+            rows: list[tuple[str, ...]] = []
+            verdicts: list[Verdict] = []
+            for load in _LOADS:
+                columns = _take_turns(rigs, users, count, load, options)
+                rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(rigs, columns)]
+                verdicts += _verdicts(f"{count:,} users, {load} load", *columns)
+            yield table(_HEAD, rows, text_columns=3)
+            yield from verdicts
+            for rig in rigs[1:]:
+                yield _spread(count, rig.store)
+
+
+def _verdicts(where: str, one: list[Cost], three: list[Cost], six: list[Cost]) -> Iterator[Verdict]:
+    for name, of in (("worker", _RATIOS[0]), ("worker and Redis", _RATIOS[2])):
+        over_one, over_three = _ratio(three, one, of), _ratio(six, three, of)
+        yield Verdict(f"a cluster of 3 costs ≤ 1.05 × one Redis, CPU of {name}, {where}", f"{over_one:.2f} ×",
+                      over_one <= 1.05)
+        yield Verdict(f"a cluster of 6 costs 0.95 to 1.05 × one of 3, CPU of {name}, {where}", f"{over_three:.2f} ×",
+                      0.95 <= over_three <= 1.05)
+
+
+def _spread(count: int, store: Store) -> Verdict:
+    """Of their keys, which all users have equally many of."""
+    keys = [int(facts["db0"].split(",")[0].removeprefix("keys=")) for facts in store.facts("keyspace")]
+    mean = statistics.mean(keys)
+    least, most = min(keys) / mean - 1, max(keys) / mean - 1
+    return Verdict(f"each server of a {store.label} has within 10 % of the mean of {count:,} users",
+                   f"{least:+.1%} to {most:+.1%} ({', '.join(f'{each:,}' for each in keys)} keys)",
+                   max(-least, most) <= 0.1)
+
+
+def _redis(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+    """What else the cost of one Redis depends on."""
+    users = Users(lab)
+    count = options.middle
+    with contextlib.ExitStack() as stack:
+        plain = lab.start_store(stack, "one Redis", 1)
+        durable = lab.start_store(
+            stack, "with a log and a replica", 1, "--appendonly", "yes", "--appendfsync", "everysec",
+            "--auto-aof-rewrite-percentage", "0")
+        lab.start_store(stack, "replica", 1, "--replicaof", "127.0.0.1", str(durable.ports[0]))
+        rigs = [Rig(label, store, *lab.start_tollgate(stack, store, threads)) for label, store, threads in (
+            (plain.label, plain, None), (durable.label, durable, None),
+            (f"from {_MANY_THREADS} threads", plain, _MANY_THREADS))]
+        rigs = [rig.at_rest(3) for rig in rigs]
+        for rig in rigs[:2]:
+            users.come(count, rig.store, rig.port)
+        rows: list[tuple[str, ...]] = []
+        calls = durable.script_calls()
+        log = durable.total("persistence", "aof_current_size")
+        stream = durable.total("replication", "master_repl_offset")
+        for load in _LOADS:
+            columns = _take_turns(rigs, users, count, load, options)
+            rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(rigs, columns)]
+        calls = durable.script_calls() - calls
+        log = durable.total("persistence", "aof_current_size") - log
+        stream = durable.total("replication", "master_repl_offset") - stream
+        cost = Cost.median(columns[0])
+    yield table(_HEAD, rows, text_columns=3)
+    yield (f"Bytes a call: {cost.bytes_in:.0f} to Redis, {cost.bytes_out:.0f} from it, {log / calls:.0f} to the log, "
+           f"{stream / calls:.0f} to each replica.")
+
+
+CAPACITY_CASES: dict[str, tuple[str, Case]] = {
+    "capacity-shards": ("cost of a call with one Redis and with clusters (--users)", _shards),
+    "capacity-redis": ("cost of a call by durability and connections (--users)", _redis),
+    "capacity-memory": ("memory of Redis for each user (--users)", memory_of_users),
+}
