@@ -14,7 +14,7 @@ import TollgateServer
             #expect(report.finding("server")?.found.contains("127.0.0.1:\(group.replica.port): a replica") == true)
             #expect(report.finding("admissions")?.verdict == .ok && report.finding("role")?.verdict == .ok)
             // What the replica may not do shows before it is the primary.
-            _ = try await withRedisClient(group.replica.patientConfiguration) { client in
+            _ = try await withRedisClient(group.replica.configuration) { client in
                 try await client.send("ACL SETUSER default -hincrby")
             }
             await group.sentinels[0].process.terminate()
