@@ -51,6 +51,16 @@ class Store:
     def total(self, section: str, fact: str) -> int:
         return sum(int(facts[fact]) for facts in self.facts(section))
 
+    def count_keys(self) -> int:
+        return sum(self.keys_by_server())
+
+    def keys_by_server(self) -> list[int]:
+        counts = []
+        for port in self.ports:
+            with Redis(port) as redis:
+                counts += map(int, redis.pipeline([("DBSIZE",)]))
+        return counts
+
     def script_calls(self) -> int:
         counts = [re.match(r"calls=(\d+)", facts.get("cmdstat_evalsha", "calls=0"))
                   for facts in self.facts("commandstats")]

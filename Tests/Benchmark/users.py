@@ -46,8 +46,9 @@ class Users:
 
 
 def minute_counters(keys: list[UserKey], begin: float, end: float) -> Iterator[tuple[str, str]]:
-    """Commands that take away what these users' calls left in the counts of the minutes from `begin` to `end`."""
-    for minute in range(int(begin) // 60, int(end) // 60 + 1):
+    """Commands that take away what these users' calls left in the counts of the minutes from `begin` to `end`. Older ones
+    than three minutes have gone by themselves."""
+    for minute in range(int(max(begin, end - 180)) // 60, int(end) // 60 + 1):
         for key in keys:
             yield "UNLINK", f"ratelimit:{{{key.user}}}:{minute}"
 
