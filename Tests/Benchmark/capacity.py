@@ -20,8 +20,9 @@ _CONNECTIONS = 64
 # the second about 1,000 calls come in a second, nearly all on their own.
 _LOADS = {"full": 0.0, "light": 63.0}
 
-# A worker with so many threads sends Redis each call on its own even under full load, as a fleet of many workers does.
-_MANY_THREADS = 64
+# As full, of a worker with so many threads that each has one client, and so each call reaches Redis on its own, whatever
+# the number of servers: what is left is what the code and the servers cost. In a fleet of many workers it is like that.
+_ALONE, _MANY_THREADS = "each alone", _CONNECTIONS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _turn(rig: Rig, users: Users, count: int, load: str, seconds: int) -> Cost:
         return [time.monotonic(), rig.store.cpu_seconds(), rig.worker.cpu_seconds(), rig.store.script_calls(), *totals]
 
     before = counters()
-    measure = drive(target, _CONNECTIONS, seconds, _LOADS[load])
+    measure = drive(target, _CONNECTIONS, seconds, _LOADS.get(load, 0))
     elapsed, redis, worker, calls, reads, bytes_in, bytes_out = (
         after - earlier for after, earlier in zip(counters(), before))
     return Cost(
@@ -86,11 +87,12 @@ def _turn(rig: Rig, users: Users, count: int, load: str, seconds: int) -> Cost:
         1e6 * (redis - rig.idle_redis * elapsed) / calls, calls / reads, bytes_in / calls, bytes_out / calls)
 
 
-def _take_turns(rigs: list[Rig], users: Users, count: int, load: str, options: Options) -> list[list[Cost]]:
+def _take_turns(rigs: list[Rig], users: Users, counts: list[int], load: str, options: Options) -> list[list[Cost]]:
     """The turns of each, A, B, C, A, B, C, …, after one of each that does not count."""
-    for rig in rigs:
+    pairs = list(zip(rigs, counts))
+    for rig, count in pairs:
         _turn(rig, users, count, load, 1)
-    rounds = [[_turn(rig, users, count, load, options.seconds) for rig in rigs] for _ in range(options.turns)]
+    rounds = [[_turn(rig, users, count, load, options.seconds) for rig, count in pairs] for _ in range(options.turns)]
     return [list(column) for column in zip(*rounds)]
 
 
@@ -109,29 +111,44 @@ def _row(count: int, load: str, rig: Rig, turns: list[Cost], base: list[Cost]) -
             f"{cost.redis_us:.1f}", f"{cost.per_read:.1f}", *ratios)
 
 
-def _shards(lab: Lab, options: Options) -> Iterator[str | Verdict]:
-    """One Redis, and clusters of three and of six, in turn, with ever more users."""
-    users = Users(lab)
+def _users(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+    """One Redis for each number of users, in turn."""
+    users, rows = Users(lab), []
     with contextlib.ExitStack() as stack:
-        rigs = [Rig(store.label, store, *lab.start_tollgate(stack, store)) for store in (
-            lab.start_store(stack, "one Redis", 1), lab.start_store(stack, "cluster of 3", 3),
-            lab.start_store(stack, "cluster of 6", 6))]
-        rigs = [rig.at_rest(3) for rig in rigs]
+        stores = [lab.start_store(stack, f"Redis with {count:,}", 1) for count in options.users]
+        rigs = [Rig("one Redis", store, *lab.start_tollgate(stack, store)).at_rest(3) for store in stores]
+        for count, rig in zip(options.users, rigs):
+            users.come(count, rig.store, rig.port)
+        for load in _LOADS:
+            columns = _take_turns(rigs, users, options.users, load, options)
+            rows += [_row(count, load, rig, turns, columns[0])
+                     for count, rig, turns in zip(options.users, rigs, columns)]
+    yield table(_HEAD, rows, text_columns=3)
+
+
+def _shards(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+    """One Redis, and clusters of three and of six, in turn."""
+    users, count = Users(lab), options.middle
+    rows: list[tuple[str, ...]] = []
+    verdicts: list[Verdict] = []
+    with contextlib.ExitStack() as stack:
+        stores = [lab.start_store(stack, label, shards) for label, shards in (
+            ("one Redis", 1), ("cluster of 3", 3), ("cluster of 6", 6))]
+        alone, rigs = ([Rig(store.label, store, *lab.start_tollgate(stack, store, threads)).at_rest(3)
+                        for store in stores] for threads in (_MANY_THREADS, None))
         yield "CPU without any call, % of a core (left out below): " + ", ".join(
             f"{rig.label} {rig.idle_redis:.1%}, its worker {rig.idle_worker:.1%}" for rig in rigs)
-        for count in options.users:
-            for rig in rigs:
-                users.come(count, rig.store, rig.port)
-            rows: list[tuple[str, ...]] = []
-            verdicts: list[Verdict] = []
-            for load in _LOADS:
-                columns = _take_turns(rigs, users, count, load, options)
-                rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(rigs, columns)]
-                verdicts += _verdicts(f"{count:,} users, {load} load", *columns)
-            yield table(_HEAD, rows, text_columns=3)
-            yield from verdicts
-            for rig in rigs[1:]:
-                yield _spread(count, rig.store)
+        for rig in rigs:
+            users.come(count, rig.store, rig.port)
+        for load in [*_LOADS, _ALONE]:
+            loaded = alone if load == _ALONE else rigs
+            columns = _take_turns(loaded, users, [count] * len(loaded), load, options)
+            rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(loaded, columns)]
+            verdicts += _verdicts(f"load: {load}", *columns)
+        yield table(_HEAD, rows, text_columns=3)
+        yield from verdicts
+        for rig in rigs[1:]:
+            yield _spread(count, rig.store)
 
 
 def _verdicts(where: str, one: list[Cost], three: list[Cost], six: list[Cost]) -> Iterator[Verdict]:
@@ -174,7 +191,7 @@ def _redis(lab: Lab, options: Options) -> Iterator[str | Verdict]:
         log = durable.total("persistence", "aof_current_size")
         stream = durable.total("replication", "master_repl_offset")
         for load in _LOADS:
-            columns = _take_turns(rigs, users, count, load, options)
+            columns = _take_turns(rigs, users, [count] * len(rigs), load, options)
             rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(rigs, columns)]
         calls = durable.script_calls() - calls
         log = durable.total("persistence", "aof_current_size") - log
@@ -186,6 +203,7 @@ def _redis(lab: Lab, options: Options) -> Iterator[str | Verdict]:
 
 
 CAPACITY_CASES: dict[str, tuple[str, Case]] = {
+    "capacity-users": ("cost of a call by the number of users (--users)", _users),
     "capacity-shards": ("cost of a call with one Redis and with clusters (--users)", _shards),
     "capacity-redis": ("cost of a call by durability and connections (--users)", _redis),
     "capacity-memory": ("memory of Redis for each user (--users)", memory_of_users),
