@@ -39,17 +39,21 @@ package enum RedisUsers {
         return try arguments(file: file, in: directory) + extraArguments
     }
 
-    /// What a server is started with to know the users of `file`, and a default one who may do anything.
+    /// What a server is started with to know the users of `file`.
     ///
-    /// - Parameter directory: For a copy with passwords.
-    package static func arguments(file: String = deployedFile, in directory: String) throws -> [String] {
+    /// - Parameters:
+    ///   - directory: For a copy with passwords.
+    ///   - opensDefault: Whether the default user may do anything, for what tests look at.
+    package static func arguments(
+        file: String = deployedFile, in directory: String, opensDefault: Bool = true
+    ) throws -> [String] {
         let users = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
-            .filter { !$0.hasPrefix("user default ") }.map {
+            .filter { !opensDefault || !$0.hasPrefix("user default ") }.map {
                 $0.replacing(" on ", with: " on >\(password) ", maxReplacements: 1)
             }
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let copy = directory + "/users.acl"
-        try (["user default on nopass ~* &* +@all"] + users).joined(separator: "\n")
+        try ((opensDefault ? ["user default on nopass ~* &* +@all"] : []) + users).joined(separator: "\n")
             .write(toFile: copy, atomically: true, encoding: .utf8)
         return ["--aclfile", copy]
     }

@@ -78,6 +78,34 @@ import Foundation
         }
     }
 
+    /// Redis reads its append-only file in the name of the default user, who is off.
+    @Test func whatWasCountedOutlivesARestart() async throws {
+        try await withTemporaryDirectory { directory in
+            let server = try await RedisServerProcess.start(
+                directory: directory + "/redis", persistence: .appendOnly,
+                extraArguments: RedisUsers.arguments(in: directory, opensDefault: false))
+            do {
+                let configuration = RedisClientConfiguration(
+                    endpoint: try RedisEndpoint(url: Self.url(of: server, as: "gateway")), commandTimeout: .seconds(5))
+                let script = RedisScript(
+                    source: "redis.call('HINCRBY', KEYS[1], 'usageCount', 1) return redis.call('EXPIRE', KEYS[1], 1000)"
+                )
+                _ = try await withRedisClient(configuration) { client in
+                    try await client.run(RedisScript.Call(script, keys: ["usage:{user_abc}"], arguments: []))
+                }
+                try await server.restart()
+                let counted = try await withRedisClient(configuration) { client in
+                    try await client.execute(RedisCommand("HGET", "usage:{user_abc}", "usageCount")).string
+                }
+                #expect(counted == "1")
+                await server.stop()
+            } catch {
+                await server.stop()
+                throw error
+            }
+        }
+    }
+
     /// Commands as they would be sent, by users who may and who may not.
     @Test(arguments: [
         ("gateway", "SET user:{a}:platformId 1", true), ("gateway", "SET elsewhere 1", false),
