@@ -297,7 +297,10 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     /// NIOSSL tells no address that it has looked for in vain.
     private static func reason(_ error: any Error) -> String {
-        guard let error = error as? NIOSSLExtraError, error == .failedToValidateHostname else { return "\(error)" }
+        guard let error = error as? NIOSSLExtraError, error == .failedToValidateHostname else {
+            // BoringSSL tells where in its source it was, which helps nobody.
+            return "\(error)".replacing(#/ at /[^\s\]]+/#, with: "")
+        }
         return "the server's certificate does not name the host that was connected to: connect by a name that it has"
     }
 }

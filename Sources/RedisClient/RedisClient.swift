@@ -15,7 +15,9 @@ package final class RedisClient: Sendable {
     private let nextLink = Atomic<Int>(0)
     private let nextIdentifier = Atomic<UInt64>(1)
     private let probe: [RedisCommand]
-    private let isCluster: Bool
+
+    /// Whether the keys are kept by several servers.
+    package let isCluster: Bool
 
     /// The whole probe was answered before.
     private let hasBeenFit = Atomic<Bool>(false)

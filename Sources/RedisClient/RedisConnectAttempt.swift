@@ -180,7 +180,10 @@ final class RedisConnectAttempt {
 
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? NIOConnectionError else { return "\(error)" }
-        return error.connectionErrors.map { "\($0.error)" }.first ?? "the name has no address"
+        // NIO says of each that a connection was reset, whatever has happened.
+        return error.connectionErrors.first.map {
+            "\($0.error)".replacing("connection reset (error set): ", with: "").replacing(") (errno:", with: " (errno:")
+        } ?? "the name has no address"
     }
 
     // MARK: Handshake

@@ -219,7 +219,8 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
         case .tooManyServers: "names more than \(ClusterSeeds.maximumCount) servers"
         case .databaseOfCluster: "has a database, and a cluster has none but 0; write redis-cluster://host:6379"
         case .badHost: "has no valid host; write redis://host:6379"
-        case .badPort: "has a port that is not a number from 1 to 65535"
+        case .badPort:
+            "has a port that is not a number from 1 to 65535; in a password, what is no letter or digit is percent-encoded"
         case .badDatabase: "has a database that is not a number; write redis://host:6379/0 or unix:///path?db=0"
         case .badPercentEncoding: "has a user or password with a '%' that is not followed by two hexadecimal digits"
         case .userWithoutPassword:

@@ -70,7 +70,7 @@ package struct Gateway: Sendable {
         let store = RedisAdmissionStore(
             client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
             clock: goesByRedis ? clock : nil)
-        let health = AdmissionHealth()
+        let health = AdmissionHealth(isCluster: redis.isCluster)
         let monotonicMilliseconds: @Sendable () -> Int64 = {
             goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds
         }

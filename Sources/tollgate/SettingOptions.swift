@@ -19,7 +19,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "The admin port; 0 takes a free one.")
     var adminPort: String?
 
-    @Option(help: "Where Redis is: redis://, rediss:// or unix://.")
+    @Option(help: "Where Redis is: redis://, redis-sentinel://, redis-cluster:// (with TLS rediss…) or unix://.")
     var redisURL: String?
 
     @Option(help: "Event loops (default: one a core).")

@@ -43,7 +43,8 @@ extension AdmissionTrial {
     }
 
     private var traces: Finding? {
-        isCleanedUp
+        // Where nothing could be written, nothing is left.
+        isCleanedUp || admitted == 0
             ? nil
             : .warn(
                 .admission, "traces", "The keys of the doctor's user could not be taken away.",

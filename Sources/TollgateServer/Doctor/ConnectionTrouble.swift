@@ -15,7 +15,8 @@ struct ConnectionTrouble: Sendable {
         ),
         (
             ["WRONGPASS", "invalid password", "invalid username-password"], "login",
-            "Correct user and password in REDIS_URL; ACL LIST shows the users. Percent-encode what is no letter or digit."
+            "Correct user and password: in REDIS_URL, where what is no letter or digit is percent-encoded, or in "
+                + "REDIS_PASSWORD_FILE or REDIS_SENTINEL_PASSWORD. ACL LIST shows the users; without one, it is 'default'."
         ),
         (
             ["NOAUTH", "HELLO must be called"], "login",
@@ -32,6 +33,18 @@ struct ConnectionTrouble: Sendable {
         (
             ["DENIED", "protected mode"], "connection",
             "Redis takes nobody from another machine as long as it has no password: set one, and give it in REDIS_URL."
+        ),
+        (
+            ["NOPERM"], "login",
+            "Give the user what it lacks, as deploy/redis/users.acl does: ACL SETUSER <user> +<command>, at every server."
+        ),
+        (
+            ["unknown command 'TIME'", "unknown command `TIME`"], "connection",
+            "That is a sentinel: begin REDIS_URL with redis-sentinel:// and end it with the primary's name."
+        ),
+        (
+            ["cluster support disabled"], "connection",
+            "That is no cluster: begin REDIS_URL with redis://, or rediss:// for TLS."
         ),
         (["LOADING"], "connection", "Wait until Redis has read its data."),
         (["MASTERDOWN", "READONLY"], "connection", "Have REDIS_URL lead to the primary."),

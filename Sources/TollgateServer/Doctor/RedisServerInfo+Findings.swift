@@ -62,7 +62,9 @@ extension RedisServerInfo {
                     + "it.",
                 remedy: "Give it more memory, and set maxmemory below what the machine has.")
         }
-        return .ok(.memory, "memory", "\(Self.size(used)) of its machine's \(Self.size(total)), and no maxmemory")
+        return .ok(
+            .memory, "memory",
+            "\(Self.size(used)) of its machine's \(Self.size(total)), and no maxmemory: set one before it grows")
     }
 
     private var appendOnlyFileWrites: Finding? {

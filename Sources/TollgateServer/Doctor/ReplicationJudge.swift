@@ -82,10 +82,20 @@ struct ReplicationJudge: Sendable {
                 .replication, "min-replicas",
                 "Redis takes writes only with \(minimum) replicas in step, and has \(good ?? count): calls are refused.",
                 remedy: "Bring the replicas back, or lower min-replicas-to-write until they are.")
+        case let minimum? where minimum > 0 && (good ?? count) == minimum:
+            return .warn(
+                .replication, "min-replicas",
+                "Writes need \(minimum) of \(good ?? count) replicas in step: calls are refused when one of them is away, as "
+                    + "after each failover.",
+                remedy: "Add a replica, or run CONFIG SET min-replicas-to-write \(minimum - 1) on every server.")
         case let minimum? where minimum > 0:
             return .ok(.replication, "min-replicas", "writes need \(minimum) of \(good ?? count) in step")
         case _ where count == 0: return .skipped(.replication, "min-replicas", "no replicas")
         case nil: return .skipped(.replication, "min-replicas", "not permitted (+config|get)")
+        case _ where count == 1:
+            return .ok(
+                .replication, "min-replicas",
+                "0: with one replica, any other would refuse calls whenever one of the two is away")
         default:
             return .warn(
                 .replication, "min-replicas",

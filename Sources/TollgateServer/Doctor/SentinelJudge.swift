@@ -65,6 +65,12 @@ struct SentinelJudge: Sendable {
                 "The quorum is \(quorum), and there are \(known) sentinels: they can decide nothing.",
                 remedy: "Run SENTINEL SET \(primary) quorum \(known / 2 + 1) at each, or start more.")
         }
+        guard answers.count * 2 > known || sightings.count < known else {
+            return .fail(
+                .topology, "quorum",
+                "\(answers.count) of \(known) sentinels answer: they can decide nothing.",
+                remedy: "Start the others; a failover takes the votes of more than half.")
+        }
         guard known >= 3 else {
             return .warn(
                 .topology, "quorum",

@@ -8,6 +8,14 @@ final class AdmissionHealth: Sendable {
     /// How long a failure counts. A worker that is not ready is sent no requests, so it must be tried again.
     private static let failureCounts: TimeAmount = .seconds(10)
 
+    /// Redis is a cluster, of which a server may refuse what the others do.
+    private let isCluster: Bool
+
+    /// When an admission was answered for the last time after others had failed. Nil when none has.
+    private let lastAnswer = Mutex<NIODeadline?>(nil)
+
+    init(isCluster: Bool) { self.isCluster = isCluster }
+
     /// The last failure that concerns everybody. Nil when an admission was answered since.
     private let failure = Mutex<(code: StoreErrorCode, reason: String, at: NIODeadline)?>(nil)
     private let isFailing = Atomic<Bool>(false)
@@ -16,13 +24,16 @@ final class AdmissionHealth: Sendable {
     func admissionWasAnswered() {
         guard isFailing.load(ordering: .relaxed) else { return }
         isFailing.store(false, ordering: .relaxed)
+        lastAnswer.withLock { $0 = .now() }
         failure.withLock { $0 = nil }
     }
 
     func admissionFailed(_ error: StoreUnavailable) {
         guard case .answeredError(let code) = error.cause, code.concernsEverybody else { return }
-        failure.withLock { $0 = (code, error.reason, .now()) }
         isFailing.store(true, ordering: .relaxed)
+        // As long as some of a cluster's users are served, the worker is of use.
+        if isCluster, let last = lastAnswer.withLock(\.self), .now() - last < Self.failureCounts { return }
+        failure.withLock { $0 = (code, error.reason, .now()) }
     }
 
     /// What the probe of readiness has met last. Nil when Redis was fit.

@@ -75,7 +75,10 @@ import TollgateStore
 
     @Test(
         arguments: [
-            ("0", [:], Finding.Verdict.warn), ("1", ["min_slaves_good_slaves": "1"], .ok),
+            // With one replica, calls would be refused whenever one of the two is away.
+            ("0", [:], Finding.Verdict.ok), ("1", ["min_slaves_good_slaves": "1"], .warn),
+            ("0", ["connected_slaves": "2"], .warn),
+            ("1", ["connected_slaves": "2", "min_slaves_good_slaves": "2"], .ok),
             ("2", ["min_slaves_good_slaves": "1"], .fail), (nil, ["min_slaves_good_slaves": "0"], .fail),
             (nil, [:], .skipped),
         ] as [(String?, [String: String], Finding.Verdict)])

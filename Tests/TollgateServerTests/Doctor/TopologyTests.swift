@@ -45,6 +45,7 @@ import TollgateStore
         }
         #expect(Self.verdict("quorum", alone { $0.quorum = 4 }) == .fail)
         #expect(Self.verdict("quorum", alone { ($0.sentinels, $0.quorum) = (2, 1) }) == .warn)
+        #expect(Self.verdict("quorum", Self.sentinels(well, nil, nil).findings) == .fail)
         #expect(Self.verdict("primary-down", alone { $0.flags = ["master", "o_down"] }) == .fail)
         #expect(Self.verdict("successors", alone { $0.replicaCount = 0 }) == .warn)
         #expect(Self.verdict("successors", alone { $0.replicas = nil }) == .skipped)
