@@ -36,6 +36,9 @@ final class RedisConnectAttempt {
     private var patience: Scheduled<Void>?
     private var overdueReason = ""
 
+    /// What it has logged in with: never said.
+    private var password: String?
+
     /// The name that the addresses were found by. Empty when they were told as such.
     private var toldName = ""
     private(set) var isLookingUp = false
@@ -206,6 +209,7 @@ final class RedisConnectAttempt {
     /// when all of it is answered.
     private func shakeHands(_ handler: RedisChannelHandler, password: String?) {
         overdueReason = "Redis accepted the connection but does not answer"
+        self.password = password?.isEmpty == false ? password : nil
         func send(_ command: RedisCommand, onResult: @escaping (Result<RedisReply, RedisError>) -> Void) {
             handler.send(command, identifier: 0, timeout: configuration.connectTimeout, waiter: onResult)
         }
@@ -220,6 +224,13 @@ final class RedisConnectAttempt {
             send(RedisCommand("SELECT", "\(endpoint.database)")) { result in
                 guard case .failure(let error) = result else { return }
                 self.fail("database \(endpoint.database) cannot be selected: \(error)")
+            }
+        }
+        if case .sentinels = endpoint.address {
+            // What sentinels say is not believed of one that says otherwise itself. A replica may take writes, and lose them.
+            send(RedisCommand("INFO", "replication")) { result in
+                guard case .success(let reply) = result, reply.string?.contains("role:slave") == true else { return }
+                self.fail("the sentinels call it the primary, and it is a replica")
             }
         }
         // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
@@ -281,6 +292,8 @@ final class RedisConnectAttempt {
     private func fail(_ reason: String, _ cost: Backoff.Cost = .little) {
         guard let whenEnded = whenEnded.take() else { return }
         cleanUp()
+        // A server that knows no AUTH says it back.
+        let reason = password.map { reason.replacing($0, with: "…") } ?? reason
         whenEnded(.failure(Failure(reason: reason, cost: cost)))
     }
 

@@ -59,7 +59,8 @@ package struct RedisEndpoint: Sendable, Hashable {
         guard let schemeEnd = url.firstRange(of: "://") else { throw .notAURL }
         let scheme = url[..<schemeEnd.lowerBound].lowercased()
         var rest = url[schemeEnd.upperBound...]
-        let login = try Self.takeLogin(&rest, needsPassword: !hasPasswordElsewhere)
+        let login = try Self.takeLogin(
+            &rest, needsPassword: !hasPasswordElsewhere, ofSeveral: scheme.contains("-"))
         switch scheme {
         case "redis", "rediss":
             let (authority, path) = rest.splitOnce(at: "/")
@@ -114,10 +115,12 @@ private let maximumSocketPathBytes = 107
 extension RedisEndpoint {
     /// Takes `user:password@` off the front. The last `@` before the path ends it, since passwords may hold one.
     private static func takeLogin(
-        _ rest: inout Substring, needsPassword: Bool
+        _ rest: inout Substring, needsPassword: Bool, ofSeveral isOfSeveral: Bool
     ) throws(RedisURLProblem) -> (username: String?, password: String?) {
         let authorityEnd = rest.firstIndex(of: "/") ?? rest.endIndex
         guard let at = rest[..<authorityEnd].lastIndex(of: "@") else { return (nil, nil) }
+        // A login for each of several hosts would be taken for one.
+        guard !isOfSeveral || !rest[..<at].contains("@") else { throw .severalLogins }
         let (user, password) = rest[..<at].splitOnce(at: ":")
         rest = rest[rest.index(after: at)...]
         guard let decodedUser = user.percentDecoded, let decodedPassword = (password ?? "").percentDecoded else {
@@ -172,9 +175,10 @@ extension RedisEndpoint {
         } else {
             (host, port) = authority.splitOnce(at: ":")
         }
-        guard !host.isEmpty, !host.contains(where: \.isWhitespace) else { throw .badHost }
+        guard ClusterNode.isHost(String(host)) else { throw .badHost }
         guard let port else { return (String(host), nil) }
-        guard let number = Int(port), (1...65_535).contains(number) else { throw .badPort }
+        guard port.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(port), (1...65_535).contains(number)
+        else { throw .badPort }
         return (String(host), number)
     }
 
@@ -206,6 +210,7 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
     case tooManySentinels
     case tooManyServers
     case databaseOfCluster
+    case severalLogins
 
     package var description: String {
         switch self {
@@ -216,6 +221,8 @@ package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible
         case .primaryMissing:
             "does not name the primary that the sentinels watch; write redis-sentinel://host:26379,host:26379/mymaster"
         case .tooManySentinels: "names more than \(SentinelGroup.maximumCount) sentinels"
+        case .severalLogins:
+            "has several '@'; write the login once, before the first host, and %40 for an '@' in it"
         case .tooManyServers: "names more than \(ClusterSeeds.maximumCount) servers"
         case .databaseOfCluster: "has a database, and a cluster has none but 0; write redis-cluster://host:6379"
         case .badHost: "has no valid host; write redis://host:6379"

@@ -37,7 +37,7 @@ extension RedisError: CustomStringConvertible {
         case .timedOut: "Redis did not answer in time"
         case .connectionLost(let reason): "the connection to Redis broke: \(reason)"
         case .server(kind: "MOVED", let message):
-            "Redis answered: \(message) (it is one of a cluster's servers: begin REDIS_URL with redis-cluster://)"
+            "Redis answered: \(message) (it is one of a cluster's servers, for which REDIS_URL begins with redis-cluster://)"
         case .server(_, let message): "Redis answered: \(message)"
         case .commandTooLong(let byteCount): "a command of \(byteCount) bytes is longer than the client sends"
         case .cancelled: "the caller was cancelled"
@@ -71,8 +71,20 @@ extension RedisError: CustomStringConvertible {
         if case .server(kind: "NOSCRIPT", _) = self { true } else { false }
     }
 
+    /// What is shown of a server's words: people read them in terminals and logs.
+    private static let maximumShown = 512
+
+    private static func printable(_ text: String) -> String {
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars.prefix(maximumShown) {
+            shown.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+        }
+        return String(shown)
+    }
+
     /// The error that Redis' error reply `message` stands for.
     init(reply message: String) {
+        let message = Self.printable(message)
         let kind = message.prefix { $0 != " " }
         self = .server(kind: String(kind), message: message)
     }

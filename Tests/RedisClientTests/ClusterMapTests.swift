@@ -140,9 +140,16 @@ import Testing
         ("MOVED 1 ?:6381", .moved(ClusterNode(host: "asked.example", port: 6381))),
         ("TRYAGAIN Multiple keys request during rehashing of slot", .tryAgain),
         ("CLUSTERDOWN The cluster is down", .clusterDown), ("MOVED 1 127.0.0.1:0", nil), ("MOVED 1", nil),
-        ("MOVED 1 127.0.0.1", nil), ("ERR no", nil),
+        ("MOVED 1 127.0.0.1", nil), ("ERR no", nil), ("MOVED 1 a@b:6381", nil), ("MOVED 1 \u{7F}:6381", nil),
     ]) func redirectionsAreUnderstood(_ message: String, _ expected: Redirection?) {
         #expect(Redirection(RedisError(reply: message), from: "asked.example") == expected)
+    }
+
+    /// It stands in logs and on terminals.
+    @Test func whatServersSayCommandsNoTerminal() {
+        let error = RedisError(reply: "ERR \u{1B}[2J\r\nwell \(String(repeating: "x", count: 1000))")
+        #expect("\(error)".unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
+        #expect("\(error)".unicodeScalars.count < 600)
     }
 
     // MARK: When to ask

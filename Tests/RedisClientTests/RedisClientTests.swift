@@ -73,6 +73,15 @@ import TollgateDev
                 try await eventually("the reason is known") { client.lastFailure?.contains("WRONGPASS") == true }
                 #expect(client.lastFailure?.contains("wrong@") == false)
             }
+            // One that knows no AUTH says the password back.
+            let deaf = try await RedisServerProcess.start(
+                directory: directory + "/deaf", extraArguments: ["--rename-command", "AUTH", ""])
+            let unheard = try RedisEndpoint(url: "redis://gate:unheard-of@127.0.0.1:\(deaf.port)")
+            try await withRedisClient(RedisClientConfiguration(endpoint: unheard), waitsUntilReady: false) { client in
+                try await eventually("the reason is known") { client.lastFailure?.contains("unknown command") == true }
+                #expect(client.lastFailure?.contains("unheard-of") == false)
+            }
+            await deaf.stop()
             let none = try RedisEndpoint(url: "redis://127.0.0.1:\(server.port)")
             try await withRedisClient(RedisClientConfiguration(endpoint: none), waitsUntilReady: false) { client in
                 try await eventually("the reason is known") { client.lastFailure?.contains("NOAUTH") == true }

@@ -67,6 +67,9 @@ import Testing
         ("redis-sentinel://a:x/m", .badPort),
         ("redis-sentinel://a/m/x", .badDatabase),
         ("redis-sentinel://" + String(repeating: "a,", count: 32) + "a/m", .tooManySentinels),
+        ("redis-cluster://" + String(repeating: "a,", count: 64) + "a", .tooManyServers),
+        ("redis-cluster://a:7000/1", .databaseOfCluster), ("redis-cluster://u:p@a,u:p@b", .severalLogins),
+        ("redis-cluster://a:+70", .badPort), ("redis-cluster://a,,b", .badHost),
     ])
     func badURLsAreRefused(url: String, problem: RedisURLProblem) {
         #expect(throws: problem) { try RedisEndpoint(url: url) }

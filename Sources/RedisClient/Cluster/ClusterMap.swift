@@ -139,7 +139,7 @@ extension ClusterMap {
             case "?": address.flatMap { $0.isEmpty ? nil : $0 } ?? host
             case .some(let endpoint): endpoint
             }
-        guard name.utf8.count <= 255 else { return nil }
+        guard ClusterNode.isHost(name) else { return nil }
         return ClusterNode(host: name, port: port)
     }
 }

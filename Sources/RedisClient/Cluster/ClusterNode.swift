@@ -9,6 +9,12 @@ package struct ClusterNode: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
+    /// Whether `host` has the looks of a name or an address: it stands in logs, and is looked up.
+    static func isHost(_ host: String) -> Bool {
+        (1...255).contains(host.utf8.count)
+            && host.utf8.allSatisfy { $0 > UInt8(ascii: " ") && $0 < 0x7F && $0 != UInt8(ascii: "@") }
+    }
+
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 

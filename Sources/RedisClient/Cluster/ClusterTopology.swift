@@ -47,6 +47,9 @@ final class ClusterTopology: @unchecked Sendable {
     /// How many servers are asked in one round, and how many when one of them is said to know better.
     private static let (asked, askedWithHint) = (3, 2)
 
+    /// Servers that the log tells of.
+    private static let told = 12
+
     /// How long the others are waited for once one has answered.
     private static let patience: TimeAmount = .milliseconds(100)
 
@@ -224,7 +227,10 @@ final class ClusterTopology: @unchecked Sendable {
         let nodes = Set(map.primaries + map.replicas + seeds.nodes)
         places.withLock { places in places = places.filter { nodes.contains($0.key) } }
         guard before?.primaries != map.primaries || before?.isWhole != map.isWhole else { return }
-        let servers = zip(map.primaries, map.slotCounts).map { "\($0) (\($1) slots)" }.joined(separator: ", ")
+        let rest = map.primaries.count > Self.told ? ", and \(map.primaries.count - Self.told) more" : ""
+        let servers =
+            zip(map.primaries, map.slotCounts).prefix(Self.told).map { "\($0) (\($1) slots)" }.joined(separator: ", ")
+            + rest
         logger.notice("redis cluster", metadata: ["primaries": "\(servers)", "whole": "\(map.isWhole)"])
     }
 

@@ -28,7 +28,9 @@ enum Redirection: Hashable {
                 let port = Int(words[2][words[2].index(after: colon)...]), (1...65_535).contains(port)
             else { return nil }
             let name = words[2][..<colon]
-            let node = ClusterNode(host: name.isEmpty || name == "?" ? host : String(name), port: port)
+            let place = name.isEmpty || name == "?" ? host : String(name)
+            guard ClusterNode.isHost(place) else { return nil }
+            let node = ClusterNode(host: place, port: port)
             self = kind == "MOVED" ? .moved(node) : .ask(node)
         default: return nil
         }

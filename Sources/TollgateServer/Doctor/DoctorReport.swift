@@ -55,10 +55,17 @@ package struct DoctorReport: Sendable {
                 lines.append(finding.section.rawValue)
                 section = finding.section
             }
-            lines.append("  \(finding.verdict.column)\(finding.code): \(finding.found)")
-            if let remedy = finding.remedy { lines.append("          -> \(remedy)") }
+            lines.append("  \(finding.verdict.column)\(finding.code): \(Self.printable(finding.found))")
+            if let remedy = finding.remedy { lines.append("          -> \(Self.printable(remedy))") }
         }
         return (lines + ["", sum]).joined(separator: "\n") + "\n"
+    }
+
+    /// Names of keys and words of servers come from outside, and a terminal obeys what it is told.
+    private static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
     }
 
     private var sum: String {

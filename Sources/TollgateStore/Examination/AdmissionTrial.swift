@@ -34,6 +34,9 @@ struct AdmissionTrialist: Sendable {
     /// When it is over, however many were made.
     private static let maximumDuration: Duration = .seconds(4)
 
+    /// When what it wrote ends by itself, should it end before it is taken away.
+    private static let keptSeconds = 240
+
     /// As many calls on top of every limit.
     private static let credit = 1_000_000
 
@@ -70,8 +73,11 @@ struct AdmissionTrialist: Sendable {
     private func giveCredit(to user: UserID, at time: UnixTime) async {
         let minutes = Self.windows(from: time).map { Keys.rateLimit(user, $0) }
         _ = try? await client.results(
-            of: [RedisCommand("HSET", Keys.usage(user), "usageCount", "\(-Self.credit)")]
-                + minutes.map { RedisCommand("SET", $0, "\(-Self.credit)", "EX", "240") })
+            of: [
+                RedisCommand("HSET", Keys.usage(user), "usageCount", "\(-Self.credit)"),
+                RedisCommand("EXPIRE", Keys.usage(user), "\(Self.keptSeconds)"),
+            ]
+                + minutes.map { RedisCommand("SET", $0, "\(-Self.credit)", "EX", "\(Self.keptSeconds)") })
     }
 
     private func remove(_ user: UserID, from time: UnixTime) async -> Bool {

@@ -1,4 +1,5 @@
 import Hiredis
+import NIOCore
 import RedisClient
 import TestSupport
 import Testing

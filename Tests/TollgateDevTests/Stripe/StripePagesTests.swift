@@ -53,9 +53,11 @@ struct StripePagesTests {
                 #expect(empty.body.contains("No events yet."))
                 let id = stripe.emit(type: "product.<b>", object: ["id": "prod_1"])
                 try await eventually("the event is delivered") { receiver.received.count == 1 }
+                try await eventually("its answer is told") {
+                    try await browser.get("/").body.contains("<td>200</td>")
+                }
                 let page = try await browser.get("/")
                 #expect(page.body.contains("<code>product.&lt;b&gt;</code>"))
-                #expect(page.body.contains("<td>200</td>"))
                 #expect(page.body.contains("action=\"/events/\(id)/resend\""))
                 let again = try await browser.send("POST", "/events/\(id)/resend")
                 #expect(again.status == 303)

@@ -120,7 +120,10 @@ import TollgateServer
         let problems = try Fixture.problems(
             environment: Fixture.minimal.merging(["REDIS_CA_FILE": "redis.pem"]) { $1 },
             files: ["redis.pem": "certificate"])
-        #expect(problems.map(\.remedy) == ["Begin REDIS_URL with rediss:// or rediss-sentinel://, or remove the file."])
+        #expect(
+            problems.map(\.remedy) == [
+                "Begin REDIS_URL with rediss://, rediss-sentinel:// or rediss-cluster://, or remove the file."
+            ])
     }
 
     /// What stands in the file, and what is wrong with it.
