@@ -67,12 +67,19 @@ import Testing
         ("redis-sentinel://a:x/m", .badPort),
         ("redis-sentinel://a/m/x", .badDatabase),
         ("redis-sentinel://" + String(repeating: "a,", count: 32) + "a/m", .tooManySentinels),
-        ("redis-cluster://" + String(repeating: "a,", count: 64) + "a", .tooManyServers),
-        ("redis-cluster://a:7000/1", .databaseOfCluster), ("redis-cluster://u:p@a,u:p@b", .severalLogins),
-        ("redis-cluster://a:+70", .badPort), ("redis-cluster://a,,b", .badHost),
     ])
     func badURLsAreRefused(url: String, problem: RedisURLProblem) {
         #expect(throws: problem) { try RedisEndpoint(url: url) }
+    }
+
+    @Test func badURLsOfClustersAreRefused() {
+        let problems: [(String, RedisURLProblem)] = [
+            ("a:7000/1", .databaseOfCluster), ("u:p@a,u:p@b", .severalLogins), ("a:+70", .badPort),
+            ("a,,b", .badHost), (Array(repeating: "a", count: 65).joined(separator: ","), .tooManyServers),
+        ]
+        for (rest, problem) in problems {
+            #expect(throws: problem) { try RedisEndpoint(url: "redis-cluster://\(rest)") }
+        }
     }
 
     @Test func placesAreDescribedWithoutTheLogin() throws {
