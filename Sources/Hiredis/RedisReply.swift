@@ -28,4 +28,14 @@ extension RedisReply {
     package var array: [RedisReply]? {
         if case .array(let elements) = self { elements } else { nil }
     }
+
+    /// A map, as it is told in version 2: name, value, name, value, … Empty for anything else.
+    package var fields: [String: RedisReply] {
+        let elements = array ?? []
+        var fields: [String: RedisReply] = [:]
+        for index in stride(from: 0, to: elements.count - 1, by: 2) {
+            if let name = elements[index].string { fields[name] = elements[index + 1] }
+        }
+        return fields
+    }
 }

@@ -139,10 +139,10 @@ extension RedisEndpoint {
         }
         let hosts = authority.split(separator: ",", omittingEmptySubsequences: false)
         guard hosts.count <= SentinelGroup.maximumCount else { throw .tooManySentinels }
-        var places: [SentinelGroup.Place] = []
+        var places: [HostAndPort] = []
         for host in hosts {
             let (name, port) = try hostAndPort(host)
-            places.append(SentinelGroup.Place(host: name, port: port ?? SentinelGroup.defaultPort))
+            places.append(HostAndPort(host: name, port: port ?? SentinelGroup.defaultPort))
         }
         return SentinelGroup(places: places, primary: name)
     }
@@ -150,10 +150,10 @@ extension RedisEndpoint {
     private static func seeds(_ authority: Substring) throws(RedisURLProblem) -> ClusterSeeds {
         let hosts = authority.split(separator: ",", omittingEmptySubsequences: false)
         guard hosts.count <= ClusterSeeds.maximumCount else { throw .tooManyServers }
-        var nodes: [ClusterNode] = []
+        var nodes: [HostAndPort] = []
         for host in hosts {
             let (name, port) = try hostAndPort(host)
-            nodes.append(ClusterNode(host: name, port: port ?? defaultPort))
+            nodes.append(HostAndPort(host: name, port: port ?? defaultPort))
         }
         return ClusterSeeds(nodes: nodes)
     }
@@ -175,7 +175,7 @@ extension RedisEndpoint {
         } else {
             (host, port) = authority.splitOnce(at: ":")
         }
-        guard ClusterNode.isHost(String(host)) else { throw .badHost }
+        guard HostAndPort.isHost(String(host)) else { throw .badHost }
         guard let port else { return (String(host), nil) }
         guard port.allSatisfy({ $0.isASCII && $0.isNumber }), let number = Int(port), (1...65_535).contains(number)
         else { throw .badPort }

@@ -131,13 +131,13 @@ import Testing
 
     // MARK: Redirections
 
-    private static let moved = ClusterNode(host: "127.0.0.1", port: 6381)
+    private static let moved = HostAndPort(host: "127.0.0.1", port: 6381)
 
     @Test(arguments: [
         ("MOVED 3999 127.0.0.1:6381", Redirection.moved(moved)), ("ASK 3999 127.0.0.1:6381", .ask(moved)),
-        ("MOVED 1 2001:db8::1:6381", .moved(ClusterNode(host: "2001:db8::1", port: 6381))),
-        ("MOVED 1 :6381", .moved(ClusterNode(host: "asked.example", port: 6381))),
-        ("MOVED 1 ?:6381", .moved(ClusterNode(host: "asked.example", port: 6381))),
+        ("MOVED 1 2001:db8::1:6381", .moved(HostAndPort(host: "2001:db8::1", port: 6381))),
+        ("MOVED 1 :6381", .moved(HostAndPort(host: "asked.example", port: 6381))),
+        ("MOVED 1 ?:6381", .moved(HostAndPort(host: "asked.example", port: 6381))),
         ("TRYAGAIN Multiple keys request during rehashing of slot", .tryAgain),
         ("CLUSTERDOWN The cluster is down", .clusterDown), ("MOVED 1 127.0.0.1:0", nil), ("MOVED 1", nil),
         ("MOVED 1 127.0.0.1", nil), ("ERR no", nil), ("MOVED 1 a@b:6381", nil), ("MOVED 1 \u{7F}:6381", nil),

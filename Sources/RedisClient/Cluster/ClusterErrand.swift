@@ -19,7 +19,7 @@ struct ClusterErrand {
         case anyone
 
         /// To this server alone.
-        case node(ClusterNode)
+        case node(HostAndPort)
     }
 
     let work: Work

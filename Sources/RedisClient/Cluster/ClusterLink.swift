@@ -16,7 +16,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     private let topology: ClusterTopology
 
     private var map: ClusterMap?
-    private var connectionsByNode: [ClusterNode: RedisConnection] = [:]
+    private var connectionsByNode: [HostAndPort: RedisConnection] = [:]
 
     /// By place in the map's primaries: those that were opened.
     private var connectionsByPlace: [RedisConnection?] = []
@@ -58,7 +58,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     }
 
     /// Those that take writes, as far as is known.
-    var primaries: [ClusterNode] {
+    var primaries: [HostAndPort] {
         eventLoop.preconditionInEventLoop()
         return map?.primaries ?? []
     }
@@ -79,7 +79,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     }
 
     /// Sends `command` to this server and to no other.
-    func send(_ command: RedisCommand, to node: ClusterNode, waiter: @escaping RedisConnection.Waiter) {
+    func send(_ command: RedisCommand, to node: HostAndPort, waiter: @escaping RedisConnection.Waiter) {
         begin(.command(command, waiter: waiter), to: .node(node), 0)
     }
 
@@ -131,9 +131,11 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
             return .connection(connection(at: place, of: map))
         }
         guard !map.primaries.isEmpty else { return .unknown(.notConnected("the cluster has no primary")) }
-        // The same one for all workers, as long as it is there.
+        // The same one for all, as long as it is there: workers go by its time.
+        let first = connection(at: 0, of: map)
+        guard !first.isReady, !first.isOpening else { return .connection(first) }
         let standing = connectionsByPlace.lazy.compactMap(\.self).first(where: \.isReady)
-        return .connection(standing ?? connection(at: 0, of: map))
+        return .connection(standing ?? first)
     }
 
     private func advance(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool = false) {
@@ -220,7 +222,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         return connection
     }
 
-    private func connection(to node: ClusterNode) -> RedisConnection {
+    private func connection(to node: HostAndPort) -> RedisConnection {
         if let connection = connectionsByNode[node] { return connection }
         let connection = topology.makeConnection(to: node, on: eventLoop)
         connection.observer = self
@@ -282,7 +284,7 @@ extension ClusterLink: RedisConnectionObserver {
 
 extension RedisConnection {
     /// The server of a cluster that it leads to.
-    fileprivate var node: ClusterNode? {
-        if case .tcp(let host, let port) = address { ClusterNode(host: host, port: port) } else { nil }
+    var node: HostAndPort? {
+        if case .tcp(let host, let port) = address { HostAndPort(host: host, port: port) } else { nil }
     }
 }

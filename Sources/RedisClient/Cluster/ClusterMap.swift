@@ -6,10 +6,10 @@ struct ClusterMap: Sendable, Hashable {
     let epoch: Int64
 
     /// Those that take writes, in a fixed order.
-    let primaries: [ClusterNode]
+    let primaries: [HostAndPort]
 
     /// Those that would take a primary's place.
-    let replicas: [ClusterNode]
+    let replicas: [HostAndPort]
 
     /// By slot: the place in ``primaries``, or ``nobody``.
     private let owners: [UInt16]
@@ -21,8 +21,8 @@ struct ClusterMap: Sendable, Hashable {
 
     /// One server and its replicas.
     struct Shard: Hashable {
-        var primary: ClusterNode?
-        var replicas: [ClusterNode] = []
+        var primary: HostAndPort?
+        var replicas: [HostAndPort] = []
         var slots: [ClosedRange<Int>] = []
     }
 
@@ -80,10 +80,9 @@ extension ClusterMap {
                 nodes.count <= Self.maximumNodes, let slots = Self.ranges(numbers)
             else { return nil }
             var shard = Shard(slots: slots)
-            for node in nodes.map(\.fields) where node["health"]?.string != "fail" {
-                let port = node[usesTLS ? "tls-port" : "port"]?.integer.map { Int($0) }
-                guard let port,
-                    let place = Self.node(
+            for node in nodes.map(\.fields) where !["fail", "failed"].contains(node["health"]?.string) {
+                guard let port = node[usesTLS ? "tls-port" : "port"]?.integer,
+                    let place = HostAndPort(
                         endpoint: node["endpoint"]?.string, address: node["ip"]?.string, port: port, from: host)
                 else { continue }
                 let isPrimary = node["role"]?.string == "master"
@@ -97,14 +96,14 @@ extension ClusterMap {
     /// Reads what `CLUSTER SLOTS` answers (before Redis 7): https://redis.io/docs/latest/commands/cluster-slots/
     init?(slots reply: RedisReply, epoch: Int64, from host: String) {
         guard let elements = reply.array, elements.count <= HashSlot.count else { return nil }
-        var shards: [ClusterNode: Shard] = [:]
+        var shards: [HostAndPort: Shard] = [:]
         for element in elements {
             guard let parts = element.array, parts.count >= 3, let slots = Self.ranges(Array(parts[..<2])) else {
                 return nil
             }
-            let nodes = parts[2...].compactMap { part -> ClusterNode? in
+            let nodes = parts[2...].compactMap { part -> HostAndPort? in
                 guard let node = part.array, node.count >= 2, let port = node[1].integer else { return nil }
-                return Self.node(endpoint: node[0].string, address: nil, port: Int(port), from: host)
+                return HostAndPort(endpoint: node[0].string, address: nil, port: port, from: host)
             }
             guard let primary = nodes.first, shards.count < Self.maximumNodes else { return nil }
             shards[primary, default: Shard(primary: primary)].slots += slots
@@ -126,34 +125,8 @@ extension ClusterMap {
         }
         return ranges
     }
-
-    /// - Parameters:
-    ///   - endpoint: What the server wishes to be called. Nothing stands for the place that was asked, and `?` for a name
-    ///     that is not known.
-    ///   - address: Its address, where that is told as well.
-    private static func node(endpoint: String?, address: String?, port: Int, from host: String) -> ClusterNode? {
-        guard (1...65_535).contains(port) else { return nil }
-        let name =
-            switch endpoint {
-            case nil, "": host
-            case "?": address.flatMap { $0.isEmpty ? nil : $0 } ?? host
-            case .some(let endpoint): endpoint
-            }
-        guard ClusterNode.isHost(name) else { return nil }
-        return ClusterNode(host: name, port: port)
-    }
 }
 
 extension RedisReply {
-    /// A map, as it is told in RESP2: name, value, name, value, …
-    fileprivate var fields: [String: RedisReply] {
-        let elements = array ?? []
-        var fields: [String: RedisReply] = [:]
-        for index in stride(from: 0, to: elements.count - 1, by: 2) {
-            if let name = elements[index].string { fields[name] = elements[index + 1] }
-        }
-        return fields
-    }
-
     fileprivate var number: Int? { integer.map { Int($0) } ?? string.flatMap { Int($0) } }
 }

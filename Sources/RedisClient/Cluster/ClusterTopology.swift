@@ -19,8 +19,8 @@ final class ClusterTopology: @unchecked Sendable {
     private var policy: RefreshPolicy
     private var map: ClusterMap?
     private var links: [ClusterLink] = []
-    private var next: Scheduled<Void>?
-    private var hint: ClusterNode?
+    private var next: (at: Int64, task: Scheduled<Void>)?
+    private var hint: HostAndPort?
     private var isStarted = false
     private var isStopped = false
 
@@ -37,7 +37,7 @@ final class ClusterTopology: @unchecked Sendable {
     private static let suspicionNanoseconds: Int64 = 15_000_000_000
 
     /// What connections to one server have in common, whichever event loop they are on.
-    private let places = Mutex<[ClusterNode: Place]>([:])
+    private let places = Mutex<[HostAndPort: Place]>([:])
 
     private struct Place {
         let addresses: HostAddresses?
@@ -49,9 +49,6 @@ final class ClusterTopology: @unchecked Sendable {
 
     /// Servers that the log tells of.
     private static let told = 12
-
-    /// How long the others are waited for once one has answered.
-    private static let patience: TimeAmount = .milliseconds(100)
 
     init(
         _ seeds: ClusterSeeds, configuration: RedisClientConfiguration, tlsContext: NIOSSLContext?,
@@ -86,7 +83,7 @@ final class ClusterTopology: @unchecked Sendable {
     func stop() {
         onLoop {
             self.isStopped = true
-            self.next?.cancel()
+            self.next?.task.cancel()
             self.links = []
             self.background = nil
         }
@@ -117,11 +114,18 @@ final class ClusterTopology: @unchecked Sendable {
     /// - Parameter moment: In nanoseconds of the monotonic clock. Nil when a round is under way.
     private func look(at moment: Int64?) {
         guard !isStopped, let moment else { return }
-        next?.cancel()
-        next = eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, moment)))) {
+        if let next {
+            // Reasons that keep coming must not put it off.
+            guard moment < next.at else { return }
+            next.task.cancel()
+        }
+        let deadline = NIODeadline.uptimeNanoseconds(UInt64(max(0, moment)))
+        let task = eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
+            self.next = nil
             self.policy.began(now: Self.now)
             self.askAll()
         }
+        next = (moment, task)
     }
 
     // MARK: Questions
@@ -135,48 +139,32 @@ final class ClusterTopology: @unchecked Sendable {
         guard let background else { return }
         let count = hint == nil ? Self.asked : Self.askedWithHint
         let nodes = Array(candidates(background).prefix(count))
-        var waitingFor = nodes.count
-        var found: [ClusterMap] = []
-        var reasons: [String] = []
-        var patience: Scheduled<Void>?
-        var isDecided = false
-        func decide() {
-            guard !isDecided else { return }
-            isDecided = true
-            patience?.cancel()
-            self.decide(found, reasons, ofAll: found.count == nodes.count)
+        let poll = Poll<ClusterMap>(of: nodes.count, on: eventLoop) { maps, reasons in
+            self.decide(maps, reasons, ofAll: maps.count == nodes.count)
         }
         for node in nodes {
             ask(node, over: background) { answer in
                 switch answer {
-                case .map(let map):
-                    found.append(map)
-                    if patience == nil {
-                        patience = self.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { decide() }
-                    }
-                case .failure(let reason): reasons.append("\(node): \(reason)")
+                case .map(let map): poll.answered(map)
+                case .failure(let reason): poll.failed("\(node): \(reason)")
                 }
-                waitingFor -= 1
-                if waitingFor == 0 { decide() }
             }
         }
     }
 
     /// Whom to ask, the best first: the one that is said to have got a slot, those that answered lately, then others.
-    private func candidates(_ background: ClusterLink) -> [ClusterNode] {
+    private func candidates(_ background: ClusterLink) -> [HostAndPort] {
         defer { hint = nil }
         guard let map else { return seeds.nodes.shuffled() }
-        let standing = background.connections.filter(\.isReady).compactMap { connection -> ClusterNode? in
-            if case .tcp(let host, let port) = connection.address { ClusterNode(host: host, port: port) } else { nil }
-        }
-        var seen: Set<ClusterNode> = []
+        let standing = background.connections.filter(\.isReady).compactMap(\.node)
+        var seen: Set<HostAndPort> = []
         let hinted = hint.map { [$0] } ?? []
         // Where all have moved away, the configuration may still lead to them.
         let others = (standing.isEmpty ? seeds.nodes.shuffled() : []) + (map.primaries + map.replicas).shuffled()
         return (hinted + standing.shuffled().prefix(1) + others).filter { seen.insert($0).inserted }
     }
 
-    private func ask(_ node: ClusterNode, over link: ClusterLink, completion: @escaping (Answer) -> Void) {
+    private func ask(_ node: HostAndPort, over link: ClusterLink, completion: @escaping (Answer) -> Void) {
         var epoch: Result<Int64, RedisError> = .success(0)
         link.send(RedisCommand("CLUSTER", "INFO"), to: node) { result in
             epoch = result.map { ClusterInfo($0.string ?? "").currentEpoch }
@@ -236,7 +224,7 @@ final class ClusterTopology: @unchecked Sendable {
 
     // MARK: Connections
 
-    func makeConnection(to node: ClusterNode, on eventLoop: any EventLoop) -> RedisConnection {
+    func makeConnection(to node: HostAndPort, on eventLoop: any EventLoop) -> RedisConnection {
         var configuration = configuration
         let endpoint = configuration.endpoint
         configuration.endpoint = RedisEndpoint(

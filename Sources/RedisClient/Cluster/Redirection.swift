@@ -2,10 +2,10 @@
 /// (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding).
 enum Redirection: Hashable {
     /// The slot is another server's, from now on.
-    case moved(ClusterNode)
+    case moved(HostAndPort)
 
     /// The slot is being moved, and what the command is about is on its new server already: asked there once.
-    case ask(ClusterNode)
+    case ask(HostAndPort)
 
     /// The slot is being moved, and some of what the command is about is here and some is there.
     case tryAgain
@@ -29,8 +29,8 @@ enum Redirection: Hashable {
             else { return nil }
             let name = words[2][..<colon]
             let place = name.isEmpty || name == "?" ? host : String(name)
-            guard ClusterNode.isHost(place) else { return nil }
-            let node = ClusterNode(host: place, port: port)
+            guard HostAndPort.isHost(place) else { return nil }
+            let node = HostAndPort(host: place, port: port)
             self = kind == "MOVED" ? .moved(node) : .ask(node)
         default: return nil
         }

@@ -19,7 +19,7 @@ struct SentinelConnector: Sendable {
 
     /// `completion` is called once, on `eventLoop`.
     func connect(
-        to place: SentinelGroup.Place, on eventLoop: any EventLoop,
+        to place: HostAndPort, on eventLoop: any EventLoop,
         completion: @escaping (Result<RedisChannelHandler, RedisConnectAttempt.Failure>) -> Void
     ) {
         var configuration = configuration

@@ -20,10 +20,6 @@ struct SentinelDirectory: NameResolver {
         let epoch: Int64
     }
 
-    /// How long the others are waited for once one has answered: a sentinel that died with its primary would else use up
-    /// the time of the attempt to connect.
-    private static let patience: TimeAmount = .milliseconds(100)
-
     let group: SentinelGroup
     let configuration: RedisClientConfiguration
     let connector: SentinelConnector
@@ -36,39 +32,25 @@ struct SentinelDirectory: NameResolver {
     }
 
     private func askAll(on eventLoop: any EventLoop, _ promise: EventLoopPromise<[SocketAddress]>) {
-        var waitingFor = group.places.count
-        var latest: Sighting?
-        var reasons: [String] = []
-        var patience: Scheduled<Void>?
-        var isDecided = false
-        func decide() {
-            guard !isDecided else { return }
-            isDecided = true
-            patience?.cancel()
-            guard let latest else {
+        let poll = Poll<Sighting>(of: group.places.count, on: eventLoop) { sightings, reasons in
+            guard let latest = sightings.max(by: { $0.epoch < $1.epoch }) else {
                 let facts = reasons.joined(separator: "; ")
                 return promise.fail(Failure(description: "no sentinel knows '\(group.primary)' (\(facts))"))
             }
-            resolve(latest, on: eventLoop, promise)
+            self.resolve(latest, on: eventLoop, promise)
         }
         for place in group.places {
             ask(place, on: eventLoop) { result in
                 switch result {
-                case .success(let sighting):
-                    if sighting.epoch > latest?.epoch ?? .min { latest = sighting }
-                    if patience == nil {
-                        patience = eventLoop.assumeIsolated().scheduleTask(in: Self.patience) { decide() }
-                    }
-                case .failure(let failure): reasons.append("\(place.host):\(place.port): \(failure)")
+                case .success(let sighting): poll.answered(sighting)
+                case .failure(let failure): poll.failed("\(place): \(failure)")
                 }
-                waitingFor -= 1
-                if waitingFor == 0 { decide() }
             }
         }
     }
 
     private func ask(
-        _ place: SentinelGroup.Place, on eventLoop: any EventLoop,
+        _ place: HostAndPort, on eventLoop: any EventLoop,
         completion: @escaping (Result<Sighting, Failure>) -> Void
     ) {
         connector.connect(to: place, on: eventLoop) { result in
@@ -119,9 +101,7 @@ extension SentinelDirectory.Sighting {
     ///   as soon as the sentinel that leads a failover has seen it promoted. The fields tell the latest epoch from then
     ///   on, and the old primary until all other replicas follow the new one, which can take seconds.
     fileprivate init?(_ reply: RedisReply, address: RedisReply?) {
-        let texts = reply.array?.map { $0.string ?? "" } ?? []
-        var fields: [String: String] = [:]
-        for index in stride(from: 0, to: texts.count - 1, by: 2) { fields[texts[index]] = texts[index + 1] }
+        var fields = reply.fields.compactMapValues(\.string)
         if let place = address?.array?.map({ $0.string ?? "" }), place.count == 2 {
             (fields["ip"], fields["port"]) = (place[0], place[1])
         }

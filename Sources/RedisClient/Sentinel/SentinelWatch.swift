@@ -17,7 +17,7 @@ final class SentinelWatch {
     /// The one that leads the failover says so when it has seen it, which may be long before.
     private static let promoted = "+promoted-slave"
 
-    private let place: SentinelGroup.Place
+    private let place: HostAndPort
     private let primary: String
     private let connector: SentinelConnector
     private let eventLoop: any EventLoop
@@ -31,7 +31,7 @@ final class SentinelWatch {
     ///   - timeout: How long the sentinel has for an answer.
     ///   - whenSwitched: Called at each word of a switch.
     init(
-        _ place: SentinelGroup.Place, of primary: String, connector: SentinelConnector, eventLoop: any EventLoop,
+        _ place: HostAndPort, of primary: String, connector: SentinelConnector, eventLoop: any EventLoop,
         timeout: TimeAmount, whenSwitched: @escaping () -> Void
     ) {
         self.place = place

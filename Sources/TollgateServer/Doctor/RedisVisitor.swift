@@ -59,7 +59,7 @@ struct RedisVisitor: Sendable {
     /// How one server of a group is reached, with the login and TLS of the configuration.
     ///
     /// - Parameter isSentinel: It has the sentinels' login then.
-    func configuration(of node: ClusterNode, isSentinel: Bool = false) -> RedisClientConfiguration {
+    func configuration(of node: HostAndPort, isSentinel: Bool = false) -> RedisClientConfiguration {
         var configuration = configuration
         let login = isSentinel ? configuration.sentinelLogin ?? endpoint.login : endpoint.login
         if isSentinel, configuration.sentinelLogin != nil { configuration.passwordSource = nil }

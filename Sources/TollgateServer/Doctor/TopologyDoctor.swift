@@ -20,7 +20,7 @@ struct TopologyDoctor: Sendable {
     // MARK: Sentinels
 
     private func sentinelFindings(_ group: SentinelGroup) async -> [Finding] {
-        let places = group.places.map { ClusterNode(host: $0.host, port: $0.port) }
+        let places = group.places.map { HostAndPort(host: $0.host, port: $0.port) }
         let sightings = await each(of: places) { place in
             await visitor.visit(visitor.configuration(of: place, isSentinel: true), hasTime: false) { client, _ in
                 await Self.outcome { () throws(RedisError) in
@@ -62,7 +62,7 @@ struct TopologyDoctor: Sendable {
             + ServerGroupJudge(user: user, timeoutMilliseconds: timeoutMilliseconds, servers: servers).findings
     }
 
-    private func clusterFacts(at node: ClusterNode) async -> Result<ClusterFacts, RedisVisitor.Unreachable> {
+    private func clusterFacts(at node: HostAndPort) async -> Result<ClusterFacts, RedisVisitor.Unreachable> {
         await visitor.visit(visitor.configuration(of: node)) { client, _ in
             await Self.outcome { () throws(RedisError) in
                 try await RedisExamination(client: client, database: 0, time: visitor.time)
@@ -75,7 +75,7 @@ struct TopologyDoctor: Sendable {
 
     private var user: String { visitor.endpoint.username ?? "default" }
 
-    private func server(at node: ClusterNode, as part: RedisFacts.Part) async -> ServerGroupJudge.Server {
+    private func server(at node: HostAndPort, as part: RedisFacts.Part) async -> ServerGroupJudge.Server {
         let facts = await visitor.visit(visitor.configuration(of: node)) { client, clock in
             await RedisExamination(client: client, database: visitor.endpoint.database, time: visitor.time)
                 .facts(admissions: nil, clock: clock)

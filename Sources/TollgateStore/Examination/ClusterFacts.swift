@@ -6,7 +6,7 @@ package struct ClusterFacts: Sendable, Hashable {
     /// One line of `CLUSTER NODES` (https://redis.io/docs/latest/commands/cluster-nodes/).
     package struct Member: Sendable, Hashable {
         package let id: String
-        package let place: ClusterNode
+        package let place: HostAndPort
         package let flags: Set<String>
 
         /// Of a replica: whose.
@@ -84,14 +84,14 @@ extension ClusterFacts.Member {
     }
 
     /// The name, where the server has told one, or else its address.
-    private static func place(_ word: Substring, from host: String) -> ClusterNode? {
+    private static func place(_ word: Substring, from host: String) -> HostAndPort? {
         let parts = word.split(separator: ",", omittingEmptySubsequences: false)
         let address = parts[0].prefix { $0 != "@" }
         guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
             (0...65_535).contains(port)
         else { return nil }
         let name = parts.count > 1 && !parts[1].contains("=") && !parts[1].isEmpty ? parts[1] : address[..<colon]
-        return ClusterNode(host: name.isEmpty ? host : String(name), port: port)
+        return HostAndPort(host: name.isEmpty ? host : String(name), port: port)
     }
 }
 
@@ -133,14 +133,13 @@ extension ClusterFacts {
             let slots = ranges(fields["slots"]?.array ?? [])
             return nodes.compactMap { node in
                 guard let id = node["id"]?.string, let port = node[usesTLS ? "tls-port" : "port"]?.integer,
-                    (1...65_535).contains(port)
+                    let place = HostAndPort(
+                        endpoint: node["endpoint"]?.string, address: node["ip"]?.string, port: port, from: host)
                 else { return nil }
                 let isPrimary = id == primaryID
                 let health = ["fail", "failed"].contains(node["health"]?.string) ? ["fail"] : []
                 return Member(
-                    id: id,
-                    place: ClusterNode(
-                        host: name(node["endpoint"]?.string, address: node["ip"]?.string, from: host), port: Int(port)),
+                    id: id, place: place,
                     flags: Set([isPrimary ? "master" : "slave"] + health), primaryID: isPrimary ? nil : primaryID,
                     isLinked: true, slots: isPrimary ? slots : [], movingSlots: [])
             }
@@ -155,10 +154,12 @@ extension ClusterFacts {
             let nodes = parts[2...].compactMap(\.array).filter { $0.count >= 3 }
             let primaryID = nodes.first?[2].string
             for node in nodes {
-                guard let id = node[2].string, let port = node[1].integer, (1...65_535).contains(port) else { continue }
+                guard let id = node[2].string, let port = node[1].integer,
+                    let place = HostAndPort(endpoint: node[0].string, address: nil, port: port, from: host)
+                else { continue }
                 let isPrimary = id == primaryID
                 members[id] = Member(
-                    id: id, place: ClusterNode(host: name(node[0].string, address: nil, from: host), port: Int(port)),
+                    id: id, place: place,
                     flags: [isPrimary ? "master" : "slave"], primaryID: isPrimary ? nil : primaryID, isLinked: true,
                     slots: (members[id]?.slots ?? []) + (isPrimary ? ranges(Array(parts[..<2])) : []), movingSlots: [])
             }
@@ -173,26 +174,5 @@ extension ClusterFacts {
             let (first, last) = (numbers[index], numbers[index + 1])
             return first >= 0 && first <= last && last < slotCount ? first...last : nil
         }
-    }
-
-    /// Nothing stands for the place that was asked, and `?` for a name that is not known.
-    private static func name(_ endpoint: String?, address: String?, from host: String) -> String {
-        switch endpoint {
-        case nil, "": host
-        case "?": address.flatMap { $0.isEmpty ? nil : $0 } ?? host
-        case let endpoint?: endpoint
-        }
-    }
-}
-
-extension RedisReply {
-    /// A map, as it is told in RESP2: name, value, name, value, …
-    fileprivate var fields: [String: RedisReply] {
-        let elements = array ?? []
-        var fields: [String: RedisReply] = [:]
-        for index in stride(from: 0, to: elements.count - 1, by: 2) {
-            if let name = elements[index].string { fields[name] = elements[index + 1] }
-        }
-        return fields
     }
 }

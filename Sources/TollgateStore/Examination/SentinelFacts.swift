@@ -4,7 +4,7 @@ import RedisClient
 /// What one sentinel says of the primary that it watches.
 package struct SentinelFacts: Sendable, Hashable {
     /// Where the primary is, as `host:port`.
-    package var primary: ClusterNode
+    package var primary: HostAndPort
 
     /// The failover that it knows of last.
     package var epoch: Int64
@@ -22,11 +22,11 @@ package struct SentinelFacts: Sendable, Hashable {
     package var replicaCount: Int
 
     /// Where they are. Nil where that may not be asked.
-    package var replicas: [ClusterNode]?
+    package var replicas: [HostAndPort]?
 
     package init(
-        primary: ClusterNode, epoch: Int64 = 0, quorum: Int = 2, sentinels: Int = 3, flags: Set<String> = ["master"],
-        replicaCount: Int = 1, replicas: [ClusterNode]? = nil
+        primary: HostAndPort, epoch: Int64 = 0, quorum: Int = 2, sentinels: Int = 3, flags: Set<String> = ["master"],
+        replicaCount: Int = 1, replicas: [HostAndPort]? = nil
     ) {
         self.primary = primary
         self.epoch = epoch
@@ -39,9 +39,9 @@ package struct SentinelFacts: Sendable, Hashable {
 
     /// Reads what `SENTINEL MASTER` answers.
     fileprivate init?(_ reply: RedisReply) {
-        let fields = reply.texts
+        let fields = reply.fields.compactMapValues(\.string)
         func number(_ name: String) -> Int? { fields[name].flatMap { Int($0) } }
-        guard let primary = ClusterNode(fields: fields), let quorum = number("quorum"),
+        guard let primary = HostAndPort(fields: fields), let quorum = number("quorum"),
             let others = number("num-other-sentinels"), let replicas = number("num-slaves")
         else { return nil }
         self.init(
@@ -58,27 +58,17 @@ extension RedisExamination {
             throw .server(kind: "ERR", message: "the sentinel answered in another form than this version knows")
         }
         let replicas = try? await client.execute(RedisCommand("SENTINEL", "REPLICAS", name)).array
-        facts.replicas = replicas?.prefix(32).compactMap { ClusterNode(fields: $0.texts) }
+        facts.replicas = replicas?.prefix(32).compactMap { HostAndPort(fields: $0.fields.compactMapValues(\.string)) }
         return facts
     }
 }
 
-extension ClusterNode {
+extension HostAndPort {
     /// Of the fields that sentinels tell.
     fileprivate init?(fields: [String: String]) {
         guard let host = fields["ip"], !host.isEmpty, let port = fields["port"].flatMap({ Int($0) }),
             (1...65_535).contains(port)
         else { return nil }
         self.init(host: host, port: port)
-    }
-}
-
-extension RedisReply {
-    /// A map of texts, as it is told in RESP2: name, value, name, value, …
-    fileprivate var texts: [String: String] {
-        let words = array?.map { $0.string ?? "" } ?? []
-        var fields: [String: String] = [:]
-        for index in stride(from: 0, to: words.count - 1, by: 2) { fields[words[index]] = words[index + 1] }
-        return fields
     }
 }

@@ -57,6 +57,26 @@ private func places(_ count: Int) async throws -> [[String: String]] {
     }
 }
 
+/// Runs `body` with so many workers on one Redis, and what makes tokens for them.
+///
+/// - Parameters:
+///   - redisURL: As the workers are told it.
+///   - yaml: What stands in their `tollgate.yaml`.
+///   - settings: What they are told besides.
+func withWorkers<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ count: Int, redisURL: String, yaml: String,
+    settings: [String: String] = [:], _ body: ([Worker], DevelopmentIdentity) async throws -> Result
+) async throws -> Result {
+    let identity = try DevelopmentIdentity.shared()
+    return try await withTemporaryDirectory { directory in
+        let file = directory + "/tollgate.yaml"
+        try yaml.write(toFile: file, atomically: true, encoding: .utf8)
+        let environment = Worker.environment(redisURL: redisURL, identity: identity)
+            .merging(["TOLLGATE_CONFIG": file]) { $1 }.merging(settings) { $1 }
+        return try await withWorkers(count, environment: environment) { try await body($0, identity) }
+    }
+}
+
 /// Runs `body` with so many workers, which are ended afterwards.
 ///
 /// - Parameter places: What each is told beside the environment that all have.

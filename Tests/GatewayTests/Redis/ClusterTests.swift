@@ -21,15 +21,7 @@ import Foundation
         _ count: Int, url: String, settings: [String: String] = [:],
         _ body: ([Worker], DevelopmentIdentity) async throws -> Void
     ) async throws {
-        let identity = try DevelopmentIdentity.shared()
-        try await withTemporaryDirectory { directory in
-            try Self.plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
-            let environment = Worker.environment(redisURL: url, identity: identity)
-                .merging(settings.merging(["TOLLGATE_CONFIG": directory + "/tollgate.yaml"]) { $1 }) { $1 }
-            try await GatewayTests.withWorkers(count, environment: environment) { workers in
-                try await body(workers, identity)
-            }
-        }
+        try await GatewayTests.withWorkers(count, redisURL: url, yaml: Self.plans, settings: settings, body)
     }
 
     private func token(_ user: String, _ identity: DevelopmentIdentity) throws -> String {

@@ -22,16 +22,11 @@ import Foundation
         _ group: SentinelProcesses, url: String, settings: [String: String] = [:],
         _ body: ([Worker], String) async throws -> Void
     ) async throws {
-        let identity = try DevelopmentIdentity.shared()
-        try await withTemporaryDirectory { directory in
-            try Self.plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
-            let environment = Worker.environment(redisURL: url, identity: identity)
-                .merging(settings.merging(["TOLLGATE_CONFIG": directory + "/tollgate.yaml"]) { $1 }) { $1 }
-            try await GatewayTests.withWorkers(2, environment: environment) { workers in
-                let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
-                for worker in workers { try await serves(worker, token) }
-                try await body(workers, token)
-            }
+        try await GatewayTests.withWorkers(2, redisURL: url, yaml: Self.plans, settings: settings) {
+            workers, identity in
+            let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
+            for worker in workers { try await serves(worker, token) }
+            try await body(workers, token)
         }
     }
 

@@ -7,7 +7,7 @@ import TollgateStore
 
 /// What the doctor thinks of sentinels, of clusters and of servers that belong together.
 @Suite struct TopologyTests {
-    private static let primary = ClusterNode(host: "10.0.0.1", port: 6379)
+    private static let primary = HostAndPort(host: "10.0.0.1", port: 6379)
 
     private static func verdict(_ code: String, _ findings: [Finding]) -> Finding.Verdict? {
         findings.first { $0.code == code }?.verdict
@@ -19,13 +19,13 @@ import TollgateStore
         let sightings = facts.enumerated().map { index, facts in
             let result: Result<SentinelFacts, RedisVisitor.Unreachable> =
                 facts.map { .success($0) } ?? .failure(.init(reason: "Connection refused"))
-            return (place: ClusterNode(host: "10.0.1.\(index)", port: 26_379), facts: result)
+            return (place: HostAndPort(host: "10.0.1.\(index)", port: 26_379), facts: result)
         }
         return SentinelJudge(primary: "mymaster", sightings: sightings)
     }
 
     @Test func sentinelsThatAgreeAreWell() {
-        let one = SentinelFacts(primary: Self.primary, replicas: [ClusterNode(host: "10.0.0.2", port: 6379)])
+        let one = SentinelFacts(primary: Self.primary, replicas: [HostAndPort(host: "10.0.0.2", port: 6379)])
         let findings = Self.sentinels(one, one, one).findings
         #expect(findings.allSatisfy { $0.verdict == .ok }, "\(findings)")
         #expect(findings.map(\.code) == ["sentinels", "sentinels-agree", "quorum", "successors"])
@@ -33,7 +33,7 @@ import TollgateStore
 
     @Test func eachTroubleOfSentinelsIsSeen() {
         let well = SentinelFacts(primary: Self.primary)
-        let other = SentinelFacts(primary: ClusterNode(host: "10.0.0.9", port: 6379), epoch: 7)
+        let other = SentinelFacts(primary: HostAndPort(host: "10.0.0.9", port: 6379), epoch: 7)
         #expect(Self.verdict("sentinels", Self.sentinels(well, nil, well).findings) == .warn)
         #expect(Self.sentinels(nil, nil).findings.map(\.verdict) == [.fail])
         #expect(Self.sentinels(well, other).latest == other)
