@@ -122,7 +122,7 @@ package struct Gateway: Sendable {
         reporter = observation.reporter
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
-            overview: observation.overviewEndpoint,
+            overview: observation.overviewEndpoint(readiness),
             explanation: observation.explainEndpoint(
                 admissions: store, subscriptions: billing.subscriptions, keys: keys),
             renderMetrics: Self.renderMetrics(of: metricsRegistry, redis, clock))

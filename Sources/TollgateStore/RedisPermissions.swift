@@ -42,8 +42,11 @@ package enum RedisPermissions {
             direct("select", "\(database)"), direct("info"),
             command("get", string), command("set", string, "1", "EX", "60"), command("getdel", string),
             command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
-            command("hset", hash, "x", "1"), command("hgetall", hash), command("hdel", hash, "x"),
-            command("hincrby", hash, "x", "1"), command("zadd", set, "1", "x"), command("zrem", set, "y"),
+            // Each that makes a key is followed by its end, for the last one may not come any more.
+            command("hset", hash, "x", "1"), command("expire", hash, "60"), command("hgetall", hash),
+            command("hdel", hash, "x"),
+            command("hincrby", hash, "x", "1"), command("zadd", set, "1", "x"),
+            command("expire", set, "60"), command("zrem", set, "y"),
             command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),
             command("zincrby", set, "1", "x"), command("zremrangebyscore", set, "-inf", "0"),
             command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),

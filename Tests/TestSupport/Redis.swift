@@ -83,6 +83,12 @@ private func end(_ client: RedisClient) async {
 }
 
 extension RedisServerProcess {
+    /// One command, over a plain connection of its own.
+    package func tell(_ line: String) async throws {
+        let answer = try await RawClient.ask(port, line + "\r\n") { $0.hasSuffix("\r\n") }
+        guard !answer.hasPrefix("-") else { throw NeverHappened(description: "\(line): \(answer)") }
+    }
+
     /// How a test reaches this server.
     package var configuration: RedisClientConfiguration {
         get throws { RedisClientConfiguration(endpoint: try RedisEndpoint(url: url)) }

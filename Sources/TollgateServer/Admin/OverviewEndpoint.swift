@@ -23,6 +23,7 @@ struct OverviewEndpoint: Sendable {
     let reservations: ReservationKeeper
     let outage: OutageLimiter
     let clock: RedisClock
+    let readiness: Readiness
     let time: any TimeSource
 
     func json() async -> JSON {
@@ -30,6 +31,7 @@ struct OverviewEndpoint: Sendable {
         let redis = await RedisState.ask(inspection)
         // One that hangs is not asked four times.
         let shared = redis.isAvailable ? await shared(at: now) : nil
+        let refusal = redis.isAvailable ? await refusal : nil
         let own = reporter.latestReport
         let others = (shared?.workers ?? []).filter { $0.identity.id != own.identity.id }
         let workers = (others + [own]).sorted {
@@ -46,8 +48,17 @@ struct OverviewEndpoint: Sendable {
             "outage": outage.counts.json,
             // Of this worker's machine, against that of Redis.
             "clockAheadSeconds": clock.wallClockAheadMilliseconds.map { .decimal(Double($0) / 1000) } ?? .null,
-            "redis": redis.json(user: redisUser, reportFailure: reporter.latestFailure, noticed: noticed),
+            "redis": redis.json(
+                user: redisUser, reportFailure: reporter.latestFailure, noticed: [refusal].compactMap(\.self) + noticed),
         ]
+    }
+
+    /// What is said at `/readyz` of a Redis that answers and takes no calls.
+    private var refusal: RedisWarning? {
+        get async {
+            guard case .redis(let reason) = await readiness.obstacle() else { return nil }
+            return RedisWarning(refusal: reason)
+        }
     }
 
     private var noticed: [RedisWarning] {

@@ -18,6 +18,15 @@ extension RedisWarning {
 }
 
 extension RedisWarning {
+    /// - Parameter refusal: Why the worker is not ready.
+    init(refusal: String) {
+        self.init(
+            code: "calls-refused",
+            message: "This worker is not ready: calls are refused (\(refusal)). tollgate doctor says what to do.")
+    }
+}
+
+extension RedisWarning {
     /// Nil when the difference does no harm.
     ///
     /// - Parameter milliseconds: How far the clock of the worker's machine is ahead of Redis.

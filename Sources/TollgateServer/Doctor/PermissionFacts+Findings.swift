@@ -23,6 +23,9 @@ extension PermissionFacts {
 
     private func keys(_ user: String) -> Finding {
         guard !forbiddenPatterns.isEmpty else {
+            guard untriedPatterns.isEmpty else {
+                return .skipped(.permissions, "key-patterns", "the commands that show it are not permitted")
+            }
             return .ok(.permissions, "key-patterns", "every one that workers use")
         }
         return .fail(

@@ -39,11 +39,11 @@ struct Observation {
             sawWorkers: { outage.sawWorkers($0) }, time: time, logger: logger)
     }
 
-    var overviewEndpoint: OverviewEndpoint {
+    func overviewEndpoint(_ readiness: Readiness) -> OverviewEndpoint {
         OverviewEndpoint(
             fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
             inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter,
-            reservations: reservations, outage: outage, clock: clock, time: time)
+            reservations: reservations, outage: outage, clock: clock, readiness: readiness, time: time)
     }
 
     func explainEndpoint(

@@ -53,6 +53,9 @@ package struct PermissionFacts: Sendable, Hashable {
     /// Patterns of ``RedisPermissions/keyPatterns`` whose keys the login may not both read and write.
     package var forbiddenPatterns: [String] = []
 
+    /// Those of which that is not known, since the login may not run what it is tried with.
+    package var untriedPatterns: [String] = []
+
     /// What else the server answered instead of doing it, such as `OOM …`: once each.
     package var refusals: [String] = []
 
@@ -72,8 +75,12 @@ package struct PermissionFacts: Sendable, Hashable {
 
     /// Takes note of how the server answered to a command on a key of a pattern.
     package mutating func took(_ result: Result<RedisReply, RedisError>, pattern: String) {
-        guard case .failure(let error) = result, Refusal(error) == .key else { return }
-        add(pattern, to: \.forbiddenPatterns)
+        guard case .failure(let error) = result else { return }
+        switch Refusal(error) {
+        case .key: add(pattern, to: \.forbiddenPatterns)
+        case .command: add(pattern, to: \.untriedPatterns)
+        case .none, .unknownCommand, .other: break
+        }
     }
 
     private mutating func add(_ name: String, to list: WritableKeyPath<Self, [String]>) {

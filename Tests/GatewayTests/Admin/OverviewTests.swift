@@ -140,6 +140,22 @@ import TollgateStore
         }
     }
 
+    /// What `/readyz` says stands there, too.
+    @Test func aRedisThatRefusesCallsIsNotWell() async throws {
+        try await withObservedGateways { gateways in
+            _ = try await withRedisClient(gateways.redis.configuration) { client in
+                try await client.send("CONFIG SET maxmemory 1")
+            }
+            try await eventually("it is said") {
+                let redis = try await gateways.overview()["redis"]
+                return redis["state"] == "warning"
+                    && redis["warnings"].elements?.contains {
+                        $0["code"] == "calls-refused" && $0["message"].string?.contains("OOM") == true
+                    } == true
+            }
+        }
+    }
+
     /// A worker that may not ask for INFO says so, and all else is told.
     @Test func infoMayBeForbidden() async throws {
         try await withObservedGateways(

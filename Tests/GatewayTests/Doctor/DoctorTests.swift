@@ -155,6 +155,11 @@ extension DoctorReport {
                     try await client.send("INFO replication").string?.contains("master_link_status:up") == true
                 }
             }
+            try await withRedisClient(primary.patientConfiguration) { client in
+                try await eventually("its primary has heard of it") {
+                    try await client.send("INFO replication").string?.contains("state=online") == true
+                }
+            }
             let report = try await examine(["REDIS_URL": replica.url])
             #expect(report.exitStatus == 2 && report.finding("role")?.verdict == .fail, "\(report.text)")
             let other = try await examine(["REDIS_URL": primary.url])

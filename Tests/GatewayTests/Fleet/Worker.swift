@@ -79,6 +79,22 @@ final class Worker: Sendable {
         throw NeverHappened(description: "the worker did not start: \(seen.joined(separator: "\n"))")
     }
 
+    /// Waits until the worker is ready.
+    func becomesReady() async throws {
+        try await eventually("the worker is ready", within: .seconds(20)) {
+            try await HTTP.get("/readyz", port: adminPort).status == 200
+        }
+    }
+
+    /// Waits until the worker is ready and serves.
+    func serves(_ token: String, after event: String) async throws {
+        try await eventually("full service after \(event)", within: .seconds(5)) {
+            let ready = try await HTTP.get("/readyz", port: adminPort)
+            guard ready.status == 200 else { return false }
+            return try await HTTP.verify(token, port: port).status == 200
+        }
+    }
+
     /// The most memory that the worker has had resident so far, in bytes (`VmHWM` in proc(5)).
     func residentPeak() throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)

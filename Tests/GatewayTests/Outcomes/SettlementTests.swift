@@ -254,9 +254,7 @@ import Darwin
 
     /// A call of a worker that is told to end, whose client has its answer while Redis is away.
     private static func endCall(of worker: Worker, in fleet: Fleet, _ upstream: ManualUpstream) async throws {
-        try await eventually("the worker is ready") {
-            try await HTTP.get("/readyz", port: worker.adminPort).status == 200
-        }
+        try await worker.becomesReady()
         let client = try await RawClient.connect(port: worker.port)
         try await client.send(Wire.get("/api", fields: "Authorization: \(try fleet.bearer()[0].1)\r\n"))
         try await upstream.waits(for: "\r\n\r\n")

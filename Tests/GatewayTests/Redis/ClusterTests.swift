@@ -32,11 +32,7 @@ import Foundation
     @Test func limitsAreExactOnEveryServer() async throws {
         try await ClusterProcesses.run { cluster in
             try await withWorkers(2, url: cluster.url()) { workers, identity in
-                for worker in workers {
-                    try await eventually("the worker is ready") {
-                        try await HTTP.get("/readyz", port: worker.adminPort).status == 200
-                    }
-                }
+                for worker in workers { try await worker.becomesReady() }
                 let users = (0..<12).map { "user_\($0)" }
                 let admitted = try await withThrowingTaskGroup(of: (String, Int).self) { group in
                     for user in users {
@@ -101,9 +97,7 @@ import Foundation
                     "REDIS_KEY_FILE": directory + "/client.key",
                 ]
                 try await withWorkers(1, url: url, settings: settings) { workers, identity in
-                    try await eventually("the worker is ready") {
-                        try await HTTP.get("/readyz", port: workers[0].adminPort).status == 200
-                    }
+                    try await workers[0].becomesReady()
                     for number in 0..<12 {
                         let answer = try await HTTP.verify(token("user_\(number)", identity), port: workers[0].port)
                         #expect(answer.status == 200)
@@ -143,9 +137,7 @@ import Foundation
             extraArguments: { _ in ["--cluster-require-full-coverage", "no"] }
         ) { cluster in
             try await withWorkers(1, url: cluster.url(servers: 3)) { workers, identity in
-                try await eventually("all of it was found fit") {
-                    try await HTTP.get("/readyz", port: workers[0].adminPort).status == 200
-                }
+                try await workers[0].becomesReady()
                 let users = (0..<12).map { "user_\($0)" }
                 for user in users {
                     let answer = try await HTTP.verify(token(user, identity), port: workers[0].port)

@@ -44,29 +44,19 @@ struct FaultFleet {
         isolation: isolated (any Actor)? = #isolation, url: String, names: [String] = Self.names(24),
         settings: [String: String] = [:], _ body: (FaultFleet) async throws -> Result
     ) async throws -> Result {
-        let identity = try DevelopmentIdentity.shared()
-        return try await withTemporaryDirectory { directory in
-            try plans.write(toFile: directory + "/tollgate.yaml", atomically: true, encoding: .utf8)
-            let environment = Worker.environment(redisURL: url, identity: identity)
-                .merging(settings.merging(["TOLLGATE_CONFIG": directory + "/tollgate.yaml"]) { $1 }) { $1 }
-            return try await withWorkers(workerCount, environment: environment) { workers in
-                for worker in workers {
-                    try await eventually("the worker is ready", within: .seconds(20)) {
-                        try await HTTP.get("/readyz", port: worker.adminPort).status == 200
-                    }
-                }
-                let users = try users(names, identity)
-                let load = FaultLoad(users: users, ports: workers.map(\.port))
-                do {
-                    try await load.flows(1000, within: .seconds(30))
-                    let fleet = FaultFleet(
-                        workers: workers, users: users, load: load, pids: workers.map { Int($0.process.pid) },
-                        memoryBefore: try workers.map(memory))
-                    return try await body(fleet)
-                } catch {
-                    _ = try? await load.stop()
-                    throw error
-                }
+        try await withWorkers(workerCount, redisURL: url, yaml: plans, settings: settings) { workers, identity in
+            for worker in workers { try await worker.becomesReady() }
+            let users = try users(names, identity)
+            let load = FaultLoad(users: users, ports: workers.map(\.port))
+            do {
+                try await load.flows(1000, within: .seconds(30))
+                let fleet = FaultFleet(
+                    workers: workers, users: users, load: load, pids: workers.map { Int($0.process.pid) },
+                    memoryBefore: try workers.map(memory))
+                return try await body(fleet)
+            } catch {
+                _ = try? await load.stop()
+                throw error
             }
         }
     }

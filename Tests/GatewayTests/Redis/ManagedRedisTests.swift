@@ -16,20 +16,6 @@ import Foundation
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ManagedRedisTests {
     private static let plans = "plans:\n  free: { quota: 1000000, ratePerMinute: 1000000 }\n"
 
-    /// By a connection of its own.
-    private static func send(_ line: String, to redis: RedisServerProcess) async throws {
-        let answer = try await RawClient.ask(redis.port, line + "\r\n") { $0.hasSuffix("\r\n") }
-        #expect(!answer.hasPrefix("-"), "\(line): \(answer)")
-    }
-
-    private static func serves(_ worker: Worker, _ token: String, _ place: String) async throws {
-        try await eventually("full service after \(place)", within: .seconds(5)) {
-            let ready = try await HTTP.get("/readyz", port: worker.adminPort)
-            guard ready.status == 200 else { return false }
-            return try await HTTP.verify(token, port: worker.port).status == 200
-        }
-    }
-
     /// Neither a name for the connection nor facts of the server are needed.
     @Test func aProxyThatKnowsFewerCommandsWillDo() async throws {
         let relay = try await LossyRelay(unknownCommands: ["CLIENT", "INFO"])
@@ -55,7 +41,7 @@ import Foundation
     @Test func anACLWithoutThemWillDo() async throws {
         try await withObservedGateways(
             redisURL: { redis in
-                try await Self.send("ACL SETUSER plain on >password ~* +@all -client -info -ping", to: redis)
+                try await redis.tell("ACL SETUSER plain on >password ~* +@all -client -info -ping")
                 return redis.url.replacing("redis://", with: "redis://plain:password@")
             }
         ) { gateways in
@@ -69,13 +55,13 @@ import Foundation
     @Test func forcedDisconnectsLoseNoCount() async throws {
         try await withFleet(workers: 2, plans: Self.plans) { fleet in
             let token = try fleet.token("user_abc")
-            for worker in fleet.workers { try await Self.serves(worker, token, "the start") }
+            for worker in fleet.workers { try await worker.serves(token, after: "the start") }
             let load = PacedLoad(ports: fleet.workers.map(\.port), token: token)
             try await load.run(clients: 8) {
                 for _ in 1...4 {
                     try await load.goesOn(by: 50)
-                    try await Self.send("CLIENT KILL TYPE normal SKIPME yes", to: fleet.redis)
-                    for worker in fleet.workers { try await Self.serves(worker, token, "a disconnect") }
+                    try await fleet.redis.tell("CLIENT KILL TYPE normal SKIPME yes")
+                    for worker in fleet.workers { try await worker.serves(token, after: "a disconnect") }
                 }
                 try await load.goesOn(by: 50)
             }
@@ -99,7 +85,7 @@ import Foundation
         try await withFleet { fleet in
             let (worker, redis) = (fleet.workers[0], fleet.redis)
             let token = try fleet.token("user_abc", plan: "paid")
-            try await Self.serves(worker, token, "the start")
+            try await worker.serves(token, after: "the start")
             let keeper = try await RawClient.connect(port: redis.port)
             try await keeper.send("CONFIG SET maxclients 1\r\nCLIENT KILL TYPE normal SKIPME yes\r\n")
             try await keeper.waits(for: "\r\n:")
@@ -110,7 +96,7 @@ import Foundation
             let refused = try await HTTP.verify(token, port: worker.port)
             #expect(refused.status == 503)
             try await keeper.send("CONFIG SET maxclients 1000\r\n")
-            try await Self.serves(worker, token, "there is room")
+            try await worker.serves(token, after: "there is room")
             try await keeper.close()
         }
     }

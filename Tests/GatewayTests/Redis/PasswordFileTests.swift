@@ -17,7 +17,7 @@ import Foundation
             try await withRedis(in: directory) { redis in
                 let file = directory + "/password"
                 func rotate(_ command: String, _ password: String) async throws {
-                    try await Self.send("ACL SETUSER rotating \(command) >\(password)", to: redis)
+                    try await redis.tell("ACL SETUSER rotating \(command) >\(password)")
                     try (password + "\n").write(toFile: file, atomically: true, encoding: .utf8)
                 }
                 try await rotate("on ~* +@all", "hunter-1")
@@ -29,22 +29,22 @@ import Foundation
                     let (worker, token) = (
                         workers[0], try identity.token(user: "user_abc", plan: "paid", now: SystemClock().now())
                     )
-                    try await Self.serves(worker, token, "the start")
+                    try await worker.serves(token, after: "the start")
 
                     try await rotate("resetpass", "hunter-2")
                     let rotated = try await HTTP.verify(token, port: worker.port)
                     #expect(rotated.status == 200, "connections that stand are logged in")
-                    try await Self.send("CLIENT KILL USER rotating", to: redis)
-                    try await Self.serves(worker, token, "a login with the next password")
+                    try await redis.tell("CLIENT KILL USER rotating")
+                    try await worker.serves(token, after: "a login with the next password")
 
                     try FileManager.default.removeItem(atPath: file)
-                    try await Self.send("CLIENT KILL USER rotating", to: redis)
+                    try await redis.tell("CLIENT KILL USER rotating")
                     try await eventually("the reason is told") {
                         let ready = try await HTTP.get("/readyz", port: worker.adminPort)
                         return ready.status == 503 && ready.body.contains("the password file \(file) does not exist")
                     }
                     try await rotate("resetpass", "hunter-3")
-                    try await Self.serves(worker, token, "a login with the one after that")
+                    try await worker.serves(token, after: "a login with the one after that")
 
                     worker.process.signal(15)
                     var log = ""
@@ -52,19 +52,6 @@ import Foundation
                     #expect(!log.contains("hunter"), "\(log)")
                 }
             }
-        }
-    }
-
-    private static func send(_ line: String, to redis: RedisServerProcess) async throws {
-        let answer = try await RawClient.ask(redis.port, line + "\r\n") { $0.hasSuffix("\r\n") }
-        #expect(!answer.hasPrefix("-"), "\(answer)")
-    }
-
-    private static func serves(_ worker: Worker, _ token: String, _ place: String) async throws {
-        try await eventually("full service after \(place)", within: .seconds(5)) {
-            let ready = try await HTTP.get("/readyz", port: worker.adminPort)
-            guard ready.status == 200 else { return false }
-            return try await HTTP.verify(token, port: worker.port).status == 200
         }
     }
 }

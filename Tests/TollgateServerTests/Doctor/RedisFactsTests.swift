@@ -167,6 +167,9 @@ import TollgateStore
                 "Raise maxmemory, or let Redis keep less.",
             ])
         #expect(PermissionFacts().findings(user: "gateway").map(\.verdict) == [.ok, .ok])
+        var untried = PermissionFacts()
+        untried.took(refusal(command), pattern: "usage:*")
+        #expect(untried.findings(user: "gateway").map(\.verdict) == [.ok, .skipped])
         var courtesy = PermissionFacts()
         courtesy.forbiddenCommands = ["client|setname"]
         #expect(courtesy.findings(user: "gateway").map(\.verdict) == [.warn, .ok])
