@@ -87,6 +87,9 @@ private struct SampleUserWork {
             RedisCommand(
                 "HSET", Keys.usage(user.userID), "usageCount", "\(user.calls)", "plan", PlanTable.fallbackName,
                 "lastUpdated", time.iso8601, "periodStart", "\(period.firstDay)", "periodEnd", "\(period.lastDay)"))
+        // The user's first call gives it the time that records have.
+        _ = try await redis.execute(
+            RedisCommand("EXPIRE", Keys.usage(user.userID), "\(2 * UsageDay.keptDays * 86_400)"))
         for (day, calls) in Self.spread(user.calls, until: time) {
             for (route, count) in calls where count > 0 {
                 _ = try await redis.execute(
