@@ -33,7 +33,8 @@ import TollgateDev
 
     @Test func oneCallBringsTheTextForAllThatAreInFlight() async throws {
         try await withRedis { server in
-            try await withRedisClient(server.patientConfiguration) { client in
+            // The flush is no command of the tested program's.
+            try await withRedisClient(server.inspectorConfiguration) { client in
                 #expect(try await client.run(Self.call(1)) == .array([.integer(1)]))
                 try await client.send("CONFIG RESETSTAT")
                 // Of two kinds, by turns, behind a flush and in one write with it.

@@ -102,6 +102,14 @@ extension RedisServerProcess {
                 endpoint: try RedisEndpoint(url: RedisUsers.loggedIn(url)), commandTimeout: .seconds(10))
         }
     }
+
+    /// How a test looks into this server, with patience: as the default user, for a server of a group, or one with users
+    /// of its own, need not know the tested program's.
+    package var inspectorConfiguration: RedisClientConfiguration {
+        get throws {
+            RedisClientConfiguration(endpoint: try RedisEndpoint(url: url), commandTimeout: .seconds(10))
+        }
+    }
 }
 
 extension RedisClient {

@@ -53,7 +53,8 @@ import Darwin
             text.contains("\r\n\r\n") ? [.pause(.milliseconds(20)), .say(Wire.answer("ok"))] : nil
         }
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port))
-        try await withFleet(workers: 2, plans: file, settings: ["TOLLGATE_DRAIN_SECONDS": "4"]) { fleet in
+        let settings = Fleet.patience.merging(["TOLLGATE_DRAIN_SECONDS": "4"]) { $1 }
+        try await withFleet(workers: 2, plans: file, settings: settings) { fleet in
             try await Balancer.run(before: fleet.workers.map(\.backend)) { balancer in
                 try await ConstantLoad.run(
                     on: "/api", port: balancer.port, headers: try fleet.bearer(), width: 8

@@ -127,13 +127,13 @@ extension RedisClient {
 
 extension RedisServerProcess {
     func counts(of users: [FaultUser]) async throws -> [Int] {
-        try await withRedisClient(patientConfiguration) { try await $0.counts(of: users) }
+        try await withRedisClient(inspectorConfiguration) { try await $0.counts(of: users) }
     }
 
     /// One command, written as in redis-cli.
     @discardableResult
     func ask(_ line: String) async throws -> RedisReply {
-        try await withRedisClient(patientConfiguration) { try await $0.send(line) }
+        try await withRedisClient(inspectorConfiguration) { try await $0.send(line) }
     }
 
     /// What a server that was killed has kept: how many calls of each user it had acknowledged. Nobody else sees it, for

@@ -138,8 +138,8 @@ struct FaultMove {
 
     /// - Returns: How long the slot was on its way.
     func run() async throws -> Duration {
-        try await withRedisClient(source.patientConfiguration) { source in
-            try await withRedisClient(target.patientConfiguration) { target in
+        try await withRedisClient(source.inspectorConfiguration) { source in
+            try await withRedisClient(target.inspectorConfiguration) { target in
                 try await timed {
                     try await begin(source, target)
                     try await moveKeys(source)
@@ -159,8 +159,8 @@ struct FaultMove {
     func end() async throws { try await withBoth { try await end($0, $1) } }
 
     private func withBoth(_ body: (RedisClient, RedisClient) async throws -> Void) async throws {
-        try await withRedisClient(source.patientConfiguration) { source in
-            try await withRedisClient(target.patientConfiguration) { try await body(source, $0) }
+        try await withRedisClient(source.inspectorConfiguration) { source in
+            try await withRedisClient(target.inspectorConfiguration) { try await body(source, $0) }
         }
     }
 
