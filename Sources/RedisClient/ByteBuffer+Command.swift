@@ -22,6 +22,12 @@ extension ByteBuffer {
         }
     }
 
+    package mutating func writeArgument(bytes: [UInt8]) {
+        writeCount(bytes.count, marker: UInt8(ascii: "$"))
+        writeBytes(bytes)
+        writeLineEnd()
+    }
+
     /// One argument, put together from `parts`.
     package mutating func writeArgument(
         parts first: String, _ second: String, _ third: String, _ fourth: String = "", _ fifth: String = "",

@@ -92,7 +92,11 @@ final class RedisChannelHandler: ChannelInboundHandler {
         _ command: RedisCommand, identifier: UInt64, timeout: TimeAmount,
         waiter: @escaping (Result<RedisReply, RedisError>) -> Void
     ) {
-        send(identifier: identifier, timeout: timeout, waiter: .reply(waiter)) { outgoing throws(RedisError) in
+        send(command, identifier: identifier, timeout: timeout, waiter: .reply(waiter))
+    }
+
+    func send(_ command: RedisCommand, identifier: UInt64, timeout: TimeAmount, waiter: ReplyWaiter) {
+        send(identifier: identifier, timeout: timeout, waiter: waiter) { outgoing throws(RedisError) in
             do throws(CommandTooLong) {
                 // Unsafe: the bytes are copied before the closure returns.
                 _ = try unsafe command.withEncoded { bytes in unsafe outgoing.writeBytes(bytes) }

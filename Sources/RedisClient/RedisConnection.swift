@@ -73,24 +73,26 @@ package final class RedisConnection: @unchecked Sendable {
 
     /// Sends `command`. `waiter` is called once, on the event loop. Call on the event loop.
     package func send(_ command: RedisCommand, identifier: UInt64 = 0, waiter: @escaping Waiter) {
+        send(command, identifier: identifier, waiter: .reply(waiter))
+    }
+
+    func send(_ command: RedisCommand, identifier: UInt64, waiter: ReplyWaiter) {
         switch readyHandler() {
         case .success(let handler):
             handler.send(command, identifier: identifier, timeout: configuration.commandTimeout, waiter: waiter)
-        case .failure(let error): waiter(.failure(error))
+        case .failure(let error): waiter.fail(error)
         }
     }
 
-    /// Sends the one command that `write` appends to the bytes that leave next. `waiter` is called once, on the event
-    /// loop, with nil when the reply is no flat array of a few integers. Call on the event loop.
+    /// Sends the one command that `write` appends to the bytes that leave next. `waiter` is told once, on the event loop.
+    /// Call on the event loop.
     func send(
-        identifier: UInt64, write: (inout ByteBuffer) -> Void,
-        waiter: @escaping (Result<IntegerReply?, RedisError>) -> Void
+        identifier: UInt64, waiter: ReplyWaiter, write: (inout ByteBuffer) throws(RedisError) -> Void
     ) {
         switch readyHandler() {
         case .success(let handler):
-            handler.send(
-                identifier: identifier, timeout: configuration.commandTimeout, waiter: .integers(waiter), write: write)
-        case .failure(let error): waiter(.failure(error))
+            handler.send(identifier: identifier, timeout: configuration.commandTimeout, waiter: waiter, write: write)
+        case .failure(let error): waiter.fail(error)
         }
     }
 

@@ -21,12 +21,8 @@ package protocol RedisLink: AnyObject, Sendable {
     func send(
         _ command: RedisCommand, identifier: UInt64, waiter: @escaping (Result<RedisReply, RedisError>) -> Void)
 
-    /// Runs a script. `waiter` is called once, on the event loop.
-    func run(
-        _ call: RedisScript.Call, identifier: UInt64, waiter: @escaping (Result<RedisReply, RedisError>) -> Void)
-
-    /// Runs a script, and tells the call its outcome once, on the event loop.
-    func run(_ call: any DirectScriptCall, identifier: UInt64)
+    /// Runs a script. `waiter` is told once, on the event loop.
+    func run(_ call: any ScriptCall, identifier: UInt64, waiter: ReplyWaiter)
 
     /// Lets the caller of the commands under `identifier` go.
     func cancel(identifier: UInt64)
@@ -46,9 +42,16 @@ extension RedisLink {
         send(command, identifier: 0, waiter: waiter)
     }
 
-    package func run(_ call: RedisScript.Call, waiter: @escaping (Result<RedisReply, RedisError>) -> Void) {
-        run(call, identifier: 0, waiter: waiter)
+    /// Runs a script. `waiter` is called once, on the event loop.
+    package func run(
+        _ call: RedisScript.Call, identifier: UInt64 = 0,
+        waiter: @escaping (Result<RedisReply, RedisError>) -> Void
+    ) {
+        run(call, identifier: identifier, waiter: .reply(waiter))
     }
 
-    package func run(_ call: any DirectScriptCall) { run(call, identifier: 0) }
+    /// Runs a script, and tells the call its outcome once, on the event loop.
+    package func run(_ call: any DirectScriptCall, identifier: UInt64 = 0) {
+        run(call, identifier: identifier, waiter: .call(call))
+    }
 }

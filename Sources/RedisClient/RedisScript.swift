@@ -26,10 +26,12 @@ package struct RedisScript: Sendable, Hashable {
         buffer.writeArgument(script)
         return buffer
     }
+}
 
-    /// A call of the script: keys, then other arguments.
-    package struct Call: Sendable {
-        fileprivate let script: RedisScript
+extension RedisScript {
+    /// A call of a script outside of the hot path: its keys and arguments are put together beforehand.
+    package struct Call: Sendable, ScriptCall {
+        package let script: RedisScript
         package let keys: [String]
         private let arguments: [Argument]
 
@@ -49,59 +51,24 @@ package struct RedisScript: Sendable, Hashable {
             self.arguments = arguments
         }
 
-        /// - Parameter bearsWitness: Whether the key that never exists is declared, too.
-        func bySHA1(bearsWitness: Bool) -> RedisCommand { command("EVALSHA", script.sha1, bearsWitness) }
-        func byText(bearsWitness: Bool) -> RedisCommand { command("EVAL", script.source, bearsWitness) }
+        package var keyCount: Int { keys.count }
+        package var argumentCount: Int { arguments.count }
 
-        private func command(_ name: String, _ script: String, _ bearsWitness: Bool) -> RedisCommand {
-            let witness = bearsWitness ? keys.first.flatMap { MigrationWitness.name(beside: $0) } : nil
-            let keys = self.keys + [witness].compactMap(\.self)
-            var command = RedisCommand(
-                reservingArguments: 3 + keys.count + arguments.count, bytes: 512 + script.utf8.count)
-            command.append(name)
-            command.append(script)
-            command.append(keys.count)
-            for key in keys { command.append(key) }
+        package var hashTag: String? {
+            keys.first.map { key in HashSlot.tag(of: key.utf8).map { String(decoding: $0, as: UTF8.self) } ?? key }
+        }
+
+        package func writeKeys(to buffer: inout ByteBuffer) {
+            for key in keys { buffer.writeArgument(key) }
+        }
+
+        package func writeArguments(to buffer: inout ByteBuffer) {
             for argument in arguments {
                 switch argument {
-                case .text(let text): command.append(text)
-                case .bytes(let bytes): command.append(bytes)
+                case .text(let text): buffer.writeArgument(text)
+                case .bytes(let bytes): buffer.writeArgument(bytes: bytes)
                 }
             }
-            return command
         }
-    }
-}
-
-extension RedisConnection {
-    /// Runs a script by its name, and by its text when Redis does not know it: after a `SCRIPT FLUSH`, or where the text
-    /// could not be told in the handshake. One call brings the text for all. Nothing has run when Redis answers NOSCRIPT,
-    /// so this repeats nothing. Call on the event loop.
-    package func run(_ call: RedisScript.Call, identifier: UInt64 = 0, waiter: @escaping Waiter) {
-        send(call.bySHA1(bearsWitness: isClusterNode), identifier: identifier) { result in
-            guard result.isUnknownScript else { return waiter(result) }
-            guard !self.beginsToSend(call.script) else {
-                return self.sendText(call, identifier: identifier, waiter: waiter)
-            }
-            self.send(call.bySHA1(bearsWitness: self.isClusterNode), identifier: identifier) { result in
-                guard result.isUnknownScript else { return waiter(result) }
-                // What brought the text has failed.
-                self.send(call.byText(bearsWitness: self.isClusterNode), identifier: identifier, waiter: waiter)
-            }
-        }
-    }
-
-    private func sendText(_ call: RedisScript.Call, identifier: UInt64, waiter: @escaping Waiter) {
-        send(call.byText(bearsWitness: isClusterNode), identifier: identifier) { result in
-            self.hasSent(call.script)
-            waiter(result)
-        }
-    }
-}
-
-extension Result where Failure == RedisError {
-    /// The script may be run, and Redis does not know its text.
-    var isUnknownScript: Bool {
-        if case .failure(let error) = self { error.isUnknownScript } else { false }
     }
 }

@@ -57,7 +57,7 @@ final class AdmissionCall: DirectScriptCall {
         }
     }
 
-    var hashTag: String { request.principal.userID.value }
+    var hashTag: String? { request.principal.userID.value }
 
     func writeKeys(to buffer: inout ByteBuffer) {
         let user = request.principal.userID

@@ -33,10 +33,15 @@ import Testing
     }
 
     @Test func theWitnessLiesBesideItsKey() throws {
-        let name = try #require(MigrationWitness.name(beside: "key:{user_abc}:{k1}"))
-        #expect(name == "usage:{user_abc}:moving")
-        #expect(HashSlot(key: name.utf8) == HashSlot(key: "usage:{user_abc}".utf8))
-        #expect(MigrationWitness.name(beside: "workers") == nil)
+        for (key, witness) in [
+            ("key:{user_abc}:{k1}", "usage:{user_abc}:moving"), ("workers", "usage:{workers}:moving"),
+        ] {
+            let call = RedisScript.Call(RedisScript(source: "return 1"), keys: [key], arguments: [])
+            let name = MigrationWitness.prefix + (try #require(call.hashTag)) + MigrationWitness.suffix
+            #expect(name == witness)
+            #expect(HashSlot(key: name.utf8) == HashSlot(key: key.utf8))
+        }
+        #expect(RedisScript.Call(RedisScript(source: "return 1"), keys: [], arguments: []).hashTag == nil)
     }
 
     // MARK: What servers tell

@@ -31,6 +31,15 @@ import Testing
         }
     }
 
+    @Test(arguments: [0, 1, 9, 10, 99, 100, 101, 70_000])
+    func bytes(length: Int) throws {
+        let text = text(length: length)
+        var buffer = ByteBuffer()
+        buffer.writeCommandStart(argumentCount: 1)
+        buffer.writeArgument(bytes: Array(text.utf8))
+        #expect(Array(buffer.readableBytesView) == (try encoded([text])))
+    }
+
     @Test(arguments: [0, 1, 9, 10, 99, 100, 101, 1_764_198_000, .max, -1, -10, .min])
     func numbers(_ number: Int) throws {
         var buffer = ByteBuffer()

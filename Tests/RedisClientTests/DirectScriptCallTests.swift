@@ -22,7 +22,7 @@ import TollgateDev
             self.waiter = waiter
         }
 
-        let hashTag = "a"
+        let hashTag: String? = "a"
 
         func writeKeys(to buffer: inout ByteBuffer) { buffer.writeArgument(parts: "key:{", "a", "}") }
         func writeArguments(to buffer: inout ByteBuffer) { buffer.writeArgument(argument) }
@@ -66,6 +66,24 @@ import TollgateDev
                 }
                 let numbers = try await run("return { 3 }", on: client)
                 #expect(numbers == IntegerReply([3]), "the connection goes on")
+            }
+        }
+    }
+
+    @Test func aCallThatIsTooLongIsNotSent() async throws {
+        try await withRedis { server in
+            try await withRedisClient(server.configuration) { client in
+                let long = String(repeating: "x", count: RedisCommand.maximumBytes)
+                let error = await #expect(throws: RedisError.self) {
+                    try await run("return { #ARGV[1] }", long, on: client)
+                }
+                guard case .commandTooLong(let byteCount) = error else {
+                    Issue.record("\(String(describing: error))")
+                    return
+                }
+                #expect(byteCount > RedisCommand.maximumBytes)
+                let numbers = try await run("return { #ARGV[1] }", "abc", on: client)
+                #expect(numbers == IntegerReply([3]), "nothing of it is in the bytes that leave next")
             }
         }
     }

@@ -15,7 +15,7 @@ import TollgateDev
 
     private final class Call: DirectScriptCall {
         let script = RedisScriptLoadingTests.script
-        let hashTag = "tag"
+        let hashTag: String? = "tag"
         let keyCount = 0
         let argumentCount = 1
         private let number: Int

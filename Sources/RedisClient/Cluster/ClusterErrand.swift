@@ -5,9 +5,8 @@ import NIOCore
 /// elsewhere, or it waits and is tried again; once it was carried out, or may have been, it never is.
 struct ClusterErrand {
     enum Work {
-        case command(RedisCommand, waiter: RedisConnection.Waiter)
-        case script(RedisScript.Call, waiter: RedisConnection.Waiter)
-        case direct(any DirectScriptCall)
+        case command(RedisCommand)
+        case script(any ScriptCall)
     }
 
     /// Where it goes.
@@ -23,6 +22,7 @@ struct ClusterErrand {
     }
 
     let work: Work
+    let waiter: ReplyWaiter
     let destination: Destination
     let identifier: UInt64
 
@@ -35,12 +35,7 @@ struct ClusterErrand {
     /// Why it was not carried out so far.
     var reason = RedisError.notConnected("the cluster's servers are not known yet")
 
-    func fail(_ error: RedisError) {
-        switch work {
-        case .command(_, let waiter), .script(_, let waiter): waiter(.failure(error))
-        case .direct(let call): call.finish(.failure(error))
-        }
-    }
+    func fail(_ error: RedisError) { waiter.fail(error) }
 
     /// A script may touch several keys, and none runs while its slot is being moved (``MigrationWitness``).
     var isScript: Bool { if case .command = work { false } else { true } }

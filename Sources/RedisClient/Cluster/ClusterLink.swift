@@ -66,21 +66,17 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     // MARK: Commands
 
     func send(_ command: RedisCommand, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {
-        begin(.command(command, waiter: waiter), to: command.slot.map { .slot($0) } ?? .anyone, identifier)
+        begin(.command(command), .reply(waiter), to: command.slot.map { .slot($0) } ?? .anyone, identifier)
     }
 
-    func run(_ call: RedisScript.Call, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {
-        let slot = call.keys.first.map { HashSlot(key: $0.utf8) }
-        begin(.script(call, waiter: waiter), to: slot.map { .slot($0) } ?? .anyone, identifier)
-    }
-
-    func run(_ call: any DirectScriptCall, identifier: UInt64) {
-        begin(.direct(call), to: .slot(HashSlot(tag: call.hashTag.utf8)), identifier)
+    func run(_ call: any ScriptCall, identifier: UInt64, waiter: ReplyWaiter) {
+        let slot = call.hashTag.map { HashSlot(tag: $0.utf8) }
+        begin(.script(call), waiter, to: slot.map { .slot($0) } ?? .anyone, identifier)
     }
 
     /// Sends `command` to this server and to no other.
     func send(_ command: RedisCommand, to node: HostAndPort, waiter: @escaping RedisConnection.Waiter) {
-        begin(.command(command, waiter: waiter), to: .node(node), 0)
+        begin(.command(command), .reply(waiter), to: .node(node), 0)
     }
 
     func cancel(identifier: UInt64) {
@@ -92,11 +88,14 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         for errand in cancelled { errand.fail(.cancelled) }
     }
 
-    private func begin(_ work: ClusterErrand.Work, to destination: ClusterErrand.Destination, _ identifier: UInt64) {
+    private func begin(
+        _ work: ClusterErrand.Work, _ waiter: ReplyWaiter, to destination: ClusterErrand.Destination,
+        _ identifier: UInt64
+    ) {
         eventLoop.preconditionInEventLoop()
         advance(
             ClusterErrand(
-                work: work, destination: destination, identifier: identifier,
+                work: work, waiter: waiter, destination: destination, identifier: identifier,
                 deadline: .now() + configuration.commandTimeout))
     }
 
@@ -148,24 +147,15 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
 
     private func dispatch(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool) {
         let identifier = errand.identifier
+        let waiter = errand.waiter.guarded { error in
+            error.map { self.goesOn(errand, after: $0, from: connection) } ?? false
+        }
         switch errand.work {
-        case .direct(let call):
-            connection.run(call, identifier: identifier) { result in
-                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
-                call.finish(result)
-            }
-        case .script(let call, let waiter):
-            connection.run(call, identifier: identifier) { result in
-                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
-                waiter(result)
-            }
-        case .command(let command, let waiter):
+        case .script(let call): connection.run(call, identifier: identifier, waiter: waiter)
+        case .command(let command):
             // Lets the server carry out the next command alone.
             if asking { connection.send(RedisCommand("ASKING"), identifier: identifier) { _ in } }
-            connection.send(command, identifier: identifier) { result in
-                if case .failure(let error) = result, self.goesOn(errand, after: error, from: connection) { return }
-                waiter(result)
-            }
+            connection.send(command, identifier: identifier, waiter: waiter)
         }
     }
 

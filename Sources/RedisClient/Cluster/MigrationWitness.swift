@@ -7,11 +7,7 @@
 /// script runs until the slot has arrived. Scripts that are refused have done nothing, and are sent again.
 /// (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#multiple-keys-operations)
 enum MigrationWitness {
+    /// Its name is this, the hash tag of the script's keys, and the suffix: so it lies in their slot.
     static let prefix = "usage:{"
     static let suffix = "}:moving"
-
-    /// In the same slot as `key`. Nil when that has no hash tag.
-    static func name(beside key: String) -> String? {
-        HashSlot.tag(of: key.utf8).map { prefix + String(decoding: $0, as: UTF8.self) + suffix }
-    }
 }
