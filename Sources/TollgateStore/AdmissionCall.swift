@@ -61,9 +61,9 @@ final class AdmissionCall: DirectScriptCall {
 
     func writeKeys(to buffer: inout ByteBuffer) {
         let user = request.principal.userID
-        KeyName.rateLimit(user, minute: moment.minute).write(to: &buffer)
-        KeyName.usage(user).write(to: &buffer)
-        KeyName.subscription(user).write(to: &buffer)
+        RedisKey.rateLimit(user, minute: moment.minute).write(to: &buffer)
+        RedisKey.usage(user).write(to: &buffer)
+        RedisKey.subscription(user).write(to: &buffer)
         if form != .token { writeCredentialKey(to: &buffer) }
         if form == .everything { writeFurtherKeys(to: &buffer) }
     }
@@ -100,15 +100,15 @@ extension AdmissionCall {
     private func writeCredentialKey(to buffer: inout ByteBuffer) {
         let user = request.principal.userID
         switch request.principal.credential {
-        case .token: KeyName.usage(user).write(to: &buffer)
-        case .secretKey(let id, _, _): KeyName.key(id, of: user).write(to: &buffer)
-        case .platformKey: KeyName.apiKey(of: user).write(to: &buffer)
+        case .token: RedisKey.usage(user).write(to: &buffer)
+        case .secretKey(let id, _, _): RedisKey.key(id, of: user).write(to: &buffer)
+        case .platformKey: RedisKey.apiKey(of: user).write(to: &buffer)
         }
     }
 
     private func writeFurtherKeys(to buffer: inout ByteBuffer) {
         let user = request.principal.userID
-        let unused = KeyName.usage(user)
+        let unused = RedisKey.usage(user)
         (request.idempotentCall.map { .idempotency(user, key: $0.key) } ?? unused).write(to: &buffer)
         (request.routeLimit.map { .rateLimit(user, route: $0.route, minute: moment.minute) } ?? unused)
             .write(to: &buffer)

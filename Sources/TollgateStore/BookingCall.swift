@@ -46,7 +46,7 @@ extension RedisScript.Call {
             return ["\(period.firstDay)", "\(period.lastDay)", "\(line.day)", line.route, "\(line.calls)"]
         }
         return RedisScript.Call(
-            bookingScript, keys: [Keys.usage(batch.userID), Keys.booked(batch.userID)],
+            bookingScript, on: [.usage(batch.userID), .booked(batch.userID)],
             arguments: [
                 worker, "\(batch.number)", time.iso8601, moment.minute,
                 shared.comparesClocks ? "\(AdmissionPrelude.clockToleranceSeconds)" : "",

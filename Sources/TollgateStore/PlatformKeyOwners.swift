@@ -31,8 +31,8 @@ package final class PlatformKeyOwners: Sendable {
     package func principal(for key: PlatformKey) async throws(StoreUnavailable) -> Principal? {
         let digest = SHA256.digest(key.text)
         if let known = hints.withLock({ $0.value(for: digest) }) { return known }
-        guard let platformID = try await client.ask(RedisCommand("GET", Keys.apiKey(sha256: digest.hex))).string,
-            let userID = try await client.ask(RedisCommand("GET", Keys.platformUser(platformID))).string,
+        guard let platformID = try await client.ask(RedisCommand("GET", .apiKey(sha256: digest.hex))).string,
+            let userID = try await client.ask(RedisCommand("GET", .platformUser(platformID))).string,
             let owner = UserID(userID)
         else { return nil }
         let principal = Principal(

@@ -131,7 +131,7 @@ package struct RedisAdmissionStore: AdmissionStore {
         guard let link = client.link(on: eventLoop) else {
             return completion(.failure(.foreignEventLoop))
         }
-        let command = RedisCommand("HMGET", Keys.idempotency(user, key: call.key), "status", "head", "body")
+        let command = RedisCommand("HMGET", .idempotency(user, key: call.key), "status", "head", "body")
         link.send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))

@@ -32,7 +32,7 @@ package struct RedisCredentialStore: CredentialStore {
         let reply = try await client.ask(
             RedisScript.Call(
                 Self.keepScript,
-                keys: [Keys.platformID(of: user), Keys.apiKey(of: user)] + Keys.keyChanges(of: user, at: time),
+                on: [.platformID(of: user), .apiKey(of: user)] + RedisKey.keyChanges(of: user, at: time),
                 arguments: [candidate.platformID, candidate.apiKey] + changes.arguments))
         guard let elements = reply.array else { throw .unexpectedReply(of: "keep_credentials.lua") }
         guard elements.first?.integer == 0 else {
@@ -48,8 +48,8 @@ package struct RedisCredentialStore: CredentialStore {
     /// A pair of which one half was lost is none: there is nothing to make the other half from here.
     package func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
         let replies = try await client.ask(all: [
-            RedisCommand("MGET", Keys.platformID(of: user), Keys.apiKey(of: user)),
-            RedisCommand("HMGET", Keys.previousAPIKey(of: user), "status", "until"),
+            RedisCommand("MGET", keys: [.platformID(of: user), .apiKey(of: user)]),
+            RedisCommand("HMGET", .previousAPIKey(of: user), "status", "until"),
         ])
         guard let previous = replies[1].array, previous.count == 2 else { throw .unexpectedReply(of: "HMGET") }
         let until = previous[0].string == "active" ? previous[1].string.flatMap { UnixTime(iso8601: $0) } : nil
@@ -71,8 +71,8 @@ package struct RedisCredentialStore: CredentialStore {
         let reply = try await client.ask(
             RedisScript.Call(
                 Self.rotateScript,
-                keys: [Keys.platformID(of: user), Keys.apiKey(of: user), Keys.previousAPIKey(of: user)]
-                    + Keys.keyChanges(of: user, at: time),
+                on: [.platformID(of: user), .apiKey(of: user), .previousAPIKey(of: user)]
+                    + RedisKey.keyChanges(of: user, at: time),
                 // Without an overlap it has ended whatever the clock will say.
                 arguments: [key.text, (overlap > 0 ? until : UnixTime(seconds: 0)).iso8601, "\(kept)"]
                     + changes.arguments))
@@ -94,7 +94,7 @@ package struct RedisCredentialStore: CredentialStore {
     package func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.revokeScript, keys: [Keys.apiKey(of: user), Keys.previousAPIKey(of: user)],
+                Self.revokeScript, on: [.apiKey(of: user), .previousAPIKey(of: user)],
                 arguments: [time.iso8601, "\(KeyLimits.refusalKeptSeconds)"]))
         guard let elements = reply.array else { throw .unexpectedReply(of: "revoke_credentials.lua") }
         switch elements.first?.integer {
@@ -122,7 +122,7 @@ package struct RedisCredentialStore: CredentialStore {
     // MARK: The way from a key to its user
 
     private func index(_ credentials: Credentials, of user: UserID) async throws(StoreUnavailable) {
-        _ = try await client.ask(RedisCommand("SET", Keys.platformUser(credentials.platformID), user.value))
+        _ = try await client.ask(RedisCommand("SET", .platformUser(credentials.platformID), user.value))
         _ = try await client.ask(RedisCommand("SET", Self.name(of: credentials.apiKey), credentials.platformID))
     }
 
@@ -135,5 +135,5 @@ package struct RedisCredentialStore: CredentialStore {
         if let oldest, !oldest.isEmpty { _ = try await client.ask(RedisCommand("DEL", Self.name(of: oldest))) }
     }
 
-    private static func name(of apiKey: String) -> String { Keys.apiKey(sha256: SHA256.digest(apiKey).hex) }
+    private static func name(of apiKey: String) -> RedisKey { .apiKey(sha256: SHA256.digest(apiKey).hex) }
 }

@@ -28,20 +28,20 @@ package struct RedisFleetStore: Sendable {
     /// Replaces the worker's last report.
     package func write(_ report: WorkerReport) async throws(StoreUnavailable) {
         let (id, now) = (report.identity.id, report.seenAt.seconds)
-        let key = Keys.worker(id)
+        let key = RedisKey.worker(id)
         _ = try await client.ask(all: [
-            RedisCommand(arguments: ["HSET", key] + report.fields),
+            RedisCommand("HSET", key, report.fields),
             RedisCommand("EXPIRE", key, "\(Self.reportLifetimeSeconds)"),
-            RedisCommand("ZADD", Keys.workers, "\(now)", id),
-            RedisCommand("ZREMRANGEBYSCORE", Keys.workers, "-inf", "(\(now - Self.indexedSeconds)"),
-            RedisCommand("ZREMRANGEBYSCORE", Keys.workers, "(\(now + Self.indexedSeconds)", "+inf"),
+            RedisCommand("ZADD", .workers, "\(now)", id),
+            RedisCommand("ZREMRANGEBYSCORE", .workers, "-inf", "(\(now - Self.indexedSeconds)"),
+            RedisCommand("ZREMRANGEBYSCORE", .workers, "(\(now + Self.indexedSeconds)", "+inf"),
         ])
     }
 
     /// The worker says goodbye.
     package func remove(_ id: String) async throws(StoreUnavailable) {
         _ = try await client.ask(all: [
-            RedisCommand("DEL", Keys.worker(id)), RedisCommand("ZREM", Keys.workers, id),
+            RedisCommand("DEL", .worker(id)), RedisCommand("ZREM", .workers, id),
         ])
     }
 
@@ -50,7 +50,7 @@ package struct RedisFleetStore: Sendable {
     /// - Parameter time: Now.
     package func workers(at time: UnixTime) async throws(StoreUnavailable) -> [WorkerReport] {
         let ids = try await ids(Self.maximumWorkers, at: time)
-        let replies = try await client.ask(all: ids.map { RedisCommand("HGETALL", Keys.worker($0)) })
+        let replies = try await client.ask(all: ids.map { RedisCommand("HGETALL", .worker($0)) })
         return replies.compactMap { WorkerReport(fields: ($0.array ?? []).map { $0.string ?? "" }) }
     }
 
@@ -65,7 +65,7 @@ package struct RedisFleetStore: Sendable {
     private func ids(_ limit: Int, at time: UnixTime) async throws(StoreUnavailable) -> [String] {
         let replies = try await client.ask(all: [
             RedisCommand(
-                "ZRANGE", Keys.workers, "\(time.seconds + Self.reportLifetimeSeconds)",
+                "ZRANGE", .workers, "\(time.seconds + Self.reportLifetimeSeconds)",
                 "\(time.seconds - Self.reportLifetimeSeconds)", "BYSCORE", "REV", "LIMIT", "0", "\(limit)")
         ])
         guard let ids = replies.first?.array?.compactMap({ $0.string }) else { throw .unexpectedReply(of: "ZRANGE") }

@@ -37,7 +37,7 @@ package struct RedisKeyStore: KeyStore {
         let reply = try await client.ask(
             RedisScript.Call(
                 Self.createScript,
-                keys: [Keys.keys(of: user), Keys.key(id, of: user)] + Keys.keyChanges(of: user, at: time),
+                on: [.keys(of: user), .key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
                 arguments: [
                     id.value, time.iso8601.filter(\.isNumber), time.iso8601, "\(KeyLimits.maximumCount)",
                     "\(keptSeconds)",
@@ -50,7 +50,7 @@ package struct RedisKeyStore: KeyStore {
     }
 
     package func keys(of user: UserID) async throws(StoreUnavailable) -> [KeyRecord] {
-        let reply = try await client.ask(RedisScript.Call(Self.listScript, keys: [Keys.keys(of: user)], arguments: []))
+        let reply = try await client.ask(RedisScript.Call(Self.listScript, on: [.keys(of: user)], arguments: []))
         guard let elements = reply.array, elements.count.isMultiple(of: 2) else {
             throw .unexpectedReply(of: "list_keys.lua")
         }
@@ -67,7 +67,7 @@ package struct RedisKeyStore: KeyStore {
     ) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.revokeScript, keys: [Keys.keys(of: user), Keys.key(id, of: user)],
+                Self.revokeScript, on: [.keys(of: user), .key(id, of: user)],
                 arguments: [id.value, time.iso8601.filter(\.isNumber), time.iso8601] + Self.endedArguments))
         switch reply.integer {
         case 0: return .unknown
@@ -89,7 +89,7 @@ package struct RedisKeyStore: KeyStore {
         let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.rotateScript, keys: [Keys.key(id, of: user)] + Keys.keyChanges(of: user, at: time),
+                Self.rotateScript, on: [.key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
                 arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]
                     + changes.arguments))
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
@@ -103,7 +103,7 @@ package struct RedisKeyStore: KeyStore {
 
     /// Nil when there is none, or not enough of it to be one.
     private func record(_ id: KeyID, of user: UserID) async throws(StoreUnavailable) -> KeyRecord? {
-        let reply = try await client.ask(RedisCommand("HGETALL", Keys.key(id, of: user)))
+        let reply = try await client.ask(RedisCommand("HGETALL", .key(id, of: user)))
         guard let fields = KeyFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
         return fields.record(id)
     }

@@ -59,9 +59,9 @@ package enum RedisPermissions {
     /// Commands of ``commands(triedOn:in:inCluster:)`` that workers can do without.
     package static let dispensable: Set<String> = ["client|setname", "script|load"]
 
-    /// Such as `usage:*`, in the order of ``KeyKind/all``.
+    /// Such as `usage:*`, in the order of ``RedisKey/Pattern``.
     package static var keyPatterns: [String] {
-        KeyKind.all.map(\.aclPattern).reduce(into: []) { patterns, pattern in
+        RedisKey.Pattern.allCases.map(\.aclPattern).reduce(into: []) { patterns, pattern in
             if !patterns.contains(pattern) { patterns.append(pattern) }
         }
     }

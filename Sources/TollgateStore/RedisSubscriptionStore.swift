@@ -18,7 +18,7 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     package init(client: RedisClient) { self.client = client }
 
     package func record(of user: UserID) async throws(StoreUnavailable) -> SubscriptionRecord? {
-        let reply = try await client.ask(RedisCommand("HGETALL", Keys.subscription(user)))
+        let reply = try await client.ask(RedisCommand("HGETALL", .subscription(user)))
         guard let fields = SubscriptionFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
         return SubscriptionRecord(fields)
     }
@@ -28,7 +28,7 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     ) async throws(StoreUnavailable) -> SubscriptionOutcome {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.applyScript, keys: [Keys.subscription(update.userID)],
+                Self.applyScript, on: [.subscription(update.userID)],
                 arguments: [time.iso8601, update.isAuthoritative ? "1" : "0", PlanTable.fallbackName]
                     + SubscriptionFields(update).arguments))
         guard let outcome = SubscriptionOutcome(reply: reply) else {
@@ -42,7 +42,7 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     ) async throws(StoreUnavailable) -> ClerkUpdateTurn {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.beginScript, keys: [Keys.subscription(user), Keys.clerkTurn(user)],
+                Self.beginScript, on: [.subscription(user), .clerkTurn(user)],
                 arguments: [token, "\(Self.turnMilliseconds)"]))
         guard let elements = reply.array, let fields = SubscriptionFields(reply: elements.dropFirst()) else {
             throw .unexpectedReply(of: "begin_clerk_update.lua")
@@ -60,7 +60,7 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     ) async throws(StoreUnavailable) {
         _ = try await client.ask(
             RedisScript.Call(
-                Self.endScript, keys: [Keys.subscription(user), Keys.clerkTurn(user)],
+                Self.endScript, on: [.subscription(user), .clerkTurn(user)],
                 arguments: [token, eventID ?? "", time.iso8601]))
     }
 
@@ -68,11 +68,11 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     /// plainly and again with every event, and one that a crash left out comes with the next. It has no TTL, for the
     /// cancellation that asks for it may come years later.
     package func recordCustomer(_ customerID: String, of user: UserID) async throws(StoreUnavailable) {
-        _ = try await client.ask(RedisCommand("SET", Keys.customerUser(customerID: customerID), user.value))
+        _ = try await client.ask(RedisCommand("SET", .customerUser(customerID: customerID), user.value))
     }
 
     package func user(ofCustomer customerID: String) async throws(StoreUnavailable) -> UserID? {
-        let reply = try await client.ask(RedisCommand("GET", Keys.customerUser(customerID: customerID)))
+        let reply = try await client.ask(RedisCommand("GET", .customerUser(customerID: customerID)))
         return reply.string.flatMap { UserID($0) }
     }
 }

@@ -50,7 +50,7 @@ package struct RedisTicketStore: Sendable {
 }
 
 extension Ticket {
-    fileprivate var key: String { Keys.ticket(of: owner, sha256: SHA256.digest(text).hex) }
+    fileprivate var key: RedisKey { .ticket(of: owner, sha256: SHA256.digest(text).hex) }
 }
 
 /// What is kept of a ticket: lines, the last of which holds whatever a token may claim.

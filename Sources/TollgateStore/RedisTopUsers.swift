@@ -30,7 +30,7 @@ package struct RedisTopUsers: Sendable {
     /// Adds what was counted since the last time.
     package func add(_ users: [UserCalls], on day: CalendarDay) async throws(StoreUnavailable) {
         guard !users.isEmpty else { return }
-        let key = Keys.topUsers(on: day)
+        let key = RedisKey.topUsers(on: day)
         _ = try await client.ask(
             all: users.map { RedisCommand("ZINCRBY", key, "\($0.calls)", $0.userID.value) } + [
                 RedisCommand("ZREMRANGEBYRANK", key, "0", "\(-Self.maximumUsers - 1)"),
@@ -41,7 +41,7 @@ package struct RedisTopUsers: Sendable {
     /// Those with the most calls on `day`, most first.
     package func first(_ count: Int, on day: CalendarDay) async throws(StoreUnavailable) -> [UserCalls] {
         let reply = try await client.ask(
-            RedisCommand("ZRANGE", Keys.topUsers(on: day), "\(-count)", "-1", "WITHSCORES"))
+            RedisCommand("ZRANGE", .topUsers(on: day), "\(-count)", "-1", "WITHSCORES"))
         guard let texts = reply.array?.map({ $0.string ?? "" }) else { throw .unexpectedReply(of: "ZRANGE") }
         return stride(from: 0, to: texts.count - 1, by: 2).reversed().compactMap { index in
             guard let user = UserID(texts[index]), let calls = Double(texts[index + 1]).flatMap({ Int(exactly: $0) })

@@ -17,7 +17,7 @@ package struct RedisUsageHistory: UsageHistory {
             CalendarDay(containing: last.startOfDay.adding(seconds: -86_400 * Int64(age)))
         }
         let reply = try await client.ask(
-            RedisScript.Call(Self.script, keys: days.map { Keys.usage(user, on: $0) }, arguments: []))
+            RedisScript.Call(Self.script, on: days.map { RedisKey.usage(user, on: $0) }, arguments: []))
         // A cluster's scripts are given one key more than they are asked about.
         guard let elements = reply.array, elements.count >= days.count else {
             throw .unexpectedReply(of: "read_days.lua")

@@ -25,15 +25,15 @@ package struct RedisUserTraces: Sendable {
 
     /// - Parameter time: Now.
     package func traces(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Traces {
-        let usage = Keys.usage(user)
+        let usage = RedisKey.usage(user)
         // All of one slot, so that one command may name them together.
         let keys = [
-            usage, Keys.subscription(user), Keys.keys(of: user), Keys.platformID(of: user),
-            Keys.rateLimit(user, RateWindow(containing: time)),
+            usage, .subscription(user), .keys(of: user), .platformID(of: user),
+            .rateLimit(user, RateWindow(containing: time)),
         ]
         let replies = try await client.ask(all: [
-            RedisCommand(arguments: ["EXISTS"] + keys), RedisCommand("HMGET", usage, "plan", "lastUpdated"),
-            RedisCommand("ZCARD", Keys.reservations(user)),
+            RedisCommand("EXISTS", keys: keys), RedisCommand("HMGET", usage, "plan", "lastUpdated"),
+            RedisCommand("ZCARD", .reservations(user)),
         ])
         guard let found = replies[0].integer, let record = replies[1].array, record.count == 2,
             let reservations = replies[2].integer

@@ -34,15 +34,15 @@ package struct RedisWebhookBacklog: Sendable {
     /// Notes that an event could not be carried out. Of several failures the first counts.
     package func add(eventID: String, at time: UnixTime) async throws(StoreUnavailable) {
         _ = try await client.ask(all: [
-            RedisCommand("ZADD", Keys.waitingWebhooks, "NX", "\(time.seconds)", eventID),
+            RedisCommand("ZADD", .waitingWebhooks, "NX", "\(time.seconds)", eventID),
             Self.forgetting(at: time),
-            RedisCommand("ZREMRANGEBYRANK", Keys.waitingWebhooks, "\(Self.maximumEvents)", "-1"),
+            RedisCommand("ZREMRANGEBYRANK", .waitingWebhooks, "\(Self.maximumEvents)", "-1"),
         ])
     }
 
     /// Notes that an event was carried out.
     package func remove(eventID: String) async throws(StoreUnavailable) {
-        _ = try await client.ask(RedisCommand("ZREM", Keys.waitingWebhooks, eventID))
+        _ = try await client.ask(RedisCommand("ZREM", .waitingWebhooks, eventID))
     }
 
     /// Forgets the events that Stripe has given up.
@@ -53,8 +53,8 @@ package struct RedisWebhookBacklog: Sendable {
     /// What waits, with the first `limit` events.
     package func waiting(_ limit: Int) async throws(StoreUnavailable) -> Waiting {
         let replies = try await client.ask(all: [
-            RedisCommand("ZCARD", Keys.waitingWebhooks),
-            RedisCommand("ZRANGE", Keys.waitingWebhooks, "0", "\(limit - 1)", "WITHSCORES"),
+            RedisCommand("ZCARD", .waitingWebhooks),
+            RedisCommand("ZRANGE", .waitingWebhooks, "0", "\(limit - 1)", "WITHSCORES"),
         ])
         guard let count = replies[0].integer, let texts = replies[1].array?.map({ $0.string ?? "" }) else {
             throw .unexpectedReply(of: "ZRANGE")
@@ -67,6 +67,6 @@ package struct RedisWebhookBacklog: Sendable {
     }
 
     private static func forgetting(at time: UnixTime) -> RedisCommand {
-        RedisCommand("ZREMRANGEBYSCORE", Keys.waitingWebhooks, "-inf", "(\(time.seconds - keptSeconds)")
+        RedisCommand("ZREMRANGEBYSCORE", .waitingWebhooks, "-inf", "(\(time.seconds - keptSeconds)")
     }
 }

@@ -28,7 +28,7 @@ package struct RedisWebhookLedger: WebhookLedger {
     package func claim(eventID: String, token: String) async throws(StoreUnavailable) -> WebhookClaim {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.claimScript, keys: [Keys.webhook(eventID: eventID)], arguments: [token, "\(leaseMilliseconds)"]))
+                Self.claimScript, on: [.webhook(eventID: eventID)], arguments: [token, "\(leaseMilliseconds)"]))
         guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 2 else {
             throw .unexpectedReply(of: "claim_webhook.lua")
         }
@@ -55,7 +55,7 @@ package struct RedisWebhookLedger: WebhookLedger {
     private func settle(eventID: String, token: String, value: String) async throws(StoreUnavailable) -> Bool {
         let reply = try await client.ask(
             RedisScript.Call(
-                Self.settleScript, keys: [Keys.webhook(eventID: eventID)],
+                Self.settleScript, on: [.webhook(eventID: eventID)],
                 arguments: [token, value, "\(Self.doneKeptSeconds)"]))
         guard let settled = reply.integer else { throw .unexpectedReply(of: "settle_webhook.lua") }
         return settled == 1

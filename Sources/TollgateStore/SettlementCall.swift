@@ -19,21 +19,21 @@ extension RedisScript.Call {
             ]
         }
         return RedisScript.Call(
-            settleScript, keys: [Keys.usage(reservation.userID)] + reservation.keys, mixed: arguments)
+            settleScript, on: [.usage(reservation.userID)] + reservation.keys, mixed: arguments)
     }
 
     /// The call that gives `reservation` more time.
     static func renewal(_ reservation: Reservation, until leaseEnd: UnixTime) -> RedisScript.Call {
         RedisScript.Call(
-            renewScript, keys: reservation.keys,
+            renewScript, on: reservation.keys,
             arguments: [reservation.record, reservation.id, leaseEnd.iso8601])
     }
 }
 
 extension Reservation {
     /// The set of the user's reservations, and the record of the idempotent call, or the set again for want of one.
-    fileprivate var keys: [String] {
-        let set = Keys.reservations(userID)
-        return [set, idempotencyKey.map { Keys.idempotency(userID, key: $0) } ?? set]
+    fileprivate var keys: [RedisKey] {
+        let set = RedisKey.reservations(userID)
+        return [set, idempotencyKey.map { .idempotency(userID, key: $0) } ?? set]
     }
 }

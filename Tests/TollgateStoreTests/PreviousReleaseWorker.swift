@@ -62,16 +62,16 @@ struct PreviousReleaseWorker: AdmittingWorker {
         } else {
             arguments += tokenArguments(of: request)
         }
-        let reply = try await client.run(RedisScript.Call(admitScript, keys: keys, arguments: arguments))
+        let reply = try await client.run(RedisScript.Call(admitScript, on: keys, arguments: arguments))
         let numbers = (reply.array ?? []).compactMap(\.integer).map { Int($0) }
         try #require(numbers.count == (hasAll ? 9 : 6), "\(reply)")
         return try decision(numbers, of: request)
     }
 
-    private static func keys(of request: AdmissionRequest) -> [String] {
+    private static func keys(of request: AdmissionRequest) -> [RedisKey] {
         let user = request.principal.userID
         return [
-            Keys.rateLimit(user, RateWindow(containing: request.time)), Keys.usage(user), Keys.subscription(user),
+            .rateLimit(user, RateWindow(containing: request.time)), .usage(user), .subscription(user),
         ]
     }
 
@@ -84,20 +84,20 @@ struct PreviousReleaseWorker: AdmittingWorker {
         ]
     }
 
-    private func credentialKey(of request: AdmissionRequest) -> String {
+    private func credentialKey(of request: AdmissionRequest) -> RedisKey {
         let user = request.principal.userID
         return switch request.principal.credential {
-        case .token: Keys.usage(user)
-        case .secretKey(let id, _, _): Keys.key(id, of: user)
-        case .platformKey: Keys.apiKey(of: user)
+        case .token: .usage(user)
+        case .secretKey(let id, _, _): .key(id, of: user)
+        case .platformKey: .apiKey(of: user)
         }
     }
 
-    private func furtherKeys(of request: AdmissionRequest) -> [String] {
+    private func furtherKeys(of request: AdmissionRequest) -> [RedisKey] {
         let (user, window) = (request.principal.userID, RateWindow(containing: request.time))
         return [
-            request.idempotentCall.map { Keys.idempotency(user, key: $0.key) } ?? Keys.usage(user),
-            request.routeLimit.map { Keys.rateLimit(user, route: $0.route, window) } ?? Keys.usage(user),
+            request.idempotentCall.map { .idempotency(user, key: $0.key) } ?? .usage(user),
+            request.routeLimit.map { .rateLimit(user, route: $0.route, window) } ?? .usage(user),
         ]
     }
 
@@ -162,9 +162,9 @@ struct PreviousReleaseWorker: AdmittingWorker {
             idempotencyKey: request.idempotentCall?.key)
     }
 
-    private func keys(of reservation: Reservation) -> [String] {
-        let set = Keys.reservations(reservation.userID)
-        return [set, reservation.idempotencyKey.map { Keys.idempotency(reservation.userID, key: $0) } ?? set]
+    private func keys(of reservation: Reservation) -> [RedisKey] {
+        let set = RedisKey.reservations(reservation.userID)
+        return [set, reservation.idempotencyKey.map { RedisKey.idempotency(reservation.userID, key: $0) } ?? set]
     }
 
     func settle(_ reservation: Reservation, as outcome: Reservation.Outcome) async throws -> Bool {
@@ -177,14 +177,14 @@ struct PreviousReleaseWorker: AdmittingWorker {
                 .text("\(StoredAnswer.maximumCount)"), .text("\(StoredAnswer.maximumTotalBytes)"),
             ]
         }
-        let keys = [Keys.usage(reservation.userID)] + keys(of: reservation)
-        return try await client.run(RedisScript.Call(Self.settleScript, keys: keys, mixed: arguments)).integer == 1
+        let keys = [RedisKey.usage(reservation.userID)] + keys(of: reservation)
+        return try await client.run(RedisScript.Call(Self.settleScript, on: keys, mixed: arguments)).integer == 1
     }
 
     func renew(_ reservation: Reservation, until leaseEnd: UnixTime) async throws -> Bool {
         try await client.run(
             RedisScript.Call(
-                Self.renewScript, keys: keys(of: reservation),
+                Self.renewScript, on: keys(of: reservation),
                 arguments: [reservation.record, reservation.id, leaseEnd.iso8601])
         ).integer == 1
     }

@@ -75,8 +75,8 @@ private struct SampleUserWork {
 
     /// Keys and credentials stay: somebody may have pasted them somewhere.
     private func forget(_ user: UserID) async throws {
-        let days = Self.days(until: time).map { Keys.usage(user, on: $0) }
-        for key in [Keys.usage(user), Keys.subscription(user), Keys.reservations(user)] + days {
+        let days = Self.days(until: time).map { RedisKey.usage(user, on: $0) }
+        for key in [.usage(user), .subscription(user), .reservations(user)] + days {
             _ = try await redis.execute(RedisCommand("DEL", key))
         }
     }
@@ -85,18 +85,18 @@ private struct SampleUserWork {
         let period = BillingPeriod(containing: time)
         _ = try await redis.execute(
             RedisCommand(
-                "HSET", Keys.usage(user.userID), "usageCount", "\(user.calls)", "plan", PlanTable.fallbackName,
+                "HSET", .usage(user.userID), "usageCount", "\(user.calls)", "plan", PlanTable.fallbackName,
                 "lastUpdated", time.iso8601, "periodStart", "\(period.firstDay)", "periodEnd", "\(period.lastDay)"))
         // The user's first call gives it the time that records have.
         _ = try await redis.execute(
-            RedisCommand("EXPIRE", Keys.usage(user.userID), "\(2 * UsageDay.keptDays * 86_400)"))
+            RedisCommand("EXPIRE", .usage(user.userID), "\(2 * UsageDay.keptDays * 86_400)"))
         for (day, calls) in Self.spread(user.calls, until: time) {
             for (route, count) in calls where count > 0 {
                 _ = try await redis.execute(
-                    RedisCommand("HSET", Keys.usage(user.userID, on: day), route, "\(count)"))
+                    RedisCommand("HSET", .usage(user.userID, on: day), route, "\(count)"))
             }
             _ = try await redis.execute(
-                RedisCommand("EXPIRE", Keys.usage(user.userID, on: day), "\(UsageDay.keptDays * 86_400)"))
+                RedisCommand("EXPIRE", .usage(user.userID, on: day), "\(UsageDay.keptDays * 86_400)"))
         }
     }
 

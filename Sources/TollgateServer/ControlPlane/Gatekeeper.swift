@@ -169,14 +169,14 @@ package final class Gatekeeper: Sendable {
     /// Where the odd values of an admission are.
     private static func keys(of oddities: Oddities, _ request: AdmissionRequest) -> String {
         let (user, window) = (request.principal.userID, RateWindow(containing: request.time))
-        var keys: [String] = []
-        if !oddities.isDisjoint(with: [.count, .period]) { keys.append(Keys.usage(user)) }
-        if oddities.contains(.day) { keys.append(Keys.usage(user, on: CalendarDay(containing: request.time))) }
-        if oddities.contains(.minute) { keys.append(Keys.rateLimit(user, window)) }
+        var keys: [RedisKey] = []
+        if !oddities.isDisjoint(with: [.count, .period]) { keys.append(.usage(user)) }
+        if oddities.contains(.day) { keys.append(.usage(user, on: CalendarDay(containing: request.time))) }
+        if oddities.contains(.minute) { keys.append(.rateLimit(user, window)) }
         if oddities.contains(.routeMinute), let limit = request.routeLimit {
-            keys.append(Keys.rateLimit(user, route: limit.route, window))
+            keys.append(.rateLimit(user, route: limit.route, window))
         }
-        return keys.joined(separator: " ")
+        return keys.map(\.text).joined(separator: " ")
     }
 
     /// A caller and both their limits, at a moment.

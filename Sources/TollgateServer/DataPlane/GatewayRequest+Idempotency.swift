@@ -104,7 +104,7 @@ extension GatewayRequest {
             case .success(nil):
                 self.dataPlane.logger.warning(
                     "the answer that was kept for a repeat is none; the call is carried out",
-                    metadata: ["look-at": "\(Keys.idempotency(principal.userID, key: call.key))"])
+                    metadata: ["look-at": "\(RedisKey.idempotency(principal.userID, key: call.key))"])
                 self.repeatsAnew = true
                 self.ask(principal, at: self.dataPlane.time.now())
             case .failure(let error): self.refuse(.unavailable(cause: error.reason))

@@ -71,19 +71,19 @@ struct AdmissionTrialist: Sendable {
     /// The plans' limits are those of customers. A count below zero lets it pass them with the script that customers'
     /// calls are decided by, and no other.
     private func giveCredit(to user: UserID, at time: UnixTime) async {
-        let minutes = Self.windows(from: time).map { Keys.rateLimit(user, $0) }
+        let minutes = Self.windows(from: time).map { RedisKey.rateLimit(user, $0) }
         _ = try? await client.results(
             of: [
-                RedisCommand("HSET", Keys.usage(user), "usageCount", "\(-Self.credit)"),
-                RedisCommand("EXPIRE", Keys.usage(user), "\(Self.keptSeconds)"),
+                RedisCommand("HSET", .usage(user), "usageCount", "\(-Self.credit)"),
+                RedisCommand("EXPIRE", .usage(user), "\(Self.keptSeconds)"),
             ]
                 + minutes.map { RedisCommand("SET", $0, "\(-Self.credit)", "EX", "\(Self.keptSeconds)") })
     }
 
     private func remove(_ user: UserID, from time: UnixTime) async -> Bool {
-        let days = [time, clock.now()].map { Keys.usage(user, on: CalendarDay(containing: $0)) }
-        let keys = [Keys.usage(user)] + days + Self.windows(from: time).map { Keys.rateLimit(user, $0) }
-        let reply = try? await client.execute(RedisCommand(arguments: ["DEL"] + keys))
+        let days = [time, clock.now()].map { RedisKey.usage(user, on: CalendarDay(containing: $0)) }
+        let keys = [RedisKey.usage(user)] + days + Self.windows(from: time).map { RedisKey.rateLimit(user, $0) }
+        let reply = try? await client.execute(RedisCommand("DEL", keys: keys))
         return reply != nil
     }
 

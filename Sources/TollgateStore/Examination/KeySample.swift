@@ -1,7 +1,7 @@
 import Hiredis
 import RedisClient
 
-/// Some of the keys in Redis, compared with ``KeyKind``.
+/// Some of the keys in Redis, compared with ``RedisKey/Pattern``.
 package struct KeySample: Sendable, Hashable {
     /// Keys that were looked at.
     package var count = 0
@@ -23,12 +23,12 @@ package struct KeySample: Sendable, Hashable {
     package mutating func add(_ name: String, type: String, ttlMilliseconds: Int64) {
         guard type != "none", ttlMilliseconds != -2 else { return }
         count += 1
-        guard let kind = KeyKind(of: name) else {
+        guard let pattern = RedisKey.Pattern(of: name) else {
             strange[Self.beginning(of: name), default: 0] += 1
             return
         }
-        if type != kind.value.rawValue { ofWrongType.append("\(name) (\(type))") }
-        if kind.life == .ends, ttlMilliseconds == -1 { withoutTTL.append(name) }
+        if type != pattern.type.rawValue { ofWrongType.append("\(name) (\(type))") }
+        if pattern.life == .ends, ttlMilliseconds == -1 { withoutTTL.append(name) }
     }
 
     /// Of a stranger's key no more is told than how it begins: what follows may be a secret.
@@ -60,8 +60,8 @@ struct KeySampler: Sendable {
             if cursor == "0" || names.count >= Self.wantedKeys { break }
         }
         // A stranger's key is not asked about: the login may have no right to.
-        let ours = names.filter { KeyKind(of: $0) != nil }.sorted()
-        for name in names where KeyKind(of: name) == nil { sample.add(name, type: "", ttlMilliseconds: -1) }
+        let ours = names.filter { RedisKey.Pattern(of: $0) != nil }.sorted()
+        for name in names where RedisKey.Pattern(of: name) == nil { sample.add(name, type: "", ttlMilliseconds: -1) }
         let answers = try await client.results(
             of: ours.flatMap { [RedisCommand("TYPE", $0), RedisCommand("PTTL", $0)] })
         for (index, name) in ours.enumerated() {

@@ -1,0 +1,139 @@
+extension RedisKey.Pattern {
+    /// What is said of each pattern, in the order of the patterns. The reference of Redis keys is made of it.
+    static let rows: [Row] = [
+        Row(
+            .usage, "usage:{userId}", .hash, .ends, kept: "a month after the period's end",
+            holds: """
+                `usageCount plan lastUpdated periodStart periodEnd`, of the month before `previousPeriodStart \
+                previousUsageCount`, `takenOverPeriodStart` of a month that lay ahead and was counted together with \
+                this one, and `reservedUntil` while calls are reserved
+                """,
+            look: "HGETALL 'usage:{user_abc}'"),
+        Row(
+            .usageOfDay, "usage:{userId}:<day>", .hash, .ends, kept: "32 days",
+            holds: "the calls that were charged on that day (UTC), by route or endpoint",
+            look: "HGETALL 'usage:{user_abc}:2026-11-25'"),
+        Row(
+            .platformID, "user:{userId}:platformId", .string, .mayStay, kept: "for ever",
+            holds: "`plt_…`",
+            look: "GET 'user:{user_abc}:platformId'"),
+        Row(
+            .apiKey, "user:{userId}:apiKey", .string, .mayStay, kept: "until it is revoked",
+            holds: "`pk_live_…`",
+            look: "GET 'user:{user_abc}:apiKey'"),
+        Row(
+            .previousAPIKey, "user:{userId}:previousApiKey", .hash, .ends, kept: "a week after its end",
+            holds: """
+                `apiKey status until` of the publishable key that was rotated out last, `apiKey status revokedAt` of \
+                one that was revoked
+                """,
+            look: "HGETALL 'user:{user_abc}:previousApiKey'"),
+        Row(
+            .platformUser, "platform:{platformId}:userId", .string, .mayStay, kept: "for ever",
+            holds: "whose platform it is",
+            look: "GET 'platform:{plt_…}:userId'"),
+        Row(
+            .platformOfAPIKey, "apikey:{sha256 of the key}", .string, .mayStay, kept: "for ever, or a week after the key's end",
+            holds: "the platform that the key belongs to",
+            look: #"GET "apikey:{$(printf %s "$KEY" \| sha256sum \| cut -d' ' -f1)}""#),
+        Row(
+            .keys, "keys:{userId}", .sortedSet, .mayStay, kept: "for ever",
+            holds: "ids of the user's keys that are not revoked, by when they were made",
+            look: "ZRANGE 'keys:{user_abc}' 0 -1"),
+        Row(
+            .endedKeys, "keys:{userId}:ended", .sortedSet, .ends, kept: "a week",
+            holds: "ids of the user's keys that were revoked, or have expired and made room, by when; the last 50",
+            look: "ZRANGE 'keys:{user_abc}:ended' 0 -1"),
+        Row(
+            .keyChanges, "keys:{userId}:changes:<minute or day>", .string, .ends, kept: "120 s; 2 days",
+            holds: "how often the user's keys were made and rotated then",
+            look: "GET 'keys:{user_abc}:changes:2026-11-25'"),
+        Row(
+            .key, "key:{userId}:{keyId}", .hash, .mayStay, kept: "for ever, or a week after its revocation or end",
+            holds: """
+                `name mode scopes status createdAt expiresAt hash lastUsedAt previousHash previousUntil \
+                previousUsedAt`; of one that has ended `hash status previousHash` and `revokedAt` or `expiresAt`; of \
+                the secret only its SHA-256
+                """,
+            look: "HGETALL 'key:{user_abc}:{key_…}'"),
+        Row(
+            .reservations, "reservations:{userId}", .sortedSet, .ends, kept: "as long as the usage",
+            holds: "calls that may be given back, by when their lease ends",
+            look: "ZRANGE 'reservations:{user_abc}' 0 -1 WITHSCORES"),
+        Row(
+            .booked, "booked:{userId}", .hash, .ends, kept: "a week after the last one",
+            holds: "the last batch of calls that each worker has booked after Redis was away, by the worker's id",
+            look: "HGETALL 'booked:{user_abc}'"),
+        Row(
+            .idempotentCall, "idempotency:{userId}:{key}", .hash, .ends, kept: "24 h",
+            holds: """
+                `fingerprint until calls attempt leaseUntil state` of a call that may be sent again, and `status \
+                head body` of its answer
+                """,
+            look: "HGETALL 'idempotency:{user_ghi}:{order-7}'"),
+        Row(
+            .idempotencyKeys, "idempotency:{userId}", .sortedSet, .ends, kept: "24 h",
+            holds: "the keys of such calls, by when they are forgotten",
+            look: "ZRANGE 'idempotency:{user_ghi}' 0 -1"),
+        Row(
+            .keptAnswers, "idempotency:{userId}:answers", .sortedSet, .ends, kept: "24 h",
+            holds: "`<bytes> <key>` of the answers that are kept, by when they are forgotten",
+            look: "ZRANGE 'idempotency:{user_ghi}:answers' 0 -1"),
+        Row(
+            .subscription, "subscription:{userId}", .hash, .mayStay, kept: "for ever",
+            holds: """
+                `plan status customer subscription startedAt periodStart periodEnd eventTime eventId pastDueSince \
+                writtenAt clerkUpdatedAt`: what billing says of the user's plan
+                """,
+            look: "HGETALL 'subscription:{user_abc}'"),
+        Row(
+            .clerkTurn, "subscription:{userId}:clerk", .string, .ends, kept: "10 s at most",
+            holds: "the worker whose turn it is to tell Clerk",
+            look: "PTTL 'subscription:{user_abc}:clerk'"),
+        Row(
+            .customerUser, "customer:{customerId}:userId", .string, .mayStay, kept: "for ever",
+            holds: "whose customer of Stripe's this is",
+            look: "GET 'customer:{cus_…}:userId'"),
+        Row(
+            .webhook, "webhook:stripe:{eventId}", .string, .ends, kept: "20 s; 30 days",
+            holds: "`claimed <token>` while in work; then when it was done",
+            look: "GET 'webhook:stripe:{evt_…}'"),
+        Row(
+            .waitingWebhooks, "webhooks:waiting", .sortedSet, .mayStay, kept: "until done; 4 days at most",
+            holds: "Stripe's events that failed, by when they failed first",
+            look: "ZRANGE webhooks:waiting 0 -1 WITHSCORES"),
+        Row(
+            .worker, "worker:{id}", .hash, .ends, kept: "15 s, gone at shutdown",
+            holds: """
+                `id version host pid address startedAt seenAt requestsPerSecond admitted refused draining`: what a \
+                worker tells of itself every 5 s; counts are of the last minute
+                """,
+            look: "HGETALL 'worker:{91a54971315a}'"),
+        Row(
+            .readinessProbe, "worker:{readiness probe}", .string, .ends, kept: "60 s",
+            holds: "written to see whether Redis takes writes",
+            look: "PTTL 'worker:{readiness probe}'"),
+        Row(
+            .workers, "workers", .sortedSet, .mayStay, kept: "an hour each",
+            holds: "ids of the workers, by when they were seen last; alive are those of the last 15 s",
+            look: "ZRANGE workers 0 -1 WITHSCORES"),
+        Row(
+            .topUsers, "topusers:{day}", .sortedSet, .ends, kept: "2 days",
+            holds: """
+                who called most on a day (UTC), refused calls included; never too many, and of light callers too few
+                """,
+            look: "ZRANGE 'topusers:{2026-11-25}' 0 9 REV WITHSCORES"),
+        Row(
+            .ticket, "ticket:{userId}:{sha256 of the ticket}", .string, .ends, kept: "30 s, or until it is used",
+            holds: "whom a ticket stands for, and until when",
+            look: "--scan --pattern 'ticket:{user_abc}*'"),
+        Row(
+            .rateLimit, "ratelimit:{userId}:<minute>", .string, .ends, kept: "120 s",
+            holds: "requests in this minute (`floor(unix seconds / 60)`)",
+            look: "GET 'ratelimit:{user_abc}:29924659'"),
+        Row(
+            .rateLimitOfRoute, "ratelimit:{userId}:<route>:<minute>", .string, .ends, kept: "120 s",
+            holds: "requests in this minute on a route that has a rate of its own",
+            look: "GET 'ratelimit:{user_ghi}:hello:29926170'"),
+    ]
+}
