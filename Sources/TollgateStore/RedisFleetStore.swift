@@ -30,7 +30,7 @@ package struct RedisFleetStore: Sendable {
         let (id, now) = (report.identity.id, report.seenAt.seconds)
         let key = RedisKey.worker(id)
         _ = try await client.ask(all: [
-            RedisCommand("HSET", key, report.fields),
+            RedisCommand("HSET", key, WorkerReport.schema.fields(of: report)),
             RedisCommand("EXPIRE", key, "\(Self.reportLifetimeSeconds)"),
             RedisCommand("ZADD", .workers, "\(now)", id),
             RedisCommand("ZREMRANGEBYSCORE", .workers, "-inf", "(\(now - Self.indexedSeconds)"),
@@ -51,7 +51,10 @@ package struct RedisFleetStore: Sendable {
     package func workers(at time: UnixTime) async throws(StoreUnavailable) -> [WorkerReport] {
         let ids = try await ids(Self.maximumWorkers, at: time)
         let replies = try await client.ask(all: ids.map { RedisCommand("HGETALL", .worker($0)) })
-        return replies.compactMap { WorkerReport(fields: ($0.array ?? []).map { $0.string ?? "" }) }
+        // One that has gone meanwhile has no fields.
+        return replies.compactMap { reply in
+            (reply.array ?? []).hashFields.flatMap { WorkerReport.schema.value(in: $0) }
+        }
     }
 
     /// The ids of the workers that are alive.

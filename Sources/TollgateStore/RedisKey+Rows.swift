@@ -105,7 +105,7 @@ extension RedisKey.Pattern {
         Row(
             .worker, "worker:{id}", .hash, .ends, kept: "15 s, gone at shutdown",
             holds: """
-                `id version host pid address startedAt seenAt requestsPerSecond admitted refused draining`: what a \
+                `id version host pid startedAt seenAt address requestsPerSecond admitted refused draining`: what a \
                 worker tells of itself every 5 s; counts are of the last minute
                 """,
             look: "HGETALL 'worker:{91a54971315a}'"),

@@ -31,8 +31,8 @@ package struct RedisKeyStore: KeyStore {
         }
         let key = try Self.makeKey(id, of: user, draft.mode)
         let record = KeyRecord(
-            id: id, name: draft.name, mode: draft.mode, scopes: draft.scopes, hash: KeyHash(of: key),
-            createdAt: time.wholeSeconds, expiresAt: draft.expiresAt?.wholeSeconds)
+            id: id, name: draft.name, mode: draft.mode, scopes: draft.scopes, createdAt: time.wholeSeconds,
+            expiresAt: draft.expiresAt?.wholeSeconds, hash: KeyHash(of: key))
         let keptSeconds = draft.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
         let reply = try await client.ask(
             RedisScript.Call(
@@ -41,7 +41,7 @@ package struct RedisKeyStore: KeyStore {
                 arguments: [
                     id.value, time.iso8601.filter(\.isNumber), time.iso8601, "\(KeyLimits.maximumCount)",
                     "\(keptSeconds)",
-                ] + changes.arguments + Self.endedArguments + KeyFields(record).arguments))
+                ] + changes.arguments + Self.endedArguments + KeyRecord.schema(of: id).fields(of: record)))
         switch reply.integer {
         case 0: return .created(IssuedKey(key: key, record: record))
         case 3: return .tooMany
@@ -56,7 +56,7 @@ package struct RedisKeyStore: KeyStore {
         }
         return stride(from: 0, to: elements.count, by: 2).compactMap { index in
             guard let id = elements[index].string.flatMap({ KeyID($0) }),
-                let record = KeyFields(reply: elements[index + 1].array ?? [])?.record(id), record.status == .active
+                let record = Self.record(id, in: elements[index + 1].array ?? []), record.status == .active
             else { return nil }
             return record
         }
@@ -93,7 +93,7 @@ package struct RedisKeyStore: KeyStore {
                 arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]
                     + changes.arguments))
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
-        switch (elements.first?.integer, KeyFields(reply: elements.dropFirst())?.record(id)) {
+        switch (elements.first?.integer, Self.record(id, in: elements.dropFirst())) {
         case (0, let record?): return .rotated(IssuedKey(key: key, record: record))
         case (3, _): return .unknown
         case (4, _): return .expired
@@ -104,8 +104,12 @@ package struct RedisKeyStore: KeyStore {
     /// Nil when there is none, or not enough of it to be one.
     private func record(_ id: KeyID, of user: UserID) async throws(StoreUnavailable) -> KeyRecord? {
         let reply = try await client.ask(RedisCommand("HGETALL", .key(id, of: user)))
-        guard let fields = KeyFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
-        return fields.record(id)
+        guard let fields = (reply.array ?? []).hashFields else { throw .unexpectedReply(of: "HGETALL") }
+        return KeyRecord.schema(of: id).value(in: fields)
+    }
+
+    private static func record(_ id: KeyID, in reply: some Collection<RedisReply>) -> KeyRecord? {
+        reply.hashFields.flatMap { KeyRecord.schema(of: id).value(in: $0) }
     }
 
     private static func makeKey(

@@ -6,7 +6,8 @@ import TollgateCore
 /// outweigh an old token.
 package struct RedisSubscriptionStore: SubscriptionStore {
     private static let applyScript = RedisScript(
-        resource: PackageResources.apply_subscription_lua, prelude: PackageResources.values_lua)
+        resource: PackageResources.apply_subscription_lua,
+        prelude: PackageResources.values_lua + Array(SubscriptionRecord.luaFields.utf8))
     private static let beginScript = RedisScript(resource: PackageResources.begin_clerk_update_lua)
     private static let endScript = RedisScript(resource: PackageResources.end_clerk_update_lua)
 
@@ -19,8 +20,8 @@ package struct RedisSubscriptionStore: SubscriptionStore {
 
     package func record(of user: UserID) async throws(StoreUnavailable) -> SubscriptionRecord? {
         let reply = try await client.ask(RedisCommand("HGETALL", .subscription(user)))
-        guard let fields = SubscriptionFields(reply: reply.array ?? []) else { throw .unexpectedReply(of: "HGETALL") }
-        return SubscriptionRecord(fields)
+        guard let fields = (reply.array ?? []).subscriptionFields else { throw .unexpectedReply(of: "HGETALL") }
+        return SubscriptionRecord.schema.value(in: fields)
     }
 
     package func apply(
@@ -30,7 +31,7 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             RedisScript.Call(
                 Self.applyScript, on: [.subscription(update.userID)],
                 arguments: [time.iso8601, update.isAuthoritative ? "1" : "0", PlanTable.fallbackName]
-                    + SubscriptionFields(update).arguments))
+                    + update.fields))
         guard let outcome = SubscriptionOutcome(reply: reply) else {
             throw .unexpectedReply(of: "apply_subscription.lua")
         }
@@ -44,10 +45,10 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             RedisScript.Call(
                 Self.beginScript, on: [.subscription(user), .clerkTurn(user)],
                 arguments: [token, "\(Self.turnMilliseconds)"]))
-        guard let elements = reply.array, let fields = SubscriptionFields(reply: elements.dropFirst()) else {
+        guard let elements = reply.array, let fields = elements.dropFirst().subscriptionFields else {
             throw .unexpectedReply(of: "begin_clerk_update.lua")
         }
-        switch (elements.first?.integer, SubscriptionRecord(fields)) {
+        switch (elements.first?.integer, SubscriptionRecord.schema.value(in: fields)) {
         case (1, let record?): return .due(record)
         case (2, _): return .upToDate
         case (3, _): return .taken
@@ -80,10 +81,8 @@ package struct RedisSubscriptionStore: SubscriptionStore {
 extension SubscriptionOutcome {
     /// Reads the script's reply: the outcome, then the record. Nil when it has another form.
     fileprivate init?(reply: RedisReply) {
-        guard let elements = reply.array, let fields = SubscriptionFields(reply: elements.dropFirst()) else {
-            return nil
-        }
-        switch (elements.first?.integer, SubscriptionRecord(fields)) {
+        guard let elements = reply.array, let fields = elements.dropFirst().subscriptionFields else { return nil }
+        switch (elements.first?.integer, SubscriptionRecord.schema.value(in: fields)) {
         case (1, let record?): self = .applied(record)
         case (2, let record?): self = .alreadyApplied(record)
         case (3, _): self = .stale
@@ -92,4 +91,9 @@ extension SubscriptionOutcome {
         default: return nil
         }
     }
+}
+
+extension Collection<RedisReply> {
+    /// As ``hashFields``, but nil when a field is no text.
+    fileprivate var subscriptionFields: [String: String]? { allSatisfy { $0.string != nil } ? hashFields : nil }
 }

@@ -80,52 +80,45 @@ package struct WorkerTraffic: Sendable, Hashable {
 
 // MARK: The hash
 
-/// The fields of the hash `worker:{id}`, for people as well. Every report writes all of them.
 extension WorkerReport {
-    /// Field, value, field, value, …
-    var fields: [String] {
-        [
-            "id", identity.id, "version", identity.version, "host", identity.host, "pid", "\(identity.processID)",
-            "address", address, "startedAt", identity.startedAt.iso8601, "seenAt", seenAt.iso8601,
-            "requestsPerSecond", "\(traffic.requestsPerSecond)", "admitted", "\(traffic.admitted)",
-            "refused", traffic.refusedText, "draining", isDraining ? "yes" : "no",
-        ]
-    }
+    /// The fields of the hash `worker:{id}`, for people as well. Every report writes all of them.
+    static let schema = HashSchema(
+        WorkerReport.init(identity:seenAt:address:traffic:isDraining:),
+        HashRow(\.identity, WorkerIdentity.schema),
+        HashRow(\.seenAt, "seenAt", .moment),
+        HashRow(\.address, "address", .orElse("", .text)),
+        HashRow(\.traffic, WorkerTraffic.schema),
+        HashRow(\.isDraining, "draining", .yesOrNo))
+}
 
-    /// Reads what HGETALL answers. Nil when something is missing that every report has: the worker has gone meanwhile.
-    init?(fields texts: [String]) {
-        var values: [String: String] = [:]
-        for index in stride(from: 0, to: texts.count - 1, by: 2) { values[texts[index]] = texts[index + 1] }
-        func moment(_ name: String) -> UnixTime? { values[name].flatMap { UnixTime(iso8601: $0) } }
-        guard let id = values["id"], let startedAt = moment("startedAt"), let seenAt = moment("seenAt") else {
-            return nil
-        }
-        self.init(
-            identity: WorkerIdentity(
-                id: id, version: values["version"] ?? "", host: values["host"] ?? "",
-                processID: values["pid"].flatMap { Int($0) } ?? 0, startedAt: startedAt),
-            seenAt: seenAt, address: values["address"] ?? "",
-            traffic: WorkerTraffic(
-                requestsPerSecond: values["requestsPerSecond"].flatMap { Double($0) } ?? 0,
-                admitted: values["admitted"].flatMap { Int($0) } ?? 0, refusedText: values["refused"] ?? ""),
-            isDraining: values["draining"] == "yes")
-    }
+extension WorkerIdentity {
+    fileprivate static let schema = HashSchema(
+        WorkerIdentity.init(id:version:host:processID:startedAt:),
+        HashRow(\.id, "id", .text),
+        HashRow(\.version, "version", .orElse("", .text)),
+        HashRow(\.host, "host", .orElse("", .text)),
+        HashRow(\.processID, "pid", .orElse(0, .number)),
+        HashRow(\.startedAt, "startedAt", .moment))
 }
 
 extension WorkerTraffic {
-    /// Such as `quota-exceeded=3 rate-limit-exceeded=12`.
-    fileprivate var refusedText: String {
-        refused.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-    }
+    fileprivate static let schema = HashSchema(
+        WorkerTraffic.init(requestsPerSecond:admitted:refused:),
+        HashRow(\.requestsPerSecond, "requestsPerSecond", .orElse(0, .number)),
+        HashRow(\.admitted, "admitted", .orElse(0, .number)),
+        HashRow(\.refused, "refused", .counts))
+}
 
-    fileprivate init(requestsPerSecond: Double, admitted: Int, refusedText: String) {
-        let pairs = refusedText.split(separator: " ").compactMap { pair -> (String, Int)? in
-            let parts = pair.split(separator: "=")
-            guard parts.count == 2, let count = Int(parts[1]) else { return nil }
-            return (String(parts[0]), count)
-        }
-        self.init(
-            requestsPerSecond: requestsPerSecond, admitted: admitted,
-            refused: Dictionary(pairs) { first, _ in first })
-    }
+extension FieldCoding where Value == [String: Int] {
+    /// Such as `quota-exceeded=3 rate-limit-exceeded=12`.
+    fileprivate static let counts = FieldCoding(
+        write: { counts in counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ") },
+        read: { text in
+            let pairs = (text ?? "").split(separator: " ").compactMap { pair -> (String, Int)? in
+                let parts = pair.split(separator: "=")
+                guard parts.count == 2, let count = Int(parts[1]) else { return nil }
+                return (String(parts[0]), count)
+            }
+            return Dictionary(pairs) { first, _ in first }
+        })
 }

@@ -105,8 +105,8 @@ import TollgateCore
             key: key,
             record: KeyRecord(
                 id: key.id, name: "ci", mode: .live, scopes: [.all],
-                hash: try #require(KeyHash(hex: String(repeating: "0a", count: 32))),
-                createdAt: UnixTime(seconds: 0)))
+                createdAt: UnixTime(seconds: 0),
+                hash: try #require(KeyHash(hex: String(repeating: "0a", count: 32)))))
         let platformKey = try #require(PlatformKey("pk_live_" + String(repeating: "9a", count: 32)))
         let secrets = [String(key.text.suffix(59).prefix(12)), "9a9a"]
         let values: [Any] = [key, issued, platformKey, PresentedKey.secret(key), PresentedKey.platform(platformKey)]

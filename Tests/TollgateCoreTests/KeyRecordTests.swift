@@ -18,8 +18,8 @@ import TollgateCore
     ) throws -> KeyRecord {
         KeyRecord(
             id: try #require(KeyID("key_0123456789abcdef")), name: "ci", mode: .live, scopes: try Self.scopes(scopes),
-            hash: try hash("a"), createdAt: time, expiresAt: expiresAfter.map { time.adding(seconds: $0) },
-            status: status,
+            status: status, createdAt: time, expiresAt: expiresAfter.map { time.adding(seconds: $0) },
+            hash: try hash("a"),
             previous: try previousUntilAfter.map {
                 KeyRecord.Previous(hash: try hash("b"), until: time.adding(seconds: $0), lastUsedAt: nil)
             })

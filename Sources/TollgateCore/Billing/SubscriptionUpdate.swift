@@ -28,7 +28,7 @@ package struct SubscriptionUpdate: Sendable, Hashable {
     package init(
         userID: UserID, plan: String? = nil, status: SubscriptionStatus, customerID: String? = nil,
         subscriptionID: String? = nil, startedAt: UnixTime? = nil, period: SubscriptionPeriod? = nil,
-        eventTime: UnixTime, eventID: String, isAuthoritative: Bool = false
+        eventTime: UnixTime, eventID: String, isAuthoritative: Bool = false, endedRivalID: String? = nil
     ) {
         self.userID = userID
         self.plan = plan
@@ -40,6 +40,7 @@ package struct SubscriptionUpdate: Sendable, Hashable {
         self.eventTime = eventTime
         self.eventID = eventID
         self.isAuthoritative = isAuthoritative
+        self.endedRivalID = endedRivalID
     }
 
     /// The subscription has ended for good. Of two events of one second this one counts.

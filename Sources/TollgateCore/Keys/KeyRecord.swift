@@ -26,10 +26,10 @@ package struct KeyRecord: Sendable, Hashable {
     package let name: String
     package let mode: KeyMode
     package let scopes: [KeyScope]
-    package let hash: KeyHash
+    package let status: Status
     package let createdAt: UnixTime
     package let expiresAt: UnixTime?
-    package let status: Status
+    package let hash: KeyHash
 
     /// When the present secret was used last, to the minute. Nil when it has not been used.
     package let lastUsedAt: UnixTime?
@@ -38,17 +38,17 @@ package struct KeyRecord: Sendable, Hashable {
     package let previous: Previous?
 
     package init(
-        id: KeyID, name: String, mode: KeyMode, scopes: [KeyScope], hash: KeyHash, createdAt: UnixTime,
-        expiresAt: UnixTime? = nil, status: Status = .active, lastUsedAt: UnixTime? = nil, previous: Previous? = nil
+        id: KeyID, name: String, mode: KeyMode, scopes: [KeyScope], status: Status = .active, createdAt: UnixTime,
+        expiresAt: UnixTime? = nil, hash: KeyHash, lastUsedAt: UnixTime? = nil, previous: Previous? = nil
     ) {
         self.id = id
         self.name = name
         self.mode = mode
         self.scopes = scopes
-        self.hash = hash
+        self.status = status
         self.createdAt = createdAt
         self.expiresAt = expiresAt
-        self.status = status
+        self.hash = hash
         self.lastUsedAt = lastUsedAt
         self.previous = previous
     }

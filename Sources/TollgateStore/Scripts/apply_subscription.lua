@@ -1,5 +1,6 @@
 -- Applies what one event says of a user's subscription, unless something newer is recorded: the rule of
--- SubscriptionFencing.swift, whose comments say why. values.lua stands before it. Moments are ISO 8601 in UTC and are compared as strings.
+-- SubscriptionFencing.swift, whose comments say why. values.lua stands before it, and FIELDS, the names of all fields of the
+-- record. Moments are ISO 8601 in UTC and are compared as strings.
 --
 -- Fields that others have written beside these stay, and so does the time that the record has to live, if somebody gave
 -- it one: a plan that is given until a day ends on that day.
@@ -15,8 +16,6 @@
 local APPLIED, ALREADY_APPLIED, STALE, TIE, RIVALRY = 1, 2, 3, 4, 5
 local LIVE = { active = true, trialing = true, past_due = true }
 local FINAL = { canceled = true, incomplete_expired = true }
-local FIELDS = { 'plan', 'status', 'customer', 'subscription', 'startedAt', 'periodStart', 'periodEnd', 'eventTime',
-  'eventId', 'pastDueSince', 'writtenAt', 'clerkUpdatedAt' }
 
 local function fields_to_table(list, first)
   local result = {}

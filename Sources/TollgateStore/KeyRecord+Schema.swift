@@ -1,0 +1,40 @@
+import TollgateCore
+
+extension KeyRecord {
+    /// The fields of the hash `key:{userId}:{keyId}`.
+    ///
+    /// - Parameter id: Stands in the name of the key.
+    static func schema(of id: KeyID) -> HashSchema<KeyRecord> {
+        HashSchema(
+            KeyRecord.init(id:name:mode:scopes:status:createdAt:expiresAt:hash:lastUsedAt:previous:),
+            HashRow(\.id, known: id),
+            HashRow(\.name, "name", .orElse("", .text)),
+            HashRow(\.mode, "mode", .rawValue),
+            HashRow(\.scopes, "scopes", .scopes),
+            HashRow(\.status, "status", .rawValue),
+            HashRow(\.createdAt, "createdAt", .anyMoment),
+            HashRow(\.expiresAt, "expiresAt", .end),
+            HashRow(\.hash, "hash", .hash),
+            HashRow(\.lastUsedAt, "lastUsedAt", .optional(.moment)),
+            HashRow(\.previous, Previous.schema.optional))
+    }
+}
+
+extension KeyRecord.Previous {
+    fileprivate static let schema = HashSchema(
+        KeyRecord.Previous.init(hash:until:lastUsedAt:),
+        HashRow(\.hash, "previousHash", .hash),
+        HashRow(\.until, "previousUntil", .orElse(.longAgo, .moment)),
+        HashRow(\.lastUsedAt, "previousUsedAt", .optional(.moment)))
+}
+
+extension FieldCoding where Value == KeyHash {
+    fileprivate static let hash = FieldCoding(write: { $0.hex }, read: { text in text.flatMap { KeyHash(hex: $0) } })
+}
+
+extension FieldCoding where Value == [KeyScope] {
+    /// With spaces between them. What is no scope grants nothing.
+    fileprivate static let scopes = FieldCoding(
+        write: { $0.map(\.value).joined(separator: " ") },
+        read: { text in (text ?? "").split(separator: " ").compactMap { KeyScope(String($0)) } })
+}

@@ -1,0 +1,105 @@
+import Hiredis
+import Testing
+import TollgateCore
+
+@testable import TollgateStore
+
+/// What stands in Redis of a record, by the rows of its schema.
+@Suite struct HashSchemaTests {
+    private static let time = UnixTime(seconds: 1_764_198_000)
+
+    private static func record() throws -> KeyRecord {
+        KeyRecord(
+            id: try #require(KeyID("key_0123456789abcdef")), name: "ci", mode: .test,
+            scopes: [try #require(KeyScope("read")), try #require(KeyScope("write"))], status: .revoked,
+            createdAt: time, expiresAt: time.adding(seconds: 60),
+            hash: try #require(KeyHash(hex: String(repeating: "a", count: 64))), lastUsedAt: time.adding(seconds: 1),
+            previous: KeyRecord.Previous(
+                hash: try #require(KeyHash(hex: String(repeating: "b", count: 64))), until: time.adding(seconds: 2),
+                lastUsedAt: time.adding(seconds: 3)))
+    }
+
+    private static let subscription = SubscriptionRecord(
+        plan: "paid", status: .pastDue, customerID: "cus_1", subscriptionID: "sub_1", startedAt: time,
+        period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
+        eventTime: time.adding(seconds: 3), eventID: "evt_1", pastDueSince: time.adding(seconds: 4),
+        writtenAt: time.adding(seconds: 5), clerkUpdatedAt: time.adding(seconds: 6))
+
+    private static let report = WorkerReport(
+        identity: WorkerIdentity(id: "1f", version: "1.0", host: "h", processID: 7, startedAt: time),
+        seenAt: time.adding(seconds: 9), address: "0.0.0.0:8080",
+        traffic: WorkerTraffic(requestsPerSecond: 1.5, admitted: 3, refused: ["a": 1, "b": 2]), isDraining: true)
+
+    private func fields(_ list: [String]) -> [String: String] {
+        list.map { RedisReply.bytes(Array($0.utf8)) }.hashFields ?? [:]
+    }
+
+    @Test func whatIsWrittenIsReadAgain() throws {
+        let record = try Self.record()
+        let schema = KeyRecord.schema(of: record.id)
+        #expect(schema.value(in: fields(schema.fields(of: record))) == record)
+        let written = SubscriptionRecord.schema.fields(of: Self.subscription)
+        #expect(SubscriptionRecord.schema.value(in: fields(written)) == Self.subscription)
+        let report = WorkerReport.schema.fields(of: Self.report)
+        #expect(WorkerReport.schema.value(in: fields(report)) == Self.report)
+    }
+
+    /// In a record in which everything is said, every name of the schema has its field.
+    @Test func everyFieldIsWritten() throws {
+        func names(_ list: [String]) -> [String] { stride(from: 0, to: list.count, by: 2).map { list[$0] } }
+        let record = try Self.record()
+        let schema = KeyRecord.schema(of: record.id)
+        #expect(names(schema.fields(of: record)) == schema.names)
+        #expect(names(SubscriptionRecord.schema.fields(of: Self.subscription)) == SubscriptionRecord.schema.names)
+        #expect(names(WorkerReport.schema.fields(of: Self.report)) == WorkerReport.schema.names)
+    }
+
+    @Test func whatIsNotSaidIsAbsent() throws {
+        let update = SubscriptionUpdate(
+            userID: try #require(UserID("user_abc")), status: .active, eventTime: Self.time, eventID: "evt_1",
+            endedRivalID: "sub_0")
+        #expect(
+            fields(update.fields) == [
+                "status": "active", "eventTime": Self.time.iso8601, "eventId": "evt_1", "endedRival": "sub_0",
+            ])
+    }
+
+    /// What each of the fields becomes when it is missing, and when no reader knows its form.
+    @Test func missingAndUnreadableFieldsOfAKey() throws {
+        let record = try Self.record()
+        let schema = KeyRecord.schema(of: record.id)
+        let whole = fields(schema.fields(of: record))
+        let longAgo = UnixTime(seconds: 0)
+        for name in schema.names {
+            let without = schema.value(in: whole.filter { $0.key != name })
+            let unreadable = schema.value(in: whole.merging([name: "?"]) { $1 })
+            switch name {
+            case "mode", "status", "hash": #expect(without == nil && unreadable == nil, "\(name)")
+            case "createdAt": #expect(without == nil && unreadable?.createdAt == longAgo)
+            case "name": #expect(without?.name == "" && unreadable?.name == "?")
+            case "scopes": #expect(without?.scopes == [] && unreadable?.scopes == [])
+            case "expiresAt": #expect(without?.expiresAt == .some(nil) && unreadable?.expiresAt == longAgo)
+            case "lastUsedAt": #expect(without?.lastUsedAt == .some(nil) && unreadable?.lastUsedAt == .some(nil))
+            case "previousHash": #expect(without?.previous == .some(nil) && unreadable?.previous == .some(nil))
+            case "previousUntil":
+                #expect(without?.previous?.until == longAgo && unreadable?.previous?.until == longAgo)
+            case "previousUsedAt":
+                #expect(without?.previous != nil && without?.previous?.lastUsedAt == nil)
+                #expect(unreadable?.previous != nil && unreadable?.previous?.lastUsedAt == nil)
+            default: Issue.record("say what becomes of \(name)")
+            }
+        }
+    }
+
+    /// The reference of Redis keys names the fields in the order in which they are written.
+    @Test func theReferenceNamesTheFields() throws {
+        let schemas: [(RedisKey.Pattern, [String])] = [
+            (.key, KeyRecord.schema(of: try Self.record().id).names), (.subscription, SubscriptionRecord.schema.names),
+            (.worker, WorkerReport.schema.names),
+        ]
+        for (pattern, names) in schemas {
+            let listed = pattern.markdownRow.split(separator: "`")[3]
+            #expect(listed.split(separator: " ").map(String.init) == names, "\(pattern)")
+        }
+    }
+}
