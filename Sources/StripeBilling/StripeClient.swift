@@ -66,11 +66,13 @@ package struct StripeClient: Sendable {
     }
 
     /// The subscription as it is now. Nil when Stripe has none of that id, and for what can be no id.
-    package func subscription(id: String) async throws(StripeError) -> SubscriptionObject? {
+    package func subscription(id: String) async throws(StripeError) -> SubscriptionFacts? {
         guard let segment = PercentEncoding.pathSegment(id) else { return nil }
         let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + segment)
         do {
-            return try await transport.send(call) { object throws(UnexpectedShape) in try SubscriptionObject(object) }
+            return try await transport.send(call) { object throws(UnexpectedShape) in
+                try SubscriptionFacts(subscription: object)
+            }
         } catch {
             // Any server says 404; only Stripe says why.
             guard error.httpStatus == 404, error.type == "invalid_request_error" else { throw error }

@@ -15,9 +15,6 @@ package struct StripeEvent: Sendable, Hashable {
     /// Whether it is about money. Must agree with the mode of our key.
     package let isLive: Bool
 
-    /// The version of the API whose shapes it has, such as `2026-10-28.endive`.
-    package let apiVersion: String?
-
     /// What it is about.
     package let object: StripeObject
 
@@ -29,7 +26,6 @@ package struct StripeEvent: Sendable, Hashable {
             type = try event.required("type", \.text)
             created = try event.required("created", \.moment)
             isLive = try event.required("livemode", \.flag)
-            apiVersion = event["api_version"].text
             object = try StripeObject(event["data"]["object"], ofEventType: type)
         } catch {
             throw .notAnEvent(member: error.member)
@@ -40,25 +36,45 @@ package struct StripeEvent: Sendable, Hashable {
 /// What an event is about, as far as billing is concerned.
 package enum StripeObject: Sendable, Hashable {
     /// Of `checkout.session.*`.
-    case checkout(CheckoutObject)
+    case checkout(Checkout)
 
     /// Of `customer.subscription.*`.
-    case subscription(SubscriptionObject)
+    case subscription(SubscriptionFacts)
 
     /// Of `invoice.*`.
-    case invoice(InvoiceObject)
+    case invoice(SubscriptionFacts)
 
     /// Anything else, unread.
     case other
 
+    /// A `checkout.session`.
+    package struct Checkout: Sendable, Hashable {
+        /// Nothing is owed any more: goods may be handed out. Of slow ways to pay, something is at first owed when the
+        /// checkout is completed.
+        package let isPaid: Bool
+
+        /// It sells a subscription, not a single purchase.
+        package let isForSubscription: Bool
+
+        /// What is told of the subscription that it sells.
+        package let facts: SubscriptionFacts
+
+        init(_ object: JSON) throws(UnexpectedShape) {
+            _ = try object.required("id", \.text)
+            isPaid = ["paid", "no_payment_required"].contains(object["payment_status"].text)
+            isForSubscription = object["mode"].text == "subscription"
+            facts = SubscriptionFacts(checkout: object)
+        }
+    }
+
     /// The event's type says what its object is.
     init(_ object: JSON, ofEventType type: String) throws(UnexpectedShape) {
         if type.hasPrefix("checkout.session.") {
-            self = .checkout(try CheckoutObject(object))
+            self = .checkout(try Checkout(object))
         } else if type.hasPrefix("customer.subscription.") {
-            self = .subscription(try SubscriptionObject(object))
+            self = .subscription(try SubscriptionFacts(subscription: object))
         } else if type.hasPrefix("invoice.") {
-            self = .invoice(InvoiceObject(object))
+            self = .invoice(SubscriptionFacts(invoice: object))
         } else {
             self = .other
         }

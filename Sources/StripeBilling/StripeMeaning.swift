@@ -34,13 +34,13 @@ extension StripeEvent {
     package var meaning: StripeMeaning {
         switch object {
         case .checkout(let checkout): meaning(of: checkout)
-        case .subscription(let subscription): meaning(of: subscription)
-        case .invoice(let invoice): meaning(of: invoice)
+        case .subscription(let facts): meaning(ofSubscription: facts)
+        case .invoice(let facts): meaning(ofInvoice: facts)
         case .other: .ignored(.otherType)
         }
     }
 
-    private func meaning(of checkout: CheckoutObject) -> StripeMeaning {
+    private func meaning(of checkout: StripeObject.Checkout) -> StripeMeaning {
         let kind: SubscriptionChange.Kind
         switch type {
         case "checkout.session.completed", "checkout.session.async_payment_succeeded": kind = .checkoutPaid
@@ -49,30 +49,31 @@ extension StripeEvent {
         }
         guard checkout.isForSubscription else { return .ignored(.notForSubscription) }
         guard checkout.isPaid || kind == .paymentFailed else { return .ignored(.notPaidYet) }
-        return .subscriptionChanged(SubscriptionChange(checkout: checkout, kind: kind, event: self))
+        return change(kind, checkout.facts)
     }
 
-    private func meaning(of subscription: SubscriptionObject) -> StripeMeaning {
-        let kind: SubscriptionChange.Kind
+    private func meaning(ofSubscription facts: SubscriptionFacts) -> StripeMeaning {
         switch type {
         case "customer.subscription.created", "customer.subscription.updated", "customer.subscription.paused",
             "customer.subscription.resumed":
-            kind = .subscription
-        case "customer.subscription.deleted": kind = .deleted
-        default: return .ignored(.otherType)
+            change(.subscription, facts)
+        case "customer.subscription.deleted": change(.deleted, facts)
+        default: .ignored(.otherType)
         }
-        return .subscriptionChanged(
-            SubscriptionChange(subscription: subscription, kind: kind, eventID: id, eventTime: created))
     }
 
-    private func meaning(of invoice: InvoiceObject) -> StripeMeaning {
+    private func meaning(ofInvoice facts: SubscriptionFacts) -> StripeMeaning {
         let kind: SubscriptionChange.Kind
         switch type {
         case "invoice.paid", "invoice.payment_succeeded": kind = .paymentSucceeded
         case "invoice.payment_failed": kind = .paymentFailed
         default: return .ignored(.otherType)
         }
-        guard invoice.subscriptionID != nil else { return .ignored(.notForSubscription) }
-        return .subscriptionChanged(SubscriptionChange(invoice: invoice, kind: kind, event: self))
+        guard facts.subscriptionID != nil else { return .ignored(.notForSubscription) }
+        return change(kind, facts)
+    }
+
+    private func change(_ kind: SubscriptionChange.Kind, _ facts: SubscriptionFacts) -> StripeMeaning {
+        .subscriptionChanged(SubscriptionChange(kind: kind, eventID: id, eventTime: created, facts: facts))
     }
 }

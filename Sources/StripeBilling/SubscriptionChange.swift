@@ -1,13 +1,13 @@
 import TollgateCore
 
-/// What has become of a user's subscription, by one event. Nil is what the event does not tell.
+/// What has become of a user's subscription, by one event.
 package struct SubscriptionChange: Sendable, Hashable {
     /// What happened. The raw value is the label of the metric.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// A checkout is paid for, or costs nothing yet.
         case checkoutPaid = "checkout-paid"
 
-        /// A subscription was made or changed; ``SubscriptionChange/status`` says all.
+        /// A subscription was made or changed; ``SubscriptionFacts/status`` says all.
         case subscription
 
         /// A subscription ended, whatever else is known of it.
@@ -29,98 +29,45 @@ package struct SubscriptionChange: Sendable, Hashable {
     /// When it happened, in whole seconds.
     package let eventTime: UnixTime
 
-    /// Who it may be about, the best source first. Empty: only the customer or the subscription can tell.
-    package var userIDs: [UserID] = []
+    /// What is told of the subscription.
+    package var facts: SubscriptionFacts
 
-    /// `cus_…`
-    package var customerID: String?
-
-    /// `sub_…`
-    package var subscriptionID: String?
-
-    /// The plan's name, from the metadata that was set at checkout.
-    package var tier: String?
-
-    /// `price_…` of what is sold, for a subscription that was made elsewhere and has no tier.
-    package var priceIDs: [String] = []
-
-    /// Where the subscription stands.
-    package var status: SubscriptionStatus?
-
-    /// When the subscription began.
-    package var startedAt: UnixTime?
-
-    /// When what is paid for now began.
-    package var periodStart: UnixTime?
-
-    /// When what is paid for now ends.
-    package var periodEnd: UnixTime?
-
-    /// It will not be renewed.
-    package var cancelAtPeriodEnd: Bool?
-
-    /// When it will be cancelled, if that is settled.
-    package var cancelAt: UnixTime?
-
-    /// That something has happened, and nothing else yet.
-    package init(kind: Kind, eventID: String, eventTime: UnixTime) {
+    /// What one event says.
+    package init(kind: Kind, eventID: String, eventTime: UnixTime, facts: SubscriptionFacts) {
         self.kind = kind
         self.eventID = eventID
         self.eventTime = eventTime
-    }
-
-    /// Whether the user has the plan from now on.
-    package var keepsPlan: Bool? {
-        switch kind {
-        case .checkoutPaid: true
-        case .deleted: false
-        case .subscription: status?.isLive
-        case .paymentSucceeded, .paymentFailed: nil
-        }
+        self.facts = facts
     }
 }
 
 extension SubscriptionChange {
-    /// What `subscription` is at `eventTime`: by an event, or asked of Stripe where events cannot settle it.
-    package init(subscription: SubscriptionObject, kind: Kind, eventID: String, eventTime: UnixTime) {
-        self.init(kind: kind, eventID: eventID, eventTime: eventTime)
-        userIDs = UserID.candidates(subscription.metadata["userId"])
-        customerID = subscription.customerID
-        subscriptionID = subscription.id
-        tier = subscription.metadata["tier"]
-        priceIDs = subscription.priceIDs
-        status = subscription.status
-        startedAt = subscription.createdAt
-        periodStart = subscription.periodStart
-        periodEnd = subscription.periodEnd
-        cancelAtPeriodEnd = subscription.cancelAtPeriodEnd
-        cancelAt = subscription.cancelAt
+    /// What this change says of `user`'s plan, as the domain puts it. Nil when only the subscription itself can tell.
+    ///
+    /// - Parameter isAuthoritative: The subscription was asked of Stripe to settle this event.
+    package func update(of user: UserID, prices: PriceTable, isAuthoritative: Bool = false) -> SubscriptionUpdate? {
+        guard let status = newStatus else { return nil }
+        return SubscriptionUpdate(
+            userID: user, plan: plan(prices), status: status, customerID: facts.customerID,
+            subscriptionID: facts.subscriptionID, startedAt: facts.startedAt, period: facts.period, eventTime: eventTime, eventID: eventID,
+            isAuthoritative: isAuthoritative)
     }
 
-    /// What a checkout tells: whose it is and what was bought.
-    init(checkout: CheckoutObject, kind: Kind, event: StripeEvent) {
-        self.init(kind: kind, eventID: event.id, eventTime: event.created)
-        userIDs = UserID.candidates(checkout.clientReferenceID, checkout.metadata["userId"])
-        customerID = checkout.customerID
-        subscriptionID = checkout.subscriptionID
-        tier = checkout.metadata["tier"]
+    /// The plan that is sold. The price goes before the metadata of the checkout: a customer who changes the plan in
+    /// the portal pays another price and keeps the metadata.
+    package func plan(_ prices: PriceTable) -> String? {
+        prices.plan(soldBy: facts.priceIDs) ?? facts.tier.flatMap { Plan.isValidName($0) ? $0 : nil }
     }
 
-    /// What an invoice tells: whose it is and what is sold.
-    init(invoice: InvoiceObject, kind: Kind, event: StripeEvent) {
-        self.init(kind: kind, eventID: event.id, eventTime: event.created)
-        userIDs = UserID.candidates(invoice.subscriptionMetadata["userId"])
-        customerID = invoice.customerID
-        subscriptionID = invoice.subscriptionID
-        tier = invoice.subscriptionMetadata["tier"]
-        priceIDs = invoice.priceIDs
-    }
-}
+    /// It sells something, but no plan of ours.
+    package func isForeign(_ prices: PriceTable) -> Bool { !facts.priceIDs.isEmpty && plan(prices) == nil }
 
-extension UserID {
-    /// Those of `texts` that can be a user's id, each once.
-    fileprivate static func candidates(_ texts: String?...) -> [UserID] {
-        texts.compactMap { $0.flatMap(UserID.init) }
-            .reduce(into: []) { found, candidate in if !found.contains(candidate) { found.append(candidate) } }
+    private var newStatus: SubscriptionStatus? {
+        switch kind {
+        case .checkoutPaid: .active
+        case .deleted: facts.status.flatMap { $0.isFinal ? $0 : nil } ?? .canceled
+        case .subscription: facts.status
+        case .paymentSucceeded, .paymentFailed: nil
+        }
     }
 }

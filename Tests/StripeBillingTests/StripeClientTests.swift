@@ -74,7 +74,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
     @Test func aSubscription() async throws {
         try await StripeServer.with(.json(200, subscription())) { server, url in
             let found = try await stripeClient(url).subscription(id: "sub_1/../x y")
-            #expect(found?.id == "sub_1")
+            #expect(found?.subscriptionID == "sub_1")
             #expect(found?.status == .active)
             let request = try #require(server.requests.first)
             #expect(request.method == .GET)

@@ -9,11 +9,11 @@ import TollgateCore
     private func change(
         _ kind: SubscriptionChange.Kind, status: SubscriptionStatus? = nil, tier: String? = nil, prices: [String] = []
     ) -> SubscriptionChange {
-        var change = SubscriptionChange(kind: kind, eventID: "evt_1", eventTime: UnixTime(seconds: 100))
-        change.status = status
-        change.tier = tier
-        change.priceIDs = prices
-        return change
+        var facts = SubscriptionFacts()
+        facts.status = status
+        facts.tier = tier
+        facts.priceIDs = prices
+        return SubscriptionChange(kind: kind, eventID: "evt_1", eventTime: UnixTime(seconds: 100), facts: facts)
     }
 
     private func update(_ change: SubscriptionChange) throws -> SubscriptionUpdate? {

@@ -51,20 +51,20 @@ struct WebhookProcessor: Sendable {
     }
 
     private func carryOut(_ change: SubscriptionChange) async throws(WebhookFailure) -> BillingMetrics.WebhookOutcome {
-        let facts = try await facts(of: change)
-        guard let user = try await user(of: facts.change) else {
+        let evidence = try await evidence(of: change)
+        guard let user = try await user(of: evidence.change) else {
             logger.warning(
                 "webhook of an unknown user",
-                metadata: ["event": "\(change.eventID)", "customer": "\(change.customerID ?? "-")"])
+                metadata: ["event": "\(change.eventID)", "customer": "\(change.facts.customerID ?? "-")"])
             return .unknownUser
         }
-        if let customerID = facts.change.customerID {
+        if let customerID = evidence.change.facts.customerID {
             try await stored { () async throws(StoreUnavailable) in
                 try await subscriptions.recordCustomer(customerID, of: user)
             }
         }
-        if try await isForeign(facts.change, user) { return .foreign }
-        switch try await apply(facts, to: user) {
+        if try await isForeign(evidence.change, user) { return .foreign }
+        switch try await apply(evidence, to: user) {
         case .applied, .alreadyApplied:
             try await herald?.tell(of: user)
             return .applied
@@ -73,29 +73,29 @@ struct WebhookProcessor: Sendable {
     }
 
     /// A change, and whether it was settled by asking Stripe.
-    private struct Facts {
+    private struct Evidence {
         let change: SubscriptionChange
         var isAuthoritative = false
     }
 
     /// A payment that came or did not come says nothing of the subscription; the subscription does.
-    private func facts(of change: SubscriptionChange) async throws(WebhookFailure) -> Facts {
+    private func evidence(of change: SubscriptionChange) async throws(WebhookFailure) -> Evidence {
         switch change.kind {
-        case .checkoutPaid, .subscription, .deleted: Facts(change: change)
-        case .paymentSucceeded, .paymentFailed: try await askStripe(about: change) ?? Facts(change: change)
+        case .checkoutPaid, .subscription, .deleted: Evidence(change: change)
+        case .paymentSucceeded, .paymentFailed: try await askStripe(about: change) ?? Evidence(change: change)
         }
     }
 
     /// The subscription as it is now, in the place of what the event says. Nil when Stripe has none.
-    private func askStripe(about change: SubscriptionChange) async throws(WebhookFailure) -> Facts? {
-        guard let id = change.subscriptionID else { return nil }
+    private func askStripe(about change: SubscriptionChange) async throws(WebhookFailure) -> Evidence? {
+        guard let id = change.facts.subscriptionID else { return nil }
         do {
-            guard let subscription = try await stripe.subscription(id: id) else { return nil }
-            var current = SubscriptionChange(
-                subscription: subscription, kind: .subscription, eventID: change.eventID, eventTime: change.eventTime)
-            if current.userIDs.isEmpty { current.userIDs = change.userIDs }
-            if current.tier == nil { current.tier = change.tier }
-            return Facts(change: current, isAuthoritative: true)
+            guard var current = try await stripe.subscription(id: id) else { return nil }
+            if current.userIDs.isEmpty { current.userIDs = change.facts.userIDs }
+            if current.tier == nil { current.tier = change.facts.tier }
+            let settled = SubscriptionChange(
+                kind: .subscription, eventID: change.eventID, eventTime: change.eventTime, facts: current)
+            return Evidence(change: settled, isAuthoritative: true)
         } catch {
             metrics.stripeError(error)
             throw .stripe(error)
@@ -104,8 +104,8 @@ struct WebhookProcessor: Sendable {
 
     /// By what was set at checkout, else by whose customer it is.
     private func user(of change: SubscriptionChange) async throws(WebhookFailure) -> UserID? {
-        if let user = change.userIDs.first { return user }
-        guard let customerID = change.customerID else { return nil }
+        if let user = change.facts.userIDs.first { return user }
+        guard let customerID = change.facts.customerID else { return nil }
         return try await stored { () async throws(StoreUnavailable) in
             try await subscriptions.user(ofCustomer: customerID)
         }
@@ -115,24 +115,26 @@ struct WebhookProcessor: Sendable {
     private func isForeign(_ change: SubscriptionChange, _ user: UserID) async throws(WebhookFailure) -> Bool {
         guard change.isForeign(prices) else { return false }
         let record = try await stored { () async throws(StoreUnavailable) in try await subscriptions.record(of: user) }
-        return record?.subscriptionID == nil || record?.subscriptionID != change.subscriptionID
+        return record?.subscriptionID == nil || record?.subscriptionID != change.facts.subscriptionID
     }
 
     /// Applies the change, and asks Stripe what cannot be decided from here: each question once.
-    private func apply(_ facts: Facts, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome {
-        var facts = facts
+    private func apply(_ evidence: Evidence, to user: UserID) async throws(WebhookFailure) -> SubscriptionOutcome {
+        var evidence = evidence
         var endedRivalID: String?
-        while var update = facts.change.update(
-            of: user, prices: prices, isAuthoritative: facts.isAuthoritative)
+        while var update = evidence.change.update(
+            of: user, prices: prices, isAuthoritative: evidence.isAuthoritative)
         {
             update.endedRivalID = endedRivalID
             let outcome = try await applyOnce(update)
             switch outcome {
             case .applied, .alreadyApplied, .stale: return outcome
             case .tie:
-                guard !facts.isAuthoritative else { return .stale }
+                guard !evidence.isAuthoritative else { return .stale }
                 // Without a subscription to ask for, the event in hand is all there is.
-                facts = try await askStripe(about: facts.change) ?? Facts(change: facts.change, isAuthoritative: true)
+                evidence =
+                    try await askStripe(about: evidence.change)
+                    ?? Evidence(change: evidence.change, isAuthoritative: true)
             case .rivalry(let record):
                 guard let rivalID = record.subscriptionID, endedRivalID != rivalID, try await hasEnded(rivalID) else {
                     return .stale
@@ -146,7 +148,7 @@ struct WebhookProcessor: Sendable {
     private func hasEnded(_ subscriptionID: String) async throws(WebhookFailure) -> Bool {
         do {
             guard let subscription = try await stripe.subscription(id: subscriptionID) else { return true }
-            return !subscription.status.isLive
+            return subscription.status?.isLive != true
         } catch {
             metrics.stripeError(error)
             throw .stripe(error)

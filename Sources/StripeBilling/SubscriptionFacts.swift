@@ -1,0 +1,91 @@
+import TollgateCore
+
+/// What one of Stripe's objects tells of a subscription: the subscription itself, a checkout or an invoice. Nil, and empty,
+/// is what it does not tell.
+package struct SubscriptionFacts: Sendable, Hashable {
+    /// `sub_…`
+    package var subscriptionID: String?
+
+    /// Who it may be about, the best source first. Empty: only the customer or the subscription can tell.
+    package var userIDs: [UserID] = []
+
+    /// `cus_…`
+    package var customerID: String?
+
+    /// The plan's name, from the metadata that was set at checkout.
+    package var tier: String?
+
+    /// `price_…` of each of its items, in their order: what is sold, for a subscription that was made elsewhere and has no
+    /// tier.
+    package var priceIDs: [String] = []
+
+    /// Where the subscription stands in its life.
+    package var status: SubscriptionStatus?
+
+    /// When the subscription began: of two subscriptions of one user the later counts.
+    package var startedAt: UnixTime?
+
+    /// What is paid for now.
+    package var period: SubscriptionPeriod?
+
+    /// That nothing is told.
+    package init() {}
+}
+
+extension SubscriptionFacts {
+    /// What a `subscription` tells, from an event or from the API.
+    init(subscription object: JSON) throws(UnexpectedShape) {
+        self.init()
+        subscriptionID = try object.required("id", \.text)
+        status = SubscriptionStatus(try object.required("status", \.text))
+        readMetadata(object["metadata"])
+        customerID = object["customer"].identifier
+        startedAt = object["created"].moment
+        let items = object["items"]["data"].elements
+        // Before there were prices there were plans, and old subscriptions have both.
+        priceIDs = items.compactMap { $0["price"].identifier ?? $0["plan"].identifier }
+        let period = Self.period(of: object) ?? items.compactMap(Self.period).max { $0.end < $1.end }
+        if let period, let start = period.start { self.period = SubscriptionPeriod(start: start, end: period.end) }
+    }
+
+    /// What a `checkout.session` tells: whose it is and what was bought. Its metadata is its own, which the subscription does
+    /// not inherit.
+    init(checkout object: JSON) {
+        self.init()
+        readMetadata(object["metadata"], before: object["client_reference_id"].text)
+        customerID = object["customer"].identifier
+        subscriptionID = object["subscription"].identifier
+    }
+
+    /// What an `invoice` tells: whose it is and what is sold. What was paid for is in the subscription. Without a
+    /// subscription it is one of a single purchase.
+    ///
+    /// Since version 2025-03-31.basil the subscription stands under `parent`, before that in the invoice itself.
+    init(invoice object: JSON) {
+        self.init()
+        let details = object["parent"]["subscription_details"]
+        // As it was when the invoice was made.
+        readMetadata(details["metadata"].texts.isEmpty ? object["subscription_details"]["metadata"] : details["metadata"])
+        customerID = object["customer"].identifier
+        subscriptionID = details["subscription"].identifier ?? object["subscription"].identifier
+        priceIDs = object["lines"]["data"].elements.compactMap {
+            $0["pricing"]["price_details"]["price"].identifier ?? $0["price"].identifier ?? $0["plan"].identifier
+        }
+    }
+
+    /// - Parameter reference: What may be the user as well, and goes before.
+    private mutating func readMetadata(_ metadata: JSON, before reference: String? = nil) {
+        let texts = metadata.texts
+        for case let user? in [reference, texts["userId"]].map({ $0.flatMap { UserID($0) } })
+        where !userIDs.contains(user) {
+            userIDs.append(user)
+        }
+        tier = texts["tier"]
+    }
+
+    /// Up to version 2025-03-31.basil the subscription had a period, since then each item has its own. The item whose
+    /// period ends last counts.
+    private static func period(of object: JSON) -> (start: UnixTime?, end: UnixTime)? {
+        object["current_period_end"].moment.map { (object["current_period_start"].moment, $0) }
+    }
+}
