@@ -90,7 +90,9 @@ enum FuzzTarget: String, CaseIterable {
             let update = change.update(of: user, prices: PriceTable(["paid": "price_1"]))
         else { return }
         _ = update.eventTime.iso8601
-        guard case .applied(let record) = SubscriptionRecord.applying(update, to: nil, at: now) else { return }
+        let record = SubscriptionRecord(
+            plan: update.plan ?? "paid", status: update.status, startedAt: update.startedAt, period: update.period,
+            eventTime: update.eventTime, eventID: update.eventID, pastDueSince: update.eventTime, writtenAt: now)
         for time in [now, record.eventTime, UnixTime(seconds: .min), UnixTime(seconds: .max)] {
             _ = record.grantedPlan(at: time, pastDueGraceSeconds: 90 * 86_400)
             _ = record.graceEnd(pastDueGraceSeconds: 90 * 86_400)?.iso8601

@@ -4,53 +4,8 @@ import TollgateCore
 @Suite struct KeyRecordTests {
     private static let time = UnixTime(seconds: 1_764_198_000)
 
-    private static func hash(_ digit: Character) throws -> KeyHash {
-        try #require(KeyHash(hex: String(repeating: digit, count: 64)))
-    }
-
     private static func scopes(_ texts: [String]) throws -> [KeyScope] {
         try texts.map { try #require(KeyScope($0)) }
-    }
-
-    private static func record(
-        scopes: [String] = ["read"], expiresAfter: Int64? = nil, status: KeyRecord.Status = .active,
-        previousUntilAfter: Int64? = nil
-    ) throws -> KeyRecord {
-        KeyRecord(
-            id: try #require(KeyID("key_0123456789abcdef")), name: "ci", mode: .live, scopes: try Self.scopes(scopes),
-            status: status, createdAt: time, expiresAt: expiresAfter.map { time.adding(seconds: $0) },
-            hash: try hash("a"),
-            previous: try previousUntilAfter.map {
-                KeyRecord.Previous(hash: try hash("b"), until: time.adding(seconds: $0), lastUsedAt: nil)
-            })
-    }
-
-    @Test func refusals() throws {
-        let (current, previous, other) = (try Self.hash("a"), try Self.hash("b"), try Self.hash("c"))
-        func refusal(_ record: KeyRecord, _ hash: KeyHash, _ scopes: [String] = [], after: Int64 = 0) throws
-            -> KeyRefusal?
-        {
-            record.refusal(of: hash, requiring: try Self.scopes(scopes), at: Self.time.adding(seconds: after))
-        }
-        let plain = try Self.record()
-        #expect(try refusal(plain, current) == nil)
-        #expect(try refusal(plain, other) == .unknown)
-        #expect(try refusal(plain, current, ["read"]) == nil)
-        #expect(try refusal(plain, current, ["read", "write"]) == .scopeMissing)
-        #expect(try refusal(plain, current, ["rea"]) == .scopeMissing)
-        #expect(try refusal(Self.record(scopes: []), current) == nil)
-        #expect(try refusal(Self.record(scopes: []), current, ["read"]) == .scopeMissing)
-        #expect(try refusal(Self.record(scopes: ["*"]), current, ["read", "write"]) == nil)
-        #expect(try refusal(Self.record(status: .revoked), current) == .revoked)
-        #expect(try refusal(Self.record(status: .revoked), other) == .unknown, "a stranger learns nothing")
-        let ending = try Self.record(expiresAfter: 10)
-        #expect(try refusal(ending, current, after: 9) == nil)
-        #expect(try refusal(ending, current, after: 10) == .expired)
-        let rotated = try Self.record(previousUntilAfter: 10)
-        #expect(try refusal(rotated, previous, after: 9) == nil)
-        #expect(try refusal(rotated, previous, after: 10) == .expired)
-        #expect(try refusal(rotated, current, after: 10) == nil)
-        #expect(try refusal(rotated, previous, ["write"], after: 9) == .scopeMissing)
     }
 
     @Test(arguments: ["read", "orders:write", "a/b.c-d_1", "*", String(repeating: "s", count: 64)])

@@ -3,7 +3,11 @@ package protocol SubscriptionStore: Sendable {
     /// The user's record. Nil when billing has never said anything of them.
     func record(of user: UserID) async throws(StoreUnavailable) -> SubscriptionRecord?
 
-    /// Decides and writes in one step, for all workers together: ``SubscriptionRecord/applying(_:to:at:)``.
+    /// Decides and writes in one step, for all workers together.
+    ///
+    /// Stripe delivers events late, twice and in any order. Which of them change the record is decided so that it never goes
+    /// back: the times of events order those of one subscription, and of two subscriptions the later begun counts, but one
+    /// that serves the customer is never displaced by one that does not.
     func apply(_ update: SubscriptionUpdate, at time: UnixTime) async throws(StoreUnavailable) -> SubscriptionOutcome
 
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a

@@ -42,7 +42,25 @@ package struct SubscriptionUpdate: Sendable, Hashable {
         self.isAuthoritative = isAuthoritative
         self.endedRivalID = endedRivalID
     }
+}
 
-    /// The subscription has ended for good. Of two events of one second this one counts.
-    package var isDeletion: Bool { status.isFinal }
+/// What became of an update.
+package enum SubscriptionOutcome: Sendable, Hashable {
+    /// The update counts; this is the new record.
+    case applied(SubscriptionRecord)
+
+    /// The record comes from this very event. Whoever was interrupted after writing it goes on from here.
+    case alreadyApplied(SubscriptionRecord)
+
+    /// Something newer is recorded, or the update is about a subscription that does not count. Nothing to do.
+    case stale
+
+    /// Neither the update nor the record is known to be the newer. Fetch the subscription from Stripe and apply what
+    /// it says, with ``SubscriptionUpdate/isAuthoritative``.
+    case tie
+
+    /// This record is of another subscription, which began earlier and serves the user, as far as is known; and the
+    /// update is about one that does not. Ask Stripe whether the recorded one has ended, and if so, apply the update
+    /// with ``SubscriptionUpdate/endedRivalID``. Else there is nothing to do.
+    case rivalry(SubscriptionRecord)
 }

@@ -55,19 +55,6 @@ package struct KeyRecord: Sendable, Hashable {
 
     /// Whether the key's end has come.
     package func isExpired(at time: UnixTime) -> Bool { expiresAt.map { $0.seconds <= time.seconds } ?? false }
-
-    /// Why a call with a secret of the hash `presented` is refused, if it is. Nil when it may pass.
-    ///
-    /// `Scripts/admit.lua` in TollgateStore says the same once more; a test compares the two.
-    package func refusal(
-        of presented: KeyHash, requiring scopes: [KeyScope], at time: UnixTime
-    ) -> KeyRefusal? {
-        guard presented == hash || presented == previous?.hash else { return .unknown }
-        guard status == .active else { return .revoked }
-        guard !isExpired(at: time) else { return .expired }
-        if presented != hash, let previous, previous.until.seconds <= time.seconds { return .expired }
-        return KeyScope.satisfied(scopes, by: self.scopes) ? nil : .scopeMissing
-    }
 }
 
 /// Why a key is not let in. The raw values are the `code` of the HTTP answer and the label of the metric.

@@ -32,11 +32,6 @@ package struct KeyScope: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { value }
 
-    /// Whether a key with the scopes `granted` may do what needs all of `required`.
-    package static func satisfied(_ required: [KeyScope], by granted: [KeyScope]) -> Bool {
-        granted.contains(.all) || required.allSatisfy(granted.contains)
-    }
-
     private static func isAllowed(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true

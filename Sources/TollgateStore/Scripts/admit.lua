@@ -73,7 +73,7 @@ else
   if has_all then claimed, issued = ARGV[11], ARGV[12] end
 end
 
--- The rule of KeyRecord.swift. The field tells when this secret was used, and what it tells is read with the rest.
+-- KeyRefusalModel.swift of the tests has the rule once more. The field tells when this secret was used, and what it tells is read with the rest.
 local used_field, last_used
 if kind ~= '' then
   local digest, scopes = ARGV[9], ARGV[10]

@@ -1,23 +1,4 @@
-/// What became of an update.
-package enum SubscriptionOutcome: Sendable, Hashable {
-    /// The update counts; this is the new record.
-    case applied(SubscriptionRecord)
-
-    /// The record comes from this very event. Whoever was interrupted after writing it goes on from here.
-    case alreadyApplied(SubscriptionRecord)
-
-    /// Something newer is recorded, or the update is about a subscription that does not count. Nothing to do.
-    case stale
-
-    /// Neither the update nor the record is known to be the newer. Fetch the subscription from Stripe and apply what
-    /// it says, with ``SubscriptionUpdate/isAuthoritative``.
-    case tie
-
-    /// This record is of another subscription, which began earlier and serves the user, as far as is known; and the
-    /// update is about one that does not. Ask Stripe whether the recorded one has ended, and if so, apply the update
-    /// with ``SubscriptionUpdate/endedRivalID``. Else there is nothing to do.
-    case rivalry(SubscriptionRecord)
-}
+import TollgateCore
 
 /// Stripe delivers events late, twice and in any order. This decides which of them change the record, so that a record
 /// never goes back.
@@ -27,10 +8,10 @@ package enum SubscriptionOutcome: Sendable, Hashable {
 /// a subscription that was replaced would end its successor. The record knows of one subscription only, so what it
 /// says of another may have been dropped before: whoever would take its place with a service is asked for at Stripe.
 ///
-/// `Scripts/apply_subscription.lua` in TollgateStore says the same once more; a test compares the two.
+/// The rule of `apply_subscription.lua` once more, in Swift: what the script is compared with.
 extension SubscriptionRecord {
     /// What `update` makes of `record`, at `time` by our clock. Nil stands for a user without a record.
-    package static func applying(
+    static func applying(
         _ update: SubscriptionUpdate, to record: SubscriptionRecord?, at time: UnixTime
     ) -> SubscriptionOutcome {
         if let record, record.eventID == update.eventID { return .alreadyApplied(record) }
@@ -64,9 +45,9 @@ extension SubscriptionRecord {
     private func verdict(onSameSubscription update: SubscriptionUpdate) -> Verdict {
         if update.eventTime < eventTime { return .stale }
         if update.isAuthoritative { return .apply }
-        if update.eventTime == eventTime { return status.isFinal ? .stale : update.isDeletion ? .apply : .tie }
+        if update.eventTime == eventTime { return status.isFinal ? .stale : update.status.isFinal ? .apply : .tie }
         // Nothing comes back after its end. Perhaps a bill was paid late.
-        let comesBack = status.isFinal && !update.isDeletion && subscriptionID != nil && update.subscriptionID != nil
+        let comesBack = status.isFinal && !update.status.isFinal && subscriptionID != nil && update.subscriptionID != nil
         return comesBack ? .tie : .apply
     }
 
