@@ -49,7 +49,8 @@ extension SubscriptionChange {
         guard let status = newStatus else { return nil }
         return SubscriptionUpdate(
             userID: user, plan: plan(prices), status: status, customerID: facts.customerID,
-            subscriptionID: facts.subscriptionID, startedAt: facts.startedAt, period: facts.period, eventTime: eventTime, eventID: eventID,
+            subscriptionID: facts.subscriptionID, startedAt: facts.startedAt, period: facts.period,
+            eventTime: eventTime, eventID: eventID,
             isAuthoritative: isAuthoritative)
     }
 

@@ -65,7 +65,8 @@ extension SubscriptionFacts {
         self.init()
         let details = object["parent"]["subscription_details"]
         // As it was when the invoice was made.
-        readMetadata(details["metadata"].texts.isEmpty ? object["subscription_details"]["metadata"] : details["metadata"])
+        readMetadata(
+            details["metadata"].texts.isEmpty ? object["subscription_details"]["metadata"] : details["metadata"])
         customerID = object["customer"].identifier
         subscriptionID = details["subscription"].identifier ?? object["subscription"].identifier
         priceIDs = object["lines"]["data"].elements.compactMap {

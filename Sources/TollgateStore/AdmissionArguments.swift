@@ -33,10 +33,7 @@ final class AdmissionArguments: Sendable {
         /// The clock minute as it stands in the names of counters.
         let minute: String
 
-        /// How many arguments ``arguments`` holds.
-        static let argumentCount = 5
-
-        /// The arguments 3 to 7 of `admit.lua`, as they go over the wire.
+        /// Those that come first, ``SharedAdmissionArgument``, as they go over the wire.
         let arguments: ByteBuffer
     }
 
@@ -69,11 +66,16 @@ final class AdmissionArguments: Sendable {
         let (period, window) = (BillingPeriod(containing: time), RateWindow(containing: time))
         let recordLifetime = period.end.seconds - time.seconds + recordKeptSeconds
         var arguments = ByteBuffer()
-        arguments.writeArgument(period.firstDay.description)
-        arguments.writeArgument(period.lastDay.description)
-        arguments.writeArgument(time)
-        arguments.writeArgument(Int(recordLifetime))
-        arguments.writeArgument(UnixTime(seconds: max(0, time.seconds - pastDueGraceSeconds)))
+        for argument in SharedAdmissionArgument.allCases {
+            switch argument {
+            case .periodStart: arguments.writeArgument(period.firstDay.description)
+            case .periodEnd: arguments.writeArgument(period.lastDay.description)
+            case .now: arguments.writeArgument(time)
+            case .recordSeconds: arguments.writeArgument(Int(recordLifetime))
+            case .graceStart:
+                arguments.writeArgument(UnixTime(seconds: max(0, time.seconds - pastDueGraceSeconds)))
+            }
+        }
         return Moment(
             second: time.seconds, period: period, window: window, recordLifetimeSeconds: recordLifetime,
             minute: String(window.minute), arguments: arguments)

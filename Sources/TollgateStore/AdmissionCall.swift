@@ -5,18 +5,11 @@ import TollgateCore
 
 /// One admission on its way: which keys and arguments `admit.lua` is given, and whom its answer goes to.
 final class AdmissionCall: DirectScriptCall {
-    /// How much there is to look at. The script tells the forms apart by the number of keys. A key claims no plan.
-    private enum Form {
-        case token
-        case key
-        case everything
-    }
-
     private let request: AdmissionRequest
     private let arguments: AdmissionArguments
     private let moment: AdmissionArguments.Moment
     private let onlyTells: Bool
-    private let form: Form
+    private let form: AdmissionForm
     private let completion: (Result<AdmissionDecision, StoreUnavailable>) -> Void
 
     /// - Parameters:
@@ -41,52 +34,31 @@ final class AdmissionCall: DirectScriptCall {
 
     var script: RedisScript { arguments.script }
 
-    var keyCount: Int {
-        switch form {
-        case .token: 3
-        case .key: 4
-        case .everything: 6
-        }
-    }
-
-    var argumentCount: Int {
-        switch form {
-        case .token: 4 + AdmissionArguments.Moment.argumentCount
-        case .key: 5 + AdmissionArguments.Moment.argumentCount
-        case .everything: 16 + AdmissionArguments.Moment.argumentCount
-        }
-    }
-
+    var keyCount: Int { form.keys.count }
+    var argumentCount: Int { form.argumentCount }
     var hashTag: String? { request.principal.userID.value }
 
     func writeKeys(to buffer: inout ByteBuffer) {
-        let user = request.principal.userID
-        RedisKey.rateLimit(user, minute: moment.minute).write(to: &buffer)
-        RedisKey.usage(user).write(to: &buffer)
-        RedisKey.subscription(user).write(to: &buffer)
-        if form != .token { writeCredentialKey(to: &buffer) }
-        if form == .everything { writeFurtherKeys(to: &buffer) }
+        for key in form.keys { redisKey(key).write(to: &buffer) }
     }
 
     func writeArguments(to buffer: inout ByteBuffer) {
-        buffer.writeArgument(request.cost)
-        buffer.writeArgument(request.route)
         buffer.writeImmutableBuffer(moment.arguments)
-        if form != .token { writeKeyArguments(to: &buffer) }
-        if form != .key { writeTokenArguments(to: &buffer) }
-        if form == .everything { writeFurtherArguments(to: &buffer) }
+        for argument in form.arguments { write(argument, to: &buffer) }
     }
 
     func finish(_ result: Result<IntegerReply?, RedisError>) {
         switch result {
         case .failure(let error): completion(.failure(StoreUnavailable(error)))
         case .success(let reply):
-            guard let reply else { return completion(.failure(.unexpectedReply(of: "admit.lua"))) }
-            guard reply.count != 1 || reply[0] != Self.clockDiffers else {
+            guard let reply, reply.count > 0, let outcome = AdmissionOutcome(code: reply[0]) else {
+                return completion(.failure(.unexpectedReply(of: "admit.lua")))
+            }
+            if outcome == .clockDiffers {
                 let reason = "the worker's time, \(request.time.iso8601), is not that of Redis"
                 return completion(.failure(StoreUnavailable(.clockDiffers, reason: reason)))
             }
-            guard let decision = decision(from: reply) else {
+            guard let decision = AdmissionDecision.Outcome(outcome).flatMap({ decision($0, from: reply) }) else {
                 return completion(.failure(.unexpectedReply(of: "admit.lua")))
             }
             completion(.success(decision))
@@ -94,66 +66,71 @@ final class AdmissionCall: DirectScriptCall {
     }
 }
 
-// MARK: Further keys and arguments
+// MARK: Keys and arguments
 
 extension AdmissionCall {
-    private func writeCredentialKey(to buffer: inout ByteBuffer) {
+    /// One that is not needed is that of the usage record.
+    private func redisKey(_ key: AdmissionKey) -> RedisKey {
         let user = request.principal.userID
-        switch request.principal.credential {
-        case .token: RedisKey.usage(user).write(to: &buffer)
-        case .secretKey(let id, _, _): RedisKey.key(id, of: user).write(to: &buffer)
-        case .platformKey: RedisKey.apiKey(of: user).write(to: &buffer)
+        switch key {
+        case .minute: return .rateLimit(user, minute: moment.minute)
+        case .usage: return .usage(user)
+        case .subscription: return .subscription(user)
+        case .credential:
+            switch request.principal.credential {
+            case .token: return .usage(user)
+            case .secretKey(let id, _, _): return .key(id, of: user)
+            case .platformKey: return .apiKey(of: user)
+            }
+        case .idempotency: return request.idempotentCall.map { .idempotency(user, key: $0.key) } ?? .usage(user)
+        case .routeMinute:
+            return request.routeLimit.map { .rateLimit(user, route: $0.route, minute: moment.minute) } ?? .usage(user)
         }
     }
 
-    private func writeFurtherKeys(to buffer: inout ByteBuffer) {
-        let user = request.principal.userID
-        let unused = RedisKey.usage(user)
-        (request.idempotentCall.map { .idempotency(user, key: $0.key) } ?? unused).write(to: &buffer)
-        (request.routeLimit.map { .rateLimit(user, route: $0.route, minute: moment.minute) } ?? unused)
-            .write(to: &buffer)
-    }
-
-    private func writeTokenArguments(to buffer: inout ByteBuffer) {
-        buffer.writeArgument(request.principal.claimedPlan ?? "")
-        if let issuedAt = request.principal.issuedAt {
-            buffer.writeArgument(issuedAt)
-        } else {
-            buffer.writeArgument("")
+    private func write(_ argument: AdmissionArgument, to buffer: inout ByteBuffer) {
+        switch argument {
+        case .cost: buffer.writeArgument(request.cost)
+        case .route: buffer.writeArgument(request.route)
+        case .credentialKind, .digest: write(argument, of: request.principal.credential, to: &buffer)
+        case .scopes: writeScopes(to: &buffer)
+        case .claimedPlan: buffer.writeArgument(request.principal.claimedPlan ?? "")
+        case .issuedAt: write(request.principal.issuedAt, to: &buffer)
+        case .enforcesQuota: buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
+        case .onlyTells: buffer.writeArgument(onlyTells ? 1 : 0)
+        case .fingerprint: buffer.writeArgument(request.idempotentCall?.fingerprint ?? "")
+        case .rememberedUntil:
+            write(request.idempotentCall.map { _ in IdempotentCall.keptSeconds }.map(later), to: &buffer)
+        case .reservation: buffer.writeArgument(request.reservation?.id ?? "")
+        case .leaseEnd: write((request.reservation?.leaseSeconds).map(later), to: &buffer)
+        case .givesBack: buffer.writeArgument(request.reservation?.givesBack == true ? 1 : 0)
+        case .routeRate: buffer.writeArgument(request.routeLimit.map { String($0.ratePerMinute) } ?? "")
+        case .rememberedCalls: buffer.writeArgument(IdempotentCall.maximumCount)
         }
     }
 
-    private func writeKeyArguments(to buffer: inout ByteBuffer) {
-        switch request.principal.credential {
-        case .token:
-            buffer.writeArgument("")
-            buffer.writeArgument("")
-        case .secretKey(_, _, let hash):
-            buffer.writeArgument("key")
-            buffer.writeArgument(hash.hex)
-        case .platformKey(let fingerprint, _):
-            buffer.writeArgument("platform")
-            buffer.writeArgument(fingerprint)
+    private func later(bySeconds seconds: Int64) -> UnixTime { request.time.adding(seconds: seconds) }
+
+    private func write(_ time: UnixTime?, to buffer: inout ByteBuffer) {
+        if let time { buffer.writeArgument(time) } else { buffer.writeArgument("") }
+    }
+
+    private func write(_ argument: AdmissionArgument, of credential: Credential, to buffer: inout ByteBuffer) {
+        let isDigest = argument == .digest
+        switch credential {
+        case .token: buffer.writeArgument("")
+        case .secretKey(_, _, let hash): buffer.writeArgument(isDigest ? hash.hex : "key")
+        case .platformKey(let fingerprint, _): buffer.writeArgument(isDigest ? fingerprint : "platform")
         }
+    }
+
+    private func writeScopes(to buffer: inout ByteBuffer) {
         let scopes = request.scopesToCheck
         switch scopes.count {
         case 0: buffer.writeArgument("")
         case 1: buffer.writeArgument(scopes[0].value)
         default: buffer.writeArgument(scopes.map(\.value).joined(separator: " "))
         }
-    }
-
-    private func writeFurtherArguments(to buffer: inout ByteBuffer) {
-        func after(_ seconds: Int64?) -> String { seconds.map { request.time.adding(seconds: $0).iso8601 } ?? "" }
-        buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
-        buffer.writeArgument(onlyTells ? 1 : 0)
-        buffer.writeArgument(request.idempotentCall?.fingerprint ?? "")
-        buffer.writeArgument(after(request.idempotentCall.map { _ in IdempotentCall.keptSeconds }))
-        buffer.writeArgument(request.reservation?.id ?? "")
-        buffer.writeArgument(after(request.reservation?.leaseSeconds))
-        buffer.writeArgument(request.reservation?.givesBack == true ? 1 : 0)
-        buffer.writeArgument(request.routeLimit.map { String($0.ratePerMinute) } ?? "")
-        buffer.writeArgument(IdempotentCall.maximumCount)
     }
 }
 
@@ -172,39 +149,34 @@ extension AdmissionRequest {
 // MARK: The answer
 
 extension AdmissionCall {
-    /// The outcome that says that clocks differ.
-    private static let clockDiffers: Int64 = 11
-
     /// Nil when the reply has another form than this version knows.
-    private func decision(from numbers: IntegerReply) -> AdmissionDecision? {
-        if numbers.count == 1 { return refusal(scriptCode: numbers[0]) }
-        guard numbers.count == (form == .everything ? 9 : 6), form != .everything || numbers.text != nil else {
-            return nil
-        }
-        guard let outcome = AdmissionDecision.Outcome(scriptCode: numbers[0]),
-            arguments.plans.indices.contains(Int(numbers[2]))
-        else { return nil }
-        let plan = arguments.plans[Int(numbers[2])]
-        let period = numbers[5] == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: Int(numbers[5])))
+    private func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> AdmissionDecision? {
+        if reply.count == 1 { return refusal(outcome) }
         let isLong = form == .everything
+        guard reply.count == AdmissionReply.count(for: form), !isLong || reply.text != nil,
+            arguments.plans.indices.contains(reply[.plan])
+        else { return nil }
+        let plan = arguments.plans[reply[.plan]]
+        let start = reply[.periodStart]
+        let period = start == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: start))
         return AdmissionDecision(
             outcome: outcome,
-            usage: UsageSnapshot(count: Int(numbers[1]), limit: plan.quota, plan: plan.name, period: period),
-            rate: RateSnapshot(count: Int(numbers[3]), limit: plan.ratePerMinute, window: moment.window),
+            usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
+            rate: RateSnapshot(count: reply[.minuteCount], limit: plan.ratePerMinute, window: moment.window),
             routeRate: request.routeLimit.map {
-                RateSnapshot(count: Int(numbers[8]), limit: $0.ratePerMinute, window: moment.window)
+                RateSnapshot(count: reply[.routeMinuteCount], limit: $0.ratePerMinute, window: moment.window)
             },
-            oddities: Oddities(rawValue: Int(numbers[4])), isRepeat: isLong && numbers[7] == 1,
+            oddities: Oddities(rawValue: reply[.oddities]), isRepeat: isLong && reply[.isPaid] == 1,
             reservation: isLong && outcome == .admitted
-                ? reservation(of: Int(numbers[6]), record: numbers.text ?? "") : nil)
+                ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
     }
 
     /// Of a key that is not let in, nothing is told.
-    private func refusal(scriptCode: Int64) -> AdmissionDecision? {
-        guard case .keyRefused(let reason) = AdmissionDecision.Outcome(scriptCode: scriptCode) else { return nil }
+    private func refusal(_ outcome: AdmissionDecision.Outcome) -> AdmissionDecision? {
+        guard case .keyRefused = outcome else { return nil }
         let plan = arguments.fallback
         return AdmissionDecision(
-            outcome: .keyRefused(reason),
+            outcome: outcome,
             usage: UsageSnapshot(count: 0, limit: plan.quota, plan: plan.name, period: moment.period),
             rate: RateSnapshot(count: 0, limit: plan.ratePerMinute, window: moment.window),
             routeRate: request.routeLimit.map {
@@ -229,19 +201,20 @@ extension CalendarDay {
 }
 
 extension AdmissionDecision.Outcome {
-    fileprivate init?(scriptCode: Int64) {
-        switch scriptCode {
-        case 1: self = .admitted
-        case 2: self = .rateLimited
-        case 3: self = .quotaExceeded
-        case 4: self = .keyRefused(.unknown)
-        case 5: self = .keyRefused(.revoked)
-        case 6: self = .keyRefused(.expired)
-        case 7: self = .keyRefused(.scopeMissing)
-        case 8: self = .idempotencyKeyReused
-        case 9: self = .idempotencyKeyInUse
-        case 10: self = .replayed
-        default: return nil
+    /// Nil where the script has not decided.
+    fileprivate init?(_ outcome: AdmissionOutcome) {
+        switch outcome {
+        case .admitted: self = .admitted
+        case .rateLimited: self = .rateLimited
+        case .quotaExceeded: self = .quotaExceeded
+        case .keyUnknown: self = .keyRefused(.unknown)
+        case .keyRevoked: self = .keyRefused(.revoked)
+        case .keyExpired: self = .keyRefused(.expired)
+        case .scopeMissing: self = .keyRefused(.scopeMissing)
+        case .idempotencyKeyReused: self = .idempotencyKeyReused
+        case .idempotencyKeyInUse: self = .idempotencyKeyInUse
+        case .replayed: self = .replayed
+        case .clockDiffers: return nil
         }
     }
 }

@@ -33,7 +33,7 @@ extension RedisAdmissionStore {
 }
 
 extension RedisScript.Call {
-    private static let bookingScript = RedisScript(
+    private static let bookingScript = NamedScript<BookPassesArgument>(
         resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
 
     /// Which keys and arguments `book_passes.lua` is given.
@@ -45,13 +45,39 @@ extension RedisScript.Call {
             let period = BillingPeriod(containing: line.day)
             return ["\(period.firstDay)", "\(period.lastDay)", "\(line.day)", line.route, "\(line.calls)"]
         }
-        return RedisScript.Call(
-            bookingScript, on: [.usage(batch.userID), .booked(batch.userID)],
-            arguments: [
-                worker, "\(batch.number)", time.iso8601, moment.minute,
-                shared.comparesClocks ? "\(AdmissionPrelude.clockToleranceSeconds)" : "",
-                "\(moment.period.firstDay)", "\(moment.period.lastDay)", "\(moment.recordLifetimeSeconds)",
-                "\(RedisAdmissionStore.bookedKeptSeconds)",
-            ] + lines)
+        return bookingScript.call(on: [.usage(batch.userID), .booked(batch.userID)], rest: lines) { argument in
+            switch argument {
+            case .worker: worker
+            case .number: "\(batch.number)"
+            case .now: time.iso8601
+            case .minute: moment.minute
+            case .clockTolerance: shared.comparesClocks ? "\(AdmissionPrelude.clockToleranceSeconds)" : ""
+            case .periodStart: "\(moment.period.firstDay)"
+            case .periodEnd: "\(moment.period.lastDay)"
+            case .recordSeconds: "\(moment.recordLifetimeSeconds)"
+            case .bookedSeconds: "\(RedisAdmissionStore.bookedKeptSeconds)"
+            }
+        }
     }
+}
+
+/// What `book_passes.lua` is given before the lines.
+private enum BookPassesArgument: String, ScriptArgument {
+    case worker
+
+    /// Of the batch: larger than that of the worker's batches before.
+    case number
+    case now
+
+    /// The clock minute that it lies in.
+    case minute
+
+    /// How far the worker's time may be from that of Redis, in seconds. Empty = it is not to be compared.
+    case clockTolerance
+
+    /// The first and the last day of the billing period (YYYY-MM-DD).
+    case periodStart, periodEnd
+
+    /// How long the usage record is kept from now on, and `booked:{user}`.
+    case recordSeconds, bookedSeconds
 }

@@ -8,8 +8,8 @@ extension RedisAdmissionStore {
     /// - Parameter comparesClocks: Whether the store goes by the clock of Redis.
     package static func hotScripts(plans: PlanTable, comparesClocks: Bool) -> [RedisScript] {
         [
-            AdmissionArguments.script(plans, comparesClocks: comparesClocks), RedisScript.Call.settleScript,
-            RedisScript.Call.renewScript,
+            AdmissionArguments.script(plans, comparesClocks: comparesClocks), RedisScript.Call.settleScript.script,
+            RedisScript.Call.renewScript.script,
         ]
     }
 }

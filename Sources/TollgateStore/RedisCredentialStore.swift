@@ -10,10 +10,10 @@ import TollgateCore
 /// plainly after every call: what a crash left out comes with the next. They are hints: an admission compares the key
 /// with the pair.
 package struct RedisCredentialStore: CredentialStore {
-    private static let keepScript = RedisScript(
+    private static let keepScript = NamedScript<KeepCredentialsArgument>(
         resource: PackageResources.keep_credentials_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
-    private static let rotateScript = RedisScript(
+    private static let rotateScript = NamedScript<RotateCredentialsArgument>(
         resource: PackageResources.rotate_credentials_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
     private static let revokeScript = RedisScript(resource: PackageResources.revoke_credentials_lua)
@@ -30,10 +30,16 @@ package struct RedisCredentialStore: CredentialStore {
         for user: UserID, candidate: Credentials, at time: UnixTime
     ) async throws(StoreUnavailable) -> CredentialKeeping {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.keepScript,
-                on: [.platformID(of: user), .apiKey(of: user)] + RedisKey.keyChanges(of: user, at: time),
-                arguments: [candidate.platformID, candidate.apiKey] + changes.arguments))
+            Self.keepScript.call(
+                on: [.platformID(of: user), .apiKey(of: user)] + RedisKey.keyChanges(of: user, at: time)
+            ) { argument in
+                switch argument {
+                case .platformID: candidate.platformID
+                case .apiKey: candidate.apiKey
+                case .minuteLimit: "\(changes.perMinute)"
+                case .dayLimit: "\(changes.perDay)"
+                }
+            })
         guard let elements = reply.array else { throw .unexpectedReply(of: "keep_credentials.lua") }
         guard elements.first?.integer == 0 else {
             return .tooOften(try KeyChangeLimit(scriptCode: elements.first?.integer, of: "keep_credentials.lua"))
@@ -69,13 +75,19 @@ package struct RedisCredentialStore: CredentialStore {
         let until = UnixTime(seconds: time.seconds + overlap)
         let kept = overlap + KeyLimits.refusalKeptSeconds
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.rotateScript,
+            Self.rotateScript.call(
                 on: [.platformID(of: user), .apiKey(of: user), .previousAPIKey(of: user)]
-                    + RedisKey.keyChanges(of: user, at: time),
+                    + RedisKey.keyChanges(of: user, at: time)
+            ) { argument in
+                switch argument {
+                case .apiKey: key.text
                 // Without an overlap it has ended whatever the clock will say.
-                arguments: [key.text, (overlap > 0 ? until : UnixTime(seconds: 0)).iso8601, "\(kept)"]
-                    + changes.arguments))
+                case .overlapEnd: (overlap > 0 ? until : UnixTime(seconds: 0)).iso8601
+                case .keptSeconds: "\(kept)"
+                case .minuteLimit: "\(changes.perMinute)"
+                case .dayLimit: "\(changes.perDay)"
+                }
+            })
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_credentials.lua") }
         switch elements.first?.integer {
         case 0:
@@ -136,4 +148,26 @@ package struct RedisCredentialStore: CredentialStore {
     }
 
     private static func name(of apiKey: String) -> RedisKey { .apiKey(sha256: SHA256.digest(apiKey).hex) }
+}
+
+// MARK: What the scripts are given
+
+private enum KeepCredentialsArgument: String, ScriptArgument {
+    /// The candidates.
+    case platformID, apiKey
+
+    /// The limits are those of changes of keys (``KeyChangeLimits``).
+    case minuteLimit, dayLimit
+}
+
+private enum RotateCredentialsArgument: String, ScriptArgument {
+    /// The new one.
+    case apiKey
+
+    /// Until when the one so far works (ISO 8601).
+    case overlapEnd
+
+    /// How long from now on the one so far is remembered.
+    case keptSeconds
+    case minuteLimit, dayLimit
 }

@@ -33,7 +33,8 @@ extension RedisKey.Pattern {
             holds: "whose platform it is",
             look: "GET 'platform:{plt_…}:userId'"),
         Row(
-            .platformOfAPIKey, "apikey:{sha256 of the key}", .string, .mayStay, kept: "for ever, or a week after the key's end",
+            .platformOfAPIKey, "apikey:{sha256 of the key}", .string, .mayStay,
+            kept: "for ever, or a week after the key's end",
             holds: "the platform that the key belongs to",
             look: #"GET "apikey:{$(printf %s "$KEY" \| sha256sum \| cut -d' ' -f1)}""#),
         Row(

@@ -5,13 +5,13 @@ import TollgateCore
 
 /// Secret keys in Redis: one hash for each, and a sorted set of each user's.
 package struct RedisKeyStore: KeyStore {
-    private static let createScript = RedisScript(
+    private static let createScript = NamedScript<CreateKeyArgument>(
         resource: PackageResources.create_key_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua + PackageResources.end_key_lua)
     private static let listScript = RedisScript(resource: PackageResources.list_keys_lua)
-    private static let revokeScript = RedisScript(
+    private static let revokeScript = NamedScript<RevokeKeyArgument>(
         resource: PackageResources.revoke_key_lua, prelude: PackageResources.end_key_lua)
-    private static let rotateScript = RedisScript(
+    private static let rotateScript = NamedScript<RotateKeyArgument>(
         resource: PackageResources.rotate_key_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
 
@@ -35,13 +35,22 @@ package struct RedisKeyStore: KeyStore {
             expiresAt: draft.expiresAt?.wholeSeconds, hash: KeyHash(of: key))
         let keptSeconds = draft.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.createScript,
+            Self.createScript.call(
                 on: [.keys(of: user), .key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
-                arguments: [
-                    id.value, time.iso8601.filter(\.isNumber), time.iso8601, "\(KeyLimits.maximumCount)",
-                    "\(keptSeconds)",
-                ] + changes.arguments + Self.endedArguments + KeyRecord.schema(of: id).fields(of: record)))
+                rest: KeyRecord.schema(of: id).fields(of: record)
+            ) { argument in
+                switch argument {
+                case .id: id.value
+                case .score: time.score
+                case .now: time.iso8601
+                case .maximumKeys: "\(KeyLimits.maximumCount)"
+                case .keptSeconds: "\(keptSeconds)"
+                case .minuteLimit: "\(changes.perMinute)"
+                case .dayLimit: "\(changes.perDay)"
+                case .maximumEnded: "\(KeyLimits.maximumEndedCount)"
+                case .endedSeconds: "\(KeyLimits.refusalKeptSeconds)"
+                }
+            })
         switch reply.integer {
         case 0: return .created(IssuedKey(key: key, record: record))
         case 3: return .tooMany
@@ -66,9 +75,15 @@ package struct RedisKeyStore: KeyStore {
         _ id: KeyID, of user: UserID, at time: UnixTime
     ) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.revokeScript, on: [.keys(of: user), .key(id, of: user)],
-                arguments: [id.value, time.iso8601.filter(\.isNumber), time.iso8601] + Self.endedArguments))
+            Self.revokeScript.call(on: [.keys(of: user), .key(id, of: user)]) { argument in
+                switch argument {
+                case .id: id.value
+                case .score: time.score
+                case .now: time.iso8601
+                case .maximumEnded: "\(KeyLimits.maximumEndedCount)"
+                case .endedSeconds: "\(KeyLimits.refusalKeptSeconds)"
+                }
+            })
         switch reply.integer {
         case 0: return .unknown
         case 1: return .revoked
@@ -76,9 +91,6 @@ package struct RedisKeyStore: KeyStore {
         default: throw .unexpectedReply(of: "revoke_key.lua")
         }
     }
-
-    /// What is kept of the keys that have ended.
-    private static let endedArguments = ["\(KeyLimits.maximumEndedCount)", "\(KeyLimits.refusalKeptSeconds)"]
 
     /// The mode is part of the secret's text and never changes, so it may be read before.
     package func rotate(
@@ -88,10 +100,15 @@ package struct RedisKeyStore: KeyStore {
         let key = try Self.makeKey(id, of: user, before.mode)
         let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.rotateScript, on: [.key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
-                arguments: [KeyHash(of: key).hex, time.iso8601, time.adding(seconds: overlap).iso8601]
-                    + changes.arguments))
+            Self.rotateScript.call(on: [.key(id, of: user)] + RedisKey.keyChanges(of: user, at: time)) { argument in
+                switch argument {
+                case .hash: KeyHash(of: key).hex
+                case .now: time.iso8601
+                case .overlapEnd: time.adding(seconds: overlap).iso8601
+                case .minuteLimit: "\(changes.perMinute)"
+                case .dayLimit: "\(changes.perDay)"
+                }
+            })
         guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
         switch (elements.first?.integer, Self.record(id, in: elements.dropFirst())) {
         case (0, let record?): return .rotated(IssuedKey(key: key, record: record))
@@ -126,14 +143,48 @@ package struct RedisKeyStore: KeyStore {
 extension UnixTime {
     /// What of the moment is stored.
     fileprivate var wholeSeconds: UnixTime { UnixTime(seconds: seconds) }
+
+    /// As the score of a sorted set: YYYYMMDDhhmmss.
+    fileprivate var score: String { iso8601.filter(\.isNumber) }
+}
+
+// MARK: What the scripts are given
+
+/// The limits are those of changes of keys (``KeyChangeLimits``).
+private enum CreateKeyArgument: String, ScriptArgument {
+    case id
+
+    /// Now, for the sorted set (YYYYMMDDhhmmss) and for people (ISO 8601).
+    case score, now
+
+    /// The most keys that a user may have.
+    case maximumKeys
+
+    /// How long the record is kept. 0 = for good.
+    case keptSeconds
+    case minuteLimit, dayLimit
+
+    /// How many keys that have ended are kept, and how long.
+    case maximumEnded, endedSeconds
+}
+
+private enum RevokeKeyArgument: String, ScriptArgument {
+    case id
+    case score, now
+    case maximumEnded, endedSeconds
+}
+
+private enum RotateKeyArgument: String, ScriptArgument {
+    /// Of the new secret.
+    case hash
+    case now
+
+    /// Now or earlier when there is no overlap.
+    case overlapEnd
+    case minuteLimit, dayLimit
 }
 
 // MARK: How often keys change
-
-extension KeyChangeLimits {
-    /// What `change_limit.lua` is given.
-    var arguments: [String] { ["\(perMinute)", "\(perDay)"] }
-}
 
 extension KeyChangeLimit {
     /// What `change_limit.lua` says. Throws when `script` answers something else.

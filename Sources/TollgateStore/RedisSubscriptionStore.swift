@@ -5,7 +5,7 @@ import TollgateCore
 /// Subscriptions in Redis, one hash for each user. They have no TTL: a record of a subscription that ended must still
 /// outweigh an old token.
 package struct RedisSubscriptionStore: SubscriptionStore {
-    private static let applyScript = RedisScript(
+    private static let applyScript = NamedScript<ApplySubscriptionArgument>(
         resource: PackageResources.apply_subscription_lua,
         prelude: PackageResources.values_lua + Array(SubscriptionRecord.luaFields.utf8))
     private static let beginScript = RedisScript(resource: PackageResources.begin_clerk_update_lua)
@@ -28,10 +28,13 @@ package struct RedisSubscriptionStore: SubscriptionStore {
         _ update: SubscriptionUpdate, at time: UnixTime
     ) async throws(StoreUnavailable) -> SubscriptionOutcome {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.applyScript, on: [.subscription(update.userID)],
-                arguments: [time.iso8601, update.isAuthoritative ? "1" : "0", PlanTable.fallbackName]
-                    + update.fields))
+            Self.applyScript.call(on: [.subscription(update.userID)], rest: update.fields) { argument in
+                switch argument {
+                case .now: time.iso8601
+                case .isAuthoritative: update.isAuthoritative ? "1" : "0"
+                case .fallbackPlan: PlanTable.fallbackName
+                }
+            })
         guard let outcome = SubscriptionOutcome(reply: reply) else {
             throw .unexpectedReply(of: "apply_subscription.lua")
         }
@@ -96,4 +99,13 @@ extension SubscriptionOutcome {
 extension Collection<RedisReply> {
     /// As ``hashFields``, but nil when a field is no text.
     fileprivate var subscriptionFields: [String: String]? { allSatisfy { $0.string != nil } ? hashFields : nil }
+}
+
+/// What `apply_subscription.lua` is given before the update.
+private enum ApplySubscriptionArgument: String, ScriptArgument {
+    case now
+
+    /// 1 = the contents were fetched from Stripe to settle this event.
+    case isAuthoritative
+    case fallbackPlan
 }

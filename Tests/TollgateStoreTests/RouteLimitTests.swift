@@ -58,7 +58,9 @@ import TollgateStore
             let life = try await gateway.client.send("TTL ratelimit:{user_abc}:reports:29403300").integer ?? 0
             #expect((100...120).contains(life))
             let window = RateWindow(containing: Self.time)
-            #expect(RedisKey.rateLimit(gateway.user, route: "reports", window).text == "ratelimit:{user_abc}:reports:29403300")
+            #expect(
+                RedisKey.rateLimit(gateway.user, route: "reports", window).text
+                    == "ratelimit:{user_abc}:reports:29403300")
         }
     }
 

@@ -47,7 +47,8 @@ extension SubscriptionRecord {
         if update.isAuthoritative { return .apply }
         if update.eventTime == eventTime { return status.isFinal ? .stale : update.status.isFinal ? .apply : .tie }
         // Nothing comes back after its end. Perhaps a bill was paid late.
-        let comesBack = status.isFinal && !update.status.isFinal && subscriptionID != nil && update.subscriptionID != nil
+        let comesBack =
+            status.isFinal && !update.status.isFinal && subscriptionID != nil && update.subscriptionID != nil
         return comesBack ? .tie : .apply
     }
 

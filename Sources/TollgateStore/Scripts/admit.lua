@@ -1,7 +1,8 @@
 -- Admission: key, rate limits, plan, quota and record in one step. Checks everything, then charges everything or
--- nothing. values.lua and give_back.lua stand before it, and what AdmissionPrelude.swift makes: FALLBACK_PLAN,
--- plan_named(name), which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and
--- CLOCK_TOLERANCE_SECONDS, how far the worker's time may be from that of Redis, or nil = it is not to be compared.
+-- nothing. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
+-- arguments, which it describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name), which gives a
+-- plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS, how far the
+-- worker's time may be from that of Redis, or nil = it is not to be compared.
 --
 -- What is written for good goes by no clock that is wrong: a minute that begins, a period that begins, and a lease that
 -- has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
@@ -12,75 +13,47 @@
 -- Redis spends most of its time per request here. So nothing is read, written or made that this call does not need:
 -- functions stand inside the branches that call them, and arguments that few calls need come in a longer form.
 --
--- KEYS[1] ratelimit:{user}:<minute>     KEYS[2] usage:{user}                 KEYS[3] subscription:{user}
--- ARGV[1] cost in calls                 ARGV[2] what the calls are booked under: the route
--- ARGV[3] first day of the period       ARGV[4] last day of the period       (YYYY-MM-DD)
--- ARGV[5] now, for people (ISO 8601)    ARGV[6] seconds to keep the usage record from now
--- ARGV[7] who owes a payment since then or longer has had their grace (ISO 8601)
+-- The keys, all of one slot. One that is not needed is KEYS[USAGE_KEY].
+--
+-- MINUTE_KEY ratelimit:{user}:<minute>  USAGE_KEY usage:{user}               SUBSCRIPTION_KEY subscription:{user}
+-- CREDENTIAL_KEY key:{user}:{id}, or user:{user}:apiKey                      IDEMPOTENCY_KEY idempotency:{user}:{key}
+-- ROUTE_MINUTE_KEY ratelimit:{user}:<route>:<minute>
 --
 -- The day's calls are in usage:{user}:<day>, and the platform's key that is no longer the present one in
 -- user:{user}:previousApiKey. Both names are made here: they lie in the same slot.
 --
--- What follows depends on the number of arguments. (In a cluster one more key is declared, which never exists.)
---
--- Nine, for a token (three keys):
--- ARGV[8] plan claimed by the credential, or ''                              ARGV[9] when it was issued (ISO 8601), or ''
---
--- Ten, for a key (four keys):
--- KEYS[4] key:{user}:{id}, or user:{user}:apiKey
--- ARGV[8] what KEYS[4] is: key, platform, or ''
--- ARGV[9] SHA-256 of the presented key; of a platform's key the SHA-1
--- ARGV[10] scopes that are needed, with spaces between them, or ''; of a platform's key only those that it never has
---
--- 21, for everything else (six keys). A key that is not needed is KEYS[2].
--- KEYS[4] as above                      KEYS[5] idempotency:{user}:{key}     KEYS[6] ratelimit:{user}:<route>:<minute>
--- ARGV[8] to [10] as of a key           ARGV[11] and [12] as 8 and 9 of a token
--- ARGV[13] 1 = an exhausted quota refuses, as it does elsewhere; 0 = it only stops counting
--- ARGV[14] 1 = only tell what would be decided
--- ARGV[15] fingerprint of the request, or '' when it bears no idempotency key
--- ARGV[16] how long it is remembered (ISO 8601)
--- ARGV[17] id of the reservation, or '' ARGV[18] when its lease ends (ISO 8601)
--- ARGV[19] 1 = the calls of the reservation go back when the request fails
--- ARGV[20] the route's own rate per minute, or ''
--- ARGV[21] calls with a key that are remembered of one user
+-- The forms are told apart by the number of arguments. (In a cluster one more key is declared, which never exists.)
+-- TOKEN_FORM has three keys, KEY_FORM four, EVERYTHING_FORM, for everything else, all of them.
 --
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
 -- 'finished'. Of an attempt that is open and whose lease has run out, nobody has seen the end.
 --
--- Reply, integers: outcome (1 admitted, 2 rate limited, 3 quota exceeded, 4 key unknown, 5 key revoked, 6 key expired,
--- 7 scope missing, 8 idempotency key reused, 9 idempotency key in use, 10 replayed, 11 the worker's time is not that of
--- Redis), usage count, place of the plan in the table (from 0), requests in this minute, what was odd (the sum of the
--- numbers below), first day of the period counted in (YYYYMMDD; 0 if it is ARGV[3]). With the longest form: calls that
--- may go back, 1 if they are paid for already, requests on the route in this minute, and a text: the reservation as it
--- stands in reservations:{user}, or ''. Of a key that is not let in, and with 11, nothing but the outcome is told.
+-- The reply is described in AdmissionScript.swift, too. What was odd is the sum of the numbers of the oddities: the plan
+-- that is wanted is not in the table; then values that were no such values, and what they were taken for: a count for 0, a
+-- period for the present one.
 
-local ADMITTED, RATE_LIMITED, QUOTA_EXCEEDED = 1, 2, 3
-local KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED, SCOPE_MISSING = 4, 5, 6, 7
-local IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_IN_USE, REPLAYED, CLOCK_DIFFERS = 8, 9, 10, 11
--- The plan that is wanted is not in the table; then values that were no such values, and what they were taken for: a
--- count for 0, a period for the present one.
-local PLAN_UNKNOWN, ODD_COUNT, ODD_PERIOD, ODD_MINUTE, ODD_DAY, ODD_ROUTE_MINUTE = 1, 2, 4, 8, 16, 32
 local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
 local SWEPT_AT_ONCE = 100
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
-local usage_key, now, route, has_all = KEYS[2], ARGV[5], ARGV[2], #ARGV == 21
+local usage_key, now, route, has_all = KEYS[USAGE_KEY], ARGV[NOW], ARGV[ROUTE], #ARGV == EVERYTHING_FORM
 local kind, claimed, issued = '', '', ''
-if #ARGV == 9 then
-  claimed, issued = ARGV[8], ARGV[9]
+if #ARGV == TOKEN_FORM then
+  claimed, issued = ARGV[TOKEN_CLAIMED_PLAN], ARGV[TOKEN_ISSUED_AT]
 else
-  kind = ARGV[8]
-  if has_all then claimed, issued = ARGV[11], ARGV[12] end
+  kind = ARGV[CREDENTIAL_KIND]
+  if has_all then claimed, issued = ARGV[CLAIMED_PLAN], ARGV[ISSUED_AT] end
 end
 
--- KeyRefusalModel.swift of the tests has the rule once more. The field tells when this secret was used, and what it tells is read with the rest.
+-- KeyRefusalModel.swift of the tests has the rule once more. The field tells when this secret was used, and what it
+-- tells is read with the rest.
 local used_field, last_used
 if kind ~= '' then
-  local digest, scopes = ARGV[9], ARGV[10]
+  local digest, scopes = ARGV[DIGEST], ARGV[SCOPES]
   local refusal
   if kind == 'platform' then
-    local stored = try('GET', KEYS[4])
-    if stored and stored.err then return tools().failure(KEYS[4], stored) end
+    local stored = try('GET', KEYS[CREDENTIAL_KEY])
+    if stored and stored.err then return tools().failure(KEYS[CREDENTIAL_KEY], stored) end
     if not (stored and redis.sha1hex(stored) == digest) then
       local previous = 'user' .. string.sub(usage_key, #'usage' + 1) .. ':previousApiKey'
       local before = try('HMGET', previous, 'apiKey', 'status', 'until')
@@ -95,9 +68,9 @@ if kind ~= '' then
     end
     if not refusal and scopes ~= '' then refusal = SCOPE_MISSING end
   else
-    local key = try('HMGET', KEYS[4], 'hash', 'status', 'expiresAt', 'lastUsedAt')
-    if key.err then return tools().failure(KEYS[4], key) end
-    local before = key[1] ~= digest and call('HMGET', KEYS[4], 'previousHash', 'previousUntil', 'previousUsedAt')
+    local key = try('HMGET', KEYS[CREDENTIAL_KEY], 'hash', 'status', 'expiresAt', 'lastUsedAt')
+    if key.err then return tools().failure(KEYS[CREDENTIAL_KEY], key) end
+    local before = key[1] ~= digest and call('HMGET', KEYS[CREDENTIAL_KEY], 'previousHash', 'previousUntil', 'previousUsedAt')
     if before and before[1] ~= digest then
       refusal = KEY_UNKNOWN
     elseif key[2] ~= 'active' then
@@ -105,7 +78,7 @@ if kind ~= '' then
     elseif key[3] and (key[3] <= now or not tools().moment(key[3])) or before and (tools().moment(before[2]) or '') <= now then
       refusal = KEY_EXPIRED
     elseif scopes ~= '' then
-      local granted = ' ' .. (call('HGET', KEYS[4], 'scopes') or '') .. ' '
+      local granted = ' ' .. (call('HGET', KEYS[CREDENTIAL_KEY], 'scopes') or '') .. ' '
       if not string.find(granted, ' * ', 1, true) then
         for scope in string.gmatch(scopes, '%S+') do
           if not string.find(granted, ' ' .. scope .. ' ', 1, true) then refusal = SCOPE_MISSING end
@@ -119,7 +92,7 @@ if kind ~= '' then
     end
   end
   if refusal then
-    if refusal == KEY_EXPIRED and tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then
+    if refusal == KEY_EXPIRED and tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then
       refusal = CLOCK_DIFFERS
     end
     return { refusal }
@@ -134,7 +107,7 @@ local has_more_to_sweep = false
 -- Gives back the reservations whose lease has run out: their workers died. The usage record tells when to look.
 -- What begins with no digit is no moment, and lies behind ':'.
 if record[5] and (record[5] <= now or record[5] > ':') then
-  if tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
+  if tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
   local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
   local score = string.gsub(now, '%D', '')
   local members = try('ZRANGEBYSCORE', set, '-inf', score, 'LIMIT', 0, SWEPT_AT_ONCE)
@@ -158,16 +131,16 @@ end
 -- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings. What of the subscription
 -- is to be outweighed by a claim is read only when there is one.
 local wanted
-local bought = claimed == '' and try('HMGET', KEYS[3], 'plan', 'status')
-  or try('HMGET', KEYS[3], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
-if bought.err then return tools().failure(KEYS[3], bought) end
+local bought = claimed == '' and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status')
+  or try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
+if bought.err then return tools().failure(KEYS[SUBSCRIPTION_KEY], bought) end
 if not bought[1] then
   wanted = claimed ~= '' and claimed or record[3] or FALLBACK_PLAN
 else
   local status, is_live = bought[2], bought[2] == 'active'
   local grace_is_over = false
   if status == 'past_due' then
-    grace_is_over = (tools().moment(call('HMGET', KEYS[3], 'pastDueSince')[1]) or '') <= ARGV[7]
+    grace_is_over = (tools().moment(call('HMGET', KEYS[SUBSCRIPTION_KEY], 'pastDueSince')[1]) or '') <= ARGV[GRACE_START]
     is_live = not grace_is_over
   elseif status == 'trialing' then
     is_live = true
@@ -201,7 +174,7 @@ end
 -- second quota.
 --
 -- What of a period that lies ahead was counted together with this one is told to give_back.lua.
-local day, period_start, period_end, changes_period, before_start, before_used = 0, ARGV[3], ARGV[4], true
+local day, period_start, period_end, changes_period, before_start, before_used = 0, ARGV[PERIOD_START], ARGV[PERIOD_END], true
 local taken_over
 if record[2] == period_start then
   changes_period, period_end = false, record[4] or period_end
@@ -213,7 +186,7 @@ elseif record[2] and record[2] > period_start
   local digits = string.gsub(period_start, '-', '')
   day = tonumber(digits)
 elseif record[2] then
-  if tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
+  if tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
   local before = call('HMGET', usage_key, 'previousPeriodStart', 'previousUsageCount')
   local lies_ahead = record[2] > period_start
   if before[1] == period_start then
@@ -225,8 +198,8 @@ elseif record[2] then
   end
 end
 
-local cost, minute = tonumber(ARGV[1]), try('GET', KEYS[1])
-if minute and minute.err then return tools().failure(KEYS[1], minute) end
+local cost, minute = tonumber(ARGV[COST]), try('GET', KEYS[MINUTE_KEY])
+if minute and minute.err then return tools().failure(KEYS[MINUTE_KEY], minute) end
 local requests, begins_anew, route_begins_anew = whole_number(minute), false, false
 if not requests then
   if minute then odd, begins_anew = odd + ODD_MINUTE, true end
@@ -236,11 +209,11 @@ local outcome, reserved, route_requests = ADMITTED, 0, 0
 local only_tells, has_idempotency_key, paid, is_answered = false, false, nil, false
 local fingerprint, route_rate
 if has_all then
-  only_tells, fingerprint = ARGV[14] == '1', ARGV[15]
-  route_rate = tonumber(ARGV[20])
+  only_tells, fingerprint = ARGV[ONLY_TELLS] == '1', ARGV[FINGERPRINT]
+  route_rate = tonumber(ARGV[ROUTE_RATE])
   if route_rate then
-    local route_minute = try('GET', KEYS[6])
-    if route_minute and route_minute.err then return tools().failure(KEYS[6], route_minute) end
+    local route_minute = try('GET', KEYS[ROUTE_MINUTE_KEY])
+    if route_minute and route_minute.err then return tools().failure(KEYS[ROUTE_MINUTE_KEY], route_minute) end
     route_requests = whole_number(route_minute)
     if not route_requests then
       if route_minute then odd, route_begins_anew = odd + ODD_ROUTE_MINUTE, true end
@@ -251,8 +224,8 @@ if has_all then
   -- A repeat of what has finished without an answer that was kept is a call like the first.
   has_idempotency_key = fingerprint ~= '' and not only_tells
   if has_idempotency_key then
-    local earlier = try('HMGET', KEYS[5], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
-    if earlier.err then return tools().failure(KEYS[5], earlier) end
+    local earlier = try('HMGET', KEYS[IDEMPOTENCY_KEY], 'fingerprint', 'until', 'state', 'leaseUntil', 'calls', 'status')
+    if earlier.err then return tools().failure(KEYS[IDEMPOTENCY_KEY], earlier) end
     if (tools().moment(earlier[2]) or '') > now then
       local state = earlier[3]
       if earlier[1] ~= fingerprint then
@@ -276,7 +249,7 @@ if outcome == ADMITTED then
     outcome = RATE_LIMITED
   elseif is_answered then
     outcome = REPLAYED
-  elseif not fits and not paid and not (has_all and ARGV[13] == '0') then
+  elseif not fits and not paid and not (has_all and ARGV[ENFORCES_QUOTA] == '0') then
     outcome = QUOTA_EXCEEDED
   end
 end
@@ -291,12 +264,12 @@ if record[6] ~= now then
   is_first_of_day = is_first_of_minute and string.sub(before, 1, 10) ~= string.sub(now, 1, 10)
 end
 if takes_place then
-  if not minute and CLOCK_TOLERANCE_SECONDS and tools().clock_differs(KEYS[1], now, CLOCK_TOLERANCE_SECONDS) then
+  if not minute and CLOCK_TOLERANCE_SECONDS and tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then
     return { CLOCK_DIFFERS }
   end
   if fits and not paid and outcome == ADMITTED then charged = cost end
   if has_all and outcome == ADMITTED then
-    if ARGV[19] == '1' then reserved = charged end
+    if ARGV[GIVES_BACK] == '1' then reserved = charged end
     local rest = string.sub(usage_key, #'usage' + 1)
     local is_needed = { ['reservations' .. rest] = reserved > 0, ['idempotency' .. rest] = has_idempotency_key }
     for set, is_needed in pairs(is_needed) do
@@ -317,15 +290,15 @@ if takes_place then
     if booked == charged or is_first_of_day then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
   end
 
-  requests = try('INCR', KEYS[1])
+  requests = try('INCR', KEYS[MINUTE_KEY])
   if begins_anew or type(requests) == 'table' then
     if type(requests) == 'table' and not tools().is_of_number(requests) then return requests end
-    call('SET', KEYS[1], 1, 'EX', RATE_TTL_SECONDS)
+    call('SET', KEYS[MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
     requests = 1
     if not begins_anew then odd = odd + ODD_MINUTE end
   elseif requests <= 1 or is_first_of_minute then
     -- Somebody else may have made the counter.
-    call('EXPIRE', KEYS[1], RATE_TTL_SECONDS)
+    call('EXPIRE', KEYS[MINUTE_KEY], RATE_TTL_SECONDS)
   end
 
   used = used + charged
@@ -339,7 +312,7 @@ if takes_place then
   else
     -- In the order in which people read it.
     if plan then call('HSET', usage_key, 'usageCount', count, 'plan', plan) end
-    if not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[4] end
+    if not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[PERIOD_END] end
     call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
       period_end)
     if before_start then
@@ -351,7 +324,7 @@ if takes_place then
     elseif changes_period then
       call('HDEL', usage_key, 'takenOverPeriodStart')
     end
-    call('EXPIRE', usage_key, ARGV[6])
+    call('EXPIRE', usage_key, ARGV[RECORD_SECONDS])
   end
 end
 
@@ -359,36 +332,36 @@ end
 -- nobody reads.
 if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
-  call('HSET', KEYS[4], used_field, now)
+  call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)
 end
 if not has_all then return { outcome, used, place, requests, odd, day } end
 
 if takes_place and route_rate then
-  route_requests = try('INCR', KEYS[6])
+  route_requests = try('INCR', KEYS[ROUTE_MINUTE_KEY])
   if route_begins_anew or type(route_requests) == 'table' then
-    call('SET', KEYS[6], 1, 'EX', RATE_TTL_SECONDS)
+    call('SET', KEYS[ROUTE_MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
     route_requests = 1
     if not route_begins_anew then odd = odd + ODD_ROUTE_MINUTE end
   elseif route_requests <= 1 or is_first_of_minute then
-    call('EXPIRE', KEYS[6], RATE_TTL_SECONDS)
+    call('EXPIRE', KEYS[ROUTE_MINUTE_KEY], RATE_TTL_SECONDS)
   end
 end
 
 local member = ''
 if takes_place and outcome == ADMITTED then
-  local reservation, lease_end, name = ARGV[17], ARGV[18], ''
+  local reservation, lease_end, name = ARGV[RESERVATION], ARGV[LEASE_END], ''
 
   if has_idempotency_key then
-    name = string.match(KEYS[5], '{([^{}]*)}$')
-    call('DEL', KEYS[5])
-    call('HSET', KEYS[5], 'fingerprint', fingerprint, 'until', ARGV[16],
+    name = string.match(KEYS[IDEMPOTENCY_KEY], '{([^{}]*)}$')
+    call('DEL', KEYS[IDEMPOTENCY_KEY])
+    call('HSET', KEYS[IDEMPOTENCY_KEY], 'fingerprint', fingerprint, 'until', ARGV[REMEMBERED_UNTIL],
       'calls', string.format('%.0f', paid or charged), 'attempt', reservation, 'leaseUntil', lease_end, 'state', reservation ~= '' and 'open' or 'finished')
-    call('EXPIRE', KEYS[5], CALL_TTL_SECONDS)
+    call('EXPIRE', KEYS[IDEMPOTENCY_KEY], CALL_TTL_SECONDS)
 
-    local names, age = 'idempotency' .. string.sub(usage_key, #'usage' + 1), string.gsub(ARGV[16], '%D', '')
+    local names, age = 'idempotency' .. string.sub(usage_key, #'usage' + 1), string.gsub(ARGV[REMEMBERED_UNTIL], '%D', '')
     call('ZADD', names, age, name)
     call('EXPIRE', names, CALL_TTL_SECONDS)
-    local surplus = call('ZCARD', names) - tonumber(ARGV[21])
+    local surplus = call('ZCARD', names) - tonumber(ARGV[REMEMBERED_CALLS])
     if surplus > 0 then
       for _, oldest in ipairs(call('ZRANGE', names, 0, math.min(surplus, SWEPT_AT_ONCE) - 1)) do
         call('ZREM', names, oldest)
@@ -404,7 +377,7 @@ if takes_place and outcome == ADMITTED then
     if name ~= '' then member = member .. ' ' .. name end
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)
-    call('EXPIRE', set, ARGV[6])
+    call('EXPIRE', set, ARGV[RECORD_SECONDS])
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end

@@ -6,10 +6,9 @@
 -- it one: a plan that is given until a day ends on that day.
 --
 -- KEYS[1] subscription:{user}
--- ARGV[1] now                           ARGV[2] 1 = the contents were fetched from Stripe to settle this event
--- ARGV[3] name of the fallback plan     ARGV[4...] the update: field, value, field, value, ... An absent field says
---         nothing. eventTime, eventId and status are always there. endedRival is no field of the record: the
---         subscription that Stripe says has ended.
+-- ARGV by the names of ApplySubscriptionArgument, then the update: field, value, field, value, ... An absent field says
+-- nothing. eventTime, eventId and status are always there. endedRival is no field of the record: the subscription that
+-- Stripe says has ended.
 --
 -- Reply: outcome (1 applied, 2 already applied, 3 stale, 4 tie, 5 rivalry), then the record as HGETALL gives it.
 
@@ -23,8 +22,8 @@ local function fields_to_table(list, first)
   return result
 end
 
-local authoritative = ARGV[2] == '1'
-local update = fields_to_table(ARGV, 4)
+local authoritative = ARGV[IS_AUTHORITATIVE] == '1'
+local update = fields_to_table(ARGV, REST)
 local record = fields_to_table(redis.call('HGETALL', KEYS[1]), 1)
 -- Without a plan it is no record.
 local has_record = record.plan ~= nil
@@ -37,7 +36,7 @@ local function verdict_on_same_subscription()
   local recorded_time = record.eventTime or ''
   -- A time that is none, or lies days ahead, orders nothing: Stripe is asked.
   if recorded_time ~= '' and not tools().moment(recorded_time)
-    or string.sub(recorded_time, 1, 10) > string.sub(ARGV[1], 1, 10) and recorded_time > update.eventTime then
+    or string.sub(recorded_time, 1, 10) > string.sub(ARGV[NOW], 1, 10) and recorded_time > update.eventTime then
     return authoritative and APPLIED or TIE
   end
   if update.eventTime < recorded_time then return STALE end
@@ -80,13 +79,13 @@ end
 local function write()
   local known = same_subscription and record or {}
   local since = known.pastDueSince or update.eventTime
-  update.plan = update.plan or known.plan or ARGV[3]
+  update.plan = update.plan or known.plan or ARGV[FALLBACK_PLAN]
   update.customer = update.customer or known.customer
   update.subscription = update.subscription or known.subscription
   update.startedAt = update.startedAt or known.startedAt or (update.subscription and update.eventTime)
   if not update.periodEnd then update.periodStart, update.periodEnd = known.periodStart, known.periodEnd end
   update.pastDueSince = update.status == 'past_due' and since or nil
-  update.writtenAt = ARGV[1]
+  update.writtenAt = ARGV[NOW]
   update.clerkUpdatedAt = tells_clerk_the_same(known) and known.clerkUpdatedAt or nil
 
   local said, silent = {}, {}

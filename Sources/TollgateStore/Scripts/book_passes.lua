@@ -5,12 +5,7 @@
 -- exceeded by it.
 --
 -- KEYS[1] usage:{user}                  KEYS[2] booked:{user}
--- ARGV[1] the worker                    ARGV[2] number of the batch, larger than that of the worker's batches before
--- ARGV[3] now (ISO 8601)                ARGV[4] the clock minute that it lies in
--- ARGV[5] how far the worker's time may be from that of Redis, in seconds, or '' = it is not to be compared
--- ARGV[6] first day of the period       ARGV[7] last day of the period       (YYYY-MM-DD)
--- ARGV[8] seconds to keep the usage record from now                          ARGV[9] seconds to keep booked:{user}
---
+-- ARGV by the names of BookPassesArgument.
 -- Then for each day and route, the earliest day first: first and last day of its period, the day, the route, calls.
 --
 -- The days are in usage:{user}:<day>; their names are made here, they lie in the same slot. Values of another type are
@@ -19,9 +14,9 @@
 -- Reply: 1 booked, 0 it was booked before, 2 the worker's time is not that of Redis: nothing was written.
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
-local DAY_TTL_SECONDS, FIRST_LINE, LINE_LENGTH = 32 * 86400, 10, 5
-local usage_key, booked_key, worker, number, now = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
-local present, present_end = ARGV[6], ARGV[7]
+local DAY_TTL_SECONDS, LINE_LENGTH = 32 * 86400, 5
+local usage_key, booked_key, worker, number, now = KEYS[1], KEYS[2], ARGV[WORKER], ARGV[NUMBER], ARGV[NOW]
+local present, present_end = ARGV[PERIOD_START], ARGV[PERIOD_END]
 
 local latest = try('HGET', booked_key, worker)
 if type(latest) == 'table' then return tools().failure(booked_key, latest) end
@@ -30,16 +25,16 @@ if (whole_number(latest) or 0) >= tonumber(number) then return 0 end
 local record = try('HMGET', usage_key, 'usageCount', 'periodStart', 'previousPeriodStart', 'previousUsageCount',
   'takenOverPeriodStart')
 if record.err then return tools().failure(usage_key, record) end
-for place = FIRST_LINE, #ARGV, LINE_LENGTH do
+for place = REST, #ARGV, LINE_LENGTH do
   local day_key = usage_key .. ':' .. ARGV[place + 2]
   local calls = try('HGET', day_key, ARGV[place + 3])
   if type(calls) == 'table' then return tools().failure(day_key, calls) end
 end
-if tools().clock_differs(ARGV[4], now, tonumber(ARGV[5])) then return 2 end
+if tools().clock_differs(ARGV[MINUTE], now, tonumber(ARGV[CLOCK_TOLERANCE])) then return 2 end
 
 -- The first write.
 call('HSET', booked_key, worker, number)
-call('EXPIRE', booked_key, ARGV[9])
+call('EXPIRE', booked_key, ARGV[BOOKED_SECONDS])
 
 local function is_day(text) return tools().moment((text or '') .. 'T00:00:00Z') end
 
@@ -72,7 +67,7 @@ local function add(period, last_day, day, calls)
   end
 end
 
-for place = FIRST_LINE, #ARGV, LINE_LENGTH do
+for place = REST, #ARGV, LINE_LENGTH do
   local day, route, calls = ARGV[place + 2], ARGV[place + 3], ARGV[place + 4]
   local day_key = usage_key .. ':' .. day
   local sum = try('HINCRBY', day_key, route, calls)
@@ -97,5 +92,5 @@ end
 if adds_before then
   call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount', text(before_count))
 end
-call('EXPIRE', usage_key, ARGV[8])
+call('EXPIRE', usage_key, ARGV[RECORD_SECONDS])
 return 1

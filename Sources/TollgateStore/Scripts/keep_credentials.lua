@@ -4,18 +4,17 @@
 --
 -- KEYS[1] user:{user}:platformId        KEYS[2] user:{user}:apiKey
 -- KEYS[3] keys:{user}:changes:<minute>  KEYS[4] keys:{user}:changes:<day>
--- ARGV[1] candidate for the platform    ARGV[2] candidate for the key
--- ARGV[3] and [4] the most changes of the minute and of the day
+-- ARGV by the names of KeepCredentialsArgument.
 --
 -- Reply: outcome (0 kept, 1 too often in this minute, 2 too often on this day). With the first: platform, key.
 
 local key = redis.call('GET', KEYS[2])
 if not key then
-  local reached = change_limit(KEYS[3], ARGV[3], KEYS[4], ARGV[4])
+  local reached = change_limit(KEYS[3], ARGV[MINUTE_LIMIT], KEYS[4], ARGV[DAY_LIMIT])
   if reached then return { reached } end
-  key = ARGV[2]
+  key = ARGV[API_KEY]
   redis.call('SET', KEYS[2], key)
   count_change(KEYS[3], KEYS[4])
 end
-redis.call('SET', KEYS[1], ARGV[1], 'NX')
+redis.call('SET', KEYS[1], ARGV[PLATFORM_ID], 'NX')
 return { 0, redis.call('GET', KEYS[1]), key }

@@ -6,9 +6,7 @@
 --
 -- KEYS[1] key:{user}:{id}
 -- KEYS[2] keys:{user}:changes:<minute>  KEYS[3] keys:{user}:changes:<day>
--- ARGV[1] hash of the new secret        ARGV[2] now
--- ARGV[3] end of the overlap (ISO 8601); now or earlier when there is none
--- ARGV[4] and [5] the most changes of the minute and of the day
+-- ARGV by the names of RotateKeyArgument.
 --
 -- Reply: outcome (0 rotated, 1 too often in this minute, 2 too often on this day, 3 no such key, 4 expired), then the
 -- record as HGETALL gives it.
@@ -19,22 +17,22 @@ local hash, status, expires, used, before, before_until = unpack(
   redis.call('HMGET', KEYS[1], 'hash', 'status', 'expiresAt', 'lastUsedAt', 'previousHash', 'previousUntil'))
 if not hash or status ~= 'active' then return { UNKNOWN } end
 -- An end that nobody can read has come.
-if expires and (not tools().moment(expires) or expires <= ARGV[2]) then return { EXPIRED } end
-local reached = change_limit(KEYS[2], ARGV[4], KEYS[3], ARGV[5])
+if expires and (not tools().moment(expires) or expires <= ARGV[NOW]) then return { EXPIRED } end
+local reached = change_limit(KEYS[2], ARGV[MINUTE_LIMIT], KEYS[3], ARGV[DAY_LIMIT])
 if reached then return { reached } end
 
 -- No secret outlives its key.
-local works_until = expires and expires < ARGV[3] and expires or ARGV[3]
+local works_until = expires and expires < ARGV[OVERLAP_END] and expires or ARGV[OVERLAP_END]
 -- Whatever the clock will say: one that is set back must not bring back a secret that has leaked.
-if works_until <= ARGV[2] then works_until = '1970-01-01T00:00:00Z' end
-local has_overlap = works_until > ARGV[2]
-if has_overlap and not used and before and (tools().moment(before_until) or '') > ARGV[2] then
+if works_until <= ARGV[NOW] then works_until = '1970-01-01T00:00:00Z' end
+local has_overlap = works_until > ARGV[NOW]
+if has_overlap and not used and before and (tools().moment(before_until) or '') > ARGV[NOW] then
   redis.call('HSET', KEYS[1], 'previousUntil', works_until)
 else
   redis.call('HDEL', KEYS[1], 'lastUsedAt', 'previousUsedAt')
   redis.call('HSET', KEYS[1], 'previousHash', hash, 'previousUntil', works_until)
   if used then redis.call('HSET', KEYS[1], 'previousUsedAt', used) end
 end
-redis.call('HSET', KEYS[1], 'hash', ARGV[1])
+redis.call('HSET', KEYS[1], 'hash', ARGV[HASH])
 count_change(KEYS[2], KEYS[3])
 return { ROTATED, unpack(redis.call('HGETALL', KEYS[1])) }
