@@ -55,8 +55,7 @@ final class AdmissionCall: DirectScriptCall {
                 return completion(.failure(.unexpectedReply(of: "admit.lua")))
             }
             if outcome == .clockDiffers {
-                let reason = "the worker's time, \(request.time.iso8601), is not that of Redis"
-                return completion(.failure(StoreUnavailable(.clockDiffers, reason: reason)))
+                return completion(.failure(.clockDiffers(at: request.time)))
             }
             guard let decision = AdmissionDecision.Outcome(outcome).flatMap({ decision($0, from: reply) }) else {
                 return completion(.failure(.unexpectedReply(of: "admit.lua")))

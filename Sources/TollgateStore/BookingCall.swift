@@ -25,8 +25,7 @@ extension RedisAdmissionStore {
         }
         switch reply.integer {
         case 0, 1: return
-        case 2:
-            throw StoreUnavailable(.clockDiffers, reason: "the worker's time, \(time.iso8601), is not that of Redis")
+        case 2: throw .clockDiffers(at: time)
         default: throw .unexpectedReply(of: "book_passes.lua")
         }
     }

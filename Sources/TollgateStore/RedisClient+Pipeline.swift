@@ -8,12 +8,14 @@ extension RedisClient {
     ///
     /// - Returns: The replies, in the order of the commands.
     /// - Throws: The first failure; the other commands may have been carried out.
-    func ask(all commands: [RedisCommand]) async throws(StoreUnavailable) -> [RedisReply] {
+    func ask(
+        all commands: [RedisCommand], file: StaticString = #fileID, line: UInt = #line
+    ) async throws(StoreUnavailable) -> [RedisReply] {
         var replies: [RedisReply] = []
         do throws(RedisError) {
             for result in try await results(of: commands) { replies.append(try result.get()) }
         } catch {
-            throw StoreUnavailable(error)
+            throw StoreUnavailable(error, file: file, line: line)
         }
         return replies
     }

@@ -4,13 +4,19 @@ import TollgateCore
 
 extension RedisClient {
     /// Sends a command on behalf of the domain, which knows of one failure only.
-    func ask(_ command: RedisCommand) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await execute(command) } catch { throw StoreUnavailable(error) }
+    func ask(
+        _ command: RedisCommand, file: StaticString = #fileID, line: UInt = #line
+    ) async throws(StoreUnavailable) -> RedisReply {
+        do { return try await execute(command) } catch { throw StoreUnavailable(error, file: file, line: line) }
     }
 
     /// Runs a script on behalf of the domain.
-    func ask(_ call: RedisScript.Call) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await run(call) } catch { throw StoreUnavailable(error, keys: call.keys) }
+    func ask(
+        _ call: RedisScript.Call, file: StaticString = #fileID, line: UInt = #line
+    ) async throws(StoreUnavailable) -> RedisReply {
+        do { return try await run(call) } catch {
+            throw StoreUnavailable(error, keys: call.keys, file: file, line: line)
+        }
     }
 }
 
@@ -27,7 +33,7 @@ extension StoreUnavailable {
     /// What an error of the client means to the domain.
     ///
     /// - Parameter keys: What the command was about, where its error may be one of these.
-    init(_ error: RedisError, keys: [String] = []) {
+    init(_ error: RedisError, keys: [String] = [], file: StaticString = #fileID, line: UInt = #line) {
         let cause: Cause =
             switch error {
             case .server(_, let message) where error.leavesServerUsable:
@@ -38,8 +44,16 @@ extension StoreUnavailable {
             }
         let isOfOneKey = cause == .answeredError(.wrongType) && !keys.isEmpty
         self.init(
-            cause, reason: isOfOneKey ? "\(error) (\(keys.joined(separator: " ")))" : "\(error)",
-            mayBeDone: error.mayBeDone)
+            cause, origin: isOfOneKey ? OfOneKey(error: error, keys: keys) : error, mayBeDone: error.mayBeDone,
+            file: file, line: line)
+    }
+
+    /// An error that one of `keys` is to blame for.
+    private struct OfOneKey: Error, CustomStringConvertible {
+        let error: RedisError
+        let keys: [String]
+
+        var description: String { "\(error) (\(keys.joined(separator: " ")))" }
     }
 
     /// For a caller on an event loop that no link belongs to.
@@ -47,8 +61,29 @@ extension StoreUnavailable {
         .unreachable, reason: "no link to Redis belongs to this event loop")
 
     /// `sender` answered something that this version does not know.
-    static func unexpectedReply(of sender: String) -> Self {
-        StoreUnavailable(reason: "\(sender) answered in another form than this version knows")
+    static func unexpectedReply(
+        of sender: String, file: StaticString = #fileID, line: UInt = #line
+    ) -> Self {
+        StoreUnavailable(origin: UnexpectedReply(sender: sender), file: file, line: line)
+    }
+
+    private struct UnexpectedReply: Error, CustomStringConvertible {
+        let sender: String
+
+        var description: String { "\(sender) answered in another form than this version knows" }
+    }
+
+    /// A script has found that `time`, which the worker gave it, is not the time of Redis.
+    static func clockDiffers(
+        at time: UnixTime, file: StaticString = #fileID, line: UInt = #line
+    ) -> Self {
+        StoreUnavailable(.clockDiffers, origin: ClockDiffers(time: time), file: file, line: line)
+    }
+
+    private struct ClockDiffers: Error, CustomStringConvertible {
+        let time: UnixTime
+
+        var description: String { "the worker's time, \(time.iso8601), is not that of Redis" }
     }
 }
 

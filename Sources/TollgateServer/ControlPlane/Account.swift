@@ -29,7 +29,7 @@ struct AccountStores: Sendable {
         } catch let error as StoreUnavailable {
             throw error
         } catch {
-            throw StoreUnavailable(reason: "\(error)")
+            throw StoreUnavailable(origin: error)
         }
     }
 }

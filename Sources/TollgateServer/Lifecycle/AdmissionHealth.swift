@@ -17,7 +17,7 @@ final class AdmissionHealth: Sendable {
     init(isCluster: Bool) { self.isCluster = isCluster }
 
     /// The last failure that concerns everybody. Nil when an admission was answered since.
-    private let failure = Mutex<(code: StoreErrorCode, reason: String, at: NIODeadline)?>(nil)
+    private let failure = Mutex<(code: StoreErrorCode, error: StoreUnavailable, at: NIODeadline)?>(nil)
     private let isFailing = Atomic<Bool>(false)
 
     /// Any thread. Costs next to nothing while all is well.
@@ -33,7 +33,7 @@ final class AdmissionHealth: Sendable {
         isFailing.store(true, ordering: .relaxed)
         // As long as some of a cluster's users are served, the worker is of use.
         if isCluster, let last = lastAnswer.withLock(\.self), .now() - last < Self.failureCounts { return }
-        failure.withLock { $0 = (code, error.reason, .now()) }
+        failure.withLock { $0 = (code, error, .now()) }
     }
 
     /// What the probe of readiness has met last. Nil when Redis was fit.
@@ -57,6 +57,6 @@ final class AdmissionHealth: Sendable {
     /// Why admissions fail. Nil when they do not, or none was tried lately.
     var obstacle: String? {
         guard let failure = failure.withLock(\.self), .now() - failure.at < Self.failureCounts else { return nil }
-        return failure.reason
+        return failure.error.reason
     }
 }
