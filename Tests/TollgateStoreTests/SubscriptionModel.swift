@@ -6,7 +6,8 @@ import TollgateCore
 /// Event times order the events of one subscription and nothing else. Between two subscriptions of one user it is the
 /// later begun that counts, and one that serves the customer is never displaced by one that does not: else the end of
 /// a subscription that was replaced would end its successor. The record knows of one subscription only, so what it
-/// says of another may have been dropped before: whoever would take its place with a service is asked for at Stripe.
+/// says of another may have been dropped before: a subscription that would take its place with a service is asked for at
+/// Stripe.
 ///
 /// The rule of `apply_subscription.lua` once more, in Swift: what the script is compared with.
 extension SubscriptionRecord {

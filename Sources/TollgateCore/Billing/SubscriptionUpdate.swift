@@ -49,7 +49,7 @@ package enum SubscriptionOutcome: Sendable, Hashable {
     /// The update counts; this is the new record.
     case applied(SubscriptionRecord)
 
-    /// The record comes from this very event. Whoever was interrupted after writing it goes on from here.
+    /// The record comes from this very event: what was interrupted after writing it goes on from here.
     case alreadyApplied(SubscriptionRecord)
 
     /// Something newer is recorded, or the update is about a subscription that does not count. Nothing to do.
