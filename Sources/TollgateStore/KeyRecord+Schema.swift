@@ -6,18 +6,24 @@ extension KeyRecord {
     /// - Parameter id: Stands in the name of the key.
     static func schema(of id: KeyID) -> HashSchema<KeyRecord> {
         HashSchema(
-            KeyRecord.init(id:name:mode:scopes:status:createdAt:expiresAt:hash:lastUsedAt:previous:),
+            KeyRecord.init(id:terms:status:createdAt:hash:lastUsedAt:previous:),
             HashRow(\.id, known: id),
-            HashRow(\.name, "name", .orElse("", .text)),
-            HashRow(\.mode, "mode", .rawValue),
-            HashRow(\.scopes, "scopes", .scopes),
+            HashRow(\.terms, KeyTerms.schema),
             HashRow(\.status, "status", .rawValue),
             HashRow(\.createdAt, "createdAt", .anyMoment),
-            HashRow(\.expiresAt, "expiresAt", .end),
             HashRow(\.hash, "hash", .hash),
             HashRow(\.lastUsedAt, "lastUsedAt", .optional(.moment)),
             HashRow(\.previous, Previous.schema.optional))
     }
+}
+
+extension KeyTerms {
+    fileprivate static let schema = HashSchema(
+        KeyTerms.init(name:mode:scopes:expiresAt:),
+        HashRow(\.name, "name", .orElse("", .text)),
+        HashRow(\.mode, "mode", .rawValue),
+        HashRow(\.scopes, "scopes", .scopes),
+        HashRow(\.expiresAt, "expiresAt", .end))
 }
 
 extension KeyRecord.Previous {

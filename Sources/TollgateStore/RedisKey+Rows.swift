@@ -52,7 +52,7 @@ extension RedisKey.Pattern {
         Row(
             .key, "key:{userId}:{keyId}", .hash, .mayStay, kept: "for ever, or a week after its revocation or end",
             holds: """
-                `name mode scopes status createdAt expiresAt hash lastUsedAt previousHash previousUntil \
+                `name mode scopes expiresAt status createdAt hash lastUsedAt previousHash previousUntil \
                 previousUsedAt`; of one that has ended `hash status previousHash` and `revokedAt` or `expiresAt`; of \
                 the secret only its SHA-256
                 """,

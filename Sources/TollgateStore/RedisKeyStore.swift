@@ -29,11 +29,10 @@ package struct RedisKeyStore: KeyStore {
         guard let id = KeyID(bytes: RandomBytes.make(count: KeyID.byteCount)) else {
             throw StoreUnavailable(reason: "a key's id was made in another form than it has")
         }
-        let key = try Self.makeKey(id, of: user, draft.mode)
+        let key = try Self.makeKey(id, of: user, draft.terms.mode)
         let record = KeyRecord(
-            id: id, name: draft.name, mode: draft.mode, scopes: draft.scopes, createdAt: time.wholeSeconds,
-            expiresAt: draft.expiresAt?.wholeSeconds, hash: KeyHash(of: key))
-        let keptSeconds = draft.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
+            id: id, terms: draft.terms, createdAt: UnixTime(seconds: time.seconds), hash: KeyHash(of: key))
+        let keptSeconds = draft.terms.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
         let reply = try await client.ask(
             Self.createScript.call(
                 on: [.keys(of: user), .key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
@@ -97,7 +96,7 @@ package struct RedisKeyStore: KeyStore {
         _ id: KeyID, of user: UserID, overlapSeconds: Int64, at time: UnixTime
     ) async throws(StoreUnavailable) -> KeyRotation {
         guard let before = try await record(id, of: user) else { return .unknown }
-        let key = try Self.makeKey(id, of: user, before.mode)
+        let key = try Self.makeKey(id, of: user, before.terms.mode)
         let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
         let reply = try await client.ask(
             Self.rotateScript.call(on: [.key(id, of: user)] + RedisKey.keyChanges(of: user, at: time)) { argument in
@@ -141,9 +140,6 @@ package struct RedisKeyStore: KeyStore {
 }
 
 extension UnixTime {
-    /// What of the moment is stored.
-    fileprivate var wholeSeconds: UnixTime { UnixTime(seconds: seconds) }
-
     /// As the score of a sorted set: YYYYMMDDhhmmss.
     fileprivate var score: String { iso8601.filter(\.isNumber) }
 }

@@ -104,7 +104,7 @@ import TollgateCore
         let issued = IssuedKey(
             key: key,
             record: KeyRecord(
-                id: key.id, name: "ci", mode: .live, scopes: [.all],
+                id: key.id, terms: KeyTerms(name: "ci"),
                 createdAt: UnixTime(seconds: 0),
                 hash: try #require(KeyHash(hex: String(repeating: "0a", count: 32)))))
         let platformKey = try #require(PlatformKey("pk_live_" + String(repeating: "9a", count: 32)))

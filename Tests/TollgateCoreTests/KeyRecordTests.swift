@@ -17,17 +17,19 @@ import TollgateCore
     @Test func draftsAreChecked() throws {
         let time = Self.time
         for name in ["", "a\nb", "a\u{2028}b", String(repeating: "n", count: 101), String(repeating: "é", count: 51)] {
-            #expect(throws: KeyDraft.Problem.name) { try KeyDraft(name: name, at: time) }
+            #expect(throws: KeyDraft.Problem.name) { try KeyDraft(KeyTerms(name: name), at: time) }
         }
-        #expect(try KeyDraft(name: "CI, nightly ✓", at: time).scopes == [.all])
+        #expect(try KeyDraft(KeyTerms(name: "CI, nightly ✓"), at: time).terms.scopes == [.all])
         let many = try Self.scopes((0..<33).map { "s\($0)" })
-        #expect(throws: KeyDraft.Problem.tooManyScopes(33)) { try KeyDraft(name: "n", scopes: many, at: time) }
+        #expect(throws: KeyDraft.Problem.tooManyScopes(33)) {
+            try KeyDraft(KeyTerms(name: "n", scopes: many), at: time)
+        }
         for seconds in [0, -1, .min] as [Int64] {
             #expect(throws: KeyDraft.Problem.expiry) {
-                try KeyDraft(name: "n", expiresAt: time.adding(seconds: seconds), at: time)
+                try KeyDraft(KeyTerms(name: "n", expiresAt: time.adding(seconds: seconds)), at: time)
             }
         }
-        #expect(try KeyDraft(name: "n", expiresAt: time.adding(seconds: 1), at: time).expiresAt != nil)
+        #expect(try KeyDraft(KeyTerms(name: "n", expiresAt: time.adding(seconds: 1)), at: time).terms.expiresAt != nil)
     }
 
     @Test func namesAndHashesHaveOneForm() {

@@ -10,9 +10,11 @@ import TollgateCore
 
     private static func record() throws -> KeyRecord {
         KeyRecord(
-            id: try #require(KeyID("key_0123456789abcdef")), name: "ci", mode: .test,
-            scopes: [try #require(KeyScope("read")), try #require(KeyScope("write"))], status: .revoked,
-            createdAt: time, expiresAt: time.adding(seconds: 60),
+            id: try #require(KeyID("key_0123456789abcdef")),
+            terms: KeyTerms(
+                name: "ci", mode: .test, scopes: [try #require(KeyScope("read")), try #require(KeyScope("write"))],
+                expiresAt: time.adding(seconds: 60)),
+            status: .revoked, createdAt: time,
             hash: try #require(KeyHash(hex: String(repeating: "a", count: 64))), lastUsedAt: time.adding(seconds: 1),
             previous: KeyRecord.Previous(
                 hash: try #require(KeyHash(hex: String(repeating: "b", count: 64))), until: time.adding(seconds: 2),
@@ -76,11 +78,16 @@ import TollgateCore
             switch name {
             case "mode", "status", "hash": #expect(without == nil && unreadable == nil, "\(name)")
             case "createdAt": #expect(without == nil && unreadable?.createdAt == longAgo)
-            case "name": #expect(without?.name == "" && unreadable?.name == "?")
-            case "scopes": #expect(without?.scopes == [] && unreadable?.scopes == [])
-            case "expiresAt": #expect(without?.expiresAt == .some(nil) && unreadable?.expiresAt == longAgo)
-            case "lastUsedAt": #expect(without?.lastUsedAt == .some(nil) && unreadable?.lastUsedAt == .some(nil))
-            case "previousHash": #expect(without?.previous == .some(nil) && unreadable?.previous == .some(nil))
+            case "name": #expect(without?.terms.name == "" && unreadable?.terms.name == "?")
+            case "scopes": #expect(without?.terms.scopes == [] && unreadable?.terms.scopes == [])
+            case "expiresAt":
+                #expect(without != nil && without?.terms.expiresAt == nil && unreadable?.terms.expiresAt == longAgo)
+            case "lastUsedAt":
+                #expect(without != nil && without?.lastUsedAt == nil)
+                #expect(unreadable != nil && unreadable?.lastUsedAt == nil)
+            case "previousHash":
+                #expect(without != nil && without?.previous == nil)
+                #expect(unreadable != nil && unreadable?.previous == nil)
             case "previousUntil":
                 #expect(without?.previous?.until == longAgo && unreadable?.previous?.until == longAgo)
             case "previousUsedAt":

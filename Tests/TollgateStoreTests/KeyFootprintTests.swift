@@ -84,8 +84,9 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             let draftOf = { (time: UnixTime) throws in
                 try KeyDraft(
-                    name: String(repeating: "n", count: 100), scopes: Self.scopes.compactMap { KeyScope($0) },
-                    expiresAt: time.adding(seconds: 1), at: time)
+                    KeyTerms(
+                        name: String(repeating: "n", count: 100), scopes: Self.scopes.compactMap { KeyScope($0) },
+                        expiresAt: time.adding(seconds: 1)), at: time)
             }
             var last: APIKey?
             for round in 0..<20 {
@@ -129,7 +130,7 @@ import TollgateStore
             let creations = try await withThrowingTaskGroup(of: KeyCreation.self) { group in
                 for number in 0..<40 {
                     group.addTask {
-                        let draft = try KeyDraft(name: "n", at: Self.time)
+                        let draft = try KeyDraft(KeyTerms(name: "n"), at: Self.time)
                         let store = number % 2 == 0 ? gateway.keys : gateway.otherKeys
                         return try await store.create(draft, of: gateway.user, at: Self.time)
                     }
@@ -153,7 +154,7 @@ import TollgateStore
             }
             _ = try await gateway.makeKey(at: Self.time.adding(seconds: 3600))
             let stranger = try #require(UserID("user_other"))
-            let draft = try KeyDraft(name: "n", at: Self.time)
+            let draft = try KeyDraft(KeyTerms(name: "n"), at: Self.time)
             guard case .created = try await gateway.keys.create(draft, of: stranger, at: Self.time) else {
                 throw KeyGateway.Refused()
             }

@@ -46,9 +46,10 @@ struct KeyGateway {
         name: String = "ci", scopes: [String] = ["*"], expiresAfter: Int64? = nil, mode: KeyMode = .live,
         at time: UnixTime = time
     ) async throws -> IssuedKey {
-        let draft = try KeyDraft(
+        let terms = KeyTerms(
             name: name, mode: mode, scopes: try scopes.map { try #require(KeyScope($0)) },
-            expiresAt: expiresAfter.map { time.adding(seconds: $0) }, at: time)
+            expiresAt: expiresAfter.map { time.adding(seconds: $0) })
+        let draft = try KeyDraft(terms, at: time)
         guard case .created(let issued) = try await keys.create(draft, of: user, at: time) else {
             throw Refused()
         }

@@ -8,7 +8,7 @@ extension KeyRecord {
         guard status == .active else { return .revoked }
         guard !isExpired(at: time) else { return .expired }
         if presented != hash, let previous, previous.until.seconds <= time.seconds { return .expired }
-        let isGranted = scopes.contains(.all) || required.allSatisfy(scopes.contains)
+        let isGranted = terms.scopes.contains(.all) || required.allSatisfy(terms.scopes.contains)
         return isGranted ? nil : .scopeMissing
     }
 }

@@ -17,9 +17,10 @@ import TollgateCore
         previousUntilAfter: Int64? = nil
     ) throws -> KeyRecord {
         KeyRecord(
-            id: try #require(KeyID("key_0123456789abcdef")), name: "ci", mode: .live, scopes: try Self.scopes(scopes),
-            status: status, createdAt: time, expiresAt: expiresAfter.map { time.adding(seconds: $0) },
-            hash: try hash("a"),
+            id: try #require(KeyID("key_0123456789abcdef")),
+            terms: KeyTerms(
+                name: "ci", scopes: try Self.scopes(scopes), expiresAt: expiresAfter.map { time.adding(seconds: $0) }),
+            status: status, createdAt: time, hash: try hash("a"),
             previous: try previousUntilAfter.map {
                 KeyRecord.Previous(hash: try hash("b"), until: time.adding(seconds: $0), lastUsedAt: nil)
             })

@@ -100,7 +100,7 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             let key = try await gateway.makeKey(name: "odd", expiresAfter: 86_400).key
             for _ in 1..<KeyLimits.maximumCount { _ = try await gateway.makeKey() }
-            let draft = try KeyDraft(name: "one more", at: KeyGateway.time)
+            let draft = try KeyDraft(KeyTerms(name: "one more"), at: KeyGateway.time)
             #expect(try await gateway.keys.create(draft, of: gateway.user, at: KeyGateway.time) == .tooMany)
             try await gateway.send("HSET", "key:{user_abc}:{\(key.id)}", "expiresAt", "zzzz")
             _ = try await gateway.makeKey()

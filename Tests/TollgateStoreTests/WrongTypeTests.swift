@@ -79,7 +79,7 @@ import TollgateStore
                 let user = try #require(UserID("user_\(number)"))
                 var principal = Principal(userID: user, claimedPlan: "paid", issuedAt: KeyGateway.time)
                 if withKeys {
-                    let draft = try KeyDraft(name: "CI", at: KeyGateway.time)
+                    let draft = try KeyDraft(KeyTerms(name: "CI"), at: KeyGateway.time)
                     let creation = try await gateway.keys.create(draft, of: user, at: KeyGateway.time)
                     guard case .created(let issued) = creation else { throw KeyGateway.Refused() }
                     principal = Principal(issued.key)

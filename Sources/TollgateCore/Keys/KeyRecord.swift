@@ -1,3 +1,61 @@
+/// What the owner says of a key when it is made. It stays as it is as long as the key.
+package struct KeyTerms: Sendable, Hashable {
+    package let name: String
+    package let mode: KeyMode
+
+    /// What the key may be used for. None: only routes that ask for no scope.
+    package let scopes: [KeyScope]
+
+    /// From when on the key is refused, in whole seconds. Nil: never.
+    package let expiresAt: UnixTime?
+
+    /// - Parameter expiresAt: Fractions of a second are dropped.
+    package init(name: String, mode: KeyMode = .live, scopes: [KeyScope] = [.all], expiresAt: UnixTime? = nil) {
+        self.name = name
+        self.mode = mode
+        self.scopes = scopes
+        self.expiresAt = expiresAt.map { UnixTime(seconds: $0.seconds) }
+    }
+}
+
+/// The terms of a key that is to be made, which have been checked.
+package struct KeyDraft: Sendable, Hashable {
+    /// Bytes of UTF-8.
+    package static let maximumNameLength = 100
+
+    /// The field that is wrong, and how.
+    package enum Problem: Error, Sendable, Hashable {
+        /// Empty, longer than ``maximumNameLength``, or with characters that break a line.
+        case name
+        case tooManyScopes(Int)
+        /// The end lies in the past.
+        case expiry
+    }
+
+    /// What the key is to be made with.
+    package let terms: KeyTerms
+
+    /// - Parameter time: Now.
+    /// - Throws: The field that is wrong.
+    package init(_ terms: KeyTerms, at time: UnixTime) throws(Problem) {
+        guard (1...Self.maximumNameLength).contains(terms.name.utf8.count),
+            terms.name.unicodeScalars.allSatisfy(Self.isOnOneLine)
+        else { throw .name }
+        guard terms.scopes.count <= KeyScope.maximumCount else { throw .tooManyScopes(terms.scopes.count) }
+        if let end = terms.expiresAt {
+            guard end.seconds > time.seconds else { throw .expiry }
+        }
+        self.terms = terms
+    }
+
+    private static func isOnOneLine(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
+    }
+}
+
 /// What is kept of a secret key.
 package struct KeyRecord: Sendable, Hashable {
     package enum Status: String, Sendable, Hashable {
@@ -23,12 +81,9 @@ package struct KeyRecord: Sendable, Hashable {
     }
 
     package let id: KeyID
-    package let name: String
-    package let mode: KeyMode
-    package let scopes: [KeyScope]
+    package let terms: KeyTerms
     package let status: Status
     package let createdAt: UnixTime
-    package let expiresAt: UnixTime?
     package let hash: KeyHash
 
     /// When the present secret was used last, to the minute. Nil when it has not been used.
@@ -38,23 +93,20 @@ package struct KeyRecord: Sendable, Hashable {
     package let previous: Previous?
 
     package init(
-        id: KeyID, name: String, mode: KeyMode, scopes: [KeyScope], status: Status = .active, createdAt: UnixTime,
-        expiresAt: UnixTime? = nil, hash: KeyHash, lastUsedAt: UnixTime? = nil, previous: Previous? = nil
+        id: KeyID, terms: KeyTerms, status: Status = .active, createdAt: UnixTime, hash: KeyHash,
+        lastUsedAt: UnixTime? = nil, previous: Previous? = nil
     ) {
         self.id = id
-        self.name = name
-        self.mode = mode
-        self.scopes = scopes
+        self.terms = terms
         self.status = status
         self.createdAt = createdAt
-        self.expiresAt = expiresAt
         self.hash = hash
         self.lastUsedAt = lastUsedAt
         self.previous = previous
     }
 
     /// Whether the key's end has come.
-    package func isExpired(at time: UnixTime) -> Bool { expiresAt.map { $0.seconds <= time.seconds } ?? false }
+    package func isExpired(at time: UnixTime) -> Bool { terms.expiresAt.map { $0.seconds <= time.seconds } ?? false }
 }
 
 /// Why a key is not let in. The raw values are the `code` of the HTTP answer and the label of the metric.

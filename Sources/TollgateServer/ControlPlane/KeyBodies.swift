@@ -21,7 +21,8 @@ enum KeyBodies {
         }
         let (mode, scopes, expiry) = (try mode(members), try scopes(members), try expiry(members, at: time))
         do throws(KeyDraft.Problem) {
-            return try KeyDraft(name: name, mode: mode, scopes: scopes, expiresAt: expiry, at: time)
+            return try KeyDraft(
+                KeyTerms(name: name, mode: mode, scopes: scopes, expiresAt: expiry), at: time)
         } catch {
             throw refusal(of: error)
         }

@@ -9,11 +9,11 @@ extension KeyRecord {
     var members: [JSON.Member] {
         [
             JSON.Member(name: "id", value: .string(id.value)),
-            JSON.Member(name: "name", value: .string(name)),
-            JSON.Member(name: "mode", value: .string(mode.rawValue)),
-            JSON.Member(name: "scopes", value: .array(scopes.map { .string($0.value) })),
+            JSON.Member(name: "name", value: .string(terms.name)),
+            JSON.Member(name: "mode", value: .string(terms.mode.rawValue)),
+            JSON.Member(name: "scopes", value: .array(terms.scopes.map { .string($0.value) })),
             JSON.Member(name: "createdAt", value: .moment(createdAt)),
-            JSON.Member(name: "expiresAt", value: .moment(expiresAt)),
+            JSON.Member(name: "expiresAt", value: .moment(terms.expiresAt)),
         ]
     }
 
