@@ -102,3 +102,18 @@ extension RedisAdmissionStore {
         ]
     }
 }
+
+/// What many admissions have in common, in the order in which it is given to `admit.lua`: it comes first of all arguments.
+enum SharedAdmissionArgument: String, CaseIterable {
+    /// The first and the last day of the billing period (YYYY-MM-DD).
+    case periodStart, periodEnd
+
+    /// For people (ISO 8601).
+    case now
+
+    /// How long the usage record is kept from now on, in seconds.
+    case recordSeconds
+
+    /// Who has owed a payment since then or longer has had their grace (ISO 8601).
+    case graceStart
+}

@@ -5,11 +5,11 @@ import TollgateCore
 
 /// One admission on its way: which keys and arguments `admit.lua` is given, and whom its answer goes to.
 final class AdmissionCall: DirectScriptCall {
-    private let request: AdmissionRequest
-    private let arguments: AdmissionArguments
-    private let moment: AdmissionArguments.Moment
+    let request: AdmissionRequest
+    let arguments: AdmissionArguments
+    let moment: AdmissionArguments.Moment
     private let onlyTells: Bool
-    private let form: AdmissionForm
+    let form: AdmissionForm
     private let completion: (Result<AdmissionDecision, StoreUnavailable>) -> Void
 
     /// - Parameters:
@@ -51,21 +51,123 @@ final class AdmissionCall: DirectScriptCall {
         switch result {
         case .failure(let error): completion(.failure(StoreUnavailable(error)))
         case .success(let reply):
-            guard let reply, reply.count > 0, let outcome = AdmissionOutcome(code: reply[0]) else {
+            guard let reply, reply.count > 0, let verdict = AdmissionVerdict(code: reply[0]) else {
                 return completion(.failure(.unexpectedReply(of: "admit.lua")))
             }
-            if outcome == .clockDiffers {
-                return completion(.failure(.clockDiffers(at: request.time)))
+            switch verdict {
+            case .clockDiffers: completion(.failure(.clockDiffers(at: request.time)))
+            case .decided(let outcome):
+                guard let decision = decision(outcome, from: reply) else {
+                    return completion(.failure(.unexpectedReply(of: "admit.lua")))
+                }
+                completion(.success(decision))
             }
-            guard let decision = AdmissionDecision.Outcome(outcome).flatMap({ decision($0, from: reply) }) else {
-                return completion(.failure(.unexpectedReply(of: "admit.lua")))
-            }
-            completion(.success(decision))
         }
     }
 }
 
 // MARK: Keys and arguments
+
+/// The keys that `admit.lua` is given, in their order: the script's names for them are made of these. `minute` is
+/// `KEYS[MINUTE_KEY]`.
+enum AdmissionKey: String, CaseIterable {
+    /// The counter of the clock minute.
+    case minute
+    case usage
+    case subscription
+
+    /// Where what the credential is compared with stands. Of a token nothing does.
+    case credential
+
+    /// The record of the call that may be repeated.
+    case idempotency
+
+    /// The counter of the clock minute on the route.
+    case routeMinute
+}
+
+/// What else `admit.lua` is given for one admission, in its order. The script's names for their places are made of these:
+/// `routeRate` is `ARGV[ROUTE_RATE]`.
+enum AdmissionArgument: String, CaseIterable {
+    /// In calls.
+    case cost
+
+    /// What the calls are booked under.
+    case route
+
+    /// `key` or `platform`, what ``AdmissionKey/credential`` is. Empty for a token.
+    case credentialKind
+
+    /// SHA-256 of the presented key; of a platform's key the SHA-1.
+    case digest
+
+    /// The scopes that are needed, with spaces between them; of a platform's key only those that it never has.
+    case scopes
+
+    /// The plan that the credential claims, and when it was issued (ISO 8601). Empty when it does not say.
+    case claimedPlan, issuedAt
+
+    /// 1 = an exhausted quota refuses; 0 = it only stops counting.
+    case enforcesQuota
+
+    /// 1 = only tell what would be decided.
+    case onlyTells
+
+    /// The request's. Empty when it bears no idempotency key.
+    case fingerprint
+
+    /// How long the call is remembered (ISO 8601).
+    case rememberedUntil
+
+    /// The id. Empty without one.
+    case reservation
+
+    /// When the lease of the reservation ends (ISO 8601).
+    case leaseEnd
+
+    /// 1 = the calls of the reservation go back when the request fails.
+    case givesBack
+
+    /// The route's own rate per minute. Empty without one.
+    case routeRate
+
+    /// Calls with an idempotency key that are remembered of one user.
+    case rememberedCalls
+}
+
+/// How much there is to look at. The script tells the forms apart by the number of arguments. A key claims no plan.
+enum AdmissionForm: String, CaseIterable {
+    case token
+    case key
+    case everything
+
+    var keys: [AdmissionKey] {
+        switch self {
+        case .token: Self.keysOfToken
+        case .key: Self.keysOfKey
+        case .everything: Self.allKeys
+        }
+    }
+
+    /// Those that follow the ones that many admissions have in common.
+    var arguments: [AdmissionArgument] {
+        switch self {
+        case .token: Self.argumentsOfToken
+        case .key: Self.argumentsOfKey
+        case .everything: Self.allArguments
+        }
+    }
+
+    var argumentCount: Int { Self.sharedCount + arguments.count }
+
+    private static let sharedCount = SharedAdmissionArgument.allCases.count
+    private static let keysOfToken: [AdmissionKey] = [.minute, .usage, .subscription]
+    private static let keysOfKey: [AdmissionKey] = keysOfToken + [.credential]
+    private static let allKeys = AdmissionKey.allCases
+    private static let argumentsOfToken: [AdmissionArgument] = [.cost, .route, .claimedPlan, .issuedAt]
+    private static let argumentsOfKey: [AdmissionArgument] = [.cost, .route, .credentialKind, .digest, .scopes]
+    private static let allArguments = AdmissionArgument.allCases
+}
 
 extension AdmissionCall {
     /// One that is not needed is that of the usage record.
@@ -142,78 +244,5 @@ extension AdmissionRequest {
     fileprivate var scopesToCheck: [KeyScope] {
         guard case .platformKey = principal.credential, !requiredScopes.isEmpty else { return requiredScopes }
         return requiredScopes.filter(KeyScope.management.contains)
-    }
-}
-
-// MARK: The answer
-
-extension AdmissionCall {
-    /// Nil when the reply has another form than this version knows.
-    private func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> AdmissionDecision? {
-        if reply.count == 1 { return refusal(outcome) }
-        let isLong = form == .everything
-        guard reply.count == AdmissionReply.count(for: form), !isLong || reply.text != nil,
-            arguments.plans.indices.contains(reply[.plan])
-        else { return nil }
-        let plan = arguments.plans[reply[.plan]]
-        let start = reply[.periodStart]
-        let period = start == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: start))
-        return AdmissionDecision(
-            outcome: outcome,
-            usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
-            rate: RateSnapshot(count: reply[.minuteCount], limit: plan.ratePerMinute, window: moment.window),
-            routeRate: request.routeLimit.map {
-                RateSnapshot(count: reply[.routeMinuteCount], limit: $0.ratePerMinute, window: moment.window)
-            },
-            oddities: Oddities(rawValue: reply[.oddities]), isRepeat: isLong && reply[.isPaid] == 1,
-            reservation: isLong && outcome == .admitted
-                ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
-    }
-
-    /// Of a key that is not let in, nothing is told.
-    private func refusal(_ outcome: AdmissionDecision.Outcome) -> AdmissionDecision? {
-        guard case .keyRefused = outcome else { return nil }
-        let plan = arguments.fallback
-        return AdmissionDecision(
-            outcome: outcome,
-            usage: UsageSnapshot(count: 0, limit: plan.quota, plan: plan.name, period: moment.period),
-            rate: RateSnapshot(count: 0, limit: plan.ratePerMinute, window: moment.window),
-            routeRate: request.routeLimit.map {
-                RateSnapshot(count: 0, limit: $0.ratePerMinute, window: moment.window)
-            })
-    }
-
-    /// Nil when nothing hangs on the outcome of the request.
-    private func reservation(of calls: Int, record: String) -> Reservation? {
-        guard let wish = request.reservation, calls > 0 || request.idempotentCall != nil else { return nil }
-        return Reservation(
-            id: wish.id, userID: request.principal.userID, calls: calls, record: record,
-            idempotencyKey: request.idempotentCall?.key)
-    }
-}
-
-extension CalendarDay {
-    /// - Parameter number: YYYYMMDD.
-    fileprivate init(number: Int) {
-        self.init(year: number / 10_000, month: number / 100 % 100, day: number % 100)
-    }
-}
-
-extension AdmissionDecision.Outcome {
-    /// Nil where the script has not decided.
-    fileprivate init?(_ outcome: AdmissionOutcome) {
-        switch outcome {
-        case .admitted: self = .admitted
-        case .rateLimited: self = .rateLimited
-        case .quotaExceeded: self = .quotaExceeded
-        case .keyUnknown: self = .keyRefused(.unknown)
-        case .keyRevoked: self = .keyRefused(.revoked)
-        case .keyExpired: self = .keyRefused(.expired)
-        case .scopeMissing: self = .keyRefused(.scopeMissing)
-        case .idempotencyKeyReused: self = .idempotencyKeyReused
-        case .idempotencyKeyInUse: self = .idempotencyKeyInUse
-        case .replayed: self = .replayed
-        case .clockDiffers: return nil
-        }
     }
 }

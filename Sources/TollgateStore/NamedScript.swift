@@ -53,12 +53,12 @@ enum Lua {
     /// `'free'`. For texts without a character that means something in a literal.
     static func quoted(_ text: String) -> String { "'\(text)'" }
 
-    /// `KEPT_SECONDS` for `keptSeconds`, `KEY_ID` for `keyID`.
+    /// `KEPT_SECONDS` for `keptSeconds`, `KEY_ID` for `keyID`, `SCOPE_MISSING` for `scope-missing`.
     static func constant(_ name: String) -> String {
         var (result, before) = ("", Character("_"))
         for character in name {
             if character.isUppercase, before.isLowercase { result += "_" }
-            result += character.uppercased()
+            result += character == "-" ? "_" : character.uppercased()
             before = character
         }
         return result

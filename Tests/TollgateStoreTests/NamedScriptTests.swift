@@ -59,9 +59,15 @@ import TollgateCore
             }
             #expect(form.keys == Array(AdmissionKey.allCases.prefix(form.keys.count)))
         }
-        #expect(places["CLOCK_DIFFERS"] == AdmissionOutcome.allCases.count)
-        #expect(AdmissionOutcome(code: 1) == .admitted && AdmissionOutcome(code: 11) == .clockDiffers)
-        for code: Int64 in [0, -1, 12, .max, .min] { #expect(AdmissionOutcome(code: code) == nil) }
+        for (offset, (name, _)) in AdmissionVerdict.named.enumerated() { #expect(places[name] == offset + 1) }
+        for refusal in KeyRefusal.allCases {
+            let code = try #require(places[refusal.rawValue.uppercased().replacing("-", with: "_")])
+            guard case .decided(.keyRefused(refusal)) = AdmissionVerdict(code: Int64(code)) else {
+                Issue.record("\(refusal) has the number of another outcome")
+                continue
+            }
+        }
+        for code: Int64 in [0, -1, 12, .max, .min] { #expect(AdmissionVerdict(code: code) == nil) }
         #expect(lines.suffix(4).first == "local FALLBACK_PLAN = 'free'")
     }
 }

@@ -1,8 +1,8 @@
 -- Admission: key, rate limits, plan, quota and record in one step. Checks everything, then charges everything or
 -- nothing. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
--- arguments, which it describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name), which gives a
--- plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS, how far the
--- worker's time may be from that of Redis, or nil = it is not to be compared.
+-- arguments, which AdmissionCall.swift describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name),
+-- which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS,
+-- how far the worker's time may be from that of Redis, or nil = it is not to be compared.
 --
 -- What is written for good goes by no clock that is wrong: a minute that begins, a period that begins, and a lease that
 -- has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
@@ -28,7 +28,7 @@
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
 -- 'finished'. Of an attempt that is open and whose lease has run out, nobody has seen the end.
 --
--- The reply is described in AdmissionScript.swift, too. What was odd is the sum of the numbers of the oddities: the plan
+-- The reply is described in AdmissionReply.swift. What was odd is the sum of the numbers of the oddities: the plan
 -- that is wanted is not in the table; then values that were no such values, and what they were taken for: a count for 0, a
 -- period for the present one.
 
