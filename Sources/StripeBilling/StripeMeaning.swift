@@ -20,7 +20,7 @@ package enum StripeMeaning: Sendable, Hashable {
 }
 
 extension StripeEvent {
-    /// The types that a webhook endpoint has to be sent, in the order in which the README names them. `invoice.paid` says
+    /// The types that a webhook endpoint has to be sent, in the order in which the guide names them. `invoice.paid` says
     /// the same as `invoice.payment_succeeded`, which is understood as well.
     package static let neededTypes = [
         "checkout.session.completed", "checkout.session.async_payment_succeeded",

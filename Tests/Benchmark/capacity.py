@@ -1,4 +1,4 @@
-"""What users and calls cost a worker and Redis, as they grow. deploy/guides/capacity.md is made of these figures."""
+"""What users and calls cost a worker and Redis, as they grow. The guide Capacity is made of these figures."""
 import contextlib
 import dataclasses
 import statistics

@@ -1,4 +1,4 @@
-"""What a page opens that cannot send Authorization: a WebSocket and an EventSource, as the README says."""
+"""What a page opens that cannot send Authorization: a WebSocket and an EventSource, as the guide APIKeys says."""
 import contextlib
 import json
 from typing import Any

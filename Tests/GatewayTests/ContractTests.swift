@@ -32,7 +32,7 @@ import TollgateCore
         }
     }
 
-    /// The README's line for giving a user a plan by hand.
+    /// The line for giving a user a plan by hand, from the guide Selling.
     @Test func recordedSubscriptionsWinOverOlderClaims() async throws {
         try await withLocalGateway { gateway in
             for _ in 1...5 { _ = try await gateway.verify("user_abc") }

@@ -1,22 +1,15 @@
-import Foundation
+import TestSupport
 import Testing
 import TollgateCore
 @testable import TollgateStore
 
-/// The table of keys, as the README has it and as the program goes by it.
+/// The table of keys, as the reference has it and as the program goes by it.
 @Suite struct RedisKeyTests {
-    private static func rows() throws -> [Substring] {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "README.md")
-        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-        let start = try #require(lines.firstIndex(of: "### Keys in Redis"))
-        return lines[start...].dropFirst().prefix { !$0.hasPrefix("###") }.filter { $0.hasPrefix("| `") }
-    }
-
-    @Test func readmeHasTheSameTable() throws {
-        let documented = try Self.rows().map(String.init)
+    @Test func referenceHasTheSameTable() throws {
+        let documented = try ReferencePage("Reference/RedisKeys").text.split(separator: "\n")
+            .filter { $0.hasPrefix("| `") }.map(String.init)
         let written = RedisKey.Pattern.allCases.map(\.markdownRow)
-        for row in written where !documented.contains(row) { Issue.record("the README lacks this row:\n\(row)") }
+        for row in written where !documented.contains(row) { Issue.record("the reference lacks this row:\n\(row)") }
         #expect(documented == written)
     }
 

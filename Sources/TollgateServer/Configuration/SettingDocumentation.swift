@@ -1,5 +1,5 @@
 extension Setting {
-    /// The settings as a Markdown table, for the README.
+    /// The settings as a Markdown table, for the reference (Reference/Settings.md).
     package static func markdownTable() -> String {
         let header = [
             "| environment | `tollgate.yaml` | default | values | what it does |",

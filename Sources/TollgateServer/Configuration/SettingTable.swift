@@ -1,7 +1,7 @@
 import Logging
 import NIOCore
 
-/// Every setting there is. Loading, the README's table and the hints for misspelt keys are all made from this list.
+/// Every setting there is. Loading, the reference and the hints for misspelt keys are all made from this list.
 extension Setting {
     // The gateway itself.
 

@@ -61,8 +61,8 @@ extension StripeFacts {
             return .skipped(
                 .stripe, "webhook", "not permitted (Webhook Endpoints: read)",
                 remedy:
-                    "Compare its events with those in the README by hand, or run the doctor with another key: --set "
-                    + "STRIPE_SECRET_KEY=….")
+                    "Compare its events with those in the guide Selling by hand, or run the doctor with another key: "
+                    + "--set STRIPE_SECRET_KEY=….")
         case .failure(let error): return .skipped(.stripe, "webhook", "\(error)")
         case .success(let registrations): found = registrations.filter { $0.url.hasSuffix(WebhookEndpoint.path) }
         }

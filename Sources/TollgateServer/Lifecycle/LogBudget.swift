@@ -71,7 +71,7 @@ package struct BoundedLogHandler: LogHandler {
     package func log(event: LogEvent) {
         guard event.level >= .warning else { return base.log(event: event) }
         // A place in the source: a message may have in it what came from outside. The code of an answer, one of those
-        // in the README, tells apart why requests fail.
+        // in the reference, tells apart why requests fail.
         let code = event.metadata?["code"].map { " \($0)" } ?? ""
         var event = event
         switch budget.verdict(on: "\(event.file):\(event.line)\(code)", at: time.now()) {

@@ -7,7 +7,7 @@ import Glibc
 import Foundation
 #endif
 
-/// One line of the table in deploy/guides/faults.md: what was measured in one drill.
+/// One line of the table in the guide Faults: what was measured in one drill.
 ///
 /// It is printed, and added to the file that `TOLLGATE_MEASURE` names.
 struct FaultRow {

@@ -1,6 +1,7 @@
 import Foundation
 import OutboundCalls
 import StripeBilling
+import TestSupport
 import Testing
 import TollgateCore
 
@@ -85,11 +86,9 @@ import TollgateCore
         #expect(Self.verdict("webhook", Self.stripe()) == .skipped)
     }
 
-    /// The README names the events that have to be sent, and each of them means something.
+    /// The guide names the events that have to be sent, and each of them means something.
     @Test func neededEventsAreDocumented() throws {
-        let readme = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "README.md")
-        let text = try String(contentsOf: readme, encoding: .utf8)
+        let text = try ReferencePage("Guides/Selling").text
         let start = try #require(text.range(of: "4. **Stripe, webhook.**"))
         let section = text[start.upperBound...].prefix { $0 != "5" }
         let words = section.split(separator: "`").map(String.init)
