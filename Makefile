@@ -6,6 +6,7 @@
 # make fuzz   feeds every reader of input with mutated ones, a minute each (FUZZ=--help says what else it takes)
 # make soak   sends random and mutated requests at a worker (SOAK=--help says what else it takes)
 # make sanitize  runs the unit tests under the thread sanitizer
+# make docs   makes a website of the guides and references in .build/docs
 # make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test test-valkey test-users lint fuzz soak sanitize bench deps test-deps
+.PHONY: help run build test test-valkey test-users lint fuzz soak sanitize docs bench deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -68,6 +69,10 @@ sanitize: deps
 	TSAN_OPTIONS="halt_on_error=0 exitcode=66 suppressions=$(CURDIR)/Tests/Sanitizer/suppressions.txt" \
 	  LD_PRELOAD="$(CURDIR)/.build-tsan/mutex.so" \
 	  swift test --skip-build --sanitize thread --scratch-path .build-tsan --no-parallel --filter '^($(UNIT_TESTS))\.'
+
+# docc comes with the Swift toolchain.
+docs:
+	@deploy/build-docs .build/docs
 
 # Without Traefik it measures as well, and says so.
 bench: build
