@@ -125,21 +125,33 @@ let package = Package(
             dependencies: ["HTTPWire", "NameResolution", nioCore, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
 
-        // 4: HTTP, configuration, metrics
+        // 4: what an operator sets, read and checked as a whole
+        .target(
+            name: "TollgateConfiguration",
+            dependencies: [
+                "TollgateCore", "ClerkAuth", "StripeBilling", "RedisClient", "ReverseProxy", configuration, yams,
+                lifecycle, nioCore, nioSSL, logging,
+            ],
+            swiftSettings: strict),
+
+        // 4: a backend of swift-metrics that writes Prometheus' text format; knows nothing of Tollgate
+        .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
+
+        // 5: HTTP
         .target(
             name: "TollgateServer",
             dependencies: [
-                "TollgateCore", "TollgateStore", "ClerkAuth", "StripeBilling", "OutboundCalls", "RedisClient",
+                "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore", "ClerkAuth",
+                "StripeBilling", "OutboundCalls", "RedisClient",
                 "ReverseProxy", "HTTPWire", "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
-                lifecycle, unixSignals, configuration, yams, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
-                nioExtras,
-                nioSSL, nioTLS, logging, metrics, coreMetrics,
+                lifecycle, unixSignals, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
+                nioTLS, logging, metrics, coreMetrics,
             ],
             resources: webAssets.map { .embedInCode("Web/Assets/\($0)") },
             swiftSettings: strict),
 
-        // 5: offline stand-ins, and the command line with the one composition root
+        // 6: offline stand-ins, and the command line with the one composition root
         .target(
             name: "TollgateDev",
             dependencies: [
@@ -153,8 +165,9 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "TollgateServer", "TollgateDev", "TollgateStore", "TollgateCore", argumentParser, httpClient, nioHTTP1,
-                lifecycle, unixSignals, nioCore, nioPosix, logging,
+                "TollgateServer", "TollgateConfiguration", "TollgateDev", "TollgateStore", "TollgateCore",
+                argumentParser,
+                httpClient, nioHTTP1, lifecycle, unixSignals, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
 
@@ -209,14 +222,20 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "TollgateConfigurationTests",
+            dependencies: [
+                "TestSupport", "TollgateConfiguration", "TollgateCore", "ClerkAuth", "StripeBilling", logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
+        .testTarget(
             name: "TollgateServerTests",
             dependencies: [
-                "TestSupport", "TollgateServer", "TollgateStore", "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
+                "TestSupport", "TollgateServer", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore",
+                "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
                 "StripeBilling", "OutboundCalls", "HTTPWire", nioCore,
-                nioEmbedded,
-                metrics,
-                coreMetrics, httpTypes,
-                logging,
+                nioEmbedded, metrics, coreMetrics, httpTypes, logging,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -228,9 +247,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateStore", "StripeBilling",
-                "Libcrypto",
-                httpClient,
+                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateConfiguration", "TollgateStore",
+                "StripeBilling", "Libcrypto", httpClient,
                 "TollgateCore", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,
             ],
@@ -244,7 +262,8 @@ if Context.environment["TOLLGATE_FUZZ"] != nil {
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "TollgateCore", "HTTPWire", "Hiredis", "ClerkAuth", "StripeBilling", "TollgateServer", nioCore,
+                "TollgateCore", "HTTPWire", "Hiredis", "ClerkAuth", "StripeBilling", "TollgateConfiguration",
+                "TollgateServer", nioCore,
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "run"], swiftSettings: strict))
 }

@@ -5,8 +5,10 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import PrometheusMetrics
 import RedisClient
 import ServiceLifecycle
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 import UnixSignals
@@ -53,7 +55,7 @@ package struct Gateway: Sendable {
         descriptors = DescriptorBudget(
             limit: DescriptorBudget.processLimit, eventLoops: configuration.threads,
             wantedConnections: configuration.maximumConnections)
-        metricsRegistry = PrometheusRegistry()
+        metricsRegistry = PrometheusRegistry(namespace: "tollgate")
         metrics = GatewayMetrics(factory: metricsRegistry)
         httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
         redisClock = clock

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import NIOPosix
+import TollgateConfiguration
 import TollgateDev
 import TollgateServer
 import TollgateStore

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import NIOPosix
+import TollgateConfiguration
 import TollgateServer
 
 /// `tollgate doctor`: whether everything that a worker depends on is as it should be, without running one.

@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import TollgateConfiguration
 import TollgateServer
 
 /// `tollgate healthcheck`: whether the worker beside it is ready. For a container's HEALTHCHECK, which has no curl.

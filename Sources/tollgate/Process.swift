@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import TollgateConfiguration
 import TollgateCore
 import TollgateServer
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Logging
 import NIOPosix
+import TollgateConfiguration
 import TollgateServer
 import TollgateStore
 

@@ -9,9 +9,10 @@ import Testing
         "Hiredis": 1, "Libcrypto": 1, "NameResolution": 1,
         "RedisClient": 2, "OutboundCalls": 2, "HTTPWire": 2,
         "TollgateStore": 3, "ClerkAuth": 3, "StripeBilling": 3, "ReverseProxy": 3,
-        "TollgateServer": 4,
-        "TollgateDev": 5,
-        "tollgate": 6,
+        "TollgateConfiguration": 4, "PrometheusMetrics": 4,
+        "TollgateServer": 5,
+        "TollgateDev": 6,
+        "tollgate": 7,
     ]
 
     private static let onlyImporter = ["CHiredis": "Hiredis", "COpenSSL": "Libcrypto"]

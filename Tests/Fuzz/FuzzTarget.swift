@@ -1,6 +1,7 @@
 import ClerkAuth
 import Hiredis
 import StripeBilling
+@testable import TollgateConfiguration
 import TollgateCore
 @testable import TollgateServer
 

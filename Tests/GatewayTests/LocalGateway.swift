@@ -3,6 +3,7 @@ import NIOPosix
 import ServiceLifecycle
 import TestSupport
 import Testing
+import TollgateConfiguration
 import TollgateCore
 import TollgateDev
 import TollgateServer

@@ -4,6 +4,7 @@ import Logging
 import OutboundCalls
 import RedisClient
 import StripeBilling
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 

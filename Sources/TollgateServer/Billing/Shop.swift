@@ -1,4 +1,5 @@
 import StripeBilling
+import TollgateConfiguration
 
 /// What it takes to sell plans: Stripe, prices, and somewhere to come back to.
 struct Shop: Sendable {

@@ -3,6 +3,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import StripeBilling
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 

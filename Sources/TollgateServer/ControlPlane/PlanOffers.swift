@@ -1,3 +1,4 @@
+import TollgateConfiguration
 import TollgateCore
 
 /// The plans as customers are told of them.

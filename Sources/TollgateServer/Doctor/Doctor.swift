@@ -3,6 +3,7 @@ import ClerkAuth
 import Logging
 import NIOCore
 import OutboundCalls
+import TollgateConfiguration
 import TollgateCore
 
 /// `tollgate doctor`: looks at everything that a worker with this configuration depends on. It gathers facts, each within

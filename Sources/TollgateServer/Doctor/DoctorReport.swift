@@ -1,3 +1,5 @@
+import TollgateConfiguration
+
 /// Everything that `tollgate doctor` has to tell.
 package struct DoctorReport: Sendable {
     /// In the order of the sections.

@@ -7,6 +7,7 @@ import NIOSSL
 import OutboundCalls
 import RedisClient
 import StripeBilling
+import TollgateConfiguration
 import TollgateCore
 
 /// Looks at everybody but Redis whom a worker deals with: Clerk, Stripe, upstreams, and at certificates.

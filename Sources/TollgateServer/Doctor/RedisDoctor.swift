@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import RedisClient
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 

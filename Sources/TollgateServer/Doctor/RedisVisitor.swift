@@ -3,6 +3,7 @@ import NIOCore
 import NIOSSL
 import OutboundCalls
 import RedisClient
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 

@@ -1,4 +1,5 @@
 import StripeBilling
+import TollgateConfiguration
 import TollgateCore
 
 /// What Stripe has answered, to be judged.

@@ -1,6 +1,8 @@
 import FoundationEssentials
 import Logging
+import PrometheusMetrics
 import RedisClient
+import TollgateConfiguration
 import TollgateCore
 import TollgateStore
 

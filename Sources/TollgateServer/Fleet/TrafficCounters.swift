@@ -1,3 +1,4 @@
+import PrometheusMetrics
 import TollgateCore
 
 /// What a worker has counted since it started.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import TollgateConfiguration
 
 /// The customers' own page, `/dashboard`, and the files that it loads. They hold nothing of any customer: what the page
 /// shows, it asks for with the customer's token.

@@ -4,6 +4,7 @@ import ServiceLifecycle
 import Synchronization
 import TestSupport
 import Testing
+import TollgateConfiguration
 import TollgateCore
 import TollgateDev
 import TollgateServer

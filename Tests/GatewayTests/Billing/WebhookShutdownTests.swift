@@ -4,6 +4,7 @@ import RedisClient
 import StripeBilling
 import TestSupport
 import Testing
+import TollgateConfiguration
 import TollgateCore
 import TollgateDev
 import TollgateServer

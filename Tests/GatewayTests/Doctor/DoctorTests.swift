@@ -2,6 +2,7 @@ import Hiredis
 import NIOPosix
 import TestSupport
 import Testing
+import TollgateConfiguration
 import TollgateDev
 import TollgateServer
 

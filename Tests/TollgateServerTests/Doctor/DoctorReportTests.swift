@@ -1,4 +1,5 @@
 import Testing
+import TollgateConfiguration
 
 @testable import TollgateServer
 

@@ -3,6 +3,7 @@ import OutboundCalls
 import StripeBilling
 import TestSupport
 import Testing
+import TollgateConfiguration
 import TollgateCore
 
 @testable import TollgateServer

@@ -1,6 +1,7 @@
 import ClerkAuth
 import HTTPWire
 import OutboundCalls
+import PrometheusMetrics
 import StripeBilling
 import TestSupport
 import Testing

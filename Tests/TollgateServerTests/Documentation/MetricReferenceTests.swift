@@ -1,3 +1,4 @@
+import PrometheusMetrics
 import TestSupport
 import Testing
 import TollgateCore

@@ -1,0 +1,215 @@
+import Logging
+import TollgateCore
+
+/// Everything that can be configured, checked as a whole: who holds one knows that the gateway can start with it.
+package struct GatewayConfiguration: Sendable {
+    /// The address of the public port: the data plane and the endpoints for the front end.
+    package let host: String
+
+    /// The public port. 0 takes any free one.
+    package let port: Int
+
+    /// The address of the admin port: metrics and health.
+    package let adminHost: String
+
+    /// The admin port. 0 takes any free one.
+    package let adminPort: Int
+
+    /// Event loops.
+    package let threads: Int
+
+    /// The least severe log line that is written.
+    package let logLevel: Logger.Level
+
+    /// How long the gateway still serves after SIGTERM while it says that it is not ready.
+    package let drainSeconds: Int
+
+    /// The largest request body that an endpoint reads.
+    package let bodyLimitBytes: Int
+
+    /// The largest head of a request.
+    package let headerLimitBytes: Int
+
+    /// How long a connection may be idle.
+    package let idleTimeoutSeconds: Int
+
+    /// Clients that may be connected at once. Nil: as many as the descriptors allow.
+    package let maximumConnections: Int?
+
+    /// How to reach Redis.
+    package let redis: RedisSettings
+
+    /// Whose tokens are accepted.
+    package let clerk: ClerkSettings
+
+    /// How to sell plans.
+    package let stripe: StripeSettings
+
+    /// The front end's origin, such as `https://app.example.com`, without a slash at its end. Nil when none is set.
+    package let frontendURL: String?
+
+    /// Which other origins may call from a browser.
+    package let cors: CORSSettings
+
+    /// What is sold.
+    package let plans: PlanTable
+
+    /// What customers are told that a plan costs, by its name.
+    package let shownPrices: [String: PlanPrice]
+
+    /// The customers' own page.
+    package let dashboard: DashboardSettings
+
+    /// What is done with which requests. Empty when `tollgate.yaml` has no routes.
+    package let routes: RouteTable
+
+    /// The proxies whose word on where a request comes from is believed.
+    package let trustedProxies: NetworkList
+
+    /// The absolute path of the PEM file of the authorities that upstreams' certificates may be signed by. Nil: the
+    /// system's authorities.
+    package let upstreamAuthorityFile: String?
+
+    /// The share of an upstream's connections that one client can hold, in percent.
+    package let upstreamClientSharePercent: Int
+
+    /// `tollgate.yaml`, as it was when it was read.
+    package let file: ConfigurationFile
+
+    private let origin: Origin
+    private let lines: [String]
+
+    /// What every setting but the routes says, by its name.
+    private let texts: [String: Secret]
+
+    /// What it was loaded from.
+    private struct Origin: Sendable {
+        let flags: [String: String]
+        let environment: [String: String]
+        let workingDirectory: String
+    }
+
+    /// Reads and checks the whole configuration.
+    ///
+    /// Precedence: flags, environment, `.env`, `tollgate.yaml`, defaults.
+    ///
+    /// - Parameters:
+    ///   - flags: What the command line gave, by the environment's names of the settings.
+    ///   - environment: The environment of the process.
+    ///   - workingDirectory: Where `.env` and `tollgate.yaml` are, and what other relative paths start from.
+    /// - Throws: All problems at once.
+    package static func load(
+        flags: [String: String], environment: [String: String], workingDirectory: String
+    ) throws(InvalidConfiguration) -> GatewayConfiguration {
+        try load(Origin(flags: flags, environment: environment, workingDirectory: workingDirectory))
+    }
+
+    /// The configuration as it would be if the worker were started now, in the same way.
+    ///
+    /// - Throws: All problems at once.
+    package func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
+
+    private static func load(_ origin: Origin) throws(InvalidConfiguration) -> GatewayConfiguration {
+        let sources = ConfigurationSources(
+            flags: origin.flags, environment: origin.environment, workingDirectory: origin.workingDirectory)
+        var reader = SettingReader(
+            layers: sources.layers, problems: sources.problems, isComplete: sources.isComplete)
+        let configuration = GatewayConfiguration(&reader, sources, origin)
+        guard reader.problems.isEmpty else { throw InvalidConfiguration(problems: reader.problems) }
+        return configuration
+    }
+
+    /// Reads every setting, so that every problem is found. What stands in for a wrong value is never used.
+    private init(_ reader: inout SettingReader, _ sources: ConfigurationSources, _ origin: Origin) {
+        self.origin = origin
+        file = sources.file
+        texts = reader.texts()
+        host = reader.host(.host)
+        port = reader.integer(.port)
+        adminHost = reader.host(.adminHost)
+        adminPort = reader.integer(.adminPort)
+        threads = reader.integer(.threads)
+        logLevel = reader.logLevel()
+        drainSeconds = reader.integer(.drainSeconds)
+        bodyLimitBytes = reader.integer(.bodyLimitBytes)
+        headerLimitBytes = reader.integer(.headerLimitBytes)
+        idleTimeoutSeconds = reader.integer(.idleTimeoutSeconds)
+        maximumConnections = reader.optionalInteger(.maximumConnections)
+        trustedProxies = reader.networks(.trustedProxies)
+        upstreamClientSharePercent = reader.integer(.upstreamClientSharePercent)
+        upstreamAuthorityFile = reader.readableFile(.upstreamAuthorityFile, in: origin.workingDirectory)
+        redis = RedisSettings(&reader, workingDirectory: origin.workingDirectory)
+        clerk = ClerkSettings(&reader)
+        plans = sources.plans?.table ?? .standard
+        stripe = StripeSettings(&reader, plans: plans, planPrices: sources.prices)
+        shownPrices = sources.plans == nil ? PlanPrice.standard : sources.shownPrices
+        dashboard = DashboardSettings(&reader, publishableKey: clerk.publishableKey)
+        frontendURL = reader.frontendURL()
+        cors = CORSSettings(&reader)
+        routes = sources.routes.table
+        lines =
+            reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
+            + routes.lines(places: sources.routes.places)
+        if port != 0, port == adminPort, let found = reader.find(.adminPort) {
+            reader.report(found, "is the public port too", remedy: "Give the admin port a number of its own.")
+        }
+    }
+}
+
+extension GatewayConfiguration {
+    /// The names of the settings, and `plans`, that differ from those of `earlier`: what a worker takes over only when
+    /// it is started again. Routes are not among them.
+    package func changes(since earlier: GatewayConfiguration) -> [String] {
+        let names = Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
+        let plansAreSame =
+            plans == earlier.plans && stripe.prices == earlier.stripe.prices && shownPrices == earlier.shownPrices
+        return plansAreSame ? names : names + ["plans"]
+    }
+}
+
+extension GatewayConfiguration: CustomStringConvertible, CustomReflectable {
+    /// What is in force and where it comes from, one `NAME = value (source)` per line. Secrets are shown as `set`.
+    package func describe() -> [String] { lines }
+
+    package var description: String { lines.joined(separator: "\n") }
+
+    /// Without the secrets, which `dump` would print otherwise.
+    package var customMirror: Mirror { Mirror(self, unlabeledChildren: lines) }
+}
+
+extension SettingReader {
+    fileprivate mutating func logLevel() -> Logger.Level {
+        guard let found = find(.logLevel) else { return .info }
+        if let level = Logger.Level(rawValue: found.text.lowercased()) { return level }
+        let levels = Logger.Level.allCases.map(\.rawValue)
+        report(found, "is no log level", remedy: Suggestion.remedy(for: found.text, among: levels))
+        return .info
+    }
+
+    fileprivate mutating func frontendURL() -> String? {
+        guard let found = find(.frontendURL), let url = origin(of: found.text, in: found) else { return nil }
+        if !url.isHTTP {
+            report(found, "is no web address", remedy: "Begin it with https:// or http://.")
+        }
+        return url.origin
+    }
+
+    fileprivate func texts() -> [String: Secret] {
+        let found = Setting.all.compactMap(find)
+        return Dictionary(uniqueKeysWithValues: found.map { ($0.setting.name, Secret($0.text)) })
+    }
+
+    /// Every setting as `tollgate check-config` shows it.
+    fileprivate func settingLines() -> [String] {
+        Setting.all.map { setting in
+            guard let found = find(setting) else { return "\(setting.name) is not set" }
+            return "\(setting.name) = \(found.isPrintable ? found.text : "set") (\(found.place.text))"
+        }
+    }
+}
+
+extension PlanTable {
+    fileprivate func lines(place: String) -> [String] {
+        plans.map { "plans.\($0.name) = \($0.quota) a month, \($0.ratePerMinute) a minute (\(place))" }
+    }
+}
