@@ -176,7 +176,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", httpClient,
-                lifecycle, nioCore, nioHTTP1, nioPosix, logging,
+                lifecycle, nioCore, nioEmbedded, nioHTTP1, nioPosix, logging,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict),
@@ -219,6 +219,7 @@ let package = Package(
             name: "ReverseProxyTests",
             dependencies: [
                 "NameResolution", "TestSupport", "ReverseProxy", "HTTPWire", nioCore, nioPosix, nioHTTP1, nioSSL,
+                nioEmbedded,
             ],
             swiftSettings: strict),
         .testTarget(

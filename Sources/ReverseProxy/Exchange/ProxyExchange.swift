@@ -296,7 +296,7 @@ package final class ProxyExchange {
         // First the 101, then what may have come behind it.
         delegate?.proxyExchange(self, upgrades: answer, tunnel: tunnel)
         do {
-            try connection.becomeTunnel(tunnel.upstreamEnd)
+            try connection.becomeTunnel(tunnel)
             tunnel.begin(on: upstreams.eventLoop)
         } catch {
             tunnel.close()

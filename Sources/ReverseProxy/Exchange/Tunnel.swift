@@ -1,23 +1,18 @@
 import NIOCore
 
-/// Bytes both ways between a client and an upstream that have changed their protocol (RFC 9110, section 7.8). When one
-/// side says that it sends nothing more, the other is told, and may go on sending.
+/// Bytes both ways between a client and an upstream that have changed their protocol (RFC 9110, section 7.8). What is
+/// to be done is decided by ``TunnelState``.
 ///
 /// Confined to its event loop.
 package final class Tunnel {
-    fileprivate let clientEnd = TunnelEnd()
-    let upstreamEnd = TunnelEnd()
-    private let idleTimeout: TimeAmount
+    private var state: TunnelState
+    private var client: ChannelHandlerContext?
+    private var upstream: ChannelHandlerContext?
     private var whenClosed: (() -> Void)?
-    private var isClosed = false
 
     init(idleTimeout: TimeAmount, whenClosed: @escaping () -> Void) {
-        self.idleTimeout = idleTimeout
+        state = TunnelState(idleTimeout: idleTimeout, at: .now())
         self.whenClosed = whenClosed
-        clientEnd.partner = upstreamEnd
-        upstreamEnd.partner = clientEnd
-        clientEnd.tunnel = self
-        upstreamEnd.tunnel = self
     }
 
     /// Takes the bytes of the client's channel from here on. It stands in front of all that speaks HTTP, behind TLS if
@@ -31,172 +26,147 @@ package final class Tunnel {
         to pipeline: ChannelPipeline, early: ByteBuffer = ByteBuffer(), hasInputEnded: Bool = false,
         position: ChannelPipeline.SynchronousOperations.Position = .first
     ) throws {
-        try pipeline.syncOperations.addHandler(clientEnd, position: position)
-        clientEnd.becameReady()
-        if early.readableBytes > 0 { clientEnd.take(early) }
-        if hasInputEnded { clientEnd.inputEnded() }
+        try pipeline.syncOperations.addHandler(end(.client), position: position)
+        stands(.client)
+        if early.readableBytes > 0 { take(early, from: .client) }
+        if hasInputEnded { inputEnded(at: .client) }
     }
 
     /// Closes both connections; what is on its way is lost.
-    package func close() {
-        clientEnd.close()
-        upstreamEnd.close()
-        ended()
-    }
+    package func close() { perform(state.close(), of: .upstream) }
 
+    /// The handler for the channel of `side`.
+    func end(_ side: TunnelState.Side) -> TunnelEnd { TunnelEnd(side, of: self) }
+
+    /// The upstream's end stands in its pipeline.
     func begin(on eventLoop: any EventLoop) {
-        upstreamEnd.becameReady()
-        checkIdle(eventLoop, in: idleTimeout)
+        stands(.upstream)
+        if let check = state.nextCheck(at: .now()) { scheduleCheck(eventLoop, at: check) }
     }
 
-    private func checkIdle(_ eventLoop: any EventLoop, in delay: TimeAmount) {
-        eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
-            guard let self, !isClosed else { return }
-            let quiet = NIODeadline.now() - max(clientEnd.lastActivity, upstreamEnd.lastActivity)
-            if quiet >= idleTimeout { close() } else { checkIdle(eventLoop, in: idleTimeout - quiet) }
+    private func stands(_ side: TunnelState.Side) {
+        for bytes in state.stands(side, isWritable: context(of: side)?.channel.isWritable ?? false) {
+            write(bytes, at: side)
+        }
+        perform(state.opened(side), of: side)
+    }
+
+    private func scheduleCheck(_ eventLoop: any EventLoop, at moment: NIODeadline) {
+        eventLoop.assumeIsolated().scheduleTask(deadline: moment) { [weak self] in
+            guard let self, !state.isOver else { return }
+            if let next = state.nextCheck(at: .now()) { scheduleCheck(eventLoop, at: next) } else { close() }
         }
     }
 
-    fileprivate func ended() {
-        isClosed = true
-        whenClosed.take()?()
+    // MARK: What the ends tell
+
+    /// Passes on what came from `side` before its end stood.
+    func take(_ bytes: ByteBuffer, from side: TunnelState.Side) {
+        received(bytes, from: side)
+        context(of: side.other)?.flush()
+    }
+
+    fileprivate func received(_ bytes: ByteBuffer, from side: TunnelState.Side) {
+        if state.received(bytes, from: side, at: .now()) { write(bytes, at: side.other) }
+    }
+
+    fileprivate func readCompleted(at side: TunnelState.Side) { perform(state.readCompleted(at: side), of: side) }
+
+    fileprivate func writabilityChanged(at side: TunnelState.Side, isWritable: Bool) {
+        perform(state.writabilityChanged(at: side, isWritable: isWritable), of: side)
+    }
+
+    fileprivate func inputEnded(at side: TunnelState.Side) {
+        perform(state.inputEnded(at: side), of: side)
+    }
+
+    fileprivate func closed(_ side: TunnelState.Side) { perform(state.closed(side), of: side) }
+
+    fileprivate func set(_ context: ChannelHandlerContext?, of side: TunnelState.Side) {
+        if side == .client { client = context } else { upstream = context }
+    }
+
+    private func context(of side: TunnelState.Side) -> ChannelHandlerContext? { side == .client ? client : upstream }
+
+    // MARK: What is done
+
+    private func write(_ bytes: ByteBuffer, at side: TunnelState.Side) {
+        context(of: side)?.write(NIOAny(bytes), promise: nil)
+    }
+
+    /// Performs what follows from an event of `side`: at the other end first, to which what came there is on its way.
+    private func perform(_ actions: TunnelState.Actions, of side: TunnelState.Side) {
+        perform(actions[side.other], at: side.other)
+        perform(actions[side], at: side)
+        if actions.isOver { whenClosed.take()?() }
+    }
+
+    private func perform(_ actions: TunnelState.EndActions, at side: TunnelState.Side) {
+        guard !actions.isEmpty, let context = context(of: side) else { return }
+        if actions.contains(.flush) { context.flush() }
+        if actions.contains(.closeOutput) { context.close(mode: .output, promise: whenOutputEnds(context, at: side)) }
+        if actions.contains(.flushToEnd) {
+            context.writeAndFlush(NIOAny(ByteBuffer()), promise: whenOutputEnds(context, at: side))
+        }
+        if actions.contains(.close) { context.close(promise: nil) }
+        if actions.contains(.read) { context.read() }
+    }
+
+    private func whenOutputEnds(
+        _ context: ChannelHandlerContext, at side: TunnelState.Side
+    ) -> EventLoopPromise<Void> {
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        ended.futureResult.assumeIsolated().whenComplete { _ in
+            self.perform(self.state.outputEnded(at: side), of: side)
+        }
+        return ended
     }
 }
 
 @available(*, unavailable)
 extension Tunnel: Sendable {}
 
-/// One end of a tunnel: what it reads the other end writes, and it reads only while the other end can write.
+/// One end of a tunnel: tells it what happens in one channel.
 ///
 /// Confined to its event loop.
 final class TunnelEnd: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
-    typealias OutboundOut = ByteBuffer
 
-    fileprivate weak var partner: TunnelEnd?
-    fileprivate var tunnel: Tunnel?
-    fileprivate private(set) var lastActivity = NIODeadline.now()
-    private var context: ChannelHandlerContext?
-    /// Comes before this end stands.
-    private var early: [ByteBuffer] = []
-    private var isReady = false
-    private var isReadOutstanding = false
+    private let side: TunnelState.Side
+    private let tunnel: Tunnel
 
-    /// The peer sends nothing more, or nothing that could be passed on.
-    private var hasInputEnded = false
-    private var output = Output.open
-
-    private enum Output {
-        case open
-        /// Nothing more is written, but what was is still to leave.
-        case ending
-        case ended
+    fileprivate init(_ side: TunnelState.Side, of tunnel: Tunnel) {
+        self.side = side
+        self.tunnel = tunnel
     }
 
-    fileprivate func becameReady() {
-        isReady = true
-        for bytes in early { write(bytes) }
-        early = []
-        flush()
-        if partner?.hasInputEnded == true { endOutput() }
-        partner?.flush()
-        partner?.readMore()
-        readMore()
-    }
-
-    /// Passes on what came before this end stood.
-    func take(_ bytes: ByteBuffer) {
-        lastActivity = .now()
-        partner?.write(bytes)
-        partner?.flush()
-    }
-
-    private func write(_ bytes: ByteBuffer) {
-        guard isReady else { return early.append(bytes) }
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    private func flush() { if isReady { context?.flush() } }
-
-    private var takesBytes: Bool { isReady && context?.channel.isWritable == true }
-
-    private func readMore() {
-        guard !isReadOutstanding, partner?.takesBytes == true, let context else { return }
-        isReadOutstanding = true
-        context.read()
-    }
-
-    fileprivate func close() { context?.close(promise: nil) }
-
-    /// Tells the peer that nothing more comes, behind everything written before.
-    private func endOutput() {
-        guard isReady, case .open = output, let context else { return }
-        // Of a connection whose other half is closed, closing this one would not wait for what is still to leave.
-        if hasInputEnded { return closeAfterFlush() }
-        output = .ending
-        let ended = context.eventLoop.makePromise(of: Void.self)
-        ended.futureResult.assumeIsolated().whenComplete { _ in
-            self.output = .ended
-            if self.hasInputEnded { self.close() }
-        }
-        context.flush()
-        context.close(mode: .output, promise: ended)
-    }
-
-    /// Closes when everything written before has left.
-    private func closeAfterFlush() {
-        hasInputEnded = true
-        switch output {
-        case .open: break
-        case .ending: return
-        case .ended: return close()
-        }
-        guard let context else { return }
-        output = .ending
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { _ in self.close() }
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: promise)
-    }
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerAdded(context: ChannelHandlerContext) { tunnel.set(context, of: side) }
+    func handlerRemoved(context: ChannelHandlerContext) { tunnel.set(nil, of: side) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        lastActivity = .now()
-        partner?.write(unwrapInboundIn(data))
+        tunnel.received(unwrapInboundIn(data), from: side)
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        isReadOutstanding = false
-        partner?.flush()
-        readMore()
-    }
+    func channelReadComplete(context: ChannelHandlerContext) { tunnel.readCompleted(at: side) }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { partner?.readMore() }
+        tunnel.writabilityChanged(at: side, isWritable: context.channel.isWritable)
     }
 
-    /// Those behind have nothing to read any more.
+    /// Handlers behind have nothing to read any more.
     func read(context: ChannelHandlerContext) {}
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent { inputEnded() }
+        if case .inputClosed? = event as? ChannelEvent { tunnel.inputEnded(at: side) }
         context.fireUserInboundEventTriggered(event)
-    }
-
-    fileprivate func inputEnded() {
-        hasInputEnded = true
-        partner?.endOutput()
-        if case .ended = output { close() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func channelInactive(context: ChannelHandlerContext) {
-        partner?.closeAfterFlush()
-        tunnel.take()?.ended()
+        tunnel.closed(side)
         context.fireChannelInactive()
     }
 }

@@ -163,18 +163,18 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// Leaves bytes alone from now on.
     ///
-    /// - Parameter end: Stands between the bytes and this handler.
-    func becomeTunnel(_ end: TunnelEnd) throws {
+    /// - Parameter tunnel: Its end stands between the bytes and this handler.
+    func becomeTunnel(_ tunnel: Tunnel) throws {
         guard let context else { throw ChannelError.ioOnClosedChannel }
         state = .tunnel
         timer?.task.cancel()
         timer = nil
         // An upstream that ends its half of the tunnel may still be sent to.
         try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
-        try context.pipeline.syncOperations.addHandler(end, position: .before(self))
+        try context.pipeline.syncOperations.addHandler(tunnel.end(.upstream), position: .before(self))
         let early = inbound
         inbound = ByteBuffer()
-        if early.readableBytes > 0 { end.take(early) }
+        if early.readableBytes > 0 { tunnel.take(early, from: .upstream) }
     }
 
     // MARK: ChannelInboundHandler
