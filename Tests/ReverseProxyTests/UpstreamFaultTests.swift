@@ -169,7 +169,7 @@ import Testing
             try await eventually("the part is there") { upstream.received.hasSuffix("part") }
             try await client.close()
             try await eventually("the upstream sees the end") { upstream.closedCount == 1 }
-            #expect(front.outcomes.first?.error == .clientGone)
+            try await eventually("and it is told") { front.outcomes.first?.error == .clientGone }
             #expect(try await front.connectionCounts() == (0, 0))
         }
     }
