@@ -77,10 +77,15 @@ package struct Gateway: Sendable {
             goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds
         }
         reservations = ReservationKeeper(
-            store: store, time: time, monotonicMilliseconds: monotonicMilliseconds,
+            port: { eventLoop in
+                guard let port = store.port(on: eventLoop) else {
+                    preconditionFailure("the worker's event loops are those of its Redis client")
+                }
+                return port
+            }, time: time, monotonicMilliseconds: monotonicMilliseconds,
             eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, metrics: metrics, logger: logger)
         outage = OutageLimiter(
-            plans: configuration.plans, workerID: requestIDs.workerID, store: store, time: time,
+            plans: configuration.plans, workerID: requestIDs.workerID, bookings: store, time: time,
             tally: OutageTally(factory: metricsRegistry, metrics: metrics, logger: logger))
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let gatekeeper = Gatekeeper(
@@ -109,7 +114,7 @@ package struct Gateway: Sendable {
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
-            gatekeeper: gatekeeper, store: store, reservations: reservations, tickets: tickets, time: time,
+            gatekeeper: gatekeeper, reservations: reservations, time: time,
             cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
             requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,

@@ -2,15 +2,10 @@ import Hiredis
 import RedisClient
 import TollgateCore
 
-extension RedisAdmissionStore {
+extension RedisAdmissionStore: OutageBookings {
     /// How long it is remembered which batches were booked, in seconds: longer than one may be told again.
     static let bookedKeptSeconds = OutageBook.repeatableMilliseconds / 1000 + 86_400
 
-    /// Charges calls that have passed a worker while Redis was away to the days and months that they passed in, whatever
-    /// the limits say. Once: a batch that was booked before changes nothing, so asking again does no harm.
-    ///
-    /// - Parameter worker: The id of the worker that they passed, whose batches have growing numbers.
-    /// - Throws: ``StoreUnavailable``. Of one that `mayBeDone` it is not known whether the batch is booked.
     package func book(
         _ batch: OutageBook.Batch, passing worker: String, at time: UnixTime
     ) async throws(StoreUnavailable) {

@@ -9,7 +9,7 @@ import TollgateCore
 ///
 /// The answer is remembered, and only as a hint: every admission compares the key with the one that the user has now.
 /// So a key that was taken away is refused at once, whatever any worker remembers.
-package final class PlatformKeyOwners: Sendable {
+package final class PlatformKeyOwners: PlatformKeyDirectory {
     /// Owners that a worker remembers, about 200 bytes each.
     package static let standardCapacity = 32_768
 

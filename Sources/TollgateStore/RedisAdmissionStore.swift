@@ -48,22 +48,8 @@ package struct RedisAdmissionStore: AdmissionStore {
         return try result.get()
     }
 
-    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
-    package func admit(
-        _ request: AdmissionRequest, on eventLoop: any EventLoop,
-        completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
-    ) {
-        guard let link = client.link(on: eventLoop) else {
-            return completion(.failure(.foreignEventLoop))
-        }
-        link.run(
-            AdmissionCall(request, arguments) { [clock] result in
-                Self.setting(clock, after: result, on: link) { completion(result) }
-            })
-    }
-
     /// Goes on when `clock` is set, if `result` says that it is wrong.
-    private static func setting(
+    fileprivate static func setting(
         _ clock: RedisClock?, after result: Result<AdmissionDecision, StoreUnavailable>,
         on link: any RedisLink, _ goOn: @escaping () -> Void
     ) {
@@ -80,14 +66,46 @@ package struct RedisAdmissionStore: AdmissionStore {
         return ended == 1
     }
 
-    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
-    package func settle(
-        _ reservation: Reservation, as outcome: Reservation.Outcome, on eventLoop: any EventLoop,
+    /// Gives `reservation` time until `leaseEnd`, if it has not ended.
+    ///
+    /// - Returns: False when it had ended before.
+    package func renew(
+        _ reservation: Reservation, until leaseEnd: UnixTime
+    ) async throws(StoreUnavailable) -> Bool {
+        try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd)).integer == 1
+    }
+
+    /// The store as `eventLoop` has it. Nil when the loop is none of the Redis client's.
+    package func port(on eventLoop: any EventLoop) -> (any AdmissionPort)? {
+        client.link(on: eventLoop).map { RedisAdmissionPort(link: $0, arguments: arguments, clock: clock) }
+    }
+}
+
+/// ``RedisAdmissionStore`` on one event loop: over the loop's own link, without a hop.
+private final class RedisAdmissionPort: AdmissionPort {
+    private let link: any RedisLink
+    private let arguments: AdmissionArguments
+    private let clock: RedisClock?
+
+    init(link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?) {
+        self.link = link
+        self.arguments = arguments
+        self.clock = clock
+    }
+
+    func admit(
+        _ request: AdmissionRequest, completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
+    ) {
+        link.run(
+            AdmissionCall(request, arguments) { [clock, link] result in
+                RedisAdmissionStore.setting(clock, after: result, on: link) { completion(result) }
+            })
+    }
+
+    func settle(
+        _ reservation: Reservation, as outcome: Reservation.Outcome,
         completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
     ) {
-        guard let link = client.link(on: eventLoop) else {
-            return completion(.failure(.foreignEventLoop))
-        }
         let call = RedisScript.Call.settlement(reservation, outcome)
         link.run(call) { result in
             switch result {
@@ -98,21 +116,10 @@ package struct RedisAdmissionStore: AdmissionStore {
         }
     }
 
-    /// Gives `reservation` time until `leaseEnd`, if it has not ended.
-    ///
-    /// - Returns: False when it had ended before.
-    package func renew(
-        _ reservation: Reservation, until leaseEnd: UnixTime
-    ) async throws(StoreUnavailable) -> Bool {
-        try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd)).integer == 1
-    }
-
-    /// The same for callers that live on an event loop of the Redis client. `completion` is called once, on it.
-    package func renew(
-        _ reservation: Reservation, until leaseEnd: UnixTime, on eventLoop: any EventLoop,
+    func renew(
+        _ reservation: Reservation, until leaseEnd: UnixTime,
         completion: @escaping (Result<Bool, StoreUnavailable>) -> Void
     ) {
-        guard let link = client.link(on: eventLoop) else { return completion(.failure(.foreignEventLoop)) }
         link.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))
@@ -122,15 +129,10 @@ package struct RedisAdmissionStore: AdmissionStore {
         }
     }
 
-    /// The answer that a repeat of `call` is to be given. Nil when it is kept no more. `completion` is called once, on
-    /// `eventLoop`, which is one of the Redis client's.
-    package func storedAnswer(
-        of call: IdempotentCall, by user: UserID, on eventLoop: any EventLoop,
+    func storedAnswer(
+        of call: IdempotentCall, by user: UserID,
         completion: @escaping (Result<StoredAnswer?, StoreUnavailable>) -> Void
     ) {
-        guard let link = client.link(on: eventLoop) else {
-            return completion(.failure(.foreignEventLoop))
-        }
         let command = RedisCommand("HMGET", .idempotency(user, key: call.key), "status", "head", "body")
         link.send(command) { result in
             switch result {
@@ -139,6 +141,12 @@ package struct RedisAdmissionStore: AdmissionStore {
             case .success: completion(.failure(.unexpectedReply(of: "HMGET")))
             }
         }
+    }
+
+    func redeem(
+        _ ticket: Ticket, at time: UnixTime, completion: @escaping (Result<Principal?, StoreUnavailable>) -> Void
+    ) {
+        RedisTicketStore.use(ticket, at: time, over: link, completion: completion)
     }
 }
 

@@ -1,6 +1,5 @@
 import Hiredis
 import Libcrypto
-import NIOCore
 import RedisClient
 import TollgateCore
 
@@ -29,15 +28,12 @@ package struct RedisTicketStore: Sendable {
         return ticket
     }
 
-    /// Uses a ticket, for callers that live on an event loop of the Redis client. `completion` is called once, on it,
-    /// with the caller; with nil when there is no such ticket any more.
-    package func use(
-        _ ticket: Ticket, at time: UnixTime, on eventLoop: any EventLoop,
+    /// Uses a ticket over `link`. `completion` is called once, on its event loop, with the caller; with nil when there is
+    /// no such ticket any more.
+    static func use(
+        _ ticket: Ticket, at time: UnixTime, over link: any RedisLink,
         completion: @escaping (Result<Principal?, StoreUnavailable>) -> Void
     ) {
-        guard let link = client.link(on: eventLoop) else {
-            return completion(.failure(.foreignEventLoop))
-        }
         link.send(RedisCommand("GETDEL", ticket.key)) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))

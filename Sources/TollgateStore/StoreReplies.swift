@@ -56,10 +56,6 @@ extension StoreUnavailable {
         var description: String { "\(error) (\(keys.joined(separator: " ")))" }
     }
 
-    /// For a caller on an event loop that no link belongs to.
-    static let foreignEventLoop = StoreUnavailable(
-        .unreachable, reason: "no link to Redis belongs to this event loop")
-
     /// `sender` answered something that this version does not know.
     static func unexpectedReply(
         of sender: String, file: StaticString = #fileID, line: UInt = #line

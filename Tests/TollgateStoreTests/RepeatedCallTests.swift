@@ -111,7 +111,11 @@ import TollgateStore
             let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
             let kept = try await eventLoop.flatSubmit { () -> EventLoopFuture<StoredAnswer?> in
                 let promise = eventLoop.makePromise(of: StoredAnswer?.self)
-                gateway.admissions.storedAnswer(of: call, by: gateway.user, on: eventLoop) { result in
+                guard let port = gateway.admissions.port(on: eventLoop) else {
+                    promise.fail(ChannelError.operationUnsupported)
+                    return promise.futureResult
+                }
+                port.storedAnswer(of: call, by: gateway.user) { result in
                     promise.completeWith(result.mapError { $0 as any Error })
                 }
                 return promise.futureResult

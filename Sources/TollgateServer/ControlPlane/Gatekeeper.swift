@@ -9,7 +9,7 @@ import TollgateStore
 /// A class, so that every request shares it instead of copying its parts.
 package final class Gatekeeper: Sendable {
     let authenticator: any TokenAuthenticator
-    let keyOwners: PlatformKeyOwners
+    let keyOwners: any PlatformKeyDirectory
     let store: any AdmissionStore
     let time: any TimeSource
     let metrics: GatewayMetrics
@@ -18,7 +18,7 @@ package final class Gatekeeper: Sendable {
     let reservations: ReservationKeeper
 
     init(
-        authenticator: any TokenAuthenticator, keyOwners: PlatformKeyOwners, store: any AdmissionStore,
+        authenticator: any TokenAuthenticator, keyOwners: any PlatformKeyDirectory, store: any AdmissionStore,
         time: any TimeSource, metrics: GatewayMetrics, callers: CallerCounts, health: AdmissionHealth,
         reservations: ReservationKeeper
     ) {

@@ -12,9 +12,14 @@ struct ConnectionDispatcher: RequestDispatcher {
     let client: Client
     let bridge: ControlPlaneBridge
 
+    /// Nil on an event loop of another group than the worker's.
+    private let loop: AdmissionLoop?
+
+    /// On the channel's event loop.
     init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
         self.dataPlane = dataPlane
         self.bridge = bridge
+        loop = dataPlane.reservations.on(channel.eventLoop)
         client = Client(address: channel.remoteAddress?.ipAddress, trustedProxies: dataPlane.trustedProxies)
     }
 
@@ -31,9 +36,10 @@ struct ConnectionDispatcher: RequestDispatcher {
                     head, target: address.target.text, host: address.host, client: client, connection: connection,
                     bridge: bridge)
             case .gateway(let purpose):
+                guard let loop else { throw .internalError(cause: "the connection's event loop has no store") }
                 return GatewayRequest.begin(
                     head, address: address, purpose: purpose, client: client, dataPlane: dataPlane,
-                    connection: connection)
+                    connection: connection, loop: loop)
             }
         } catch {
             dataPlane.answers.write(error, on: connection)

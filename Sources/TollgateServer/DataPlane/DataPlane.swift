@@ -1,13 +1,10 @@
 import Logging
 import TollgateCore
-import TollgateStore
 
 /// What all data-plane requests of a worker share.
 final class DataPlane: Sendable {
     let gatekeeper: Gatekeeper
-    let store: RedisAdmissionStore
     let reservations: ReservationKeeper
-    let tickets: RedisTicketStore
     let time: any TimeSource
     let cors: CORSPolicy
     let metrics: GatewayMetrics
@@ -25,16 +22,14 @@ final class DataPlane: Sendable {
     let logger: Logger
 
     init(
-        gatekeeper: Gatekeeper, store: RedisAdmissionStore, reservations: ReservationKeeper,
-        tickets: RedisTicketStore, time: any TimeSource, cors: CORSPolicy, metrics: GatewayMetrics,
+        gatekeeper: Gatekeeper, reservations: ReservationKeeper, time: any TimeSource, cors: CORSPolicy,
+        metrics: GatewayMetrics,
         proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
         routing: RoutingState, outage: OutageLimiter, trustedProxies: NetworkList,
         isControlPath: @escaping @Sendable (String) -> Bool, logger: Logger
     ) {
         self.gatekeeper = gatekeeper
-        self.store = store
         self.reservations = reservations
-        self.tickets = tickets
         self.time = time
         self.cors = cors
         self.metrics = metrics

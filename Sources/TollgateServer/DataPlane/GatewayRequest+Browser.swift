@@ -3,7 +3,6 @@ import HTTPWire
 import NIOCore
 import ReverseProxy
 import TollgateCore
-import TollgateStore
 
 /// What a browser presents, which cannot send `Authorization` with a WebSocket or an EventSource: a ticket in the
 /// query, or a credential among the subprotocols. Either is unmistakably meant for the gateway, so it goes before every
@@ -36,7 +35,7 @@ extension GatewayRequest {
     }
 
     func use(_ ticket: Ticket) {
-        dataPlane.tickets.use(ticket, at: dataPlane.time.now(), on: eventLoop) { self.used($0) }
+        loop.port.redeem(ticket, at: dataPlane.time.now()) { self.used($0) }
     }
 
     private func used(_ result: Result<Principal?, StoreUnavailable>) {

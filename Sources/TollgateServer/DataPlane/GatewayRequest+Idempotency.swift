@@ -92,7 +92,7 @@ extension GatewayRequest {
     /// Answers as the attempt that has finished was answered.
     func replay(_ call: IdempotentCall) {
         guard let principal else { return }
-        dataPlane.store.storedAnswer(of: call, by: principal.userID, on: eventLoop) { result in
+        loop.port.storedAnswer(of: call, by: principal.userID) { result in
             guard !self.isGone else { return }
             switch result {
             case .success(let answer?): self.write(answer)

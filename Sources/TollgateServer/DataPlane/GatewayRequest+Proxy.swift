@@ -8,7 +8,7 @@ import TollgateCore
 /// Carrying an admitted request to an upstream, and its answer back.
 extension GatewayRequest: ProxyExchangeDelegate {
     func carry(by route: ActiveRoute) {
-        guard let upstreams = route.group?.on(eventLoop) else {
+        guard let upstreams = route.group?.on(loop.eventLoop) else {
             return refuse(.internalError(cause: "the route has no upstreams on this event loop"))
         }
         let keys = KeysInHead(head, opener: openingField)

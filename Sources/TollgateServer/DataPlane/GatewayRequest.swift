@@ -3,7 +3,6 @@ import HTTPWire
 import NIOCore
 import ReverseProxy
 import TollgateCore
-import TollgateStore
 
 /// One request of the data plane: authenticate, admit in one round trip to Redis, then answer or carry it to an
 /// upstream; all on the connection's event loop.
@@ -35,7 +34,7 @@ final class GatewayRequest: RequestWorker {
     let client: Client
     let dataPlane: DataPlane
     let connection: PublicConnection
-    let eventLoop: any EventLoop
+    let loop: AdmissionLoop
     let requestID: String
 
     /// What of the offered subprotocols is the gateway's.
@@ -80,7 +79,7 @@ final class GatewayRequest: RequestWorker {
 
     private init(
         _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client,
-        dataPlane: DataPlane, connection: PublicConnection, eventLoop: any EventLoop
+        dataPlane: DataPlane, connection: PublicConnection, loop: AdmissionLoop
     ) {
         self.head = head
         self.address = address
@@ -88,7 +87,7 @@ final class GatewayRequest: RequestWorker {
         self.client = client
         self.dataPlane = dataPlane
         self.connection = connection
-        self.eventLoop = eventLoop
+        self.loop = loop
         requestID = Self.validRequestID(head) ?? dataPlane.requestIDs.next()
         subprotocol = if case .proxy = purpose { BearerSubprotocol(head.fields) } else { nil }
         policy =
@@ -103,12 +102,11 @@ final class GatewayRequest: RequestWorker {
     /// - Returns: Nil when the request was answered at once.
     static func begin(
         _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client,
-        dataPlane: DataPlane, connection: PublicConnection
+        dataPlane: DataPlane, connection: PublicConnection, loop: AdmissionLoop
     ) -> GatewayRequest? {
-        guard let eventLoop = connection.context?.eventLoop else { return nil }
         let request = GatewayRequest(
             head, address: address, purpose: purpose, client: client, dataPlane: dataPlane, connection: connection,
-            eventLoop: eventLoop)
+            loop: loop)
         if request.readsBody { request.expectBody() } else { request.tryAuthenticate() }
         return request.isGone ? nil : request
     }
@@ -216,9 +214,9 @@ final class GatewayRequest: RequestWorker {
 
     /// A token that was not seen before, or a platform's key whose owner is not known here.
     private func verify(_ credential: PresentedCredential) {
-        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let bound = NIOLoopBound(self, eventLoop: loop.eventLoop)
         let gatekeeper = dataPlane.gatekeeper
-        let eventLoop = eventLoop
+        let eventLoop = loop.eventLoop
         let needsTime = policy.onRedisDown == .closed
         Task {
             let result: Result<Principal, APIError>
@@ -261,7 +259,7 @@ final class GatewayRequest: RequestWorker {
         let request = AdmissionRequest(
             principal: principal, time: now, cost: policy.cost, route: bookedUnder, requiredScopes: policy.scopes,
             idempotentCall: call, reservation: reservationWish(for: call), routeLimit: policy.routeLimit)
-        dataPlane.store.admit(request, on: eventLoop) { self.decided($0, request) }
+        loop.port.admit(request) { self.decided($0, request) }
     }
 
     /// Where the user's days say that the calls went.
@@ -282,7 +280,7 @@ final class GatewayRequest: RequestWorker {
     private func decided(_ result: Result<AdmissionDecision, StoreUnavailable>, _ request: AdmissionRequest) {
         if case .success(let decision) = result, let granted = decision.reservation {
             reservation = granted
-            dataPlane.reservations.on(eventLoop)?.opened(granted, leaseSeconds: policy.leaseSeconds)
+            loop.opened(granted, leaseSeconds: policy.leaseSeconds)
         }
         guard !isGone else { return settle(.giveBack) }
         if case .failure(let error) = result {
@@ -393,7 +391,7 @@ final class GatewayRequest: RequestWorker {
         settleOutage(outcome)
         guard let reservation else { return }
         self.reservation = nil
-        dataPlane.reservations.on(eventLoop)?.ended(reservation, as: outcome)
+        loop.ended(reservation, as: outcome)
     }
 
     // MARK: RequestWorker

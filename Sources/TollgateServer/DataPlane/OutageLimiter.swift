@@ -3,7 +3,6 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
-import TollgateStore
 
 /// What a worker lets through by itself while Redis cannot be asked, on routes that are to stay open then: only callers
 /// who are known, and each only as often in a minute as this worker's part of the rate of their plan allows. What has
@@ -24,17 +23,17 @@ final class OutageLimiter: Sendable {
     let tally: OutageTally
     private let plans: PlanTable
     private let workerID: String
-    private let store: RedisAdmissionStore
+    private let bookings: any OutageBookings
     private let time: any TimeSource
     private let state: Mutex<State>
     private let passed = Mutex(OutageBook())
 
     init(
-        plans: PlanTable, workerID: String, store: RedisAdmissionStore, time: any TimeSource, tally: OutageTally
+        plans: PlanTable, workerID: String, bookings: any OutageBookings, time: any TimeSource, tally: OutageTally
     ) {
         self.plans = plans
         self.workerID = workerID
-        self.store = store
+        self.bookings = bookings
         self.time = time
         self.tally = tally
         state = Mutex(State(fleet: FleetView(ownID: workerID)))
@@ -167,7 +166,7 @@ final class OutageLimiter: Sendable {
     private func tell(_ batch: OutageBook.Batch) async -> Bool {
         var answer = OutageBook.Answer.booked
         do throws(StoreUnavailable) {
-            try await store.book(batch, passing: workerID, at: time.now())
+            try await bookings.book(batch, passing: workerID, at: time.now())
         } catch {
             if case .answeredError(let code) = error.cause {
                 answer = .failed

@@ -4,35 +4,37 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
-import TollgateStore
 
 /// Sees to it that every reservation of this worker ends as its request did: gives it time while the request is in work,
 /// and tells Redis the end until Redis has heard it. One ``ReservationBook`` on every event loop.
 final class ReservationKeeper: Sendable {
-    private let loops: [NIOLoopBoundBox<LoopReservations>]
+    private let loops: [NIOLoopBoundBox<AdmissionLoop>]
     private let tally: ReservationTally
 
-    /// - Parameter monotonicMilliseconds: What the age of a lease is measured by.
+    /// - Parameters:
+    ///   - port: The store as an event loop has it.
+    ///   - monotonicMilliseconds: What the age of a lease is measured by.
     init(
-        store: RedisAdmissionStore, time: any TimeSource, monotonicMilliseconds: @escaping @Sendable () -> Int64,
-        eventLoopGroup: any EventLoopGroup, metricsFactory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger
+        port: (any EventLoop) -> any AdmissionPort, time: any TimeSource,
+        monotonicMilliseconds: @escaping @Sendable () -> Int64, eventLoopGroup: any EventLoopGroup,
+        metricsFactory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger
     ) {
         let tally = ReservationTally(factory: metricsFactory, metrics: metrics, logger: logger)
         self.tally = tally
         loops = eventLoopGroup.makeIterator().map { eventLoop in
             // The worker starts on none of them.
             NIOLoopBoundBox.makeBoxSendingValue(
-                LoopReservations(
-                    store: store, time: time, monotonicMilliseconds: monotonicMilliseconds, eventLoop: eventLoop,
-                    tally: tally), eventLoop: eventLoop)
+                AdmissionLoop(
+                    port: port(eventLoop), time: time, monotonicMilliseconds: monotonicMilliseconds,
+                    eventLoop: eventLoop, tally: tally), eventLoop: eventLoop)
         }
     }
 
     /// What has become of reservations since the worker started.
     var counts: ReservationTally.Counts { tally.counts }
 
-    /// Those of `eventLoop`. Call on it.
-    func on(_ eventLoop: any EventLoop) -> LoopReservations? {
+    /// What `eventLoop` has for itself. Call on it. Nil for a loop of another group.
+    func on(_ eventLoop: any EventLoop) -> AdmissionLoop? {
         loops.first { $0.eventLoop === eventLoop }?.value
     }
 
@@ -41,7 +43,7 @@ final class ReservationKeeper: Sendable {
     /// A reservation that is being kept.
     struct Kept: Sendable {
         fileprivate let reservation: Reservation
-        fileprivate let loop: NIOLoopBoundBox<LoopReservations>
+        fileprivate let loop: NIOLoopBoundBox<AdmissionLoop>
 
         /// Ends it. Returns when Redis has been asked once; what it did not hear it is told again.
         func end(as outcome: Reservation.Outcome) async {
@@ -76,17 +78,17 @@ final class ReservationKeeper: Sendable {
     }
 }
 
-/// The reservations of one event loop.
+/// What an event loop has for admissions: its port to the store, and the reservations of its requests.
 ///
 /// Confined to it.
-final class LoopReservations {
+final class AdmissionLoop {
     /// How often it is looked what is due.
     private static let interval: TimeAmount = .seconds(1)
 
-    private let store: RedisAdmissionStore
+    let port: any AdmissionPort
+    let eventLoop: any EventLoop
     private let time: any TimeSource
     private let monotonicMilliseconds: @Sendable () -> Int64
-    private let eventLoop: any EventLoop
     private let tally: ReservationTally
     private var book = ReservationBook()
     private var isTimerSet = false
@@ -95,10 +97,10 @@ final class LoopReservations {
     private var waiters: [String: () -> Void] = [:]
 
     fileprivate init(
-        store: RedisAdmissionStore, time: any TimeSource, monotonicMilliseconds: @escaping @Sendable () -> Int64,
+        port: any AdmissionPort, time: any TimeSource, monotonicMilliseconds: @escaping @Sendable () -> Int64,
         eventLoop: any EventLoop, tally: ReservationTally
     ) {
-        self.store = store
+        self.port = port
         self.time = time
         self.monotonicMilliseconds = monotonicMilliseconds
         self.eventLoop = eventLoop
@@ -129,12 +131,12 @@ final class LoopReservations {
         for action in actions {
             switch action {
             case .settle(let reservation, let outcome):
-                store.settle(reservation, as: outcome, on: eventLoop) { result in
+                port.settle(reservation, as: outcome) { result in
                     self.tally.answered(result, reservation)
                     self.settled(reservation, Self.answer(result))
                 }
             case .renew(let reservation, let seconds):
-                store.renew(reservation, until: time.now().adding(seconds: seconds), on: eventLoop) { result in
+                port.renew(reservation, until: time.now().adding(seconds: seconds)) { result in
                     self.tally.answered(result, reservation)
                     self.renewed(reservation, Self.answer(result))
                 }
@@ -178,7 +180,7 @@ final class LoopReservations {
 }
 
 @available(*, unavailable)
-extension LoopReservations: Sendable {}
+extension AdmissionLoop: Sendable {}
 
 /// Counts what becomes of reservations, for metrics, for the operator's page and for the log.
 final class ReservationTally: Sendable {
