@@ -1,6 +1,5 @@
 import HTTPTypes
 import Hummingbird
-import Synchronization
 import TollgateCore
 
 /// `GET /account`: all that a customer's page shows, in one answer. Costs no call and takes no place in the minute, so
@@ -17,7 +16,13 @@ struct AccountEndpoint: Sendable {
     let gatekeeper: Gatekeeper
     let stores: AccountStores
     let offers: PlanOffers
-    let reads = AccountReads()
+    private let reads = MinuteLimiter<UserID>(limit: readsPerMinute, capacity: countedUsers)
+
+    init(gatekeeper: Gatekeeper, stores: AccountStores, offers: PlanOffers) {
+        self.gatekeeper = gatekeeper
+        self.stores = stores
+        self.offers = offers
+    }
 
     var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/account", handler: tell) }
 
@@ -71,20 +76,11 @@ struct AccountEndpoint: Sendable {
     }
 
     private static func tooManyReads(at time: UnixTime) -> APIError {
-        let seconds = max(1, RateWindow(containing: time).end.seconds - time.seconds)
+        let seconds = RateWindow(containing: time).secondsLeft(at: time)
         var error = APIError(
             .tooManyRequests, error: "Too many reads", code: "too-many-reads",
             message: "Ask at most \(readsPerMinute) times a minute. Try again in \(seconds) s.")
         error.headers[.retryAfter] = "\(seconds)"
         return error
-    }
-}
-
-/// Who has read how often.
-final class AccountReads: Sendable {
-    private let limiter = Mutex(MinuteLimiter<UserID>(capacity: AccountEndpoint.countedUsers))
-
-    func admits(_ user: UserID, at time: UnixTime) -> Bool {
-        limiter.withLock { $0.admits(user, limit: AccountEndpoint.readsPerMinute, at: time) }
     }
 }

@@ -13,7 +13,7 @@ struct AnswerMiddleware: RouterMiddleware {
     let cors: CORSPolicy
     let metrics: GatewayMetrics
     let endpoints: EndpointTable
-    let guesses: SharedGuessLimiter
+    let guesses: GuessLimiter
     let time: any TimeSource
 
     func handle(

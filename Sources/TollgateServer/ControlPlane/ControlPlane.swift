@@ -44,7 +44,7 @@ struct ControlPlane: Sendable {
     }
 
     func router(
-        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics, guesses: SharedGuessLimiter
+        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics, guesses: GuessLimiter
     ) -> Router<GatewayRequestContext> {
         let endpoints = endpoints
         let router = Router(context: GatewayRequestContext.self, options: .autoGenerateHeadEndpoints)

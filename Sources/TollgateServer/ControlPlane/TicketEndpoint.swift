@@ -1,7 +1,6 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Synchronization
 import TollgateCore
 import TollgateStore
 
@@ -17,7 +16,7 @@ struct TicketEndpoint: Sendable {
     let gatekeeper: Gatekeeper
     let tickets: RedisTicketStore
     let bodyLimitBytes: Int
-    private let issued = IssuedTickets()
+    private let issued = MinuteLimiter<UserID>(limit: ticketsPerMinute, capacity: countedUsers)
 
     init(gatekeeper: Gatekeeper, tickets: RedisTicketStore, bodyLimitBytes: Int) {
         self.gatekeeper = gatekeeper
@@ -48,20 +47,11 @@ struct TicketEndpoint: Sendable {
     }
 
     private static func tooManyTickets(at time: UnixTime) -> APIError {
-        let seconds = max(1, RateWindow(containing: time).end.seconds - time.seconds)
+        let seconds = RateWindow(containing: time).secondsLeft(at: time)
         var error = APIError(
             .tooManyRequests, error: "Too many tickets", code: "too-many-tickets",
             message: "Ask for at most \(ticketsPerMinute) tickets a minute. Try again in \(seconds) s.")
         error.headers[.retryAfter] = "\(seconds)"
         return error
-    }
-}
-
-/// Who has got how many.
-private final class IssuedTickets: Sendable {
-    private let limiter = Mutex(MinuteLimiter<UserID>(capacity: TicketEndpoint.countedUsers))
-
-    func admits(_ user: UserID, at time: UnixTime) -> Bool {
-        limiter.withLock { $0.admits(user, limit: TicketEndpoint.ticketsPerMinute, at: time) }
     }
 }

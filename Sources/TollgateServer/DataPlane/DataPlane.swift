@@ -12,7 +12,7 @@ final class DataPlane: Sendable {
     let requestIDs: RequestIDGenerator
     let answers: AnswerWriter
     let routing: RoutingState
-    let guesses = SharedGuessLimiter()
+    let guesses = GuessLimiter()
     let keyMemory = KeyMemory()
     let outage: OutageLimiter
     let trustedProxies: NetworkList

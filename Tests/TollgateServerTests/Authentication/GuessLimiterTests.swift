@@ -12,13 +12,17 @@ import TollgateCore
         try #require(ClientNetwork(address: address), "\(address)")
     }
 
+    private static func failures(capacity: Int = 16) -> MinuteLimiter<ClientNetwork> {
+        MinuteLimiter(limit: GuessLimiter.maximumFailures, capacity: capacity)
+    }
+
     @Test func failuresOfAMinuteAreLimited() throws {
-        var limiter = GuessLimiter()
+        let limiter = Self.failures()
         let network = try Self.network("192.0.2.7")
         let time = Self.start.adding(seconds: 20)
         for _ in 1...GuessLimiter.maximumFailures {
             #expect(limiter.retryAfterSeconds(for: network, at: time) == nil)
-            limiter.countFailure(of: network, at: time)
+            limiter.count(network, at: time)
         }
         #expect(limiter.retryAfterSeconds(for: network, at: time) == 40)
         #expect(limiter.retryAfterSeconds(for: network, at: Self.start.adding(seconds: 59)) == 1)
@@ -26,23 +30,35 @@ import TollgateCore
     }
 
     @Test func theNextMinuteBeginsAnew() throws {
-        var limiter = GuessLimiter()
+        let limiter = Self.failures()
         let network = try Self.network("192.0.2.7")
-        for _ in 0...GuessLimiter.maximumFailures { limiter.countFailure(of: network, at: Self.start) }
+        for _ in 0...GuessLimiter.maximumFailures { limiter.count(network, at: Self.start) }
         let next = Self.start.adding(seconds: 60)
         #expect(limiter.retryAfterSeconds(for: network, at: next) == nil)
-        limiter.countFailure(of: network, at: next)
+        limiter.count(network, at: next)
         #expect(limiter.retryAfterSeconds(for: network, at: next) == nil, "the count of the last minute is over")
     }
 
     @Test func rememberedNetworksAreBounded() throws {
-        var limiter = GuessLimiter(capacity: 8)
+        let limiter = Self.failures(capacity: 8)
         let first = try Self.network("10.0.0.1")
-        for _ in 1...GuessLimiter.maximumFailures { limiter.countFailure(of: first, at: Self.start) }
+        for _ in 1...GuessLimiter.maximumFailures { limiter.count(first, at: Self.start) }
         for last in 2...20 {
-            limiter.countFailure(of: try Self.network("10.0.0.\(last)"), at: Self.start)
+            limiter.count(try Self.network("10.0.0.\(last)"), at: Self.start)
         }
         #expect(limiter.retryAfterSeconds(for: first, at: Self.start) == nil, "forgotten for newer ones")
+    }
+
+    /// One that refuses counts nothing: what is refused is no success, and no further failure.
+    @Test func admittedIsAsOftenAsTheLimitSays() throws {
+        let limiter = MinuteLimiter<ClientNetwork>(limit: 2, capacity: 16)
+        let network = try Self.network("192.0.2.7")
+        for isAdmitted in [true, true, false, false] {
+            #expect(limiter.admits(network, at: Self.start) == isAdmitted)
+        }
+        #expect(limiter.retryAfterSeconds(for: network, at: Self.start.adding(seconds: 10)) == 50)
+        #expect(limiter.admits(try Self.network("192.0.2.8"), at: Self.start))
+        #expect(limiter.admits(network, at: Self.start.adding(seconds: 60)))
     }
 
     @Test func onlyGuessesCount() throws {
@@ -57,12 +73,12 @@ import TollgateCore
             .authentication(AuthenticationFailure(.tokenExpired, "test")),
         ]
         for error in others {
-            let limiter = SharedGuessLimiter()
+            let limiter = GuessLimiter()
             for _ in 0...GuessLimiter.maximumFailures { limiter.count(error, from: network, at: Self.start) }
             #expect(limiter.refusal(of: network, at: Self.start) == nil, "\(error.code)")
         }
         for error in failures {
-            let limiter = SharedGuessLimiter()
+            let limiter = GuessLimiter()
             for _ in 1...GuessLimiter.maximumFailures { limiter.count(error, from: network, at: Self.start) }
             let refusal = limiter.refusal(of: network, at: Self.start.adding(seconds: 15))
             #expect(refusal?.status == .tooManyRequests, "\(error.code)")
