@@ -88,9 +88,10 @@ package struct Gateway: Sendable {
             plans: configuration.plans, workerID: requestIDs.workerID, bookings: store, time: time,
             tally: OutageTally(factory: metricsRegistry, metrics: metrics, logger: logger))
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
-        let gatekeeper = Gatekeeper(
-            authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), store: store, time: time,
-            metrics: metrics, callers: callers, health: health, reservations: reservations)
+        let admission = AdmissionState(
+            authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), outage: outage,
+            callers: callers, health: health, metrics: metrics, requestIDs: requestIDs, logger: logger)
+        let gatekeeper = Gatekeeper(admission: admission, store: store, time: time, reservations: reservations)
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
@@ -114,11 +115,10 @@ package struct Gateway: Sendable {
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
-            gatekeeper: gatekeeper, reservations: reservations, time: time,
+            admission: admission, reservations: reservations, time: time,
             cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
             requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
-            outage: outage,
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
         readiness = Readiness(
             drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
@@ -229,7 +229,7 @@ package struct Gateway: Sendable {
     private var publicApplication: some Service {
         Application(
             router: controlPlane.router(
-                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics, guesses: dataPlane.guesses),
+                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
             server: PublicChannel.builder(
                 limits: ConnectionLimits(
                     idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),

@@ -36,8 +36,9 @@ struct CheckoutEndpoints: Sendable {
         let body = try await request.body(upTo: bodyLimitBytes)
         let (tier, price) = try Self.goods(in: shop, asked: try CheckoutBody.tier(in: body))
         return try await gatekeeper.serve(
-            request.headers, route: "create-checkout", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: [.billing], logger: context.logger
+            request.headers,
+            .endpoint("create-checkout", quotaPolicy: .countWhileSomeIsLeft, scopes: [.billing]),
+            from: context.network
         ) { admitted in
             let record = try await subscriptions.record(of: admitted.principal.userID)
             try refuseSecondSubscription(to: tier, record, admitted)
@@ -66,7 +67,7 @@ struct CheckoutEndpoints: Sendable {
 
     /// A second subscription would be paid for beside the first.
     private func refuseSecondSubscription(
-        to tier: String, _ record: SubscriptionRecord?, _ admitted: Gatekeeper.Admitted
+        to tier: String, _ record: SubscriptionRecord?, _ admitted: Admitted
     ) throws(APIError) {
         let hasSubscription = record.map { $0.subscriptionID != nil && $0.status.isLasting } ?? false
         guard hasSubscription || admitted.usage.plan == tier else { return }
@@ -100,8 +101,9 @@ struct CheckoutEndpoints: Sendable {
         let shop = try openShop()
         _ = try await request.body(upTo: bodyLimitBytes)
         return try await gatekeeper.serve(
-            request.headers, cost: 0, route: "billing-portal", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: [.billing], logger: context.logger
+            request.headers,
+            .endpoint("billing-portal", cost: 0, quotaPolicy: .countWhileSomeIsLeft, scopes: [.billing]),
+            from: context.network
         ) { admitted in
             guard let customerID = try await subscriptions.record(of: admitted.principal.userID)?.customerID else {
                 throw Self.noAccount

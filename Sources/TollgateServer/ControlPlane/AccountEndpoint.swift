@@ -27,12 +27,12 @@ struct AccountEndpoint: Sendable {
     var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/account", handler: tell) }
 
     @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let credential = try gatekeeper.presented(request.headers)
+        let credential = try gatekeeper.presented(request.headers, from: context.network)
         guard case .token = credential else { throw APIError.accountNeedsSessionToken }
-        let principal = try await gatekeeper.principal(credential)
+        let principal = try await gatekeeper.principal(credential, from: context.network)
         let now = gatekeeper.time.now()
         guard reads.admits(principal.userID, at: now) else { throw Self.tooManyReads(at: now) }
-        let standing = try await gatekeeper.standing(of: principal)
+        let standing = try await gatekeeper.standing(of: principal, from: context.network)
         do throws(StoreUnavailable) {
             let account = try await stores.account(of: standing.principal.userID, at: standing.time)
             var headers = RateLimitHeaders.fields(for: standing.decision, at: standing.time)
@@ -43,7 +43,7 @@ struct AccountEndpoint: Sendable {
         }
     }
 
-    private func json(_ standing: Gatekeeper.Standing, _ account: Account) -> JSON {
+    private func json(_ standing: Admitted, _ account: Account) -> JSON {
         let decision = standing.decision
         return [
             "userId": .string(standing.principal.userID.value),

@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
-import TollgateCore
 
 /// Around every request of the public port: names it, turns errors into answers, answers preflights, adds the CORS
 /// fields, counts.
@@ -13,8 +12,7 @@ struct AnswerMiddleware: RouterMiddleware {
     let cors: CORSPolicy
     let metrics: GatewayMetrics
     let endpoints: EndpointTable
-    let guesses: GuessLimiter
-    let time: any TimeSource
+    let gatekeeper: Gatekeeper
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -38,13 +36,9 @@ struct AnswerMiddleware: RouterMiddleware {
     ) async -> Response {
         if request.method == .options { return Response(status: .noContent) }
         do {
-            if request.presentsKey, let refusal = guesses.refusal(of: context.network, at: time.now()) {
-                metrics.authenticationFailure(code: refusal.code)
-                throw refusal
-            }
+            try gatekeeper.checkUnread(request.headers, from: context.network)
             return try await next(request, context)
         } catch let error as APIError {
-            guesses.count(error, from: context.network, at: time.now())
             return respond(error, request: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
             let allowed = endpoints.methods(at: request.uri.path)
@@ -58,12 +52,5 @@ struct AnswerMiddleware: RouterMiddleware {
     private func respond(_ error: APIError, request: Request, context: Context) -> Response {
         error.log(requestID: context.requestID, path: request.uri.path, to: context.logger)
         return Response(error, requestID: context.requestID)
-    }
-}
-
-extension Request {
-    /// Whether it carries what may be a key.
-    fileprivate var presentsKey: Bool {
-        headers[.xAPIKey] != nil || headers[.authorization].map(PresentedCredential.holdsKey) == true
     }
 }

@@ -44,14 +44,13 @@ struct ControlPlane: Sendable {
     }
 
     func router(
-        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics, guesses: GuessLimiter
+        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics
     ) -> Router<GatewayRequestContext> {
         let endpoints = endpoints
         let router = Router(context: GatewayRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(
             middleware: AnswerMiddleware(
-                requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints, guesses: guesses,
-                time: time))
+                requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints, gatekeeper: gatekeeper))
         endpoints.register(in: router)
         return router
     }

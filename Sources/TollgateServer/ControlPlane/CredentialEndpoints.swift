@@ -32,7 +32,7 @@ struct CredentialEndpoints: Sendable {
     @Sendable private func generate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         _ = try await request.body(upTo: bodyLimitBytes)
         return try await gatekeeper.serve(
-            request.headers, route: "generate-credentials", requiredScopes: Self.scopes, logger: context.logger
+            request.headers, .endpoint("generate-credentials", scopes: Self.scopes), from: context.network
         ) { admitted in
             let (user, now) = (admitted.principal.userID, time.now())
             switch try await credentials.credentials(for: user, candidate: try Self.candidate(), at: now) {
@@ -44,7 +44,7 @@ struct CredentialEndpoints: Sendable {
 
     @Sendable private func get(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
         try await gatekeeper.serve(
-            request.headers, route: "get-credentials", requiredScopes: Self.scopes, logger: context.logger
+            request.headers, .endpoint("get-credentials", scopes: Self.scopes), from: context.network
         ) { admitted in
             guard let found = try await credentials.existing(for: admitted.principal.userID) else {
                 throw Self.notGenerated
@@ -84,11 +84,14 @@ struct CredentialEndpoints: Sendable {
 
     private func serveChange(
         _ request: Request, _ context: GatewayRequestContext, endsKey: Bool = false,
-        _ work: (Gatekeeper.Admitted) async throws -> Response
+        _ work: (Admitted) async throws -> Response
     ) async throws(APIError) -> Response {
         try await gatekeeper.serve(
-            request.headers, cost: 0, route: "generate-credentials", quotaPolicy: .countWhileSomeIsLeft,
-            requiredScopes: Self.scopes, endsKey: endsKey, logger: context.logger, work)
+            request.headers,
+            .endpoint(
+                "generate-credentials", cost: 0, quotaPolicy: .countWhileSomeIsLeft, scopes: Self.scopes,
+                endsKey: endsKey),
+            from: context.network, work)
     }
 
     private static let notGenerated = APIError(
@@ -110,7 +113,7 @@ struct CredentialEndpoints: Sendable {
         return key
     }
 
-    private static func response(_ members: [JSON.Member], _ admitted: Gatekeeper.Admitted) -> Response {
+    private static func response(_ members: [JSON.Member], _ admitted: Admitted) -> Response {
         Response(
             json: .object(members + [JSON.Member(name: "usage", value: admitted.usage.json)]),
             headers: admitted.rateLimitHeaders)

@@ -27,7 +27,7 @@ struct KeyEndpoints: Sendable {
     }
 
     @Sendable private func create(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let token = try sessionToken(request)
+        let token = try sessionToken(request, context)
         let draft = try KeyBodies.draft(try await request.body(upTo: bodyLimitBytes), at: time.now())
         return try await answer(token, context) { user in
             let now = time.now()
@@ -42,14 +42,14 @@ struct KeyEndpoints: Sendable {
     }
 
     @Sendable private func list(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        try await answer(try sessionToken(request), context) { user in
+        try await answer(try sessionToken(request, context), context) { user in
             let records = try await keys.keys(of: user)
             return (.ok, ["keys": .array(records.map { $0.json(at: time.now()) })])
         }
     }
 
     @Sendable private func revoke(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let token = try sessionToken(request)
+        let token = try sessionToken(request, context)
         _ = try await request.body(upTo: bodyLimitBytes)
         return try await answer(token, context, endsKey: true) { user in
             let id = try Self.id(context)
@@ -63,7 +63,7 @@ struct KeyEndpoints: Sendable {
     }
 
     @Sendable private func rotate(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let token = try sessionToken(request)
+        let token = try sessionToken(request, context)
         let overlap = try KeyBodies.overlapSeconds(try await request.body(upTo: bodyLimitBytes))
         return try await answer(token, context) { user in
             let id = try Self.id(context)
@@ -82,8 +82,10 @@ struct KeyEndpoints: Sendable {
 
     // MARK: What all have in common
 
-    private func sessionToken(_ request: Request) throws(APIError) -> PresentedCredential {
-        let credential = try gatekeeper.presented(request.headers)
+    private func sessionToken(
+        _ request: Request, _ context: GatewayRequestContext
+    ) throws(APIError) -> PresentedCredential {
+        let credential = try gatekeeper.presented(request.headers, from: context.network)
         guard case .token = credential else { throw .sessionTokenRequired }
         return credential
     }
@@ -93,8 +95,8 @@ struct KeyEndpoints: Sendable {
         _ work: (UserID) async throws -> (HTTPResponse.Status, JSON)
     ) async throws -> Response {
         try await gatekeeper.serve(
-            token, cost: 0, route: "keys", quotaPolicy: .countWhileSomeIsLeft, endsKey: endsKey,
-            logger: context.logger
+            token, .endpoint("keys", cost: 0, quotaPolicy: .countWhileSomeIsLeft, endsKey: endsKey),
+            from: context.network
         ) { admitted in
             let (status, json) = try await work(admitted.principal.userID)
             var headers = admitted.rateLimitHeaders

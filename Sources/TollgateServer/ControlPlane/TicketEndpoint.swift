@@ -27,12 +27,13 @@ struct TicketEndpoint: Sendable {
     var endpoint: EndpointTable.Endpoint { .init(method: .post, path: "/tickets", handler: issue) }
 
     @Sendable private func issue(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let principal = try await gatekeeper.principal(try gatekeeper.presented(request.headers))
+        let credential = try gatekeeper.presented(request.headers, from: context.network)
+        let principal = try await gatekeeper.principal(credential, from: context.network)
         let body = try await request.body(upTo: bodyLimitBytes)
         // There is nothing to be told: who sends a wish must not believe that it was heard.
         if body.readableBytes > 0 { _ = try JSONBody(body, known: [], example: "{}") }
         // Whom a key names is not to be believed, nor counted, before Redis has said that it is good.
-        if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal) }
+        if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal, from: context.network) }
         let now = gatekeeper.time.now()
         guard issued.admits(principal.userID, at: now) else { throw Self.tooManyTickets(at: now) }
         do throws(StoreUnavailable) {

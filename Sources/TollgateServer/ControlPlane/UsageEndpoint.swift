@@ -9,7 +9,7 @@ struct UsageEndpoint: Sendable {
     var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/usage", handler: tell) }
 
     @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let standing = try await gatekeeper.standing(request.headers)
+        let standing = try await gatekeeper.standing(request.headers, from: context.network)
         let (usage, rate) = (standing.decision.usage, standing.decision.rate)
         return Response(
             json: [

@@ -3,7 +3,7 @@ import TollgateCore
 
 /// What all data-plane requests of a worker share.
 final class DataPlane: Sendable {
-    let gatekeeper: Gatekeeper
+    let admission: AdmissionState
     let reservations: ReservationKeeper
     let time: any TimeSource
     let cors: CORSPolicy
@@ -12,9 +12,6 @@ final class DataPlane: Sendable {
     let requestIDs: RequestIDGenerator
     let answers: AnswerWriter
     let routing: RoutingState
-    let guesses = GuessLimiter()
-    let keyMemory = KeyMemory()
-    let outage: OutageLimiter
     let trustedProxies: NetworkList
 
     /// Whether a path is one of the control plane's.
@@ -22,13 +19,12 @@ final class DataPlane: Sendable {
     let logger: Logger
 
     init(
-        gatekeeper: Gatekeeper, reservations: ReservationKeeper, time: any TimeSource, cors: CORSPolicy,
-        metrics: GatewayMetrics,
-        proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
-        routing: RoutingState, outage: OutageLimiter, trustedProxies: NetworkList,
+        admission: AdmissionState, reservations: ReservationKeeper, time: any TimeSource, cors: CORSPolicy,
+        metrics: GatewayMetrics, proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
+        routing: RoutingState, trustedProxies: NetworkList,
         isControlPath: @escaping @Sendable (String) -> Bool, logger: Logger
     ) {
-        self.gatekeeper = gatekeeper
+        self.admission = admission
         self.reservations = reservations
         self.time = time
         self.cors = cors
@@ -37,7 +33,6 @@ final class DataPlane: Sendable {
         self.requestIDs = requestIDs
         self.answers = answers
         self.routing = routing
-        self.outage = outage
         self.trustedProxies = trustedProxies
         self.isControlPath = isControlPath
         self.logger = logger

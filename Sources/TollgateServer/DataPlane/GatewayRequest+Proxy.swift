@@ -23,31 +23,37 @@ extension GatewayRequest: ProxyExchangeDelegate {
             requestID: requestID, withheld: keys.withheld, subprotocols: subprotocol?.others)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
-        beginCapture()
+        if flow.keepsAnswer { capture = AnswerCapture() }
         exchange.start(isClientWritable: connection.isWritable)
         if let gathered, gathered.bytes.readableBytes > 0 { exchange.sendBody(gathered.bytes) }
         connection.workerTakesBody()
     }
 
     private var identity: CallerIdentity {
-        guard let principal else { return CallerIdentity() }
+        guard let principal = flow.principal else { return CallerIdentity() }
         return CallerIdentity(
             user: principal.userID.value, platform: principal.credential.platformID,
-            plan: admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
+            plan: flow.admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
     }
 
     /// The field with the key that opened the gateway, which is no upstream's business. A session token is passed on: it
     /// is signed, short-lived, and tells the upstream more.
     private var openingField: WithheldFields {
         // Fields beside a ticket or a subprotocol were not looked at.
-        guard let principal, principal.credential.isKey, !isOutsideFields else { return [] }
+        guard let principal = flow.principal, principal.credential.isKey, !flow.isOutsideFields else { return [] }
         return head.fields.contains(.apiKey) ? .apiKey : .authorization
+    }
+
+    /// What the upstream is asked for: without the ticket, whether or not it was looked at.
+    private func upstreamURI(_ route: ActiveRoute) -> String {
+        let uri = route.uri(address.target)
+        return address.target.query == nil ? uri : Ticket.parameter.removed(from: uri)
     }
 
     // MARK: ProxyExchangeDelegate
 
     func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer) {
-        guard !isGone, !connection.isAnswerToHTTP10, answer.status != 100 || !hasContinued else { return }
+        guard !flow.isOver, !connection.isAnswerToHTTP10, answer.status != 100 || !hasContinued else { return }
         var head = ByteBuffer()
         answer.write(to: &head)
         head.writeLineEnd()
@@ -59,10 +65,10 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
         if capture?.begin(answer) == false { endCapture() }
-        guard !isGone else { return }
+        guard !flow.isOver else { return }
         var head = ByteBuffer()
         head.reserveCapacity(1024)
-        answer.write(to: &head, withoutRateLimits: admitted != nil)
+        answer.write(to: &head, withoutRateLimits: flow.admitted != nil)
         if answer.lacksDate { dataPlane.answers.clock.writeDate(to: &head) }
         writeGatewayFields(to: &head)
         let isUnbounded = answer.framing == .chunked || answer.framing == .untilClose
@@ -75,12 +81,12 @@ extension GatewayRequest: ProxyExchangeDelegate {
 
     func proxyExchange(_ exchange: ProxyExchange, body bytes: ByteBuffer) {
         if capture?.append(bytes) == false { endCapture() }
-        guard !isGone else { return }
+        guard !flow.isOver else { return }
         for piece in outgoing.body(bytes) { connection.write(piece) }
     }
 
     func proxyExchangeFlushes(_ exchange: ProxyExchange) {
-        guard !isGone else { return }
+        guard !flow.isOver else { return }
         let waiting = outgoing.take()
         if waiting.readableBytes > 0 { connection.write(waiting) }
         connection.flush()
@@ -90,7 +96,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         capture = nil
         // It has what it has asked for, and may keep it for longer than any lease.
         settle(.keep)
-        guard !isGone, let context = connection.context else { return tunnel.close() }
+        guard !flow.isOver, let context = connection.context else { return tunnel.close() }
         var head = ByteBuffer()
         answer.write(to: &head)
         writeSubprotocol(of: answer, to: &head)
@@ -114,7 +120,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         settle(outcome)
         dataPlane.proxyMetrics.ended(outcome)
         // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
-        if isGone || outcome.error == .clientGone || outcome.status == 101 { return ended() }
+        if flow.isOver || outcome.error == .clientGone || outcome.status == 101 { return ended() }
         if let error = outcome.error {
             guard outcome.status == nil else {
                 ended()
@@ -133,6 +139,22 @@ extension GatewayRequest: ProxyExchangeDelegate {
 }
 
 extension GatewayRequest {
+    /// What its client will ask for again is carried on without it, while there is a chance that the answer can be kept.
+    var carriesOnAlone: Bool { capture != nil && isBodyComplete }
+
+    /// The answer is too long to be kept, or is none that could be.
+    private func endCapture() {
+        guard capture != nil else { return }
+        capture = nil
+        if flow.isOver { exchange?.clientGone() }
+    }
+
+    /// Chooses the gateway's own subprotocol where a browser would otherwise fail.
+    private func writeSubprotocol(of answer: ProxyAnswer, to head: inout ByteBuffer) {
+        guard subprotocol?.offersName == true, !answer.head.fields.contains(.webSocketProtocol) else { return }
+        head.writeField("Sec-WebSocket-Protocol", BearerSubprotocol.name)
+    }
+
     private func settle(_ outcome: ProxyOutcome) {
         guard outcome.isOwed else { return settle(.giveBack) }
         let answer = outcome.error == nil ? capture?.answer : nil

@@ -5,7 +5,6 @@ import ReverseProxy
 struct ProxyMetrics: Sendable {
     private let failures: [String: Counter]
     private let retries: Counter
-    private let degraded: Counter
 
     private static let reasons = [
         "bad_gateway", "unavailable", "gateway_timeout", "client_stalled", "client_gone", "request",
@@ -17,7 +16,6 @@ struct ProxyMetrics: Sendable {
                 ($0, Counter(label: "tollgate_proxy_failures", dimensions: [("reason", $0)], factory: factory))
             })
         retries = Counter(label: "tollgate_proxy_retries", dimensions: [], factory: factory)
-        degraded = Counter(label: "tollgate_degraded_admissions", dimensions: [], factory: factory)
     }
 
     func ended(_ outcome: ProxyOutcome) {
@@ -34,7 +32,4 @@ struct ProxyMetrics: Sendable {
             }
         failures[reason]?.increment()
     }
-
-    /// A request passed that Redis was not asked about.
-    func admittedWithoutRedis() { degraded.increment() }
 }

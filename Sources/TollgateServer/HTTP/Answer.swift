@@ -26,7 +26,7 @@ struct Answer {
     }
 
     /// Of `POST /verify-auth`: who the caller is and where their quota stands, this call included.
-    init(verified admitted: Gatekeeper.Admitted) {
+    init(verified admitted: Admitted) {
         self.init(
             json: [
                 "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,

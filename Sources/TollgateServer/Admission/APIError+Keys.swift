@@ -90,6 +90,23 @@ extension APIError {
         return error
     }
 
+    package static let unknownTicketCode = "ticket-unknown"
+
+    /// Nobody guesses 160 bits: it is a ticket that was used, or is too old.
+    static var unknownTicket: APIError {
+        var error = APIError(
+            .unauthorized, error: "Authentication failed", code: unknownTicketCode,
+            message: "The ticket is none, was used, or is older than \(Ticket.lifetimeSeconds) seconds. Get a new one "
+                + "with POST /tickets for each connection.")
+        error.headers[.wwwAuthenticate] = "Bearer error=\"invalid_token\""
+        return error
+    }
+
+    static let badIdempotencyKey = APIError(
+        .badRequest, error: "Bad request", code: "bad-idempotency-key",
+        message: "Idempotency-Key is there once, with 1 to \(IdempotentCall.maximumKeyLength) visible characters, "
+            + "without blanks, braces, quotes and backslashes.")
+
     /// Whether it refuses a key that may have been guessed.
     package var isFailedKey: Bool { Self.codesOfFailedKeys.contains(code) }
 

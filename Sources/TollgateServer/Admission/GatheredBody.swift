@@ -35,5 +35,18 @@ struct GatheredBody {
         isComplete = true
     }
 
-    var digest: SHA256Digest { SHA256.digest(Array(bytes.readableBytesView)) }
+    fileprivate var digest: SHA256Digest { SHA256.digest(Array(bytes.readableBytesView)) }
+}
+
+/// What tells one request from another under the same idempotency key.
+enum RequestFingerprint {
+    /// 64 hexadecimal digits. Nil when `body` is too long, or not complete: such a request is an ordinary call.
+    ///
+    /// - Parameter address: Host, path and query.
+    static func text(method: String, address: String, body: GatheredBody) -> String? {
+        guard body.isComplete, !body.isTooLong else { return nil }
+        // A repeat comes with a ticket of its own.
+        let address = Ticket.parameter.removed(from: address)
+        return SHA256.digest("\(method) \(address) \(body.digest.hex)").hex
+    }
 }

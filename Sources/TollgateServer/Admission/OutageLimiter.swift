@@ -184,3 +184,15 @@ final class OutageLimiter: Sendable {
         return true
     }
 }
+
+/// What a request costs that passed without Redis.
+struct OutageCharge: Sendable {
+    let userID: UserID
+    let calls: Int
+
+    /// What the calls are booked under.
+    let route: String
+
+    /// When it passed.
+    let time: UnixTime
+}

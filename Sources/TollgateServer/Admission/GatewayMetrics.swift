@@ -13,6 +13,7 @@ package final class GatewayMetrics: Sendable {
     private let unavailable: Counter
     private let unknownPlans: Counter
     private let oddValues: Counter
+    private let degraded: Counter
 
     /// Errors that Redis has answered with.
     private let storeErrors: [StoreErrorCode: Counter]
@@ -54,6 +55,7 @@ package final class GatewayMetrics: Sendable {
         unavailable = counter("tollgate_store_unavailable")
         unknownPlans = counter("tollgate_unknown_plans")
         oddValues = counter("tollgate_odd_values")
+        degraded = counter("tollgate_degraded_admissions")
         storeErrors = Dictionary(
             uniqueKeysWithValues: StoreErrorCode.allCases.map {
                 ($0, counter("tollgate_store_errors", [("code", $0.rawValue)]))
@@ -85,6 +87,9 @@ package final class GatewayMetrics: Sendable {
 
     /// Values in the store were none.
     func oddValues(_ count: Int) { oddValues.increment(by: count) }
+
+    /// A request passed that Redis was not asked about.
+    func admittedWithoutRedis() { degraded.increment() }
 
     func request(status: Int, nanoseconds: Int64) {
         let known = statuses.indices.contains(status) ? statuses[status] : nil

@@ -1,7 +1,18 @@
 import HTTPTypes
 import TollgateCore
 
-extension Gatekeeper.Admitted {
+/// A caller who was let in: who it is, what was decided, and when. Of one who has only asked where their limits stand,
+/// where they stood then.
+struct Admitted: Sendable {
+    let principal: Principal
+    let decision: AdmissionDecision
+    let time: UnixTime
+
+    var usage: UsageSnapshot { decision.usage }
+
+    /// For the answer, if nothing is given back.
+    var rateLimitHeaders: HTTPFields { RateLimitHeaders.fields(for: decision, at: time) }
+
     /// The answer to a call that was let in and then failed by `error`. It tells of the limits too, as they are with
     /// the call given back.
     func refusal(of error: any Error) -> APIError {

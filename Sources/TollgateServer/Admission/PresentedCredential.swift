@@ -97,6 +97,59 @@ extension PresentedCredential: CustomStringConvertible, CustomDebugStringConvert
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
+/// Where a request may bear a credential. Each place is read when it is asked for: most requests need one of them.
+protocol CredentialPlaces {
+    /// The values of `Authorization`.
+    var authorization: [String] { get }
+
+    /// The values of `X-API-Key`.
+    var apiKey: [String] { get }
+
+    /// The values of the target's parameter that a ticket comes in (``Ticket/parameter``).
+    var tickets: [Substring] { get }
+
+    /// The credentials among the subprotocols that are offered (``BearerSubprotocol``).
+    var offeredCredentials: [String] { get }
+
+    /// The one field that bears a credential. Nil when there is none, or several, and where it need not be remembered.
+    var presentation: KeyMemory.Presentation? { get }
+}
+
+/// A browser cannot send `Authorization` with a WebSocket or an EventSource. It presents a ticket in the query, or a
+/// credential among the subprotocols. Either is unmistakably meant for the gateway, so it goes before every field; those
+/// beside it may be the upstream's.
+extension CredentialPlaces {
+    /// - Throws: The refusal of a text that is no ticket, and of several.
+    func ticket() throws(APIError) -> Ticket? {
+        let values = tickets
+        guard let value = values.first else { return nil }
+        guard values.count < 2 else { throw .duplicateCredential(field: Ticket.parameter.name, "parameter") }
+        guard let ticket = Ticket(value) else { throw .unknownTicket }
+        return ticket
+    }
+
+    /// - Throws: The refusal of a text that cannot be a key, and of several credentials.
+    func offeredCredential() throws(APIError) -> PresentedCredential? {
+        let offered = offeredCredentials
+        guard let credential = offered.first else { return nil }
+        guard offered.count == 1 else { throw .duplicateCredential(field: "Sec-WebSocket-Protocol", "credential") }
+        return try .read(authorization: ["Bearer \(credential)"], apiKey: [])
+    }
+
+    /// - Throws: As ``PresentedCredential/read(authorization:apiKey:)``.
+    func credential() throws(APIError) -> PresentedCredential {
+        try .read(authorization: authorization, apiKey: apiKey)
+    }
+}
+
+extension HTTPFields: CredentialPlaces {
+    var authorization: [String] { self[values: .authorization] }
+    var apiKey: [String] { self[values: .xAPIKey] }
+    var tickets: [Substring] { [] }
+    var offeredCredentials: [String] { [] }
+    var presentation: KeyMemory.Presentation? { nil }
+}
+
 extension APIError {
     fileprivate static func missing(_ problem: String) -> APIError {
         .authentication(
