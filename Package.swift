@@ -73,6 +73,9 @@ let package = Package(
         .target(name: "Hiredis", dependencies: ["CHiredis"], swiftSettings: strict),
         .target(name: "Libcrypto", dependencies: ["COpenSSL"], swiftSettings: strict),
 
+        // 1: one JSON value, to read and to write
+        .target(name: "JSONValue", swiftSettings: strict),
+
         // 1: addresses of names
         .target(name: "NameResolution", dependencies: [nioCore, nioPosix], swiftSettings: strict),
 
@@ -110,13 +113,16 @@ let package = Package(
         .target(
             name: "ClerkAuth",
             dependencies: [
-                "TollgateCore", "Libcrypto", "OutboundCalls", jwtKit, httpClient, nioCore, nioHTTP1, logging,
+                "TollgateCore", "JSONValue", "Libcrypto", "OutboundCalls", jwtKit, httpClient, nioCore, nioHTTP1,
+                logging,
             ],
             swiftSettings: strict),
 
         .target(
             name: "StripeBilling",
-            dependencies: ["TollgateCore", "Libcrypto", "OutboundCalls", httpClient, nioCore, nioHTTP1, logging],
+            dependencies: [
+                "TollgateCore", "JSONValue", "Libcrypto", "OutboundCalls", httpClient, nioCore, nioHTTP1, logging,
+            ],
             swiftSettings: strict),
 
         // Carries requests to upstreams; knows no Redis and no admission
@@ -143,7 +149,7 @@ let package = Package(
             dependencies: [
                 "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore", "ClerkAuth",
                 "StripeBilling", "OutboundCalls", "RedisClient",
-                "ReverseProxy", "HTTPWire", "Libcrypto", hummingbird,
+                "ReverseProxy", "HTTPWire", "JSONValue", "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
@@ -155,7 +161,8 @@ let package = Package(
         .target(
             name: "TollgateDev",
             dependencies: [
-                "TollgateCore", "TollgateStore", "RedisClient", "Hiredis", "OutboundCalls", httpClient, nioHTTP1,
+                "TollgateCore", "TollgateStore", "JSONValue", "RedisClient", "Hiredis", "OutboundCalls", httpClient,
+                nioHTTP1,
                 hummingbird, httpTypes,
                 jwtKit, lifecycle, nioCore, nioPosix, logging,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -165,7 +172,7 @@ let package = Package(
         .executableTarget(
             name: "tollgate",
             dependencies: [
-                "TollgateServer", "TollgateConfiguration", "TollgateDev", "TollgateStore", "TollgateCore",
+                "TollgateServer", "TollgateConfiguration", "TollgateDev", "TollgateStore", "TollgateCore", "JSONValue",
                 argumentParser,
                 httpClient, nioHTTP1, lifecycle, unixSignals, nioCore, nioPosix, logging,
             ],
@@ -175,12 +182,14 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "Hiredis", httpClient,
+                "TollgateDev", "TollgateServer", "TollgateStore", "RedisClient", "TollgateCore", "JSONValue", "Hiredis",
+                httpClient,
                 lifecycle, nioCore, nioEmbedded, nioHTTP1, nioPosix, logging,
             ],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "JSONValueTests", dependencies: ["JSONValue"], swiftSettings: strict),
         .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),
         .testTarget(name: "HiredisTests", dependencies: ["Hiredis", "Libcrypto"], swiftSettings: strict),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore], swiftSettings: strict),
@@ -203,7 +212,9 @@ let package = Package(
         .testTarget(
             name: "ClerkAuthTests",
             dependencies: [
-                "TestSupport", "TollgateDev", "ClerkAuth", "OutboundCalls", "TollgateCore", jwtKit, httpClient, nioCore,
+                "TestSupport", "TollgateDev", "JSONValue", "ClerkAuth", "OutboundCalls", "TollgateCore", jwtKit,
+                httpClient,
+                nioCore,
                 nioPosix,
                 nioHTTP1, logging,
             ],
@@ -234,6 +245,7 @@ let package = Package(
             name: "TollgateServerTests",
             dependencies: [
                 "TestSupport", "TollgateServer", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore",
+                "JSONValue",
                 "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
                 "StripeBilling", "OutboundCalls", "HTTPWire", nioCore,
                 nioEmbedded, metrics, coreMetrics, httpTypes, logging,
@@ -242,7 +254,8 @@ let package = Package(
         .testTarget(
             name: "TollgateDevTests",
             dependencies: [
-                "TestSupport", "TollgateDev", "ClerkAuth", "TollgateCore", jwtKit, httpClient, hummingbird, httpTypes,
+                "TestSupport", "TollgateDev", "JSONValue", "ClerkAuth", "TollgateCore", jwtKit, httpClient, hummingbird,
+                httpTypes,
                 nioCore, nioHTTP1, nioPosix, logging,
             ], swiftSettings: strict),
         .testTarget(
@@ -250,7 +263,7 @@ let package = Package(
             dependencies: [
                 "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateConfiguration", "TollgateStore",
                 "StripeBilling", "Libcrypto", httpClient,
-                "TollgateCore", "RedisClient", "Hiredis",
+                "TollgateCore", "JSONValue", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),

@@ -4,6 +4,12 @@ import NIOCore
 import NIOHTTP1
 import OutboundCalls
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Where the key set is read over HTTP.
 package struct KeySetEndpoint: Sendable {
     /// For all of it, from connecting to the last byte. Requests wait meanwhile.
@@ -32,7 +38,7 @@ package struct KeySetEndpoint: Sendable {
     /// - Throws: ``KeySetProblem``, or what the HTTP client or the JSON decoder throws.
     package func load() async throws -> [String: VerificationKey] {
         let body = try await withTimeLimit(timeout) { try await fetch() }
-        let document = try JSON.decode(KeySetDocument.self, from: body)
+        let document = try JSONDecoder().decode(KeySetDocument.self, from: Data(body))
         var keys: [String: VerificationKey] = [:]
         for (name, key) in document.keys { keys[name] = try await VerificationKey(key) }
         // An instance always has a key. Believing that it has none would sign everybody out.

@@ -1,5 +1,11 @@
 import TollgateCore
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// A token taken apart. Nothing that it says may be believed before its signature is verified.
 package struct SessionToken: Sendable {
     /// Browsers do not send more than 4 KB of cookie; a template may add some.
@@ -52,7 +58,7 @@ package struct SessionToken: Sendable {
     ) throws(AuthenticationFailure) -> Value {
         guard let bytes = Base64.decode(encoded, alphabet: .url) else { throw .notBase64(part) }
         do {
-            return try JSON.decode(type, from: bytes)
+            return try JSONDecoder().decode(type, from: Data(bytes))
         } catch let failure as AuthenticationFailure {
             throw failure
         } catch {

@@ -1,3 +1,4 @@
+import JSONValue
 import NIOHTTP1
 import OutboundCalls
 
@@ -39,7 +40,7 @@ package struct StripeAnswer: Sendable {
     /// - Parameter secret: Blotted out should Stripe, or whoever stands between, repeat it in an error.
     /// - Throws: ``StripeError`` when it says no, or when the answer is not Stripe's.
     func value(hiding secret: String) throws(StripeError) -> JSON {
-        guard let value = JSON(parsing: body), case .object = value else { throw unintelligible }
+        guard let value = JSON(parsingUTF8: body), case .object = value else { throw unintelligible }
         guard !isSuccess else { return value }
         throw refusal(value["error"], hiding: secret)
     }
@@ -53,11 +54,11 @@ package struct StripeAnswer: Sendable {
         func readable(_ text: String?) -> String? {
             text.map { String($0.replacing(secret, with: "[key]").prefix(Self.maximumMessageLength)) }
         }
-        let message = readable(error["message"].text) ?? "Stripe answered without saying what is wrong."
+        let message = readable(error["message"].nonEmptyString) ?? "Stripe answered without saying what is wrong."
         var refusal = located(StripeError(.refused, message))
-        refusal.type = readable(error["type"].text)
-        refusal.code = readable(error["code"].text)
-        refusal.parameter = readable(error["param"].text)
+        refusal.type = readable(error["type"].nonEmptyString)
+        refusal.code = readable(error["code"].nonEmptyString)
+        refusal.parameter = readable(error["param"].nonEmptyString)
         return refusal
     }
 

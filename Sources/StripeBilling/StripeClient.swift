@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Libcrypto
 import Logging
 import NIOHTTP1
@@ -47,7 +48,8 @@ package struct StripeClient: Sendable {
         let call = StripeCall(
             method: .POST, path: "/v1/checkout/sessions", form: checkout.form, idempotencyKey: idempotencyKey)
         return try await transport.send(call) { session throws(UnexpectedShape) in
-            CheckoutSession(id: try session.required("id", \.text), url: try session.required("url", \.text))
+            CheckoutSession(
+                id: try session.required("id", \.nonEmptyString), url: try session.required("url", \.nonEmptyString))
         }
     }
 
@@ -61,7 +63,7 @@ package struct StripeClient: Sendable {
             method: .POST, path: "/v1/billing_portal/sessions",
             form: ["customer": .text(customerID), "return_url": .text(returnURL)], idempotencyKey: idempotencyKey)
         return try await transport.send(call) { session throws(UnexpectedShape) in
-            try session.required("url", \.text)
+            try session.required("url", \.nonEmptyString)
         }
     }
 

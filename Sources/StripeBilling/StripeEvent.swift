@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// One of Stripe's events, as a webhook brings it, in whatever version of the API it was made: an event keeps the
@@ -20,12 +21,12 @@ package struct StripeEvent: Sendable, Hashable {
 
     /// Reads the body of a webhook whose signature is good.
     package init(parsing body: [UInt8]) throws(StripeEventProblem) {
-        guard let event = JSON(parsing: body) else { throw .notJSON }
+        guard let event = JSON(parsingUTF8: body) else { throw .notJSON }
         do {
-            id = try event.required("id", \.text)
-            type = try event.required("type", \.text)
+            id = try event.required("id", \.nonEmptyString)
+            type = try event.required("type", \.nonEmptyString)
             created = try event.required("created", \.moment)
-            isLive = try event.required("livemode", \.flag)
+            isLive = try event.required("livemode", \.bool)
             object = try StripeObject(event["data"]["object"], ofEventType: type)
         } catch {
             throw .notAnEvent(member: error.member)
@@ -60,9 +61,9 @@ package enum StripeObject: Sendable, Hashable {
         package let facts: SubscriptionFacts
 
         init(_ object: JSON) throws(UnexpectedShape) {
-            _ = try object.required("id", \.text)
-            isPaid = ["paid", "no_payment_required"].contains(object["payment_status"].text)
-            isForSubscription = object["mode"].text == "subscription"
+            _ = try object.required("id", \.nonEmptyString)
+            isPaid = ["paid", "no_payment_required"].contains(object["payment_status"].nonEmptyString)
+            isForSubscription = object["mode"].string == "subscription"
             facts = SubscriptionFacts(checkout: object)
         }
     }

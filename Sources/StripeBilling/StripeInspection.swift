@@ -1,3 +1,4 @@
+import JSONValue
 import NIOHTTP1
 import OutboundCalls
 
@@ -49,7 +50,7 @@ extension StripeClient {
     package func checkKey() async throws(StripeError) {
         let call = StripeCall(method: .GET, path: "/v1/subscriptions?limit=1")
         try await transport.send(call) { list throws(UnexpectedShape) in
-            _ = try list.required("object", \.text)
+            _ = try list.required("object", \.nonEmptyString)
         }
     }
 
@@ -61,9 +62,10 @@ extension StripeClient {
                 price throws(UnexpectedShape) in
                 let recurring = price["recurring"]
                 return StripePrice(
-                    isActive: try price.required("active", \.flag), isRecurring: price["type"].text == "recurring",
-                    isMonthly: recurring["interval"].text == "month" && recurring["interval_count"].integer == 1,
-                    currency: try price.required("currency", \.text), unitAmount: price["unit_amount"].integer)
+                    isActive: try price.required("active", \.bool), isRecurring: price["type"].string == "recurring",
+                    isMonthly: recurring["interval"].string == "month" && recurring["interval_count"].integer == 1,
+                    currency: try price.required("currency", \.nonEmptyString), unitAmount: price["unit_amount"].integer
+                )
             }
         } catch {
             guard error.httpStatus == 404, error.type == "invalid_request_error" else { throw error }
@@ -76,11 +78,12 @@ extension StripeClient {
         let call = StripeCall(method: .GET, path: "/v1/webhook_endpoints?limit=100")
         return try await transport.send(call) { list throws(UnexpectedShape) in
             var found: [StripeWebhookRegistration] = []
-            for endpoint in list["data"].elements {
+            for endpoint in list["data"].elements ?? [] {
                 found.append(
                     StripeWebhookRegistration(
-                        url: try endpoint.required("url", \.text), isEnabled: endpoint["status"].text == "enabled",
-                        events: Set(endpoint["enabled_events"].elements.compactMap(\.text))))
+                        url: try endpoint.required("url", \.nonEmptyString),
+                        isEnabled: endpoint["status"].string == "enabled",
+                        events: Set((endpoint["enabled_events"].elements ?? []).compactMap(\.nonEmptyString))))
             }
             return found
         }

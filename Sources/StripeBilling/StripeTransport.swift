@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Logging
 import NIOCore
 import NIOHTTP1

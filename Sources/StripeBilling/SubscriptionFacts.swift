@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// What one of Stripe's objects tells of a subscription: the subscription itself, a checkout or an invoice. Nil, and empty,
@@ -36,12 +37,12 @@ extension SubscriptionFacts {
     /// What a `subscription` tells, from an event or from the API.
     init(subscription object: JSON) throws(UnexpectedShape) {
         self.init()
-        subscriptionID = try object.required("id", \.text)
-        status = SubscriptionStatus(try object.required("status", \.text))
+        subscriptionID = try object.required("id", \.nonEmptyString)
+        status = SubscriptionStatus(try object.required("status", \.nonEmptyString))
         readMetadata(object["metadata"])
         customerID = object["customer"].identifier
         startedAt = object["created"].moment
-        let items = object["items"]["data"].elements
+        let items = object["items"]["data"].elements ?? []
         // Before there were prices there were plans, and old subscriptions have both.
         priceIDs = items.compactMap { $0["price"].identifier ?? $0["plan"].identifier }
         let period = Self.period(of: object) ?? items.compactMap(Self.period).max { $0.end < $1.end }
@@ -52,7 +53,7 @@ extension SubscriptionFacts {
     /// not inherit.
     init(checkout object: JSON) {
         self.init()
-        readMetadata(object["metadata"], before: object["client_reference_id"].text)
+        readMetadata(object["metadata"], before: object["client_reference_id"].nonEmptyString)
         customerID = object["customer"].identifier
         subscriptionID = object["subscription"].identifier
     }
@@ -66,22 +67,22 @@ extension SubscriptionFacts {
         let details = object["parent"]["subscription_details"]
         // As it was when the invoice was made.
         readMetadata(
-            details["metadata"].texts.isEmpty ? object["subscription_details"]["metadata"] : details["metadata"])
+            details["metadata"].strings.isEmpty ? object["subscription_details"]["metadata"] : details["metadata"])
         customerID = object["customer"].identifier
         subscriptionID = details["subscription"].identifier ?? object["subscription"].identifier
-        priceIDs = object["lines"]["data"].elements.compactMap {
+        priceIDs = (object["lines"]["data"].elements ?? []).compactMap {
             $0["pricing"]["price_details"]["price"].identifier ?? $0["price"].identifier ?? $0["plan"].identifier
         }
     }
 
     /// - Parameter reference: What may be the user as well, and goes before.
     private mutating func readMetadata(_ metadata: JSON, before reference: String? = nil) {
-        let texts = metadata.texts
-        for case let user? in [reference, texts["userId"]].map({ $0.flatMap { UserID($0) } })
+        let strings = metadata.strings
+        for case let user? in [reference, strings["userId"]].map({ $0.flatMap { UserID($0) } })
         where !userIDs.contains(user) {
             userIDs.append(user)
         }
-        tier = texts["tier"]
+        tier = strings["tier"]
     }
 
     /// Up to version 2025-03-31.basil the subscription had a period, since then each item has its own. The item whose

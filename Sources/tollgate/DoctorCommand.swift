@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONValue
 import Logging
 import NIOPosix
 import TollgateConfiguration

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import ClerkAuth
+import JSONValue
 import Logging
 import NIOHTTP1
 import OutboundCalls

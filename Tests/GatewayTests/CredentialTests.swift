@@ -1,3 +1,4 @@
+import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
@@ -5,11 +6,11 @@ import TollgateDev
 
 /// Every way in which a caller can fail to say who they are: the right status, a stable code, and nothing counted.
 @Suite struct CredentialTests {
-    private static let header: TokenJSON = ["alg": "RS256", "typ": "JWT", "kid": "ins_development"]
+    private static let header: JSON = ["alg": "RS256", "typ": "JWT", "kid": "ins_development"]
 
     private static func claims(
-        subject: TokenJSON = "user_abc", issued: Int64 = 1_764_198_000, issuer: TokenJSON = "https://identity.test"
-    ) -> TokenJSON {
+        subject: JSON = "user_abc", issued: Int64 = 1_764_198_000, issuer: JSON = "https://identity.test"
+    ) -> JSON {
         [
             "sub": subject, "iss": issuer, "iat": .integer(issued), "nbf": .integer(issued - 10),
             "exp": .integer(issued + 60),

@@ -1,12 +1,7 @@
 import AsyncHTTPClient
+import JSONValue
 import NIOCore
 import NIOHTTP1
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// Ordinary requests, with connections kept open between them.
 package enum HTTP {
@@ -17,10 +12,12 @@ package enum HTTP {
 
         /// A member of the JSON object that the body is.
         package func member(_ name: String) -> String? {
-            guard let data = body.data(using: .utf8),
-                let object = try? JSONDecoder().decode([String: AnyJSON].self, from: data)
-            else { return nil }
-            return object[name]?.text
+            switch JSON(parsing: body.utf8)?[name] {
+            case .string(let text): text
+            case .bool(let flag): "\(flag)"
+            case .integer(let integer): "\(integer)"
+            default: nil
+            }
         }
     }
 
@@ -56,22 +53,4 @@ package enum HTTP {
         configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
-}
-
-/// Any JSON value, as text.
-private struct AnyJSON: Decodable {
-    let text: String?
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let string = try? container.decode(String.self) {
-            text = string
-        } else if let boolean = try? container.decode(Bool.self) {
-            text = "\(boolean)"
-        } else if let integer = try? container.decode(Int.self) {
-            text = "\(integer)"
-        } else {
-            text = nil
-        }
-    }
 }

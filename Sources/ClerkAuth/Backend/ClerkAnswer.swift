@@ -1,6 +1,12 @@
 import NIOHTTP1
 import OutboundCalls
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// An HTTP answer of Clerk's Backend API, not yet understood.
 package struct ClerkAnswer: Sendable {
     /// Longer messages are cut: they go to a log.
@@ -28,7 +34,9 @@ package struct ClerkAnswer: Sendable {
     ///
     /// - Parameter secret: Blotted out should Clerk, or whoever stands between, repeat it.
     func refusal(hiding secret: String) -> ClerkBackendError {
-        guard let document = try? JSON.decode(ErrorDocument.self, from: body), let first = document.errors.first else {
+        guard let document = try? JSONDecoder().decode(ErrorDocument.self, from: Data(body)),
+            let first = document.errors.first
+        else {
             var error = ClerkBackendError(
                 .unintelligible, "The answer is not Clerk's JSON; is a proxy in between, or CLERK_API_URL wrong?")
             error.httpStatus = status

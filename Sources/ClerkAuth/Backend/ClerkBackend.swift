@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -46,13 +47,14 @@ package struct ClerkBackend: Sendable {
     package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
         // What can be no segment of a path can be no user either.
         guard let segment = PercentEncoding.pathSegment(user.value) else { return false }
-        let answer = try await answer(path: "/v1/users/\(segment)/metadata", body: try Self.body(metadata))
+        let body: JSON = ["public_metadata": metadata.json]
+        let answer = try await answer(path: "/v1/users/\(segment)/metadata", body: body.text)
         if answer.status == 404 { return false }
         guard answer.isSuccess else { throw answer.refusal(hiding: secretKey) }
         return true
     }
 
-    private func answer(path: String, body: [UInt8]) async throws(ClerkBackendError) -> ClerkAnswer {
+    private func answer(path: String, body: String) async throws(ClerkBackendError) -> ClerkAnswer {
         try await retrying(within: timeLimits, sleep: { try await Task.sleep(for: $0) }) { retries, answer in
             ClerkRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1))
         } attempt: { limit in
@@ -61,7 +63,7 @@ package struct ClerkBackend: Sendable {
     }
 
     private func attempt(
-        path: String, body: [UInt8], within limit: Duration
+        path: String, body: String, within limit: Duration
     ) async -> Result<ClerkAnswer, ClerkBackendError> {
         do {
             let answer = try await withTimeLimit(limit) { try await patch(path: path, body: body, within: limit) }
@@ -74,26 +76,18 @@ package struct ClerkBackend: Sendable {
         }
     }
 
-    private func patch(path: String, body: [UInt8], within limit: Duration) async throws -> ClerkAnswer {
+    private func patch(path: String, body: String, within limit: Duration) async throws -> ClerkAnswer {
         var request = HTTPClientRequest(url: apiURL + path)
         request.method = .PATCH
         request.headers.add(name: "authorization", value: "Bearer \(secretKey)")
         request.headers.add(name: "clerk-api-version", value: Self.apiVersion)
         request.headers.add(name: "accept", value: "application/json")
         request.headers.add(name: "content-type", value: "application/json")
-        request.body = .bytes(ByteBuffer(bytes: body))
+        request.body = .bytes(ByteBuffer(string: body))
         let response = try await httpClient.execute(request, timeout: TimeAmount(limit))
         let answer = try await response.body.collect(upTo: Self.maximumBodyBytes)
         return ClerkAnswer(
             status: Int(response.status.code), headers: response.headers, body: Array(answer.readableBytesView))
-    }
-
-    private static func body(_ metadata: BillingMetadata) throws(ClerkBackendError) -> [UInt8] {
-        do {
-            return try JSON.encode(["public_metadata": metadata])
-        } catch {
-            throw ClerkBackendError(.unintelligible, "The metadata cannot be written as JSON.")
-        }
     }
 }
 
@@ -106,7 +100,7 @@ extension ClerkBackend: CustomStringConvertible, CustomReflectable {
 }
 
 /// What billing keeps in a user's public metadata. Nil leaves alone what is there.
-package struct BillingMetadata: Sendable, Hashable, Encodable {
+package struct BillingMetadata: Sendable, Hashable {
     /// The name of the plan that the user has.
     package var plan: String
 
@@ -120,5 +114,12 @@ package struct BillingMetadata: Sendable, Hashable, Encodable {
         self.plan = plan
         self.stripeCustomerId = stripeCustomerId
         self.subscriptionId = subscriptionId
+    }
+
+    fileprivate var json: JSON {
+        var json: JSON = ["plan": .string(plan)]
+        if let stripeCustomerId { json["stripeCustomerId"] = .string(stripeCustomerId) }
+        if let subscriptionId { json["subscriptionId"] = .string(subscriptionId) }
+        return json
     }
 }

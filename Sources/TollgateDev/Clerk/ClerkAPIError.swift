@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 /// An error as Clerk's Backend API answers it.
 struct ClerkAPIError: Error {
@@ -37,11 +38,11 @@ struct ClerkAPIError: Error {
     }
 
     var response: Response {
-        let error: JSONValue = [
+        let error: JSON = [
             "code": .string(code), "message": .string(message), "long_message": .string(longMessage),
         ]
         let trace = String(UInt128.random(in: (1 << 124)...UInt128.max), radix: 16)
-        let body: JSONValue = ["errors": [error], "clerk_trace_id": .string(trace)]
+        let body: JSON = ["errors": [error], "clerk_trace_id": .string(trace)]
         return .json(body.text, status: status, headers: retryAfterSeconds.map { [.retryAfter: "\($0)"] } ?? [:])
     }
 }

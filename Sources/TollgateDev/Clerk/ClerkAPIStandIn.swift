@@ -1,17 +1,12 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import Logging
 import NIOCore
 import OutboundCalls
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 /// Stands in for Clerk's Backend API on 127.0.0.1: users, their metadata and its limits, and the keys of a
 /// ``DevelopmentIdentity``. All of it is forgotten when the process ends.
@@ -36,7 +31,7 @@ package final class ClerkAPIStandIn: Service {
         package let user: String
 
         /// As it was sent.
-        package let body: JSONValue
+        package let body: JSON
 
         /// When.
         package let time: UnixTime
@@ -96,7 +91,7 @@ package final class ClerkAPIStandIn: Service {
         router.patch("/v1/users/:id/metadata") { [self] request, context in
             let (id, now) = (try Self.userID(context), time.now())
             let bytes = try await request.body.collect(upTo: Self.maximumBodyBytes)
-            guard let body = try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView)) else {
+            guard let body = JSON(parsing: bytes.readableBytesView) else {
                 throw ClerkAPIError.invalidBody
             }
             return Response.json(try directory.withLock { try $0.update(id, with: body, now: now) }.text)
@@ -110,7 +105,7 @@ package final class ClerkAPIStandIn: Service {
     }
 
     /// Makes a user known, or starts one afresh.
-    package func addUser(id: String, publicMetadata: [String: JSONValue] = [:]) {
+    package func addUser(id: String, publicMetadata: [String: JSON] = [:]) {
         let now = time.now()
         directory.withLock { $0.add(id, publicMetadata: publicMetadata, now: now) }
     }
@@ -119,8 +114,8 @@ package final class ClerkAPIStandIn: Service {
     package func deleteUser(id: String) { directory.withLock { $0.delete(id) } }
 
     /// A user's public metadata; nil for a user that was never seen.
-    package func publicMetadata(of user: String) -> [String: JSONValue]? {
-        directory.withLock { $0.users[user]?["public_metadata"].members }
+    package func publicMetadata(of user: String) -> [String: JSON]? {
+        directory.withLock { $0.users[user]?["public_metadata"].membersByName }
     }
 
     /// The updates of metadata that were carried out, in order.

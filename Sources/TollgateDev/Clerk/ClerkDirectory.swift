@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// The users that Clerk would know, and the rules by which their metadata changes.
@@ -15,16 +16,16 @@ struct ClerkDirectory: Sendable {
     /// Whether users have to be added before they are known.
     let isStrict: Bool
 
-    private(set) var users: [String: JSONValue] = [:]
+    private(set) var users: [String: JSON] = [:]
     private(set) var updates: [ClerkAPIStandIn.Update] = []
     private var deleted: Set<String> = []
     private var recentUpdates: [String: [UnixTime]] = [:]
 
     init(isStrict: Bool) { self.isStrict = isStrict }
 
-    mutating func add(_ id: String, publicMetadata: [String: JSONValue], now: UnixTime) {
+    mutating func add(_ id: String, publicMetadata: [String: JSON], now: UnixTime) {
         deleted.remove(id)
-        let milliseconds = JSONValue.integer(now.milliseconds)
+        let milliseconds = JSON.integer(now.milliseconds)
         users[id] = [
             "id": .string(id), "object": "user", "created_at": milliseconds, "updated_at": milliseconds,
             "last_active_at": milliseconds, "last_sign_in_at": nil, "legal_accepted_at": nil,
@@ -32,7 +33,7 @@ struct ClerkDirectory: Sendable {
             "email_addresses": [], "phone_numbers": [], "web3_wallets": [], "passkeys": [],
             "external_accounts": [], "saml_accounts": [], "enterprise_accounts": [],
             "primary_email_address_id": nil, "primary_phone_number_id": nil, "primary_web3_wallet_id": nil,
-            "private_metadata": [:], "public_metadata": .object(publicMetadata), "unsafe_metadata": [:],
+            "private_metadata": [:], "public_metadata": JSON(publicMetadata), "unsafe_metadata": [:],
             "password_enabled": true, "two_factor_enabled": false, "totp_enabled": false,
             "backup_code_enabled": false, "mfa_enabled_at": nil, "mfa_disabled_at": nil,
             "banned": false, "locked": false, "lockout_expires_in_seconds": nil,
@@ -48,17 +49,17 @@ struct ClerkDirectory: Sendable {
     }
 
     /// A user; one that is seen for the first time is made up, unless this is strict.
-    mutating func user(_ id: String, now: UnixTime) throws -> JSONValue {
+    mutating func user(_ id: String, now: UnixTime) throws -> JSON {
         if users[id] == nil, !isStrict, !deleted.contains(id) { add(id, publicMetadata: [:], now: now) }
         guard let user = users[id] else { throw ClerkAPIError.noSuchUser(id) }
         return user
     }
 
     /// Merges metadata into a user's, and returns the user.
-    mutating func update(_ id: String, with body: JSONValue, now: UnixTime) throws -> JSONValue {
+    mutating func update(_ id: String, with body: JSON, now: UnixTime) throws -> JSON {
         var user = try user(id, now: now)
         try countUpdate(of: id, now: now)
-        for (kind, patch) in try Self.patches(body) { user[kind].merge(patch) }
+        for patch in try Self.patches(body) { user[patch.name].merge(patch.value) }
         let size = Self.metadataKinds.reduce(0) { $0 + user[$1].text.utf8.count }
         guard size <= Self.maximumMetadataBytes else {
             throw ClerkAPIError.unprocessable(code: "form_param_value_too_large", "Metadata exceeds 8 KB.")
@@ -69,15 +70,16 @@ struct ClerkDirectory: Sendable {
         return user
     }
 
-    private static func patches(_ body: JSONValue) throws -> [String: JSONValue] {
+    private static func patches(_ body: JSON) throws -> [JSON.Member] {
         guard let members = body.members else { throw ClerkAPIError.invalidBody }
-        for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-            guard metadataKinds.contains(name) else {
+        for member in members {
+            guard metadataKinds.contains(member.name) else {
                 throw ClerkAPIError.unprocessable(
-                    code: "form_param_unknown", "\(name) is not a valid parameter for this request.")
+                    code: "form_param_unknown", "\(member.name) is not a valid parameter for this request.")
             }
-            guard value.members != nil else {
-                throw ClerkAPIError.unprocessable(code: "form_param_format_invalid", "\(name) must be an object.")
+            guard member.value.members != nil else {
+                throw ClerkAPIError.unprocessable(
+                    code: "form_param_format_invalid", "\(member.name) must be an object.")
             }
         }
         return members

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import NIOCore
 import TollgateCore
 
@@ -41,15 +42,15 @@ struct ClerkBrowserAPI: Sendable {
         SignedInPerson(cookies: request.headers[.cookie])
     }
 
-    private func token(for request: Request) throws -> JSONValue {
+    private func token(for request: Request) throws -> JSON {
         guard let person = person(request) else { return ["jwt": nil, "expiresInSeconds": 0] }
         let token = try identity.token(
             user: person.userID.value, plan: person.plan, now: time.now(),
             lifetimeSeconds: Self.tokenLifetimeSeconds, authorizedParty: request.headers[.origin])
-        return ["jwt": .string(token), "expiresInSeconds": .integer(Int64(Self.tokenLifetimeSeconds))]
+        return ["jwt": .string(token), "expiresInSeconds": .integer(Self.tokenLifetimeSeconds)]
     }
 
-    private func answer(to request: Request, _ json: JSONValue) -> Response {
+    private func answer(to request: Request, _ json: JSON) -> Response {
         var headers: HTTPFields = [.cacheControl: "no-store", .vary: "Origin"]
         if let origin = request.headers[.origin], Loopback.page(origin) != nil {
             headers[.accessControlAllowOrigin] = origin

@@ -1,4 +1,5 @@
 import CryptoExtras
+import JSONValue
 import TollgateCore
 
 #if canImport(FoundationEssentials)
@@ -41,11 +42,11 @@ package struct DevelopmentIdentity: Sendable {
         }
         key = try _RSA.Signing.PrivateKey(pemRepresentation: pem)
         let numbers = try key.publicKey.getKeyPrimitives()
-        let publicKey: TokenJSON = [
+        let publicKey: JSON = [
             "use": "sig", "kty": "RSA", "kid": .string(Self.keyID), "alg": "RS256",
             "n": .string(Self.base64URL(numbers.modulus)), "e": .string(Self.base64URL(numbers.publicExponent)),
         ]
-        jwksJSON = TokenJSON.object([(name: "keys", value: [publicKey])]).text
+        jwksJSON = (["keys": [publicKey]] as JSON).text
     }
 
     /// SubjectPublicKeyInfo, as in `CLERK_JWT_KEY`.
@@ -62,24 +63,24 @@ package struct DevelopmentIdentity: Sendable {
         user: String, plan: String? = nil, now: UnixTime, lifetimeSeconds: Int = 86_400,
         authorizedParty: String? = nil
     ) throws -> String {
-        var claims: [(name: String, value: TokenJSON)] = []
-        if let authorizedParty { claims.append(("azp", .string(authorizedParty))) }
-        claims += [
-            ("exp", .integer(now.seconds + Int64(lifetimeSeconds))),
-            ("iat", .integer(now.seconds)),
-            ("iss", .string(issuer)),
-            ("jti", .string(Self.randomDigits())),
-            // Clerk leaves room for clocks that are late.
-            ("nbf", .integer(now.seconds - 10)),
-        ]
-        if let plan { claims.append(("plan", .string(plan))) }
-        claims += [("sid", .string("sess_\(Self.randomDigits())")), ("sub", .string(user)), ("v", 2)]
-        let header: TokenJSON = ["alg": "RS256", "kid": .string(Self.keyID), "typ": "JWT"]
-        return try sign(header: header, claims: .object(claims))
+        var claims: JSON = [:]
+        if let authorizedParty { claims["azp"] = .string(authorizedParty) }
+        claims["exp"] = .integer(now.seconds + Int64(lifetimeSeconds))
+        claims["iat"] = .integer(now.seconds)
+        claims["iss"] = .string(issuer)
+        claims["jti"] = .string(Self.randomDigits())
+        // Clerk leaves room for clocks that are late.
+        claims["nbf"] = .integer(now.seconds - 10)
+        if let plan { claims["plan"] = .string(plan) }
+        claims["sid"] = .string("sess_\(Self.randomDigits())")
+        claims["sub"] = .string(user)
+        claims["v"] = 2
+        let header: JSON = ["alg": "RS256", "kid": .string(Self.keyID), "typ": "JWT"]
+        return try sign(header: header, claims: claims)
     }
 
     /// A token with any header and claims, right or wrong.
-    package func sign(header: TokenJSON, claims: TokenJSON, with signature: Signature = .rs256) throws -> String {
+    package func sign(header: JSON, claims: JSON, with signature: Signature = .rs256) throws -> String {
         let signed = [header, claims].map { Self.base64URL(Data($0.text.utf8)) }.joined(separator: ".")
         let message = Data(signed.utf8)
         let bytes =

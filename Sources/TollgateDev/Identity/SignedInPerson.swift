@@ -1,3 +1,4 @@
+import JSONValue
 import OutboundCalls
 import TollgateCore
 
@@ -46,7 +47,7 @@ struct SignedInPerson: Sendable, Hashable {
     static let noCookie = "\(cookieName)=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
 
     /// As ClerkJS shows a user.
-    var json: JSONValue {
+    var json: JSON {
         ["id": .string(userID.value), "fullName": .string(name), "primaryEmailAddress": nil]
     }
 

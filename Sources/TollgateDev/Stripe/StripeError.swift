@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 /// An error as Stripe's API answers it.
 struct StripeError: Error {
@@ -36,10 +37,10 @@ struct StripeError: Error {
     }
 
     var answer: StripeAnswer {
-        var error: JSONValue = ["type": .string(type), "message": .string(message)]
+        var error: JSON = ["type": .string(type), "message": .string(message)]
         if let code { error["code"] = .string(code) }
         if let parameter { error["param"] = .string(parameter) }
-        return StripeAnswer(status: status, body: (["error": error] as JSONValue).text)
+        return StripeAnswer(status: status, body: (["error": error] as JSON).text)
     }
 }
 

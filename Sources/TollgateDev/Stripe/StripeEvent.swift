@@ -1,16 +1,17 @@
+import JSONValue
 import TollgateCore
 
 /// Something that happened at Stripe, before it is a webhook.
 struct StripeEvent {
     let type: String
-    let object: JSONValue
+    let object: JSON
 
     /// The old values of what changed, in events that end in `.updated`.
-    var previousAttributes: JSONValue?
+    var previousAttributes: JSON?
 
     /// The event as webhooks carry it.
-    func json(id: String = Identifier.make("evt"), created: UnixTime) -> JSONValue {
-        var data: JSONValue = ["object": object]
+    func json(id: String = Identifier.make("evt"), created: UnixTime) -> JSON {
+        var data: JSON = ["object": object]
         if let previousAttributes { data["previous_attributes"] = previousAttributes }
         return [
             "id": .string(id), "object": "event", "api_version": .string(StripeStandIn.apiVersion),

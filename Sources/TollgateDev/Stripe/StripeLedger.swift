@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// What Stripe would remember, and the rules by which it changes. Every method that changes a subscription returns
@@ -5,56 +6,56 @@ import TollgateCore
 struct StripeLedger: Sendable {
     /// A checkout session, and what it was asked for.
     struct Checkout: Sendable {
-        var object: JSONValue
-        let parameters: JSONValue
+        var object: JSON
+        let parameters: JSON
     }
 
     /// What one unit of any price costs, in cents.
     let unitAmount: Int64
 
     private(set) var checkouts: [String: Checkout] = [:]
-    private(set) var customers: [String: JSONValue] = [:]
-    private(set) var subscriptions: [String: JSONValue] = [:]
-    private(set) var portals: [String: JSONValue] = [:]
+    private(set) var customers: [String: JSON] = [:]
+    private(set) var subscriptions: [String: JSON] = [:]
+    private(set) var portals: [String: JSON] = [:]
 
     init(unitAmount: Int64) { self.unitAmount = unitAmount }
 
-    func checkout(_ id: String) throws -> JSONValue {
+    func checkout(_ id: String) throws -> JSON {
         guard let checkout = checkouts[id] else { throw StripeError.noSuch("checkout.session", id) }
         return checkout.object
     }
 
-    func customer(_ id: String) throws -> JSONValue {
+    func customer(_ id: String) throws -> JSON {
         guard let customer = customers[id] else { throw StripeError.noSuch("customer", id) }
         return customer
     }
 
-    func subscription(_ id: String) throws -> JSONValue {
+    func subscription(_ id: String) throws -> JSON {
         guard let subscription = subscriptions[id] else { throw StripeError.noSuch("subscription", id) }
         return subscription
     }
 
     /// Each that has the looks of a price's id.
-    func price(_ id: String) throws -> JSONValue {
+    func price(_ id: String) throws -> JSON {
         guard id.hasPrefix("price_") else { throw StripeError.noSuch("price", id) }
         return StripeObjects.price(.string(id), unitAmount: unitAmount)
     }
 
-    func portal(_ id: String) throws -> JSONValue {
+    func portal(_ id: String) throws -> JSON {
         guard let portal = portals[id] else { throw StripeError.noSuch("billing_portal.session", id) }
         return portal
     }
 
     /// A customer's subscriptions, the newest first.
-    func subscriptions(of customer: String) -> [JSONValue] {
-        func order(_ subscription: JSONValue) -> (Int64, String) {
+    func subscriptions(of customer: String) -> [JSON] {
+        func order(_ subscription: JSON) -> (Int64, String) {
             (subscription["created"].integer ?? 0, subscription["id"].string ?? "")
         }
         return subscriptions.values.filter { $0["customer"].string == customer }.sorted { order($0) > order($1) }
     }
 
     /// - Parameter pages: The URL of this server, whose pages the session's url leads to.
-    mutating func openCheckout(_ parameters: JSONValue, pages: String, now: UnixTime) throws -> JSONValue {
+    mutating func openCheckout(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
         if let customer = parameters["customer"].string {
             guard customers[customer] != nil else {
                 throw StripeError.noSuch("customer", customer, parameter: "customer")
@@ -83,7 +84,7 @@ struct StripeLedger: Sendable {
         return object
     }
 
-    mutating func openPortal(_ parameters: JSONValue, pages: String, now: UnixTime) throws -> JSONValue {
+    mutating func openPortal(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
         let customer = parameters["customer"].string ?? ""
         guard customers[customer] != nil else {
             throw StripeError.noSuch("customer", customer, parameter: "customer")
@@ -161,7 +162,7 @@ struct StripeLedger: Sendable {
         new["status"] = succeeds ? "active" : "past_due"
         subscriptions[id] = new
         let changed = ["latest_invoice", "status"].filter { old[$0] != new[$0] }
-        let previous = JSONValue.object(Dictionary(changed.map { ($0, old[$0]) }) { $1 })
+        let previous = JSON.object(changed.map { JSON.Member(name: $0, value: old[$0]) })
         return [
             StripeEvent(type: "customer.subscription.updated", object: new, previousAttributes: previous),
             StripeEvent(type: succeeds ? "invoice.paid" : "invoice.payment_failed", object: invoice),

@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// Stripe's objects as the API version ``StripeStandIn/apiVersion`` shapes them, with what a gateway reads of them.
@@ -6,11 +7,11 @@ enum StripeObjects {
 
     /// - Parameter parameters: As ``StripeParameters/checkoutSession`` checked them.
     static func checkoutSession(
-        id: String, url: String, parameters: JSONValue, unitAmount: Int64, now: UnixTime
-    ) -> JSONValue {
+        id: String, url: String, parameters: JSON, unitAmount: Int64, now: UnixTime
+    ) -> JSON {
         let quantities = parameters["line_items"].elements?.compactMap { $0["quantity"].integer } ?? []
         // Bounded by the rules: 20 items of fewer than a million.
-        let amount = JSONValue.integer(quantities.reduce(0, +) * unitAmount)
+        let amount = JSON.integer(quantities.reduce(0, +) * unitAmount)
         return [
             "id": .string(id), "object": "checkout.session",
             "amount_subtotal": amount, "amount_total": amount, "currency": "usd",
@@ -20,7 +21,7 @@ enum StripeObjects {
             "expires_at": .integer(parameters["expires_at"].integer ?? now.seconds + secondsPerDay),
             "customer": parameters["customer"], "customer_email": parameters["customer_email"],
             "customer_details": nil, "invoice": nil, "livemode": false,
-            "metadata": .object(parameters["metadata"].members ?? [:]),
+            "metadata": .object(parameters["metadata"].members ?? []),
             "mode": "subscription", "payment_intent": nil,
             "payment_method_collection": .string(parameters["payment_method_collection"].string ?? "always"),
             "payment_status": "unpaid", "status": "open", "subscription": nil,
@@ -28,14 +29,14 @@ enum StripeObjects {
         ]
     }
 
-    static func customer(id: String, email: String?, now: UnixTime) -> JSONValue {
+    static func customer(id: String, email: String?, now: UnixTime) -> JSON {
         [
-            "id": .string(id), "object": "customer", "created": .integer(now.seconds), "email": JSONValue(email),
+            "id": .string(id), "object": "customer", "created": .integer(now.seconds), "email": .text(email),
             "livemode": false, "metadata": [:], "name": nil,
         ]
     }
 
-    static func portalSession(id: String, url: String, parameters: JSONValue, now: UnixTime) -> JSONValue {
+    static func portalSession(id: String, url: String, parameters: JSON, now: UnixTime) -> JSON {
         [
             "id": .string(id), "object": "billing_portal.session", "configuration": "bpc_standin",
             "created": .integer(now.seconds), "customer": parameters["customer"], "flow": nil, "livemode": false,
@@ -45,8 +46,8 @@ enum StripeObjects {
 
     /// - Parameter checkout: The parameters of the checkout session that sold it.
     static func subscription(
-        id: String, customer: String, checkout: JSONValue, unitAmount: Int64, now: UnixTime
-    ) -> JSONValue {
+        id: String, customer: String, checkout: JSON, unitAmount: Int64, now: UnixTime
+    ) -> JSON {
         let data = checkout["subscription_data"]
         let trialEnd = data["trial_period_days"].integer.map { now.seconds + $0 * secondsPerDay }
         let items = (checkout["line_items"].elements ?? []).map {
@@ -60,21 +61,21 @@ enum StripeObjects {
             "collection_method": "charge_automatically", "created": .integer(now.seconds), "currency": "usd",
             "customer": .string(customer), "description": data["description"], "ended_at": nil,
             "items": [
-                "object": "list", "data": .array(items), "has_more": false, "total_count": .integer(Int64(items.count)),
+                "object": "list", "data": .array(items), "has_more": false, "total_count": .integer(items.count),
                 "url": .string("/v1/subscription_items?subscription=\(id)"),
             ],
-            "latest_invoice": nil, "livemode": false, "metadata": .object(data["metadata"].members ?? [:]),
+            "latest_invoice": nil, "livemode": false, "metadata": .object(data["metadata"].members ?? []),
             "pause_collection": nil, "start_date": .integer(now.seconds),
             "status": .string(trialEnd == nil ? "active" : "trialing"),
-            "trial_end": trialEnd.map(JSONValue.integer) ?? .null,
+            "trial_end": trialEnd.map(JSON.integer) ?? .null,
             "trial_start": trialEnd == nil ? nil : .integer(now.seconds),
         ]
     }
 
     /// The billing period is the item's, not the subscription's, since the version named basil.
     private static func item(
-        _ line: JSONValue, subscription: String, unitAmount: Int64, now: UnixTime, trialEnd: Int64?
-    ) -> JSONValue {
+        _ line: JSON, subscription: String, unitAmount: Int64, now: UnixTime, trialEnd: Int64?
+    ) -> JSON {
         [
             "id": .string(Identifier.make("si", length: 14)), "object": "subscription_item",
             "created": .integer(now.seconds),
@@ -86,7 +87,7 @@ enum StripeObjects {
         ]
     }
 
-    static func price(_ id: JSONValue, unitAmount: Int64) -> JSONValue {
+    static func price(_ id: JSON, unitAmount: Int64) -> JSON {
         [
             "id": id, "object": "price", "active": true, "currency": "usd", "livemode": false,
             "recurring": ["interval": "month", "interval_count": 1, "usage_type": "licensed"],
@@ -98,8 +99,8 @@ enum StripeObjects {
     ///   - reason: `subscription_create` or `subscription_cycle`.
     ///   - isPaid: Otherwise the first try to collect failed, and another follows in three days.
     static func invoice(
-        subscription: JSONValue, reason: String, amount: Int64, isPaid: Bool, now: UnixTime
-    ) -> JSONValue {
+        subscription: JSON, reason: String, amount: Int64, isPaid: Bool, now: UnixTime
+    ) -> JSON {
         [
             "id": .string(Identifier.make("in")), "object": "invoice",
             "amount_due": .integer(amount), "amount_paid": .integer(isPaid ? amount : 0),

@@ -1,3 +1,5 @@
+import JSONValue
+
 /// What a parameter of Stripe's API may be. Whatever is not said to be allowed is refused, as Stripe does.
 indirect enum StripeParameter: Sendable {
     case text(maximumLength: Int = 5_000)
@@ -12,7 +14,7 @@ indirect enum StripeParameter: Sendable {
     /// The value in the type it stands for.
     ///
     /// - Parameter path: The parameter's name in full, such as `line_items[0][price]`; empty for the whole form.
-    func checked(_ value: FormValue, at path: String = "") throws -> JSONValue {
+    func checked(_ value: FormValue, at path: String = "") throws -> JSON {
         switch (self, value) {
         case (.object(let rules, let required), .fields(let fields)):
             return try Self.object(fields, rules: rules, required: required, at: path)
@@ -35,7 +37,7 @@ indirect enum StripeParameter: Sendable {
         }
     }
 
-    private func scalar(_ text: String, at path: String) throws -> JSONValue {
+    private func scalar(_ text: String, at path: String) throws -> JSON {
         switch self {
         case .text(let maximumLength):
             guard text.count <= maximumLength else {
@@ -69,8 +71,8 @@ indirect enum StripeParameter: Sendable {
 
     private static func object(
         _ fields: [String: FormValue], rules: [String: StripeParameter], required: [String], at path: String
-    ) throws -> JSONValue {
-        var members: [String: JSONValue] = [:]
+    ) throws -> JSON {
+        var members: [String: JSON] = [:]
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
             let full = path.isEmpty ? name : "\(path)[\(name)]"
             guard let rule = rules[name] else { throw StripeError.unknown(full) }
@@ -79,12 +81,12 @@ indirect enum StripeParameter: Sendable {
         if let missing = required.first(where: { members[$0] == nil }) {
             throw StripeError.missing(path.isEmpty ? missing : "\(path)[\(missing)]")
         }
-        return .object(members)
+        return JSON(members)
     }
 
     private static func list(
         _ fields: [String: FormValue], rule: StripeParameter, maximumCount: Int, at path: String
-    ) throws -> JSONValue {
+    ) throws -> JSON {
         guard fields.count <= maximumCount else {
             throw StripeError("Array must have at most \(maximumCount) elements", parameter: path)
         }
@@ -98,9 +100,9 @@ indirect enum StripeParameter: Sendable {
     }
 
     /// At most 50 keys of 40 characters, with values of 500. An empty value unsets its key.
-    private static func metadata(_ fields: [String: FormValue], at path: String) throws -> JSONValue {
+    private static func metadata(_ fields: [String: FormValue], at path: String) throws -> JSON {
         guard fields.count <= 50 else { throw StripeError("Metadata must have at most 50 keys", parameter: path) }
-        var members: [String: JSONValue] = [:]
+        var members: [String: JSON] = [:]
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
             guard case .text(let text) = value, name.count <= 40, text.count <= 500 else {
                 throw StripeError(
@@ -109,7 +111,7 @@ indirect enum StripeParameter: Sendable {
             }
             if !text.isEmpty { members[name] = .string(text) }
         }
-        return .object(members)
+        return JSON(members)
     }
 
     private static func isURL(_ text: String) -> Bool {

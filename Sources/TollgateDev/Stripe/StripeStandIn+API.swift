@@ -1,12 +1,13 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import NIOCore
 import Synchronization
 import TollgateCore
 
 extension StripeStandIn {
-    private typealias Create = @Sendable (inout StripeLedger, JSONValue, _ pages: String, UnixTime) throws -> JSONValue
-    private typealias Read = @Sendable (StripeLedger, _ id: String) throws -> JSONValue
+    private typealias Create = @Sendable (inout StripeLedger, JSON, _ pages: String, UnixTime) throws -> JSON
+    private typealias Read = @Sendable (StripeLedger, _ id: String) throws -> JSON
 
     /// More than any call of a gateway needs.
     private static let maximumBodyBytes = 65_536
@@ -28,7 +29,7 @@ extension StripeStandIn {
     }
 
     /// One endpoint, when there is somewhere to deliver events to.
-    private var registrations: [JSONValue] {
+    private var registrations: [JSON] {
         guard let url = webhooks.url else { return [] }
         return [
             [
@@ -42,10 +43,10 @@ extension StripeStandIn {
     /// The first page of a list.
     private func list(
         _ path: RouterPath, on router: Router<BasicRequestContext>,
-        _ elements: @escaping @Sendable (StripeStandIn) -> [JSONValue]
+        _ elements: @escaping @Sendable (StripeStandIn) -> [JSON]
     ) {
         router.get(path) { [self] request, _ in
-            let page: JSONValue = [
+            let page: JSON = [
                 "object": "list", "data": .array(elements(self)), "has_more": false, "url": .string(request.uri.path),
             ]
             return StripeAnswer(body: page.text).response()

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 /// The events so far as a person sees them, and how they are delivered: once and in order, or as the real Stripe may.
 extension StripeStandIn {

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import Synchronization
 
 /// What a person sees instead of Stripe's own pages.
@@ -96,7 +97,7 @@ extension StripeStandIn {
         return .seeOther(portal["return_url"].string ?? "/portal/\(id)")
     }
 
-    private static func successURL(_ session: JSONValue) -> String {
+    private static func successURL(_ session: JSON) -> String {
         let url = session["success_url"].string ?? "/"
         let parts = url.split(separator: "{CHECKOUT_SESSION_ID}", omittingEmptySubsequences: false)
         return parts.joined(separator: session["id"].string ?? "")

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -102,8 +103,8 @@ package final class StripeStandIn: Service {
     /// - Returns: The subscription's id.
     @discardableResult
     package func sell(price: String, tier: String, to user: String) throws -> String {
-        let metadata: JSONValue = ["userId": .string(user), "tier": .string(tier)]
-        let parameters: JSONValue = [
+        let metadata: JSON = ["userId": .string(user), "tier": .string(tier)]
+        let parameters: JSON = [
             "mode": "subscription", "line_items": [["price": .string(price), "quantity": 1]],
             "success_url": "http://127.0.0.1/", "client_reference_id": .string(user), "metadata": metadata,
             "subscription_data": ["metadata": metadata],
@@ -137,7 +138,7 @@ package final class StripeStandIn: Service {
     /// - Returns: The event's id.
     @discardableResult
     package func emit(
-        type: String, object: JSONValue, previousAttributes: JSONValue? = nil, created: UnixTime? = nil
+        type: String, object: JSON, previousAttributes: JSON? = nil, created: UnixTime? = nil
     ) -> String {
         let id = Identifier.make("evt")
         let event = StripeEvent(type: type, object: object, previousAttributes: previousAttributes)
@@ -146,13 +147,13 @@ package final class StripeStandIn: Service {
     }
 
     /// All customers by id.
-    package var customers: [String: JSONValue] { state.withLock { $0.ledger.customers } }
+    package var customers: [String: JSON] { state.withLock { $0.ledger.customers } }
 
     /// All subscriptions by id, also those that have ended.
-    package var subscriptions: [String: JSONValue] { state.withLock { $0.ledger.subscriptions } }
+    package var subscriptions: [String: JSON] { state.withLock { $0.ledger.subscriptions } }
 
     /// All checkout sessions by id.
-    package var checkoutSessions: [String: JSONValue] {
+    package var checkoutSessions: [String: JSON] {
         state.withLock { $0.ledger.checkouts.mapValues(\.object) }
     }
 

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -77,7 +78,7 @@ package final class StripeWebhooks: Service {
     package var heldCount: Int { queue.withLock { $0.held.count } }
 
     /// All events so far, as they are delivered.
-    package var events: [JSONValue] { queue.withLock { $0.events } }
+    package var events: [JSON] { queue.withLock { $0.events } }
 
     /// All deliveries so far, in the order of their answers.
     package var attempts: [Attempt] { queue.withLock { $0.attempts } }
@@ -91,7 +92,7 @@ package final class StripeWebhooks: Service {
     /// Delivers an event once more, as Stripe's dashboard does on request.
     package func resend(_ eventID: String) { start(queue.withLock { $0.resend(eventID) }) }
 
-    func send(_ events: [JSONValue]) {
+    func send(_ events: [JSON]) {
         let isDelivered = url != nil
         start(queue.withLock { $0.add(events, isDelivered: isDelivered) })
     }

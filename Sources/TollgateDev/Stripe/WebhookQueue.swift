@@ -1,3 +1,5 @@
+import JSONValue
+
 /// Which webhooks are on their way, and what became of the others. Pure: it says what to send and when.
 struct WebhookQueue: Sendable {
     /// One copy of one event.
@@ -17,14 +19,14 @@ struct WebhookQueue: Sendable {
     }
 
     var behaviour = StripeWebhooks.Behaviour()
-    private(set) var events: [JSONValue] = []
+    private(set) var events: [JSON] = []
     private(set) var attempts: [StripeWebhooks.Attempt] = []
     private(set) var pendingCount = 0
     private(set) var held: [Delivery] = []
     private var isHolding = false
 
     /// Takes new events, and says what is to be sent of them.
-    mutating func add(_ new: [JSONValue], isDelivered: Bool) -> [Round] {
+    mutating func add(_ new: [JSON], isDelivered: Bool) -> [Round] {
         events += new
         return isDelivered ? deliver(new) : []
     }
@@ -34,7 +36,7 @@ struct WebhookQueue: Sendable {
         deliver(events.filter { $0["id"].string == eventID })
     }
 
-    private mutating func deliver(_ events: [JSONValue]) -> [Round] {
+    private mutating func deliver(_ events: [JSON]) -> [Round] {
         let deliveries = events.flatMap { event in
             let delivery = Delivery(eventID: event["id"].string ?? "", body: event.text)
             return Array(repeating: delivery, count: behaviour.copies)

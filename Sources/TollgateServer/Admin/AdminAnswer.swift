@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 extension Response {
     /// JSON of the admin port: of this moment, and for whoever asked.

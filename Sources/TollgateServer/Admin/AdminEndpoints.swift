@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import NIOCore
 
 /// What an operator and an orchestrator ask a worker, on a port of its own that is never the public one.

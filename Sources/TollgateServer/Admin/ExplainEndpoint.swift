@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import OutboundCalls
 import TollgateCore
 import TollgateStore

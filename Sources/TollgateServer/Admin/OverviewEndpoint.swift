@@ -1,4 +1,5 @@
 import Hummingbird
+import JSONValue
 import Logging
 import TollgateCore
 import TollgateStore

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 /// The operator's page, `/overview`, and the files that it loads. What it shows, it asks for at `/overview.json`.
 struct OverviewSite: Sendable {

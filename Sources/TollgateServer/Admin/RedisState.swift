@@ -1,3 +1,4 @@
+import JSONValue
 import RedisClient
 import TollgateCore
 import TollgateStore

@@ -1,21 +1,18 @@
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
+import JSONValue
 import NIOCore
 
 /// The body of `POST /create-checkout`: none, or `{"tier": "…"}`.
-struct CheckoutBody: Decodable {
-    let tier: String?
-
+enum CheckoutBody {
     /// The plan that is asked for. Nil when the body names none.
     static func tier(in body: ByteBuffer) throws(APIError) -> String? {
         guard body.readableBytes > 0 else { return nil }
-        do {
-            return try JSONDecoder().decode(CheckoutBody.self, from: Data(body.readableBytesView)).tier
-        } catch {
-            throw .badRequest("The body is not of the form {\"tier\": \"paid\"}. It may be left out.")
+        if let object = JSON(parsing: body.readableBytesView), case .object = object {
+            switch object["tier"] {
+            case .null: return nil
+            case .string(let tier): return tier
+            default: break
+            }
         }
+        throw .badRequest("The body is not of the form {\"tier\": \"paid\"}. It may be left out.")
     }
 }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import TollgateCore
 
 /// `GET /account`: all that a customer's page shows, in one answer. Costs no call and takes no place in the minute, so

@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateCore
 
 /// A key as its owner sees it: all but its hashes.

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import NIOCore
 import TollgateCore
 import TollgateStore

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 import TollgateCore
 
 /// `GET /usage`: where the caller's limits stand. Costs nothing, and answers as well when both are used up.

@@ -1,3 +1,4 @@
+import JSONValue
 import TollgateConfiguration
 
 /// Everything that `tollgate doctor` has to tell.

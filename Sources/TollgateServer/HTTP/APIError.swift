@@ -1,4 +1,5 @@
 import HTTPTypes
+import JSONValue
 import Logging
 import ReverseProxy
 import TollgateCore

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSONValue
 
 extension Response {
     init(_ answer: Answer) {

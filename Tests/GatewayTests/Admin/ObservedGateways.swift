@@ -1,3 +1,4 @@
+import JSONValue
 import Logging
 import NIOPosix
 import ServiceLifecycle
@@ -78,13 +79,13 @@ final class ObservedGateways: Sendable {
         try await HTTP.get(path, port: running[gateway].ports.adminPort, headers: headers)
     }
 
-    func overview(of gateway: Int = 0) async throws -> JSONValue {
+    func overview(of gateway: Int = 0) async throws -> JSON {
         let answer = try await get("/overview.json", of: gateway)
         try #require(answer.status == 200, "\(answer.body)")
-        return try JSONDecoder().decode(JSONValue.self, from: Data(answer.body.utf8))
+        return try #require(JSON(parsing: answer.body.utf8))
     }
 
-    func workers(by gateway: Int = 0) async throws -> [JSONValue] {
+    func workers(by gateway: Int = 0) async throws -> [JSON] {
         try await overview(of: gateway)["workers"].elements ?? []
     }
 
@@ -93,10 +94,10 @@ final class ObservedGateways: Sendable {
         try await workers(by: gateway).compactMap { $0["address"].string }
     }
 
-    func explain(_ user: String) async throws -> JSONValue {
+    func explain(_ user: String) async throws -> JSON {
         let answer = try await get("/explain/\(user)")
         try #require(answer.status == 200, "\(answer.body)")
-        return try JSONDecoder().decode(JSONValue.self, from: Data(answer.body.utf8))
+        return try #require(JSON(parsing: answer.body.utf8))
     }
 
     @discardableResult

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import NIOCore
 import NIOPosix
 import RedisClient

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import RedisClient
 import TestSupport
 import Testing
@@ -7,22 +8,16 @@ import TollgateDev
 import TollgateServer
 import TollgateStore
 
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
-
 /// Events that failed and wait for Stripe to send them again.
 @Suite struct WebhookBacklogTests {
-    private static func waiting(in market: Market) async throws -> JSONValue {
+    private static func waiting(in market: Market) async throws -> JSON {
         let answer = try await HTTP.get("/overview.json", port: market.gateways[0].adminPort)
-        return try JSONDecoder().decode(JSONValue.self, from: Data(answer.body.utf8))["webhooks"]
+        return try #require(JSON(parsing: answer.body.utf8))["webhooks"]
     }
 
     private static let start = UnixTime(seconds: 1_764_198_000)
 
-    private static func event(_ id: String, secondsLater seconds: Int64 = 0) -> JSONValue {
+    private static func event(_ id: String, secondsLater seconds: Int64 = 0) -> JSON {
         Market.event(
             "customer.subscription.updated",
             [
@@ -42,7 +37,7 @@ import Foundation
             let other = try await market.deliver(Self.event("evt_2", secondsLater: 60))
             #expect(other.status == 500)
             let waiting = try await Self.waiting(in: market)
-            let expected: JSONValue = [
+            let expected: JSON = [
                 "waiting": 2, "oldest": "2025-11-26T23:00:00Z",
                 "events": [
                     ["id": "evt_1", "since": "2025-11-26T23:00:00Z"],

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import RedisClient
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import JSONValue
 import Logging
 import StripeBilling
 import TestSupport
@@ -60,14 +61,14 @@ struct Market {
     }
 
     /// The user's newest subscription.
-    func subscription(of user: String) -> JSONValue? {
+    func subscription(of user: String) -> JSON? {
         stripe.subscriptions.values.filter { $0["metadata"]["userId"].string == user }
             .max { ($0["created"].integer ?? 0) < ($1["created"].integer ?? 0) }
     }
 
     /// Delivers an event as Stripe does.
     func deliver(
-        _ event: JSONValue, secret: String = webhookSecret, signedAt time: UnixTime? = nil
+        _ event: JSON, secret: String = webhookSecret, signedAt time: UnixTime? = nil
     ) async throws -> HTTP.Answer {
         let signature = WebhookSignature.sign(
             payload: Array(event.text.utf8), secret: secret, at: time ?? self.time.now())
@@ -82,8 +83,8 @@ struct Market {
 
     /// An event as Stripe would write it.
     static func event(
-        _ type: String, _ object: JSONValue, id: String = "evt_1", created: UnixTime, isLive: Bool = false
-    ) -> JSONValue {
+        _ type: String, _ object: JSON, id: String = "evt_1", created: UnixTime, isLive: Bool = false
+    ) -> JSON {
         [
             "id": .string(id), "object": "event", "api_version": "2026-10-28.endive", "type": .string(type),
             "created": .integer(created.seconds), "livemode": .bool(isLive), "data": ["object": object],

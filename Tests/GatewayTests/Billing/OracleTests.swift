@@ -1,3 +1,4 @@
+import JSONValue
 import StripeBilling
 import TestSupport
 import Testing

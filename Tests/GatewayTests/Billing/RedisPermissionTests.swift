@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import NIOCore
 import RedisClient
 import TestSupport
@@ -191,7 +192,7 @@ import Foundation
         try market.stripe.cancel(id)
         try await market.webhooksAreDone()
         // An event without metadata is looked up by its customer.
-        let nameless: JSONValue = [
+        let nameless: JSON = [
             "id": .string(id), "object": "subscription", "status": "canceled", "metadata": [:],
             "customer": market.subscription(of: "user_abc")?["customer"] ?? .null,
         ]

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import NIOPosix
 import RedisClient
 import StripeBilling
@@ -36,7 +37,7 @@ import Darwin
 
     /// Delivers an event, and returns when it is in work.
     private static func deliver(to port: Int, at time: UnixTime, _ redis: RedisServerProcess) async throws {
-        let checkout: JSONValue = [
+        let checkout: JSON = [
             "id": "cs_1", "object": "checkout.session", "mode": "subscription", "payment_status": "paid",
             "client_reference_id": "user_abc", "customer": "cus_1", "subscription": "sub_1",
             "metadata": ["userId": "user_abc", "tier": "paid"],

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Logging
 import StripeBilling
 import Synchronization
@@ -55,7 +56,7 @@ import TollgateStore
         #expect(record.status.name == subscription["status"].string)
         #expect(record.plan == "paid")
         #expect(record.clerkUpdatedAt != nil, "Clerk has been told")
-        let plan: JSONValue = subscription["status"].string == "canceled" ? "free" : "paid"
+        let plan: JSON = subscription["status"].string == "canceled" ? "free" : "paid"
         #expect(
             clerk.publicMetadata(of: user) == [
                 "plan": plan, "stripeCustomerId": subscription["customer"], "subscriptionId": subscription["id"],
@@ -63,7 +64,7 @@ import TollgateStore
     }
 
     /// Delivers every event one to five times, all mixed, until each delivery is taken; meanwhile workers are killed.
-    private func deliver(_ events: [JSONValue], to crew: Crew) async throws {
+    private func deliver(_ events: [JSON], to crew: Crew) async throws {
         let copies = events.flatMap { Array(repeating: $0.text, count: .random(in: 1...5)) }.shuffled()
         let queue = Deliveries(copies)
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import RedisClient
 import StripeBilling
 import TestSupport
@@ -9,7 +10,7 @@ import TollgateServer
 
 /// `POST /webhook/stripe`: what is believed, and what follows from it.
 @Suite struct WebhookTests {
-    private static func checkout(user: String = "user_abc", paid: String = "paid") -> JSONValue {
+    private static func checkout(user: String = "user_abc", paid: String = "paid") -> JSON {
         [
             "id": "cs_1", "object": "checkout.session", "mode": "subscription", "payment_status": .string(paid),
             "client_reference_id": .string(user), "customer": "cus_1", "subscription": "sub_1",
@@ -17,8 +18,8 @@ import TollgateServer
         ]
     }
 
-    private static func subscription(_ status: String, metadata: JSONValue = ["userId": "user_abc", "tier": "paid"])
-        -> JSONValue
+    private static func subscription(_ status: String, metadata: JSON = ["userId": "user_abc", "tier": "paid"])
+        -> JSON
     {
         [
             "id": "sub_1", "object": "subscription", "status": .string(status), "customer": "cus_1",
@@ -202,7 +203,7 @@ import TollgateServer
             let customer = try #require(market.subscription(of: "user_abc")?["customer"])
             let updates = market.clerk.updates.count
             for (type, status) in [("updated", "active"), ("deleted", "canceled")] {
-                let object: JSONValue = [
+                let object: JSON = [
                     "id": "sub_other", "object": "subscription", "status": .string(status), "customer": customer,
                     "metadata": [:], "items": ["data": [["price": ["id": "price_mug"]]]],
                     "created": .integer(market.time.now().seconds + 100),
@@ -266,7 +267,7 @@ import TollgateServer
             market.stripe.webhooks.url = nil
             market.time.advance(seconds: 60)
             try market.stripe.cancel(try #require(subscription["id"].string))
-            let invoice: JSONValue = [
+            let invoice: JSON = [
                 "id": "in_1", "object": "invoice", "customer": subscription["customer"],
                 "parent": ["subscription_details": ["subscription": subscription["id"]]],
             ]

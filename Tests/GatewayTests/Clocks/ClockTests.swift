@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
@@ -309,7 +310,7 @@ struct ClockTests {
                 let (metric, overview) = (try await worker.aheadSeconds(), try await worker.overview())
                 let told =
                     switch overview["clockAheadSeconds"] {
-                    case .number(let number): number
+                    case .decimal(let number): number
                     case .integer(let number): Double(number)
                     default: Double.nan
                     }

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import RedisClient
 import Synchronization
 import TestSupport
@@ -215,10 +216,10 @@ struct ClockedWorker: Sendable {
 
     func admits(tokens: [String]) async throws { try await admits(tokens.map { [("Authorization", "Bearer \($0)")] }) }
 
-    func overview() async throws -> JSONValue {
+    func overview() async throws -> JSON {
         let answer = try await HTTP.get("/overview.json", port: adminPort)
         try #require(answer.status == 200, "\(answer.body)")
-        return try JSONDecoder().decode(JSONValue.self, from: Data(answer.body.utf8))
+        return try #require(JSON(parsing: answer.body.utf8))
     }
 
     /// `tollgate_clock_ahead_seconds`.

@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import NIOPosix
 import TestSupport
 import Testing
@@ -184,7 +185,7 @@ extension DoctorReport {
         try await withRedis { redis in
             let (status, text) = try await run(["--json"], url: redis.url)
             #expect(status == .exited(1), "\(text)")
-            let json = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+            let json = try #require(JSON(parsing: text.utf8))
             #expect(json["status"] == "warn" && (json["findings"].elements?.count ?? 0) > 10)
         }
     }

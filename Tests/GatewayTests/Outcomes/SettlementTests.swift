@@ -1,4 +1,5 @@
 import Hiredis
+import JSONValue
 import Logging
 import RedisClient
 import Synchronization
@@ -470,10 +471,10 @@ import Darwin
     private static func says(
         _ gateways: ObservedGateways, waiting: Int64 = 0, lost: Int64 = 0, unsettled: Int64 = 0
     ) async throws {
-        let expected: JSONValue = [
+        let expected: JSON = [
             "waiting": .integer(waiting), "lost": .integer(lost), "unsettled": .integer(unsettled),
         ]
-        var said = JSONValue.null
+        var said = JSON.null
         do {
             try await eventually("what is said of reservations") {
                 said = try await gateways.overview()["reservations"]

@@ -1,3 +1,4 @@
+import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
@@ -43,11 +44,11 @@ struct ClerkAPIStandInTests {
                  "private_metadata":{"stripeCustomerId":"cus_1"}}
                 """#)
             #expect(answer.status == 200)
-            let expected: [String: JSONValue] = [
+            let expected: [String: JSON] = [
                 "plan": "paid", "kept": 1, "deep": ["b": ["d": 3, "e": ["g": "é"]]], "list": [3],
             ]
             #expect(clerk.publicMetadata(of: "user_1") == expected)
-            #expect(answer.json["public_metadata"] == .object(expected))
+            #expect(answer.json["public_metadata"] == JSON(expected))
             #expect(answer.json["private_metadata"] == ["stripeCustomerId": "cus_1"])
             #expect(answer.json["updated_at"].integer == time.now().milliseconds)
             let read = try await api.get("/v1/users/user_1")
@@ -192,8 +193,8 @@ struct ClerkAPIStandInTests {
     }
 
     /// The claim, unverified: DevelopmentIdentityTests verify what the identity signs.
-    private func plan(of token: String) throws -> JSONValue {
+    private func plan(of token: String) throws -> JSON {
         let payload = try #require(token.split(separator: ".").dropFirst().first)
-        return try JSONValue.parsed(base64URL: String(payload))["plan"]
+        return try JSON.parsed(base64URL: String(payload))["plan"]
     }
 }

@@ -1,3 +1,4 @@
+import JSONValue
 import JWTKit
 import Testing
 import TollgateCore

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import JSONValue
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -6,12 +7,6 @@ import Synchronization
 import TestSupport
 import TollgateCore
 import TollgateDev
-
-#if canImport(FoundationEssentials)
-import FoundationEssentials
-#else
-import Foundation
-#endif
 
 let standInLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
@@ -35,8 +30,8 @@ struct APIClient {
         func header(_ name: String) -> String? { headers.first(name: name) }
 
         /// Null when the body is no JSON.
-        var json: JSONValue {
-            (try? JSONDecoder().decode(JSONValue.self, from: Data(body.utf8))) ?? .null
+        var json: JSON {
+            JSON(parsing: body.utf8) ?? .null
         }
     }
 

@@ -1,4 +1,5 @@
 import Hummingbird
+import JSONValue
 import NIOCore
 import Synchronization
 import TestSupport
@@ -59,7 +60,7 @@ final class WebhookReceiver: Sendable {
     struct Received: Sendable {
         let signature: String
         let body: String
-        let event: JSONValue
+        let event: JSON
 
         var type: String { event["type"].string ?? "" }
     }
@@ -95,7 +96,7 @@ final class WebhookReceiver: Sendable {
 
     private func note(_ signature: String, _ text: String) -> Int {
         state.withLock { state in
-            state.received.append(Received(signature: signature, body: text, event: JSONValue.parsed(text)))
+            state.received.append(Received(signature: signature, body: text, event: JSON.parsed(text)))
             return state.statuses.isEmpty ? 200 : state.statuses.removeFirst()
         }
     }

@@ -1,3 +1,4 @@
+import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
@@ -78,7 +79,7 @@ struct StripePagesTests {
         }
     }
 
-    private func checkObjects(_ objects: [JSONValue], stripe: StripeStandIn) throws {
+    private func checkObjects(_ objects: [JSON], stripe: StripeStandIn) throws {
         let (session, subscription, invoice) = (objects[0], objects[1], objects[2])
         let customer = try #require(stripe.customers.values.first)
         #expect(session["payment_status"].string == "paid")

@@ -1,4 +1,5 @@
 import HTTPTypes
+import JSONValue
 import Testing
 import TollgateCore
 

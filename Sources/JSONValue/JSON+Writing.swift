@@ -1,22 +1,5 @@
-import TollgateCore
-
-/// A JSON value whose objects keep the order they are written in, so that an answer reads the same every time.
-package enum JSON: Sendable, Hashable {
-    case null
-    case bool(Bool)
-    case integer(Int)
-    /// A finite number.
-    case decimal(Double)
-    case string(String)
-    case array([JSON])
-    case object([Member])
-
-    package struct Member: Sendable, Hashable {
-        let name: String
-        let value: JSON
-    }
-
-    /// The value as JSON text (RFC 8259), without spaces.
+extension JSON {
+    /// The value as JSON text, without blanks. What could not be read is written as null.
     package var text: String {
         var text = ""
         text.reserveCapacity(256)
@@ -26,7 +9,7 @@ package enum JSON: Sendable, Hashable {
 
     private func write(to text: inout String) {
         switch self {
-        case .null: text += "null"
+        case .null, .unreadable: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
         case .decimal(let value): text += "\(value)"
@@ -73,25 +56,4 @@ package enum JSON: Sendable, Hashable {
         default: text.unicodeScalars.append(scalar)
         }
     }
-}
-
-extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral,
-    ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral
-{
-    package init(dictionaryLiteral elements: (String, JSON)...) {
-        self = .object(elements.map { Member(name: $0.0, value: $0.1) })
-    }
-
-    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    package init(stringLiteral value: String) { self = .string(value) }
-    package init(integerLiteral value: Int) { self = .integer(value) }
-    package init(booleanLiteral value: Bool) { self = .bool(value) }
-}
-
-extension JSON {
-    /// A string, or null.
-    static func text(_ value: String?) -> JSON { value.map { .string($0) } ?? .null }
-
-    /// ISO 8601 in UTC, or null.
-    static func moment(_ time: UnixTime?) -> JSON { .text(time?.iso8601) }
 }
