@@ -53,7 +53,7 @@ struct SignedInPerson: Sendable, Hashable {
 
     /// The fields of a form. None of one that is not well-formed.
     static func fields(of form: String) -> [String: String] {
-        guard case .fields(let fields)? = try? FormValue(form: form) else { return [:] }
+        guard case .fields(let fields)? = try? StandInFormValue(form: form) else { return [:] }
         return fields.compactMapValues { if case .text(let text) = $0 { text } else { nil } }
     }
 }

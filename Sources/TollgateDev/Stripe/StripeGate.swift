@@ -21,11 +21,11 @@ struct StripeGate: RouterMiddleware {
             try checkVersion(request)
             let fault = try await faults.answer(path: path) { Self.fault($0, retryAfterSeconds: $1) }
             if let fault { response = fault } else { response = try await next(request, context) }
-        } catch let error as StripeError {
+        } catch let error as StandInStripeError {
             response = error.answer.response()
         } catch let error as HTTPError where error.status == .notFound {
             let message = "Unrecognized request URL (\(request.method.rawValue): \(path))."
-            response = StripeError(message, status: .notFound).answer.response()
+            response = StandInStripeError(message, status: .notFound).answer.response()
         }
         response.headers[.requestID] = Identifier.make("req", length: 14)
         response.headers[.stripeVersion] = StripeStandIn.apiVersion
@@ -34,22 +34,22 @@ struct StripeGate: RouterMiddleware {
 
     private func checkKey(_ request: Request) throws {
         guard let authorization = request.headers[.authorization] else {
-            throw StripeError(
+            throw StandInStripeError(
                 "You did not provide an API key. Send 'Authorization: Bearer YOUR_SECRET_KEY'.", status: .unauthorized)
         }
         let key = authorization.hasPrefix("Bearer ") ? authorization.dropFirst("Bearer ".count) : ""
         guard key.hasPrefix("sk_test_"), secretKey.map({ key == $0 }) ?? true else {
-            throw StripeError("Invalid API Key provided.", status: .unauthorized)
+            throw StandInStripeError("Invalid API Key provided.", status: .unauthorized)
         }
     }
 
     /// Stripe would take the account's default version; we want every call to say which it is written for.
     private func checkVersion(_ request: Request) throws {
         guard let version = request.headers[.stripeVersion] else {
-            throw StripeError("The stand-in wants the header 'Stripe-Version: \(StripeStandIn.apiVersion)'.")
+            throw StandInStripeError("The stand-in wants the header 'Stripe-Version: \(StripeStandIn.apiVersion)'.")
         }
         guard version == StripeStandIn.apiVersion else {
-            throw StripeError("Invalid Stripe API version: \(version)")
+            throw StandInStripeError("Invalid Stripe API version: \(version)")
         }
     }
 
@@ -57,9 +57,9 @@ struct StripeGate: RouterMiddleware {
         let type = status.code >= 500 ? "api_error" : "invalid_request_error"
         let error =
             switch status {
-            case .tooManyRequests: StripeError("Too many requests.", status: status, code: "rate_limit")
-            case .conflict: StripeError("The key is in use.", status: status, code: "idempotency_key_in_use")
-            default: StripeError("A fault.", status: status, type: type)
+            case .tooManyRequests: StandInStripeError("Too many requests.", status: status, code: "rate_limit")
+            case .conflict: StandInStripeError("The key is in use.", status: status, code: "idempotency_key_in_use")
+            default: StandInStripeError("A fault.", status: status, type: type)
             }
         var response = error.answer.response()
         if let retryAfterSeconds { response.headers[.retryAfter] = "\(retryAfterSeconds)" }

@@ -21,28 +21,28 @@ struct StripeLedger: Sendable {
     init(unitAmount: Int64) { self.unitAmount = unitAmount }
 
     func checkout(_ id: String) throws -> JSON {
-        guard let checkout = checkouts[id] else { throw StripeError.noSuch("checkout.session", id) }
+        guard let checkout = checkouts[id] else { throw StandInStripeError.noSuch("checkout.session", id) }
         return checkout.object
     }
 
     func customer(_ id: String) throws -> JSON {
-        guard let customer = customers[id] else { throw StripeError.noSuch("customer", id) }
+        guard let customer = customers[id] else { throw StandInStripeError.noSuch("customer", id) }
         return customer
     }
 
     func subscription(_ id: String) throws -> JSON {
-        guard let subscription = subscriptions[id] else { throw StripeError.noSuch("subscription", id) }
+        guard let subscription = subscriptions[id] else { throw StandInStripeError.noSuch("subscription", id) }
         return subscription
     }
 
     /// Each that has the looks of a price's id.
     func price(_ id: String) throws -> JSON {
-        guard id.hasPrefix("price_") else { throw StripeError.noSuch("price", id) }
+        guard id.hasPrefix("price_") else { throw StandInStripeError.noSuch("price", id) }
         return StripeObjects.price(.string(id), unitAmount: unitAmount)
     }
 
     func portal(_ id: String) throws -> JSON {
-        guard let portal = portals[id] else { throw StripeError.noSuch("billing_portal.session", id) }
+        guard let portal = portals[id] else { throw StandInStripeError.noSuch("billing_portal.session", id) }
         return portal
     }
 
@@ -58,10 +58,10 @@ struct StripeLedger: Sendable {
     mutating func openCheckout(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
         if let customer = parameters["customer"].string {
             guard customers[customer] != nil else {
-                throw StripeError.noSuch("customer", customer, parameter: "customer")
+                throw StandInStripeError.noSuch("customer", customer, parameter: "customer")
             }
             guard parameters["customer_email"].string == nil else {
-                throw StripeError(
+                throw StandInStripeError(
                     "You may only specify one of these parameters: customer, customer_email.",
                     parameter: "customer_email")
             }
@@ -69,12 +69,12 @@ struct StripeLedger: Sendable {
         for (index, line) in (parameters["line_items"].elements ?? []).enumerated() {
             let price = line["price"].string ?? ""
             guard price.hasPrefix("price_") else {
-                throw StripeError.noSuch("price", price, parameter: "line_items[\(index)][price]")
+                throw StandInStripeError.noSuch("price", price, parameter: "line_items[\(index)][price]")
             }
         }
         // From 30 minutes to 24 hours ahead.
         if let expiry = parameters["expires_at"].integer, !(1_800...86_400).contains(expiry - now.seconds) {
-            throw StripeError(
+            throw StandInStripeError(
                 "The `expires_at` timestamp must be from 30 minutes to 24 hours ahead.", parameter: "expires_at")
         }
         let id = Identifier.make("cs_test", length: 40)
@@ -87,7 +87,7 @@ struct StripeLedger: Sendable {
     mutating func openPortal(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
         let customer = parameters["customer"].string ?? ""
         guard customers[customer] != nil else {
-            throw StripeError.noSuch("customer", customer, parameter: "customer")
+            throw StandInStripeError.noSuch("customer", customer, parameter: "customer")
         }
         let id = Identifier.make("bps")
         let portal = StripeObjects.portalSession(
@@ -101,11 +101,11 @@ struct StripeLedger: Sendable {
     }
 
     /// Pays an open session. One that is complete stays as it is, without events: people click twice.
-    mutating func pay(_ id: String, now: UnixTime) throws -> [StripeEvent] {
-        guard var checkout = checkouts[id] else { throw StripeError.noSuch("checkout.session", id) }
+    mutating func pay(_ id: String, now: UnixTime) throws -> [StandInStripeEvent] {
+        guard var checkout = checkouts[id] else { throw StandInStripeError.noSuch("checkout.session", id) }
         guard checkout.object["status"].string == "open" else { return [] }
         guard now.seconds < checkout.object["expires_at"].integer ?? 0 else {
-            throw StripeError("This Checkout Session has expired.")
+            throw StandInStripeError("This Checkout Session has expired.")
         }
         let email = checkout.object["customer_email"].string
         let customer = checkout.object["customer"].string ?? Identifier.make("cus", length: 14)
@@ -130,14 +130,14 @@ struct StripeLedger: Sendable {
         checkout.object["url"] = nil
         checkouts[id] = checkout
         return [
-            StripeEvent(type: "checkout.session.completed", object: checkout.object),
-            StripeEvent(type: "customer.subscription.created", object: subscription),
-            StripeEvent(type: "invoice.paid", object: invoice),
+            StandInStripeEvent(type: "checkout.session.completed", object: checkout.object),
+            StandInStripeEvent(type: "customer.subscription.created", object: subscription),
+            StandInStripeEvent(type: "invoice.paid", object: invoice),
         ]
     }
 
     /// Ends a subscription at once. One that has ended stays as it is, without events.
-    mutating func cancel(_ id: String, now: UnixTime) throws -> [StripeEvent] {
+    mutating func cancel(_ id: String, now: UnixTime) throws -> [StandInStripeEvent] {
         var subscription = try subscription(id)
         guard subscription["status"].string != "canceled" else { return [] }
         subscription["status"] = "canceled"
@@ -145,11 +145,11 @@ struct StripeLedger: Sendable {
         subscription["ended_at"] = .integer(now.seconds)
         subscription["cancellation_details"]["reason"] = "cancellation_requested"
         subscriptions[id] = subscription
-        return [StripeEvent(type: "customer.subscription.deleted", object: subscription)]
+        return [StandInStripeEvent(type: "customer.subscription.deleted", object: subscription)]
     }
 
     /// Collects for the next period, and succeeds or not. A subscription that has ended owes nothing.
-    mutating func collect(_ id: String, succeeds: Bool, now: UnixTime) throws -> [StripeEvent] {
+    mutating func collect(_ id: String, succeeds: Bool, now: UnixTime) throws -> [StandInStripeEvent] {
         let old = try subscription(id)
         guard old["status"].string != "canceled" else { return [] }
         let amount = (old["items"]["data"].elements ?? []).reduce(0) {
@@ -164,8 +164,8 @@ struct StripeLedger: Sendable {
         let changed = ["latest_invoice", "status"].filter { old[$0] != new[$0] }
         let previous = JSON.object(changed.map { JSON.Member(name: $0, value: old[$0]) })
         return [
-            StripeEvent(type: "customer.subscription.updated", object: new, previousAttributes: previous),
-            StripeEvent(type: succeeds ? "invoice.paid" : "invoice.payment_failed", object: invoice),
+            StandInStripeEvent(type: "customer.subscription.updated", object: new, previousAttributes: previous),
+            StandInStripeEvent(type: succeeds ? "invoice.paid" : "invoice.payment_failed", object: invoice),
         ]
     }
 }

@@ -14,7 +14,7 @@ indirect enum StripeParameter: Sendable {
     /// The value in the type it stands for.
     ///
     /// - Parameter path: The parameter's name in full, such as `line_items[0][price]`; empty for the whole form.
-    func checked(_ value: FormValue, at path: String = "") throws -> JSON {
+    func checked(_ value: StandInFormValue, at path: String = "") throws -> JSON {
         switch (self, value) {
         case (.object(let rules, let required), .fields(let fields)):
             return try Self.object(fields, rules: rules, required: required, at: path)
@@ -26,11 +26,11 @@ indirect enum StripeParameter: Sendable {
             return [:]
         case (.object, .text), (.list, .text), (.metadata, .text):
             let kind = if case .list = self { "array" } else { "object" }
-            throw StripeError("Invalid \(kind)", code: "parameter_invalid", parameter: path)
+            throw StandInStripeError("Invalid \(kind)", code: "parameter_invalid", parameter: path)
         case (_, .fields):
-            throw StripeError("Invalid string: \(path) has parts", code: "parameter_invalid", parameter: path)
+            throw StandInStripeError("Invalid string: \(path) has parts", code: "parameter_invalid", parameter: path)
         case (_, .text("")):
-            throw StripeError(
+            throw StandInStripeError(
                 "You passed an empty string for '\(path)'.", code: "parameter_invalid_empty", parameter: path)
         case (_, .text(let text)):
             return try scalar(text, at: path)
@@ -41,24 +41,26 @@ indirect enum StripeParameter: Sendable {
         switch self {
         case .text(let maximumLength):
             guard text.count <= maximumLength else {
-                throw StripeError(
+                throw StandInStripeError(
                     "Invalid string: must be at most \(maximumLength) characters", parameter: path)
             }
         case .url:
-            guard Self.isURL(text) else { throw StripeError("Not a valid URL", code: "url_invalid", parameter: path) }
+            guard Self.isURL(text) else {
+                throw StandInStripeError("Not a valid URL", code: "url_invalid", parameter: path)
+            }
         case .oneOf(let names):
             guard names.contains(text) else {
-                throw StripeError(
+                throw StandInStripeError(
                     "Invalid \(path): must be one of \(names.joined(separator: ", "))", parameter: path)
             }
         case .boolean:
             guard text == "true" || text == "false" else {
-                throw StripeError("Invalid boolean: \(text)", parameter: path)
+                throw StandInStripeError("Invalid boolean: \(text)", parameter: path)
             }
             return .bool(text == "true")
         case .integer(let range):
             guard let number = Int64(text), range.contains(number) else {
-                throw StripeError(
+                throw StandInStripeError(
                     "Invalid integer: must be from \(range.lowerBound) to \(range.upperBound)",
                     code: "parameter_invalid_integer", parameter: path)
             }
@@ -70,42 +72,45 @@ indirect enum StripeParameter: Sendable {
     }
 
     private static func object(
-        _ fields: [String: FormValue], rules: [String: StripeParameter], required: [String], at path: String
+        _ fields: [String: StandInFormValue], rules: [String: StripeParameter], required: [String], at path: String
     ) throws -> JSON {
         var members: [String: JSON] = [:]
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
             let full = path.isEmpty ? name : "\(path)[\(name)]"
-            guard let rule = rules[name] else { throw StripeError.unknown(full) }
+            guard let rule = rules[name] else { throw StandInStripeError.unknown(full) }
             members[name] = try rule.checked(value, at: full)
         }
         if let missing = required.first(where: { members[$0] == nil }) {
-            throw StripeError.missing(path.isEmpty ? missing : "\(path)[\(missing)]")
+            throw StandInStripeError.missing(path.isEmpty ? missing : "\(path)[\(missing)]")
         }
         return JSON(members)
     }
 
     private static func list(
-        _ fields: [String: FormValue], rule: StripeParameter, maximumCount: Int, at path: String
+        _ fields: [String: StandInFormValue], rule: StripeParameter, maximumCount: Int, at path: String
     ) throws -> JSON {
         guard fields.count <= maximumCount else {
-            throw StripeError("Array must have at most \(maximumCount) elements", parameter: path)
+            throw StandInStripeError("Array must have at most \(maximumCount) elements", parameter: path)
         }
         return .array(
             try (0..<fields.count).map { index in
                 guard let value = fields["\(index)"] else {
-                    throw StripeError("Invalid array: no index \(index)", code: "parameter_invalid", parameter: path)
+                    throw StandInStripeError(
+                        "Invalid array: no index \(index)", code: "parameter_invalid", parameter: path)
                 }
                 return try rule.checked(value, at: "\(path)[\(index)]")
             })
     }
 
     /// At most 50 keys of 40 characters, with values of 500. An empty value unsets its key.
-    private static func metadata(_ fields: [String: FormValue], at path: String) throws -> JSON {
-        guard fields.count <= 50 else { throw StripeError("Metadata must have at most 50 keys", parameter: path) }
+    private static func metadata(_ fields: [String: StandInFormValue], at path: String) throws -> JSON {
+        guard fields.count <= 50 else {
+            throw StandInStripeError("Metadata must have at most 50 keys", parameter: path)
+        }
         var members: [String: JSON] = [:]
         for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
             guard case .text(let text) = value, name.count <= 40, text.count <= 500 else {
-                throw StripeError(
+                throw StandInStripeError(
                     "Metadata keys have at most 40 characters, and values are strings of at most 500",
                     parameter: "\(path)[\(name)]")
             }

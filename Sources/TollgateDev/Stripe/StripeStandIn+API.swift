@@ -49,16 +49,16 @@ extension StripeStandIn {
             let page: JSON = [
                 "object": "list", "data": .array(elements(self)), "has_more": false, "url": .string(request.uri.path),
             ]
-            return StripeAnswer(body: page.text).response()
+            return StandInStripeAnswer(body: page.text).response()
         }
     }
 
     private func get(_ path: RouterPath, on router: Router<BasicRequestContext>, read: @escaping Read) {
         router.get(path) { [self] request, context in
-            _ = try StripeParameters.none.checked(FormValue(form: request.uri.query ?? ""))
+            _ = try StripeParameters.none.checked(StandInFormValue(form: request.uri.query ?? ""))
             let id = try context.parameters.require("id")
             let object = try state.withLock { try read($0.ledger, id) }
-            return StripeAnswer(body: object.text).response()
+            return StandInStripeAnswer(body: object.text).response()
         }
     }
 
@@ -82,30 +82,32 @@ extension StripeStandIn {
         }
     }
 
-    private func perform(_ form: FormValue, _ rules: StripeParameter, _ create: Create) throws -> StripeAnswer {
+    private func perform(_ form: StandInFormValue, _ rules: StripeParameter, _ create: Create) throws
+        -> StandInStripeAnswer
+    {
         try state.withLock { try Self.perform(form, rules, create, &$0, now: time.now()) }
     }
 
     /// - Throws: What is wrong with the parameters: an idempotency key does not remember that. What the ledger refuses
     ///   is an answer, and remembered.
     private static func perform(
-        _ form: FormValue, _ rules: StripeParameter, _ create: Create, _ state: inout State, now: UnixTime
-    ) throws -> StripeAnswer {
+        _ form: StandInFormValue, _ rules: StripeParameter, _ create: Create, _ state: inout State, now: UnixTime
+    ) throws -> StandInStripeAnswer {
         let parameters = try rules.checked(form)
         do {
-            return StripeAnswer(body: try create(&state.ledger, parameters, state.url, now).text)
-        } catch let error as StripeError {
+            return StandInStripeAnswer(body: try create(&state.ledger, parameters, state.url, now).text)
+        } catch let error as StandInStripeError {
             return error.answer
         }
     }
 
-    private static func form(_ request: Request) async throws -> FormValue {
+    private static func form(_ request: Request) async throws -> StandInFormValue {
         let body = try await request.body.collect(upTo: maximumBodyBytes)
         let type = request.headers[.contentType]?.split(separator: ";").first.map { String($0).lowercased() }
         guard type == "application/x-www-form-urlencoded" || body.readableBytes == 0 else {
-            throw StripeError(
+            throw StandInStripeError(
                 "Invalid request (check that your POST content type is application/x-www-form-urlencoded).")
         }
-        return try FormValue(form: String(buffer: body))
+        return try StandInFormValue(form: String(buffer: body))
     }
 }

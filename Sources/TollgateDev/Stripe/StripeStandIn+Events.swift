@@ -13,7 +13,7 @@ extension StripeStandIn {
             return Response.seeOther("/")
         }
         router.post("/deliveries") { [self] request, _ in
-            let form = try FormValue(form: String(buffer: try await request.body.collect(upTo: 1024)))
+            let form = try StandInFormValue(form: String(buffer: try await request.body.collect(upTo: 1024)))
             setBehaviour(copies: form.field("copies"), order: form.field("order"))
             return Response.seeOther("/")
         }
@@ -69,7 +69,7 @@ extension StripeStandIn {
     }
 }
 
-extension FormValue {
+extension StandInFormValue {
     /// The text of a field at the top.
     fileprivate func field(_ name: String) -> String? {
         guard case .fields(let fields) = self, case .text(let text)? = fields[name] else { return nil }

@@ -31,7 +31,7 @@ extension StripeStandIn {
     private func page(_ context: BasicRequestContext, _ answer: (String) throws -> Response) throws -> Response {
         do {
             return try answer(context.parameters.require("id"))
-        } catch let error as StripeError {
+        } catch let error as StandInStripeError {
             return HTMLPage(title: "Not possible", body: "<p>\(HTMLPage.escaped(error.message))</p>")
                 .response(status: error.status)
         }
@@ -84,7 +84,7 @@ extension StripeStandIn {
             let portal = try state.ledger.portal(id)
             // A portal shows one customer, and changes nothing of another.
             guard try state.ledger.subscription(subscription)["customer"] == portal["customer"] else {
-                throw StripeError.noSuch("subscription", subscription)
+                throw StandInStripeError.noSuch("subscription", subscription)
             }
             return portal
         }
@@ -92,7 +92,7 @@ extension StripeStandIn {
         case "cancel": try cancel(subscription)
         case "fail": try collect(subscription, succeeds: false)
         case "collect": try collect(subscription, succeeds: true)
-        default: throw StripeError("There is no such button.", status: .notFound)
+        default: throw StandInStripeError("There is no such button.", status: .notFound)
         }
         return .seeOther(portal["return_url"].string ?? "/portal/\(id)")
     }

@@ -141,7 +141,7 @@ package final class StripeStandIn: Service {
         type: String, object: JSON, previousAttributes: JSON? = nil, created: UnixTime? = nil
     ) -> String {
         let id = Identifier.make("evt")
-        let event = StripeEvent(type: type, object: object, previousAttributes: previousAttributes)
+        let event = StandInStripeEvent(type: type, object: object, previousAttributes: previousAttributes)
         webhooks.send([event.json(id: id, created: created ?? time.now())])
         return id
     }
@@ -158,7 +158,7 @@ package final class StripeStandIn: Service {
     }
 
     /// Changes the ledger, and sends the webhooks that say so.
-    func change(_ body: (inout StripeLedger, UnixTime) throws -> [StripeEvent]) throws {
+    func change(_ body: (inout StripeLedger, UnixTime) throws -> [StandInStripeEvent]) throws {
         let now = time.now()
         let events = try state.withLock { try body(&$0.ledger, now) }
         webhooks.send(events.map { $0.json(created: now) })

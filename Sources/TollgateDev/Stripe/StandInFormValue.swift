@@ -1,9 +1,9 @@
 import OutboundCalls
 
 /// A form as Stripe reads it: `a[b][0]=c` is a tree.
-indirect enum FormValue: Sendable, Hashable {
+indirect enum StandInFormValue: Sendable, Hashable {
     case text(String)
-    case fields([String: FormValue])
+    case fields([String: StandInFormValue])
 
     /// Parses `application/x-www-form-urlencoded`. Names may be percent-encoded or have literal brackets.
     init(form: String) throws {
@@ -13,11 +13,11 @@ indirect enum FormValue: Sendable, Hashable {
             guard let name = PercentEncoding.decoded(parts[0], plusIsSpace: true),
                 let text = PercentEncoding.decoded(parts.count > 1 ? parts[1] : "", plusIsSpace: true)
             else {
-                throw StripeError("Invalid request: the form is not percent-encoded UTF-8.")
+                throw StandInStripeError("Invalid request: the form is not percent-encoded UTF-8.")
             }
-            guard let path = Self.path(name) else { throw StripeError.unknown(name) }
+            guard let path = Self.path(name) else { throw StandInStripeError.unknown(name) }
             guard insert(text, at: path[...]) else {
-                throw StripeError("Invalid: \(name) is given twice.", code: "parameter_invalid", parameter: name)
+                throw StandInStripeError("Invalid: \(name) is given twice.", code: "parameter_invalid", parameter: name)
             }
         }
     }

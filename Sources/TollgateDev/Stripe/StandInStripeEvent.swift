@@ -2,7 +2,7 @@ import JSONValue
 import TollgateCore
 
 /// Something that happened at Stripe, before it is a webhook.
-struct StripeEvent {
+struct StandInStripeEvent {
     let type: String
     let object: JSON
 

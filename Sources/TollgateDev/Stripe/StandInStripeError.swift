@@ -3,7 +3,7 @@ import Hummingbird
 import JSONValue
 
 /// An error as Stripe's API answers it.
-struct StripeError: Error {
+struct StandInStripeError: Error {
     let status: HTTPResponse.Status
     let type: String
     let code: String?
@@ -36,16 +36,16 @@ struct StripeError: Error {
             parameter: parameter ?? "id")
     }
 
-    var answer: StripeAnswer {
+    var answer: StandInStripeAnswer {
         var error: JSON = ["type": .string(type), "message": .string(message)]
         if let code { error["code"] = .string(code) }
         if let parameter { error["param"] = .string(parameter) }
-        return StripeAnswer(status: status, body: (["error": error] as JSON).text)
+        return StandInStripeAnswer(status: status, body: (["error": error] as JSON).text)
     }
 }
 
 /// What the API answered: kept, because the same idempotency key gets the same again.
-struct StripeAnswer: Sendable, Hashable {
+struct StandInStripeAnswer: Sendable, Hashable {
     var status: HTTPResponse.Status = .ok
     let body: String
 
