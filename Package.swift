@@ -76,13 +76,18 @@ let package = Package(
         // 1: one JSON value, to read and to write
         .target(name: "JSONValue", swiftSettings: strict),
 
+        // 1: percent-encoding of URLs and forms
+        .target(name: "PercentCoding", swiftSettings: strict),
+
         // 1: addresses of names
         .target(name: "NameResolution", dependencies: [nioCore, nioPosix], swiftSettings: strict),
 
         // 2: Redis over SwiftNIO
         .target(
             name: "RedisClient",
-            dependencies: ["Hiredis", "Libcrypto", "NameResolution", nioCore, nioPosix, nioSSL, logging],
+            dependencies: [
+                "Hiredis", "Libcrypto", "NameResolution", "PercentCoding", nioCore, nioPosix, nioSSL, logging,
+            ],
             swiftSettings: strict),
 
         // 2: HTTP/1.1 messages as bytes
@@ -113,7 +118,8 @@ let package = Package(
         .target(
             name: "ClerkAuth",
             dependencies: [
-                "TollgateCore", "JSONValue", "Libcrypto", "OutboundCalls", jwtKit, httpClient, nioCore, nioHTTP1,
+                "TollgateCore", "JSONValue", "PercentCoding", "Libcrypto", "OutboundCalls", jwtKit, httpClient, nioCore,
+                nioHTTP1,
                 logging,
             ],
             swiftSettings: strict),
@@ -121,7 +127,8 @@ let package = Package(
         .target(
             name: "StripeBilling",
             dependencies: [
-                "TollgateCore", "JSONValue", "Libcrypto", "OutboundCalls", httpClient, nioCore, nioHTTP1, logging,
+                "TollgateCore", "JSONValue", "PercentCoding", "Libcrypto", "OutboundCalls", httpClient, nioCore,
+                nioHTTP1, logging,
             ],
             swiftSettings: strict),
 
@@ -149,7 +156,7 @@ let package = Package(
             dependencies: [
                 "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore", "ClerkAuth",
                 "StripeBilling", "OutboundCalls", "RedisClient",
-                "ReverseProxy", "HTTPWire", "JSONValue", "Libcrypto", hummingbird,
+                "ReverseProxy", "HTTPWire", "JSONValue", "PercentCoding", "Libcrypto", hummingbird,
                 hummingbirdCore, httpTypes,
                 lifecycle, unixSignals, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
@@ -161,7 +168,7 @@ let package = Package(
         .target(
             name: "TollgateDev",
             dependencies: [
-                "TollgateCore", "TollgateStore", "JSONValue", "RedisClient", "Hiredis", "OutboundCalls", httpClient,
+                "TollgateCore", "TollgateStore", "JSONValue", "PercentCoding", "RedisClient", "Hiredis", httpClient,
                 nioHTTP1,
                 hummingbird, httpTypes,
                 jwtKit, lifecycle, nioCore, nioPosix, logging,
@@ -189,6 +196,7 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(name: "PercentCodingTests", dependencies: ["PercentCoding"], swiftSettings: strict),
         .testTarget(name: "JSONValueTests", dependencies: ["JSONValue"], swiftSettings: strict),
         .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),
         .testTarget(name: "HiredisTests", dependencies: ["Hiredis", "Libcrypto"], swiftSettings: strict),

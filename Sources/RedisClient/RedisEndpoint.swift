@@ -1,3 +1,5 @@
+import PercentCoding
+
 /// Where Redis is and how to log in, as a `REDIS_URL` says it.
 ///
 /// - `redis://[user:password@]host[:port][/database]`
@@ -123,7 +125,9 @@ extension RedisEndpoint {
         guard !isOfSeveral || !rest[..<at].contains("@") else { throw .severalLogins }
         let (user, password) = rest[..<at].splitOnce(at: ":")
         rest = rest[rest.index(after: at)...]
-        guard let decodedUser = user.percentDecoded, let decodedPassword = (password ?? "").percentDecoded else {
+        guard let decodedUser = PercentEncoding.decoded(user),
+            let decodedPassword = PercentEncoding.decoded(password ?? "")
+        else {
             throw .badPercentEncoding
         }
         // `redis://secret@host` is not a password without a user: redis-cli reads it as a user without a password.
@@ -134,7 +138,7 @@ extension RedisEndpoint {
     private static func sentinels(
         _ authority: Substring, primary: Substring
     ) throws(RedisURLProblem) -> SentinelGroup {
-        guard let name = primary.percentDecoded, !name.isEmpty, !name.contains(where: \.isWhitespace) else {
+        guard let name = PercentEncoding.decoded(primary), !name.isEmpty, !name.contains(where: \.isWhitespace) else {
             throw .primaryMissing
         }
         let hosts = authority.split(separator: ",", omittingEmptySubsequences: false)
@@ -243,24 +247,5 @@ extension Substring {
     func splitOnce(at separator: Character) -> (Substring, Substring?) {
         guard let index = firstIndex(of: separator) else { return (self, nil) }
         return (self[..<index], self[self.index(after: index)...])
-    }
-
-    /// Nil when a `%` is not followed by two hexadecimal digits or the result is not UTF-8.
-    var percentDecoded: String? {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 }

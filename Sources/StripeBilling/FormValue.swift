@@ -1,4 +1,4 @@
-import OutboundCalls
+import PercentCoding
 
 /// A value in a form as Stripe reads forms: members in brackets (`a[b]`), elements by their index (`a[0]`).
 package enum FormValue: Sendable {

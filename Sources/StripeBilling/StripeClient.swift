@@ -4,6 +4,7 @@ import Libcrypto
 import Logging
 import NIOHTTP1
 import OutboundCalls
+import PercentCoding
 import TollgateCore
 
 /// The few calls of Stripe's API that selling a subscription takes.

@@ -56,6 +56,7 @@ import Testing
         ("redis://h/-1", .badDatabase),
         ("redis://u:%zz@h", .badPercentEncoding),
         ("redis://u:%f@h", .badPercentEncoding),
+        ("redis://u:%+4@h", .badPercentEncoding),
         ("redis://secret@h", .userWithoutPassword),
         ("unix://run/redis.sock", .socketPathNotAbsolute),
         ("unix:///" + String(repeating: "a", count: 107), .socketPathTooLong),

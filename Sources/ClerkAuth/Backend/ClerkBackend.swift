@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import OutboundCalls
+import PercentCoding
 import TollgateCore
 
 /// Clerk's Backend API, as far as billing needs it: what a user bought becomes part of their tokens.

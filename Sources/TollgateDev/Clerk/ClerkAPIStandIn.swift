@@ -3,7 +3,7 @@ import Hummingbird
 import JSONValue
 import Logging
 import NIOCore
-import OutboundCalls
+import PercentCoding
 import ServiceLifecycle
 import Synchronization
 import TollgateCore

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Hummingbird
-import OutboundCalls
+import PercentCoding
 
 /// The development identity provider's own pages: what it is, and a choice of whom to be.
 struct SignInPages: Sendable {

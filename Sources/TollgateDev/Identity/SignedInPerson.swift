@@ -1,5 +1,5 @@
 import JSONValue
-import OutboundCalls
+import PercentCoding
 import TollgateCore
 
 /// Who is signed in at the development identity provider, as its cookie says it.

@@ -1,4 +1,4 @@
-import OutboundCalls
+import PercentCoding
 
 /// A form as Stripe reads it: `a[b][0]=c` is a tree.
 indirect enum StandInFormValue: Sendable, Hashable {

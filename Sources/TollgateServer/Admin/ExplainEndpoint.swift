@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import JSONValue
-import OutboundCalls
+import PercentCoding
 import TollgateCore
 import TollgateStore
 

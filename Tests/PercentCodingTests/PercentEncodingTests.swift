@@ -1,4 +1,4 @@
-import OutboundCalls
+import PercentCoding
 import Testing
 
 @Suite struct PercentEncodingTests {
