@@ -61,7 +61,8 @@ soak: deps
 
 # The suites that start no process of their own: a sanitized worker would be tested by nothing here.
 UNIT_TESTS := TollgateCoreTests|HiredisTests|HTTPWireTests|RedisClientTests|TollgateStoreTests|ClerkAuthTests
-UNIT_TESTS := $(UNIT_TESTS)|StripeBillingTests|ReverseProxyTests|TollgateServerTests
+UNIT_TESTS := $(UNIT_TESTS)|StripeBillingTests|ReverseProxyTests|TollgateConfigurationTests|PrometheusMetricsTests
+UNIT_TESTS := $(UNIT_TESTS)|TollgateDataPlaneTests|TollgateServerTests
 
 sanitize: deps
 	swift build --build-tests --sanitize thread --scratch-path .build-tsan

@@ -150,21 +150,31 @@ let package = Package(
         // 4: a backend of swift-metrics that writes Prometheus' text format; knows nothing of Tollgate
         .target(name: "PrometheusMetrics", dependencies: [coreMetrics], swiftSettings: strict),
 
-        // 5: HTTP
+        // 5: requests that come from clients: connections, admission, and what is answered or carried on the event loop
+        .target(
+            name: "TollgateDataPlane",
+            dependencies: [
+                "TollgateCore", "TollgateStore", "ReverseProxy", "HTTPWire", "JSONValue", "Libcrypto", hummingbird,
+                hummingbirdCore, httpTypes, lifecycle, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, logging,
+                coreMetrics,
+            ],
+            swiftSettings: strict),
+
+        // 6: the control plane, the admin port, the pages, and the one place where a worker is put together
         .target(
             name: "TollgateServer",
             dependencies: [
-                "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore", "ClerkAuth",
-                "StripeBilling", "OutboundCalls", "RedisClient",
-                "ReverseProxy", "HTTPWire", "JSONValue", "PercentCoding", "Libcrypto", hummingbird,
-                hummingbirdCore, httpTypes,
-                lifecycle, unixSignals, httpClient, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
+                "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateDataPlane", "TollgateStore",
+                "ClerkAuth", "StripeBilling", "OutboundCalls", "RedisClient", "ReverseProxy", "JSONValue",
+                "PercentCoding",
+                "Libcrypto", hummingbird, hummingbirdCore, httpTypes, lifecycle, unixSignals, httpClient, nioCore,
+                nioPosix, nioHTTP1, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
             ],
             resources: webAssets.map { .embedInCode("Web/Assets/\($0)") },
             swiftSettings: strict),
 
-        // 6: offline stand-ins, and the command line with the one composition root
+        // 7: offline stand-ins, and the command line with the one composition root
         .target(
             name: "TollgateDev",
             dependencies: [
@@ -250,10 +260,18 @@ let package = Package(
         .testTarget(
             name: "PrometheusMetricsTests", dependencies: ["PrometheusMetrics", coreMetrics], swiftSettings: strict),
         .testTarget(
+            name: "TollgateDataPlaneTests",
+            dependencies: [
+                "TestSupport", "TollgateDataPlane", "PrometheusMetrics", "TollgateStore", "TollgateCore",
+                "ReverseProxy",
+                "HTTPWire", nioCore, nioEmbedded, metrics, coreMetrics, httpTypes, logging,
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "TollgateServerTests",
             dependencies: [
-                "TestSupport", "TollgateServer", "TollgateConfiguration", "PrometheusMetrics", "TollgateStore",
-                "JSONValue",
+                "TestSupport", "TollgateServer", "TollgateDataPlane", "TollgateConfiguration", "PrometheusMetrics",
+                "TollgateStore", "JSONValue",
                 "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
                 "StripeBilling", "OutboundCalls", "HTTPWire", nioCore,
                 nioEmbedded, metrics, coreMetrics, httpTypes, logging,
@@ -269,7 +287,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateConfiguration", "TollgateStore",
+                "tollgate", "TestSupport", "TollgateDev", "TollgateServer", "TollgateDataPlane",
+                "TollgateConfiguration", "TollgateStore",
                 "StripeBilling", "Libcrypto", httpClient,
                 "TollgateCore", "JSONValue", "RedisClient", "Hiredis",
                 lifecycle, nioCore, nioPosix, logging,
@@ -285,7 +304,7 @@ if Context.environment["TOLLGATE_FUZZ"] != nil {
             name: "Fuzz",
             dependencies: [
                 "TollgateCore", "HTTPWire", "Hiredis", "ClerkAuth", "StripeBilling", "TollgateConfiguration",
-                "TollgateServer", nioCore,
+                "TollgateDataPlane", nioCore,
             ],
             path: "Tests/Fuzz", exclude: ["Corpus", "run"], swiftSettings: strict))
 }

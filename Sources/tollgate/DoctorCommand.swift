@@ -3,6 +3,7 @@ import JSONValue
 import Logging
 import NIOPosix
 import TollgateConfiguration
+import TollgateDataPlane
 import TollgateServer
 
 /// `tollgate doctor`: whether everything that a worker depends on is as it should be, without running one.

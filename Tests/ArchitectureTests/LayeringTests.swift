@@ -10,9 +10,10 @@ import Testing
         "RedisClient": 2, "OutboundCalls": 2, "HTTPWire": 2,
         "TollgateStore": 3, "ClerkAuth": 3, "StripeBilling": 3, "ReverseProxy": 3,
         "TollgateConfiguration": 4, "PrometheusMetrics": 4,
-        "TollgateServer": 5,
-        "TollgateDev": 6,
-        "tollgate": 7,
+        "TollgateDataPlane": 5,
+        "TollgateServer": 6,
+        "TollgateDev": 7,
+        "tollgate": 8,
     ]
 
     private static let onlyImporter = ["CHiredis": "Hiredis", "COpenSSL": "Libcrypto"]

@@ -3,7 +3,7 @@ import Hiredis
 import StripeBilling
 @testable import TollgateConfiguration
 import TollgateCore
-@testable import TollgateServer
+@testable import TollgateDataPlane
 
 /// A reader of what comes from outside. `Tests/Fuzz/run` reads the names off the cases.
 enum FuzzTarget: String, CaseIterable {

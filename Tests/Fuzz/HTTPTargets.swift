@@ -1,7 +1,7 @@
 import HTTPWire
 import NIOCore
 import TollgateCore
-@testable import TollgateServer
+@testable import TollgateDataPlane
 
 /// Readers of HTTP/1.1 messages.
 enum HTTPTargets {

@@ -5,6 +5,7 @@ import TestSupport
 import Testing
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import JSONValue
+import TollgateDataPlane
 
 extension Response {
     /// JSON of the admin port: of this moment, and for whoever asked.

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import JSONValue
 import NIOCore
+import TollgateDataPlane
 
 /// What an operator and an orchestrator ask a worker, on a port of its own that is never the public one.
 struct AdminEndpoints: Sendable {

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import TollgateCore
+import TollgateDataPlane
 
 /// Keeps other web pages from reading what the admin port tells. Whoever reaches the port may read it, and a browser
 /// beside it reaches it for any page that its user opens: by the port's address, or by a name of the page's own that

@@ -3,6 +3,7 @@ import Hummingbird
 import JSONValue
 import PercentCoding
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// `GET /explain/{userId}`: why a user has the limits that they have, and what would become of their next call. Changes

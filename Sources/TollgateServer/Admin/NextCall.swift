@@ -1,4 +1,5 @@
 import TollgateCore
+import TollgateDataPlane
 
 /// What would become of a user's next call, if it costs one and claims no plan.
 struct NextCall: Sendable, Hashable {

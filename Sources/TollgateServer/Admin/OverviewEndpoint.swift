@@ -2,6 +2,7 @@ import Hummingbird
 import JSONValue
 import Logging
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// `GET /overview.json`: how the whole gateway is, all workers together. Without Redis, what this worker knows itself.

@@ -1,6 +1,7 @@
 import JSONValue
 import RedisClient
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// How Redis is, as this worker sees it.

@@ -1,3 +1,4 @@
+import TollgateDataPlane
 import TollgateStore
 
 /// Something about the Redis server that will hurt sooner or later, and what to do.

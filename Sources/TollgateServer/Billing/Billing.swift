@@ -6,6 +6,7 @@ import RedisClient
 import StripeBilling
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// Selling plans, put together: the endpoints that lead to Stripe, and the one that hears from it.

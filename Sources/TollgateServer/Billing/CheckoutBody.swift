@@ -1,5 +1,6 @@
 import JSONValue
 import NIOCore
+import TollgateDataPlane
 
 /// The body of `POST /create-checkout`: none, or `{"tier": "…"}`.
 enum CheckoutBody {

@@ -3,6 +3,7 @@ import Hummingbird
 import JSONValue
 import StripeBilling
 import TollgateCore
+import TollgateDataPlane
 
 /// `POST /create-checkout` and `POST /billing-portal`: the two doors to Stripe's pages.
 ///

@@ -6,6 +6,7 @@ import NIOCore
 import StripeBilling
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// `POST /webhook/stripe`: where Stripe tells what was paid for. Signed instead of authenticated; no browser calls it.

@@ -3,6 +3,7 @@ import HTTPTypes
 import OutboundCalls
 import StripeBilling
 import TollgateCore
+import TollgateDataPlane
 
 /// Why an event could not be carried out. None of it is Stripe's fault, and all of it passes: Stripe is told to come
 /// again.

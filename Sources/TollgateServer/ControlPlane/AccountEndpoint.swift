@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import JSONValue
 import TollgateCore
+import TollgateDataPlane
 
 /// `GET /account`: all that a customer's page shows, in one answer. Costs no call and takes no place in the minute, so
 /// that a page may ask every few seconds.

@@ -2,6 +2,8 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import TollgateCore
+import TollgateDataPlane
 
 /// Around every request of the public port: names it, turns errors into answers, answers preflights, adds the CORS
 /// fields, counts.

@@ -4,6 +4,7 @@ import JSONValue
 import Libcrypto
 import Logging
 import TollgateCore
+import TollgateDataPlane
 
 /// `/generate-credentials` and `/get-credentials`: the name and the publishable key of a user's platform.
 ///

@@ -1,5 +1,6 @@
 import JSONValue
 import NIOCore
+import TollgateDataPlane
 
 /// The JSON object that a request's body is, read one member after the other, so that a refusal names the member and
 /// the remedy.

@@ -1,5 +1,6 @@
 import NIOCore
 import TollgateCore
+import TollgateDataPlane
 
 /// The bodies of `POST /keys` and `POST /keys/{id}/rotate`.
 enum KeyBodies {

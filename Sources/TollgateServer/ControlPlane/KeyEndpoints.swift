@@ -4,6 +4,7 @@ import JSONValue
 import Logging
 import NIOCore
 import TollgateCore
+import TollgateDataPlane
 
 /// `/keys`: the secret keys that a user's own software signs in with.
 ///

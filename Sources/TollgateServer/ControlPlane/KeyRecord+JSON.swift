@@ -1,5 +1,6 @@
 import JSONValue
 import TollgateCore
+import TollgateDataPlane
 
 /// A key as its owner sees it: all but its hashes.
 extension KeyRecord {

@@ -1,6 +1,7 @@
 import JSONValue
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 
 /// The plans as customers are told of them.
 struct PlanOffers: Sendable {

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import TollgateDataPlane
 
 extension Request {
     /// The whole body, at most `limitBytes` of it.

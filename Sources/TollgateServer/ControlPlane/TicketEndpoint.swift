@@ -3,6 +3,7 @@ import Hummingbird
 import JSONValue
 import NIOCore
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// `POST /tickets`: what a browser opens a WebSocket or an EventSource with. Costs no call and takes no place in the

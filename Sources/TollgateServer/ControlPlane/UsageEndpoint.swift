@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import JSONValue
 import TollgateCore
+import TollgateDataPlane
 
 /// `GET /usage`: where the caller's limits stand. Costs nothing, and answers as well when both are used up.
 struct UsageEndpoint: Sendable {

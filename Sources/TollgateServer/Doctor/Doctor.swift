@@ -5,6 +5,7 @@ import NIOCore
 import OutboundCalls
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 
 /// `tollgate doctor`: looks at everything that a worker with this configuration depends on. It gathers facts, each within
 /// a deadline, and has them judged by functions that do nothing else.

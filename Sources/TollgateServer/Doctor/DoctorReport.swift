@@ -1,5 +1,6 @@
 import JSONValue
 import TollgateConfiguration
+import TollgateDataPlane
 
 /// Everything that `tollgate doctor` has to tell.
 package struct DoctorReport: Sendable {

@@ -9,6 +9,7 @@ import RedisClient
 import StripeBilling
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 
 /// Looks at everybody but Redis whom a worker deals with: Clerk, Stripe, upstreams, and at certificates.
 struct NeighbourDoctor: Sendable {

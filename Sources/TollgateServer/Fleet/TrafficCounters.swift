@@ -1,5 +1,6 @@
 import PrometheusMetrics
 import TollgateCore
+import TollgateDataPlane
 
 /// What a worker has counted since it started.
 struct TrafficCounts: Sendable, Hashable {

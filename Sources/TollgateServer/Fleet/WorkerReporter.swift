@@ -3,6 +3,7 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// Tells the other workers, and whoever looks after them, that this one is alive and what it has to do, and sees who else

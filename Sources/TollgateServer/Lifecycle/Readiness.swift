@@ -1,6 +1,7 @@
 import ClerkAuth
 import RedisClient
 import TollgateCore
+import TollgateDataPlane
 
 /// Whether this worker is to be sent requests: what a metered call needs is tried, just now.
 struct Readiness: Sendable {

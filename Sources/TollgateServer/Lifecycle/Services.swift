@@ -1,6 +1,7 @@
 import Logging
 import RedisClient
 import ServiceLifecycle
+import TollgateDataPlane
 import TollgateStore
 
 /// The first to hear of a shutdown: turns `/readyz` false and keeps serving for a while, so that load balancers stop

@@ -1,4 +1,5 @@
 import HTTPTypes
+import TollgateDataPlane
 
 /// What a browser may do for a page: load its own files, call its own origin, and nothing else but what is named here.
 ///

@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

@@ -6,6 +6,7 @@ import RedisClient
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateStore
 

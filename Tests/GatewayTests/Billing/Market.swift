@@ -4,6 +4,7 @@ import StripeBilling
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

@@ -2,6 +2,7 @@ import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

@@ -3,6 +3,7 @@ import JSONValue
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

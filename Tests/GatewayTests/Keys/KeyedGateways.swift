@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 import TollgateStore

@@ -4,6 +4,7 @@ import RedisClient
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

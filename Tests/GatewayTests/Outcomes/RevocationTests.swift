@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import TollgateDataPlane
 
 /// What one worker is told about a key counts with the very next call of another.
 @Suite(.timeLimit(.minutes(1))) struct RevocationTests {

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

@@ -3,6 +3,7 @@ import NIOCore
 import RedisClient
 import TestSupport
 import Testing
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

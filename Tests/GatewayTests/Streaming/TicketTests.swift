@@ -2,6 +2,7 @@ import Hiredis
 import RedisClient
 import TestSupport
 import Testing
+import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 

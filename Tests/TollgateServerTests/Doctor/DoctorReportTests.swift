@@ -1,6 +1,7 @@
 import JSONValue
 import Testing
 import TollgateConfiguration
+import TollgateDataPlane
 
 @testable import TollgateServer
 

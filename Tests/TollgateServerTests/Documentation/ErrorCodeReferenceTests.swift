@@ -3,6 +3,7 @@ import StripeBilling
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateServer
 
 /// The table of error codes has each code that the gateway can answer, with its status, and no other.

@@ -6,6 +6,7 @@ import StripeBilling
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateServer
 import TollgateStore
 

@@ -2,6 +2,7 @@ import PrometheusMetrics
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 import TollgateServer
 
 /// The tables of metrics have each one that the program keeps, with its type, and no other.

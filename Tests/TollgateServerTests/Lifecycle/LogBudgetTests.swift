@@ -3,6 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateDataPlane
 
 @testable import TollgateServer
 

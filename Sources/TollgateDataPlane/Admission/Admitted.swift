@@ -1,0 +1,53 @@
+import HTTPTypes
+import JSONValue
+import TollgateCore
+
+/// A caller who was let in: who it is, what was decided, and when. Of one who has only asked where their limits stand,
+/// where they stood then.
+package struct Admitted: Sendable {
+    package let principal: Principal
+    package let decision: AdmissionDecision
+    package let time: UnixTime
+
+    package var usage: UsageSnapshot { decision.usage }
+
+    /// For the answer, if nothing is given back.
+    package var rateLimitHeaders: HTTPFields { RateLimitHeaders.fields(for: decision, at: time) }
+
+    /// The answer to a call that was let in and then failed by `error`. It tells of the limits too, as they are with
+    /// the call given back.
+    package func refusal(of error: any Error) -> APIError {
+        var refusal: APIError =
+            switch error {
+            case let error as APIError: error
+            case let error as StoreUnavailable: .unavailable(cause: error.reason)
+            default: .internalError(cause: "\(error)")
+            }
+        for field in RateLimitHeaders.fields(for: decision.givenBack, at: time) { refusal.headers.append(field) }
+        return refusal
+    }
+}
+
+extension AdmissionDecision {
+    /// The same when the calls that it reserved are the caller's again.
+    fileprivate var givenBack: AdmissionDecision {
+        guard let reservation else { return self }
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(
+                count: usage.count - reservation.calls, limit: usage.limit, plan: usage.plan,
+                period: usage.period),
+            rate: rate, routeRate: routeRate, oddities: oddities)
+    }
+}
+
+extension Answer {
+    /// Of `POST /verify-auth`: who the caller is and where their quota stands, this call included.
+    package init(verified admitted: Admitted) {
+        self.init(
+            json: [
+                "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,
+            ],
+            headers: admitted.rateLimitHeaders)
+    }
+}

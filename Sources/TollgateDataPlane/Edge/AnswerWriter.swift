@@ -1,0 +1,62 @@
+import HTTPTypes
+import HTTPWire
+import NIOCore
+
+/// Writes whole answers of the gateway itself as bytes.
+package struct AnswerWriter: Sendable {
+    package let requestIDs: RequestIDGenerator
+    package let clock: AnswerClock
+
+    package init(requestIDs: RequestIDGenerator, clock: AnswerClock) {
+        self.requestIDs = requestIDs
+        self.clock = clock
+    }
+
+    /// Answers `error`, and so ends the request.
+    func write(_ error: APIError, on connection: PublicConnection) {
+        let requestID = requestIDs.next()
+        write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
+    }
+
+    /// Writes `answer`, and so ends the request.
+    func write(_ answer: Answer, requestID: String, on connection: PublicConnection) {
+        var buffer = beginning(of: answer, requestID: requestID)
+        connection.endHead(&buffer, asksToClose: answer.headers[.connection] == "close")
+        if !connection.isAnswerToHead { buffer.writeImmutableBuffer(answer.body) }
+        connection.write(buffer)
+        connection.answerEnded()
+    }
+
+    /// The whole answer to a client that is hung up on, whatever it asks for.
+    package func refusal(_ error: APIError) -> ByteBuffer {
+        let requestID = requestIDs.next()
+        let answer = Answer(error, requestID: requestID)
+        var buffer = beginning(of: answer, requestID: requestID)
+        buffer.writeStaticString("Connection: close\r\n\r\n")
+        buffer.writeImmutableBuffer(answer.body)
+        return buffer
+    }
+
+    /// The head but for its end.
+    private func beginning(of answer: Answer, requestID: String) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(1024)
+        buffer.writeStatusLine(answer.status)
+        for field in answer.headers where field.name != .connection {
+            buffer.writeField(name: field.name.rawName, field.value)
+        }
+        buffer.writeField("X-Request-Id", requestID)
+        clock.writeDate(to: &buffer)
+        return buffer
+    }
+}
+
+extension ByteBuffer {
+    mutating func writeStatusLine(_ status: HTTPResponse.Status) {
+        writeStaticString("HTTP/1.1 ")
+        writeDecimal(status.code)
+        writeInteger(UInt8(ascii: " "))
+        writeString(status.reasonPhrase)
+        writeLineEnd()
+    }
+}

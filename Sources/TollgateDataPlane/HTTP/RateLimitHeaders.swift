@@ -1,0 +1,138 @@
+import HTTPTypes
+import HTTPWire
+import NIOCore
+import TollgateCore
+
+/// All limits in the header fields of every metered answer, admitted or refused.
+package enum RateLimitHeaders {
+    /// `RateLimit` and `RateLimit-Policy` tell of all limits (IETF httpapi, draft-ietf-httpapi-ratelimit-headers-10);
+    /// `X-RateLimit-*` have room for one and tell of the one that will refuse first.
+    package static func fields(for decision: AdmissionDecision, at time: UnixTime) -> HTTPFields {
+        let limits = Limits(decision, at: time)
+        var fields = HTTPFields()
+        // Room for the other fields of an answer as well; appended, since a lookup of each would cost more than all.
+        fields.reserveCapacity(16)
+        func append(_ name: HTTPField.Name, _ write: (inout ByteBuffer) -> Void) {
+            var value = ByteBuffer()
+            write(&value)
+            fields.append(HTTPField(name: name, value: String(buffer: value)))
+        }
+        append(.rateLimitPolicy) { limits.writePolicy(to: &$0) }
+        append(.rateLimit) { limits.writeStanding(to: &$0) }
+        append(.xRateLimitLimit) { $0.writeDecimal(limits.binding.limit) }
+        append(.xRateLimitRemaining) { $0.writeDecimal(limits.binding.remaining) }
+        append(.xRateLimitReset) { $0.writeDecimal(limits.binding.resetSeconds) }
+        return fields
+    }
+
+    /// The same fields as lines of a head.
+    package static func write(_ decision: AdmissionDecision, at time: UnixTime, to buffer: inout ByteBuffer) {
+        let limits = Limits(decision, at: time)
+        let binding = limits.binding
+        buffer.writeStaticString("RateLimit-Policy: ")
+        limits.writePolicy(to: &buffer)
+        buffer.writeStaticString("\r\nRateLimit: ")
+        limits.writeStanding(to: &buffer)
+        buffer.writeStaticString("\r\nX-RateLimit-Limit: ")
+        buffer.writeDecimal(binding.limit)
+        buffer.writeStaticString("\r\nX-RateLimit-Remaining: ")
+        buffer.writeDecimal(binding.remaining)
+        buffer.writeStaticString("\r\nX-RateLimit-Reset: ")
+        buffer.writeDecimal(binding.resetSeconds)
+        buffer.writeLineEnd()
+    }
+}
+
+/// The limits of one decision, in the order in which they are told.
+private struct Limits {
+    struct Limit {
+        /// As it is written: quoted, with the semicolon behind it.
+        let name: StaticString
+        let limit: Int
+        let remaining: Int
+        let windowSeconds: Int
+        let resetSeconds: Int
+
+        init(_ name: StaticString, _ rate: RateSnapshot, at time: UnixTime) {
+            self.name = name
+            limit = rate.limit
+            remaining = rate.remaining
+            windowSeconds = Int(RateWindow.lengthSeconds)
+            resetSeconds = Int(rate.secondsUntilReset(at: time))
+        }
+
+        init(_ name: StaticString, _ usage: UsageSnapshot, at time: UnixTime) {
+            self.name = name
+            limit = usage.limit
+            remaining = usage.remaining
+            windowSeconds = Int(usage.period.lengthSeconds)
+            resetSeconds = Int(usage.secondsUntilReset(at: time))
+        }
+    }
+
+    let minute: Limit
+    let route: Limit?
+    let month: Limit
+
+    init(_ decision: AdmissionDecision, at time: UnixTime) {
+        minute = Limit("\"minute\";", decision.rate, at: time)
+        route = decision.routeRate.map { Limit("\"route\";", $0, at: time) }
+        month = Limit("\"month\";", decision.usage, at: time)
+    }
+
+    /// The one that will refuse first.
+    var binding: Limit {
+        var binding = minute
+        if let route, route.remaining < binding.remaining { binding = route }
+        return month.remaining < binding.remaining ? month : binding
+    }
+
+    func writePolicy(to buffer: inout ByteBuffer) {
+        write("q=", minute.limit, ";w=", minute.windowSeconds, of: minute, &buffer)
+        if let route {
+            buffer.writeStaticString(", ")
+            write("q=", route.limit, ";w=", route.windowSeconds, of: route, &buffer)
+        }
+        buffer.writeStaticString(", ")
+        write("q=", month.limit, ";w=", month.windowSeconds, of: month, &buffer)
+    }
+
+    func writeStanding(to buffer: inout ByteBuffer) {
+        write("r=", minute.remaining, ";t=", minute.resetSeconds, of: minute, &buffer)
+        if let route {
+            buffer.writeStaticString(", ")
+            write("r=", route.remaining, ";t=", route.resetSeconds, of: route, &buffer)
+        }
+        buffer.writeStaticString(", ")
+        write("r=", month.remaining, ";t=", month.resetSeconds, of: month, &buffer)
+    }
+
+    private func write(
+        _ first: StaticString, _ firstValue: Int, _ second: StaticString, _ secondValue: Int, of limit: Limit,
+        _ buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString(limit.name)
+        buffer.writeStaticString(first)
+        buffer.writeDecimal(firstValue)
+        buffer.writeStaticString(second)
+        buffer.writeDecimal(secondValue)
+    }
+}
+
+extension HTTPField.Name {
+    package static let rateLimit = constant("RateLimit")
+    package static let rateLimitPolicy = constant("RateLimit-Policy")
+    package static let xRateLimitLimit = constant("X-RateLimit-Limit")
+    package static let xRateLimitRemaining = constant("X-RateLimit-Remaining")
+    package static let xRateLimitReset = constant("X-RateLimit-Reset")
+    package static let xRequestID = constant("X-Request-Id")
+
+    /// Who a request was admitted for. What a client sends in it is never believed.
+    package static let xTollgateUser = constant("X-Tollgate-User")
+
+    /// The plan that was applied.
+    package static let xTollgatePlan = constant("X-Tollgate-Plan")
+
+    /// The secret key that opened the gateway.
+    package static let xTollgateKeyID = constant("X-Tollgate-Key-Id")
+}

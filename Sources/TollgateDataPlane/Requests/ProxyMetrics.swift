@@ -1,0 +1,35 @@
+import CoreMetrics
+import ReverseProxy
+
+/// What the data plane counts beside every request, with the handles made once.
+package struct ProxyMetrics: Sendable {
+    private let failures: [String: Counter]
+    private let retries: Counter
+
+    private static let reasons = [
+        "bad_gateway", "unavailable", "gateway_timeout", "client_stalled", "client_gone", "request",
+    ]
+
+    package init(factory: any MetricsFactory) {
+        failures = Dictionary(
+            uniqueKeysWithValues: Self.reasons.map {
+                ($0, Counter(label: "tollgate_proxy_failures", dimensions: [("reason", $0)], factory: factory))
+            })
+        retries = Counter(label: "tollgate_proxy_retries", dimensions: [], factory: factory)
+    }
+
+    package func ended(_ outcome: ProxyOutcome) {
+        if outcome.retries > 0 { retries.increment(by: outcome.retries) }
+        guard let error = outcome.error else { return }
+        let reason =
+            switch error {
+            case .badGateway: "bad_gateway"
+            case .unavailable: "unavailable"
+            case .gatewayTimeout: "gateway_timeout"
+            case .clientStalled: "client_stalled"
+            case .clientGone: "client_gone"
+            case .request: "request"
+            }
+        failures[reason]?.increment()
+    }
+}

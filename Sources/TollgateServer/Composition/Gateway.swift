@@ -1,0 +1,297 @@
+import AsyncHTTPClient
+import ClerkAuth
+import CoreMetrics
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import PrometheusMetrics
+import RedisClient
+import ServiceLifecycle
+import TollgateConfiguration
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+import UnixSignals
+
+/// One worker, put together: the only place that knows all parts. `tollgate serve`, `tollgate dev` and the tests all
+/// build it here.
+package struct Gateway: Sendable {
+    private let configuration: GatewayConfiguration
+    private let logger: Logger
+    private let eventLoopGroup: any EventLoopGroup
+    private let httpClient: HTTPClient
+    private let redis: RedisClient
+    private let redisClock: RedisClock
+    private let authenticator: ClerkAuthenticator
+    private let controlPlane: ControlPlane
+    private let dataPlane: DataPlane
+    private let metricsRegistry: PrometheusRegistry
+    private let metrics: GatewayMetrics
+    private let reporter: WorkerReporter
+    private let reservations: ReservationKeeper
+    private let outage: OutageLimiter
+    private let admin: AdminEndpoints
+    private let descriptors: DescriptorBudget
+    private let drain = DrainState()
+    private let readiness: Readiness
+    private let parts = RunningParts()
+    private let requestIDs = RequestIDGenerator()
+
+    /// Where the two ports were opened, as soon as they are.
+    package let addresses = GatewayAddresses()
+
+    /// - Parameters:
+    ///   - clock: What the worker goes by.
+    ///   - time: What it goes by instead, also where it measures the age of a lease, whatever time it is for Redis. For
+    ///     tests.
+    /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as a certificate that is none.
+    package init(
+        configuration: GatewayConfiguration, clock: RedisClock = RedisClock(systemClock: SystemClock()),
+        time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.eventLoopGroup = eventLoopGroup
+        descriptors = DescriptorBudget(
+            limit: DescriptorBudget.processLimit, eventLoops: configuration.threads,
+            wantedConnections: configuration.maximumConnections)
+        metricsRegistry = PrometheusRegistry(namespace: "tollgate")
+        metrics = GatewayMetrics(factory: metricsRegistry)
+        httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
+        redisClock = clock
+        var redisConfiguration = try configuration.redis.clientConfiguration
+        redisConfiguration.greeting = clock.greeting
+        redisConfiguration.scripts = RedisAdmissionStore.hotScripts(
+            plans: configuration.plans, comparesClocks: time == nil)
+        redis = try RedisClient(
+            configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
+        let goesByRedis = time == nil
+        let time = time ?? clock
+        authenticator = try ClerkAuthenticator(
+            configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
+        let store = RedisAdmissionStore(
+            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
+            clock: goesByRedis ? clock : nil)
+        let health = AdmissionHealth(isCluster: redis.isCluster)
+        let monotonicMilliseconds: @Sendable () -> Int64 = {
+            goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds
+        }
+        reservations = ReservationKeeper(
+            port: { eventLoop in
+                guard let port = store.port(on: eventLoop) else {
+                    preconditionFailure("the worker's event loops are those of its Redis client")
+                }
+                return port
+            }, time: time, monotonicMilliseconds: monotonicMilliseconds,
+            eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, metrics: metrics, logger: logger)
+        outage = OutageLimiter(
+            plans: configuration.plans, workerID: requestIDs.workerID, bookings: store, time: time,
+            tally: OutageTally(factory: metricsRegistry, metrics: metrics, logger: logger))
+        let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
+        let admission = AdmissionState(
+            authenticator: authenticator, keyOwners: PlatformKeyOwners(client: redis), outage: outage,
+            callers: callers, health: health, metrics: metrics, requestIDs: requestIDs, logger: logger)
+        let gatekeeper = Gatekeeper(admission: admission, store: store, time: time, reservations: reservations)
+        let billing = Billing(
+            configuration: configuration, redis: redis, httpClient: httpClient, time: time,
+            metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
+        let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
+        let tickets = RedisTicketStore(client: redis)
+        let stores = AccountStores(
+            subscriptions: billing.subscriptions, credentials: credentials, keys: keys,
+            history: RedisUsageHistory(client: redis))
+        controlPlane = ControlPlane(
+            gatekeeper: gatekeeper, credentials: credentials, keys: keys,
+            tickets: TicketEndpoint(
+                gatekeeper: gatekeeper, tickets: tickets, bodyLimitBytes: configuration.bodyLimitBytes),
+            checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
+            account: AccountEndpoint(gatekeeper: gatekeeper, stores: stores, offers: billing.offers),
+            dashboard: configuration.dashboard.isOn ? DashboardSite(signIn: configuration.dashboard.signIn) : nil,
+            time: time, bodyLimitBytes: configuration.bodyLimitBytes,
+            logger: logger)
+        let routing = RoutingState(
+            eventLoopGroup: eventLoopGroup,
+            settings: configuration.upstreamSettings(reservedDescriptors: descriptors.reservedFrom), logger: logger)
+        try routing.replace(with: configuration.routes)
+        let endpoints = controlPlane.endpoints
+        dataPlane = DataPlane(
+            admission: admission, reservations: reservations, time: time,
+            cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
+            requestIDs: requestIDs,
+            answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
+            trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
+        readiness = Readiness(
+            drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
+        let observation = Observation(
+            configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
+            workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
+            reservations: reservations, outage: outage, logger: logger)
+        reporter = observation.reporter
+        admin = AdminEndpoints(
+            readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
+            overview: observation.overviewEndpoint(readiness),
+            explanation: observation.explainEndpoint(
+                admissions: store, subscriptions: billing.subscriptions, keys: keys),
+            renderMetrics: Self.renderMetrics(of: metricsRegistry, redis, clock))
+    }
+
+    /// Takes other routes into force, without dropping a request.
+    ///
+    /// - Throws: What makes the upstreams' TLS settings unusable; the old routes stay then.
+    package func replaceRoutes(with table: RouteTable) throws { try dataPlane.routing.replace(with: table) }
+
+    /// Serves until SIGTERM or SIGINT, then drains: not ready any more, still serving; then the public port closes when
+    /// its requests are answered, then everything below it.
+    ///
+    /// - Parameters:
+    ///   - lowerServices: What the worker stands on; started before it and stopped after it.
+    ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
+    package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
+        descriptors.logShortfall(of: configuration.maximumConnections, to: logger)
+        let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in takeRoutes(of: $0)
+        }
+        parts.began("the HTTP client")
+        // Lower first: the group shuts down in reverse order.
+        let services: [any Service] =
+            lowerServices.map { parts.part("what the worker stands on", $0) } + [
+                parts.part("Redis", RedisService(client: redis) { [parts] in parts.last != "Redis" }),
+                parts.part(
+                    "the clock",
+                    BackgroundService { [redisClock, redis, logger] in await redisClock.run(redis, logger: logger) }),
+                parts.part("the reservations", reservations.service),
+                parts.part("the calls of an outage", outage.service),
+                parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
+                parts.part("the worker's report", reporter),
+                parts.part(
+                    "the admin port",
+                    PortService(
+                        server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
+                        option: "--admin-port")),
+                parts.part(
+                    "requests on the public port",
+                    PortService(
+                        server: publicApplication, address: "\(configuration.host):\(configuration.port)",
+                        option: "--port")),
+                parts.part("the configuration's watcher", watcher),
+                parts.part("SIGHUP", BackgroundService { if handlesSignals { await Self.reload(watcher) } }),
+                parts.part(
+                    "draining", DrainService(state: drain, seconds: configuration.drainSeconds, logger: logger)),
+            ]
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: handlesSignals ? [.sigterm, .sigint] : [], logger: logger)
+        // A request that never ends must not keep a worker for ever.
+        group.maximumGracefulShutdownDuration = .seconds(
+            configuration.drainSeconds + Self.maximumShutdownSeconds - Self.secondsToEnd)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch {
+            dataPlane.routing.shutDown()
+            try? await httpClient.shutdown()
+            throw error
+        }
+        dataPlane.routing.shutDown()
+        try await httpClient.shutdown()
+    }
+
+    /// Has the configuration read again at each SIGHUP.
+    private static func reload(_ watcher: ConfigurationWatcher) async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup) { watcher.reload() }
+    }
+
+    private func takeRoutes(of configuration: GatewayConfiguration) {
+        do {
+            try replaceRoutes(with: configuration.routes)
+        } catch {
+            logger.error("the routes stay as they are", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    /// Whether a metered call would be answered, tried just now.
+    package func isReady() async -> Bool { await readiness.obstacle() == nil }
+
+    /// What a shutdown that does not end waits for.
+    package var shutdownWaitsFor: String { parts.last ?? "nothing that is known" }
+
+    /// How long a shutdown may take, after ``GatewayConfiguration/drainSeconds``.
+    package static let maximumShutdownSeconds = 30
+
+    /// Of them, what is left for the end of requests that were broken off.
+    private static let secondsToEnd = 3
+
+    private static var httpClientConfiguration: HTTPClient.Configuration {
+        // A client's defaults are not a server's: no redirects, bounded waits (5 s to connect, 10 s to read).
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout = .init(connect: .seconds(5), read: .seconds(10))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    private var publicApplication: some Service {
+        Application(
+            router: controlPlane.router(
+                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
+            server: PublicChannel.builder(
+                limits: ConnectionLimits(
+                    idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),
+                    headBytes: configuration.headerLimitBytes, bodyBytes: configuration.bodyLimitBytes),
+                cap: ConnectionCap(budget: descriptors, metricsFactory: metricsRegistry, logger: logger),
+                drain: drain, answers: dataPlane.answers, dataPlane: dataPlane),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port),
+                availableConnectionsDelegate: AcceptLimit(
+                    maximum: descriptors.clientConnections + AcceptLimit.refusalsUnderWay)),
+            onServerRunning: { [addresses, logger] channel in
+                await AcceptPause.install(on: channel)
+                logger.notice("serving", metadata: ["address": "\(channel.boundAddress)"])
+                addresses.publicPortOpened(channel.localAddress?.port)
+            },
+            eventLoopGroupProvider: .shared(eventLoopGroup),
+            logger: quietLogger)
+    }
+
+    private var adminApplication: some Service {
+        Application(
+            router: admin.router(),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [AnswerDate(clock: dataPlane.answers.clock)],
+                    idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)))),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.adminHost, port: configuration.adminPort),
+                availableConnectionsDelegate: AcceptLimit(maximum: descriptors.adminConnections)),
+            onServerRunning: { [addresses, logger] channel in
+                await AcceptPause.install(on: channel)
+                logger.notice("admin port open", metadata: ["address": "\(channel.boundAddress)"])
+                addresses.adminPortOpened(channel.localAddress?.port)
+            },
+            eventLoopGroupProvider: .shared(eventLoopGroup),
+            logger: quietLogger)
+    }
+
+    /// The frameworks' own start and stop messages say nothing that ours do not.
+    private var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .notice)
+        return logger
+    }
+
+    private static func renderMetrics(
+        of registry: PrometheusRegistry, _ redis: RedisClient, _ clock: RedisClock
+    ) -> @Sendable () -> String {
+        let ready = CoreMetrics.Gauge(label: "tollgate_redis_connections_ready", dimensions: [], factory: registry)
+        let ahead = CoreMetrics.Gauge(label: "tollgate_clock_ahead_seconds", dimensions: [], factory: registry)
+        return {
+            ready.record(redis.readyConnectionCount)
+            if let milliseconds = clock.wallClockAheadMilliseconds { ahead.record(Double(milliseconds) / 1000) }
+            return registry.render()
+        }
+    }
+}
+
+extension Channel {
+    fileprivate var boundAddress: String {
+        guard let address = localAddress, let host = address.ipAddress, let port = address.port else { return "?" }
+        return "\(host):\(port)"
+    }
+}

@@ -1,7 +1,0 @@
-import JSONValue
-import TollgateCore
-
-extension JSON {
-    /// ISO 8601 in UTC, or null.
-    static func moment(_ time: UnixTime?) -> JSON { .text(time?.iso8601) }
-}
