@@ -55,6 +55,15 @@ package enum ProxyError: Error, Sendable, Hashable {
     }
 }
 
+/// Why a request is not carried to any upstream: the fault is the client's.
+package enum RequestProblem: Error, Sendable, Hashable {
+    /// CONNECT asks for a tunnel to anywhere.
+    case badMethod
+
+    /// The body is larger than the route allows, in bytes.
+    case bodyTooLarge(limitBytes: Int)
+}
+
 /// How an exchange ended, for logs and metrics.
 package struct ProxyOutcome: Sendable, Hashable {
     /// Of the answer that was passed on; nil when there was none.

@@ -3,12 +3,19 @@ import Testing
 
 /// The folders of a target know each other one way only, as targets do. Read from the names of types.
 @Suite struct FolderTests {
-    /// What is laid out in folders that know each other in no circle.
-    private static let targets = ["TollgateServer", "TollgateDataPlane", "TollgateStore", "TollgateDev", "ClerkAuth"]
-
     private static let sources = URL(filePath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Sources")
+
+    /// Every target that has folders.
+    private static let targets = ((try? FileManager.default.contentsOfDirectory(atPath: sources.path)) ?? []).filter { target in
+        let files = FileManager.default.enumerator(atPath: sources.appending(path: target).path)
+        return files?.contains { "\($0)".contains("/") && "\($0)".hasSuffix(".swift") } ?? false
+    }.sorted()
+
+    @Test func targetsWithFoldersAreFound() {
+        #expect(Set(Self.targets).isSuperset(of: ["TollgateCore", "RedisClient", "ReverseProxy", "TollgateServer"]))
+    }
 
     private struct File {
         let folder: String

@@ -83,7 +83,7 @@ import Testing
             return
         }
         #expect(served === first && state.busyCount == 1)
-        let (once, twice) = (state.cancel(second), state.cancel(second))
+        let (once, twice) = (state.cancel { $0 === second }, state.cancel { $0 === second })
         #expect(once && !twice)
     }
 
@@ -238,7 +238,7 @@ import Testing
                 let connection = Thing()
                 _ = state.connected(connection, at: 0)
                 _ = state.release(connection, isReusable: false, born: 0, at: 0)
-            case "cancelled": _ = state.cancel(first)
+            case "cancelled": _ = state.cancel { $0 === first }
             case "failed": _ = state.connectFailed()
             default: _ = state.giveUp(at: 5)
             }
@@ -300,7 +300,7 @@ import Testing
         _ = ask(&state, late, deadline: 50, client: client)
         let given = state.giveUp(at: 5)
         #expect(given.queued.isEmpty && given.heldBack.count == 1 && given.heldBack[0] === early)
-        let (once, twice) = (state.cancel(late), state.cancel(late))
+        let (once, twice) = (state.cancel { $0 === late }, state.cancel { $0 === late })
         #expect(once && !twice)
         #expect(state.waitingCount == 2)
     }

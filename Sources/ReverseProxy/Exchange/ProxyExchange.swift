@@ -10,7 +10,7 @@ import NIOCore
 /// answer. Neither side's body is ever gathered: at most what one read brings waits in between.
 ///
 /// Confined to its event loop.
-package final class ProxyExchange {
+package final class ProxyExchange: ConnectionUser {
     /// Nil when it must not be carried to any upstream.
     private let request: UpstreamRequest?
     private let route: ProxyRoute
@@ -252,7 +252,13 @@ package final class ProxyExchange {
 @available(*, unavailable)
 extension ProxyExchange: Sendable {}
 
-extension Upstream {
-    /// `host:port`, without a port that goes without saying.
-    var hostHeader: String { port == (usesTLS ? 443 : 80) ? host : "\(host):\(port)" }
+extension LoopUpstreams {
+    /// An exchange that carries `request`; nothing happens before ``ProxyExchange/start(isClientWritable:)``. Call on
+    /// the event loop.
+    package func exchange(
+        _ request: ProxyRequest, route: ProxyRoute, delegate: any ProxyExchangeDelegate
+    ) -> ProxyExchange {
+        eventLoop.preconditionInEventLoop()
+        return ProxyExchange(request, route: route, upstreams: self, delegate: delegate)
+    }
 }

@@ -56,15 +56,6 @@ package struct WithheldFields: OptionSet, Sendable, Hashable {
     }
 }
 
-/// Why a request is not carried to any upstream: the fault is the client's.
-package enum RequestProblem: Error, Sendable, Hashable {
-    /// CONNECT asks for a tunnel to anywhere.
-    case badMethod
-
-    /// The body is larger than the route allows, in bytes.
-    case bodyTooLarge(limitBytes: Int)
-}
-
 /// What an upstream is asked, without what differs from upstream to upstream: made once, sent on every try. A class,
 /// since a try looks at it many times.
 final class UpstreamRequest {

@@ -1,30 +1,3 @@
-/// When an upstream is given a rest, so that clients fail fast and a service that is down can come up.
-package struct BreakerPolicy: Sendable, Hashable {
-    /// Requests that must have ended within a window before it is judged.
-    package var minimumRequests: Int
-
-    /// Share of failures, in percent, that opens the breaker.
-    package var failurePercent: Int
-    package var windowMilliseconds: UInt64
-
-    /// How long nothing is let through, and how long the requests that try it out afterwards have before others may.
-    package var openMilliseconds: UInt64
-
-    /// Requests that try it out afterwards; all must succeed.
-    package var probes: Int
-
-    package init(
-        minimumRequests: Int = 20, failurePercent: Int = 80, windowMilliseconds: UInt64 = 10_000,
-        openMilliseconds: UInt64 = 2000, probes: Int = 3
-    ) {
-        self.minimumRequests = minimumRequests
-        self.failurePercent = failurePercent
-        self.windowMilliseconds = windowMilliseconds
-        self.openMilliseconds = openMilliseconds
-        self.probes = probes
-    }
-}
-
 /// Lets requests through, or not, by how the last ones ended. Pure; times are in nanoseconds of a clock that never goes
 /// back.
 struct CircuitBreaker {

@@ -1,21 +1,3 @@
-/// When an upstream that fails is left out, and for how long.
-package struct HealthPolicy: Sendable, Hashable {
-    /// Failures in a row that eject an upstream.
-    package var failuresToEject: Int
-
-    /// The first time out, in milliseconds; it doubles with each ejection that follows without a success between.
-    package var firstEjectionMilliseconds: UInt64
-    package var maximumEjectionMilliseconds: UInt64
-
-    package init(
-        failuresToEject: Int = 3, firstEjectionMilliseconds: UInt64 = 1000, maximumEjectionMilliseconds: UInt64 = 60_000
-    ) {
-        self.failuresToEject = failuresToEject
-        self.firstEjectionMilliseconds = firstEjectionMilliseconds
-        self.maximumEjectionMilliseconds = maximumEjectionMilliseconds
-    }
-}
-
 /// What the fate of its requests says about an upstream. Pure; times are in nanoseconds of a clock that never goes back.
 struct PassiveHealth {
     private let policy: HealthPolicy

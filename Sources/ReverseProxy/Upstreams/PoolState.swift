@@ -10,7 +10,7 @@ protocol PooledConnection: AnyObject {
 /// A request has a *claim* while it holds a connection or waits in the queue for one. A client that has as many claims
 /// as it can have waits for itself: its further requests are held back until one of its claims ends, and take no place
 /// in the queue, so that others pass them.
-struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
+struct PoolState<Connection: PooledConnection, Waiter> {
     enum Request {
         case use(Connection)
         case wait
@@ -204,12 +204,12 @@ struct PoolState<Connection: PooledConnection, Waiter: AnyObject> {
     }
 
     /// - Returns: Whether the waiter was there.
-    mutating func cancel(_ waiter: Waiter) -> Bool {
-        if let index = queue.firstIndex(where: { $0.waiter === waiter }) {
+    mutating func cancel(where isCancelled: (Waiter) -> Bool) -> Bool {
+        if let index = queue.firstIndex(where: { isCancelled($0.waiter) }) {
             unclaim(queue.remove(at: index).client)
             return true
         }
-        return !removeHeldBack { $0.waiter === waiter }.isEmpty
+        return !removeHeldBack { isCancelled($0.waiter) }.isEmpty
     }
 
     /// Those whose deadline has come; they wait no more.

@@ -19,7 +19,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
     var client: ClientShare?
     private let pool: UpstreamPool
     private let eventLoop: any EventLoop
-    private var state = UpstreamConnectionState<ProxyExchange>()
+    private var state = UpstreamConnectionState<any ConnectionUser>()
     private var context: ChannelHandlerContext?
     private var whenSecure: ((Result<Void, ProxyError>) -> Void)?
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
@@ -45,7 +45,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
-    func begin(_ exchange: ProxyExchange, isHead: Bool) { state.begin(exchange, isHead: isHead) }
+    func begin(_ exchange: any ConnectionUser, isHead: Bool) { state.begin(exchange, isHead: isHead) }
 
     func send(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
     func flush() { context?.flush() }
@@ -86,7 +86,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
         case .none: return
         case .idle: pool.idleClosed(self)
         case .busy: pool.busyClosed(self)
-        case .connecting: whenSecure.take()?(.failure(UpstreamConnectionState<ProxyExchange>.closedBeforeUse))
+        case .connecting: whenSecure.take()?(.failure(UpstreamConnectionState<any ConnectionUser>.closedBeforeUse))
         }
         cancelTimer()
         context?.close(promise: nil)

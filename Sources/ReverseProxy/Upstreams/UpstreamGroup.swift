@@ -39,15 +39,6 @@ package final class LoopUpstreams: Sendable {
         self.members = members
     }
 
-    /// An exchange that carries `request`; nothing happens before ``ProxyExchange/start(isClientWritable:)``. Call on
-    /// the event loop.
-    package func exchange(
-        _ request: ProxyRequest, route: ProxyRoute, delegate: any ProxyExchangeDelegate
-    ) -> ProxyExchange {
-        eventLoop.preconditionInEventLoop()
-        return ProxyExchange(request, route: route, upstreams: self, delegate: delegate)
-    }
-
     /// Idle and busy connections to all upstreams of this loop. Call on the event loop.
     package var connectionCounts: (idle: Int, busy: Int) {
         eventLoop.preconditionInEventLoop()

@@ -12,7 +12,7 @@ final class UpstreamPool {
     private let tls: NIOSSLContext?
     private let resolver: any NameResolver
     private let reservedDescriptors: Int?
-    private var state: PoolState<UpstreamConnection, ProxyExchange>
+    private var state: PoolState<UpstreamConnection, any ConnectionUser>
     private var addresses: AddressBook
     private var awaitingAddresses: [ConnectAttempt] = []
     private var isTimerSet = false
@@ -38,7 +38,7 @@ final class UpstreamPool {
     var busyCount: Int { state.busyCount }
 
     /// Gets a connection for `exchange`, which is told: at once when one is free.
-    func acquire(for exchange: ProxyExchange, connectTimeout: TimeAmount) {
+    func acquire(for exchange: any ConnectionUser, connectTimeout: TimeAmount) {
         if connectTimeout > self.connectTimeout { self.connectTimeout = connectTimeout }
         let now = NIODeadline.now()
         let deadline = (now + connectTimeout).uptimeNanoseconds
@@ -54,9 +54,9 @@ final class UpstreamPool {
         }
     }
 
-    func cancel(_ exchange: ProxyExchange) {
+    func cancel(_ exchange: any ConnectionUser) {
         // In its place one that was held back may have come into the queue.
-        if state.cancel(exchange) { connectIfNeeded() }
+        if state.cancel(where: { $0 === exchange }) { connectIfNeeded() }
     }
 
     func release(_ connection: UpstreamConnection, isReusable: Bool) {
@@ -67,7 +67,7 @@ final class UpstreamPool {
     }
 
     private func perform(
-        _ action: PoolState<UpstreamConnection, ProxyExchange>.Release, on connection: UpstreamConnection
+        _ action: PoolState<UpstreamConnection, any ConnectionUser>.Release, on connection: UpstreamConnection
     ) {
         switch action {
         case .give(let exchange): exchange.begin(on: connection)

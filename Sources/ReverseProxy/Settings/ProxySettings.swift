@@ -21,6 +21,9 @@ package struct Upstream: Sendable, Hashable {
         self.usesTLS = usesTLS
         self.serverName = serverName
     }
+
+    /// `host:port`, without a port that goes without saying.
+    var hostHeader: String { port == (usesTLS ? 443 : 80) ? host : "\(host):\(port)" }
 }
 
 /// An upstream's part in a route.
