@@ -8,7 +8,8 @@ import Testing
         .appending(path: "Sources")
 
     /// Every target that has folders.
-    private static let targets = ((try? FileManager.default.contentsOfDirectory(atPath: sources.path)) ?? []).filter { target in
+    private static let targets = ((try? FileManager.default.contentsOfDirectory(atPath: sources.path)) ?? []).filter {
+        target in
         let files = FileManager.default.enumerator(atPath: sources.appending(path: target).path)
         return files?.contains { "\($0)".contains("/") && "\($0)".hasSuffix(".swift") } ?? false
     }.sorted()
