@@ -19,7 +19,7 @@ package final class KeyRing: Sendable {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - source: Loads the keys by name. Its time must be limited: everybody waits for it.
+    ///   - source: Loads the keys by name. Its time must be limited: all callers wait for the one load.
     ///   - onLoss: Told the new epoch when a key disappeared or changed.
     package init(
         source: @escaping @Sendable () async throws -> [String: VerificationKey],
@@ -57,7 +57,7 @@ package final class KeyRing: Sendable {
         return state.withLock { $0.policy.lastLoadSucceeded }
     }
 
-    /// The load to wait for. It is a task of its own, for it is nobody's: a caller that is cancelled while it waits
+    /// The load to wait for. It is a task of its own, which no caller owns: one that is cancelled while it waits
     /// takes nothing from the others.
     private func perform(
         _ decision: KeyRingPolicy<VerificationKey>.Decision, in state: inout State

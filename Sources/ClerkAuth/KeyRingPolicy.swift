@@ -2,8 +2,8 @@ import TollgateCore
 
 /// When the key set is loaded again, and which keys are believed meanwhile.
 ///
-/// Anybody can send a token that names a key nobody knows, or that carries a bad signature. Each could be the first
-/// sign of a rotation, so each is a reason to load the set again; but strangers must not decide how often Clerk is
+/// Any client can send a token that names an unknown key, or that carries a bad signature. Each could be the first
+/// sign of a rotation, so each is a reason to load the set again; but clients must not decide how often Clerk is
 /// asked. Hence:
 ///
 /// - Loads that tokens cause begin at least ``minimumSecondsBetweenLoads`` apart, and one at a time.
@@ -116,7 +116,7 @@ package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
         if unknownNames.count >= Self.maximumUnknownNames {
             unknownNames = unknownNames.filter { Self.isWithin(Self.unknownNameSeconds, $0.value, now) }
         }
-        // Still full: somebody invents names. Forgetting them all costs no load, those have their own limit.
+        // Still full: a client invents names. Forgetting them all costs no load, those have their own limit.
         if unknownNames.count >= Self.maximumUnknownNames { unknownNames = [:] }
         unknownNames[name] = now
     }

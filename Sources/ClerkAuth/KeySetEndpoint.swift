@@ -41,7 +41,7 @@ package struct KeySetEndpoint: Sendable {
         let document = try JSONDecoder().decode(KeySetDocument.self, from: Data(body))
         var keys: [String: VerificationKey] = [:]
         for (name, key) in document.keys { keys[name] = try await VerificationKey(key) }
-        // An instance always has a key. Believing that it has none would sign everybody out.
+        // An instance always has a key. Believing that it has none would sign every user out.
         guard !keys.isEmpty else { throw KeySetProblem("the answer holds no RSA key for RS256") }
         return keys
     }

@@ -23,7 +23,7 @@ package struct SessionToken: Sendable {
     /// The signature's bytes.
     package let signature: [UInt8]
 
-    /// - Throws: ``AuthenticationFailure`` for whatever is no session token of Clerk's, whoever signed it.
+    /// - Throws: ``AuthenticationFailure`` for whatever is no session token of Clerk's, also where Clerk signed it.
     package init(_ text: String) throws(AuthenticationFailure) {
         guard !text.isEmpty else {
             throw AuthenticationFailure(.tokenMissing, "The session token is empty; sign in and send the token.")

@@ -2,9 +2,9 @@ import Libcrypto
 import Synchronization
 import TollgateCore
 
-/// Who the tokens were that have been verified, so that a signature is paid for once per token and not per request.
+/// The principals of tokens that were verified, so that a signature is verified once per token and not per request.
 ///
-/// A token is known by its SHA-256: reading this memory gives nobody a token to use.
+/// A token is known by its SHA-256: no token that could be presented can be read from this memory.
 package final class TokenMemory: Sendable {
     /// About 8 MB when full. A user has a new token each minute.
     package static let defaultCapacity = 32_768

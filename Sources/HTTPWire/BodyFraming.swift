@@ -34,7 +34,7 @@ package enum BodyFraming: Sendable, Hashable {
             }
         }
         if let coding {
-            // HTTP/1.0 knows no codings: whoever speaks it may not see this field (RFC 9112, section 6.1).
+            // HTTP/1.0 knows no codings: a peer that speaks it may not see this field (RFC 9112, section 6.1).
             guard length == nil, !isHTTP10, fields.value(of: coding, is: "chunked") else { throw .ambiguousFraming }
             return .chunked
         }

@@ -7,7 +7,7 @@ package struct BodyReader: Sendable {
         case end(trailers: FieldSection)
     }
 
-    /// Longest line with a chunk's size and its extensions, which nobody uses.
+    /// Longest line with a chunk's size and its extensions, which hardly any sender uses.
     private static let maximumChunkLine = 256
 
     /// Longest trailer section.
@@ -93,7 +93,7 @@ package struct BodyReader: Sendable {
         return .bytes(bytes)
     }
 
-    /// The connection was closed by whoever sends the body.
+    /// The connection was closed by the sender of the body.
     ///
     /// - Returns: Whether that is the body's proper end.
     package mutating func closed() -> Bool {

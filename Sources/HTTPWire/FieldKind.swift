@@ -162,7 +162,7 @@ extension FieldKind {
         }
     }
 
-    /// Whether a field of this kind tells of the client, in the words of whoever came before.
+    /// Whether a field of this kind tells of the client, in the words of an earlier proxy.
     package var tellsOfClient: Bool {
         switch self {
         case .forwarded, .forwardedFor, .forwardedHost, .forwardedProto, .forwardedPrefix, .forwardedAsTold,

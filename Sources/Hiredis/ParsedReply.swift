@@ -4,10 +4,10 @@ import CHiredis
 /// value.
 @safe
 package struct ParsedReply: ~Copyable {
-    // Unsafe: handed over in init, freed once in deinit; the struct cannot be copied, so nobody else holds it.
+    // Unsafe: handed over in init, freed once in deinit; the struct cannot be copied, so it has no other owner.
     private let object: UnsafeMutablePointer<redisReply>
 
-    /// Unsafe: `object` is a redisReply that nobody else frees.
+    /// Unsafe: `object` is a redisReply without another owner.
     init(owning object: UnsafeMutableRawPointer) {
         unsafe self.object = unsafe object.assumingMemoryBound(to: redisReply.self)
     }

@@ -16,7 +16,7 @@ package struct ReplyReader: ~Copyable {
     /// Bytes of a reply that is not complete yet.
     package static let maximumPendingBytes = 64 << 20
 
-    // Unsafe: made in init, freed once in deinit; the struct cannot be copied, so nobody else holds it.
+    // Unsafe: made in init, freed once in deinit; the struct cannot be copied, so it has no other owner.
     private let reader: UnsafeMutablePointer<redisReader>
 
     package init() {

@@ -11,7 +11,7 @@ package enum HMACSHA256 {
         unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { output, count in
             let code = unsafe HMAC(
                 EVP_sha256(), key, Int32(key.count), message, message.count, output.baseAddress, nil)
-            // It fails only without memory. Going on would compare with bytes that nobody computed.
+            // It fails only without memory. Going on would compare with bytes that were never computed.
             precondition(unsafe code != nil, "libcrypto could not compute an HMAC")
             count = byteCount
         }

@@ -1,6 +1,6 @@
 import COpenSSL
 
-/// Bytes that nobody can guess, of the system's libcrypto.
+/// Bytes of the cryptographic random generator of the system's libcrypto.
 package enum RandomBytes {
     /// `count` random bytes.
     package static func make(count: Int) -> [UInt8] {

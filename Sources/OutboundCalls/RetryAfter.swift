@@ -1,6 +1,6 @@
 /// How long another server asks us to wait (RFC 9110, section 10.2.3).
 package enum RetryAfter {
-    /// Longer waits come to the same: nobody stays for them.
+    /// Longer waits come to the same: no caller waits that long.
     private static let longestSeconds = 86_400
 
     /// The field's value as a number of seconds. Nil for a date, and for what is neither.

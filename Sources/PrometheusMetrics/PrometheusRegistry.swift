@@ -3,7 +3,7 @@ import Synchronization
 
 /// Keeps every metric of the process and writes them in Prometheus' text format.
 ///
-/// The lock guards the list of series, never a series: whoever holds a handle counts without waiting for anybody. The
+/// The lock guards the list of series, never a series: the holder of a handle counts without waiting. The
 /// number of series is bounded, because labels sometimes come from outside and memory does not grow for them.
 public final class PrometheusRegistry: MetricsFactory {
     /// Series that are kept at most. A histogram is one for each of its lines, as Prometheus counts.
@@ -16,7 +16,7 @@ public final class PrometheusRegistry: MetricsFactory {
     /// How often a series was asked for that could not be had.
     private let dropped: CounterSeries
 
-    /// What callers get in place of a series that cannot be had: they count, and nobody looks.
+    /// What callers get in place of a series that cannot be had: they count, and are never written.
     private let unseenCounter: CounterSeries
     private let unseenGauge: GaugeSeries
     private let unseenHistogram: HistogramSeries
@@ -31,8 +31,8 @@ public final class PrometheusRegistry: MetricsFactory {
     private struct Family {
         let type: MetricType
 
-        /// The names of its lines, which no other family may have: a histogram `a` and a counter `a_count` would be
-        /// told apart by nobody.
+        /// The names of its lines, which no other family may have: a histogram `a` and a counter `a_count` could not be
+        /// told apart.
         let names: Set<String>
 
         var seriesCount = 0

@@ -5,9 +5,9 @@ import NIOSSL
 import Synchronization
 
 /// A Redis client with one link on every event loop, shared by all requests of that loop, and one for what is in no
-/// hurry and may be large, so that nobody waits behind it.
+/// hurry and may be large, so that no request waits behind it.
 ///
-/// Commands are pipelined: nobody waits for another's reply before sending. When Redis is away commands fail at once;
+/// Commands are pipelined: no caller waits for another's reply before sending. When Redis is away commands fail at once;
 /// connections come back by themselves. A command whose reply was lost is never sent again.
 package final class RedisClient: Sendable {
     private let links: [any RedisLink]

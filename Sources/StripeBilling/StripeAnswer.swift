@@ -37,7 +37,7 @@ package struct StripeAnswer: Sendable {
 
     /// What Stripe says.
     ///
-    /// - Parameter secret: Blotted out should Stripe, or whoever stands between, repeat it in an error.
+    /// - Parameter secret: Blotted out should Stripe, or a proxy in between, repeat it in an error.
     /// - Throws: ``StripeError`` when it says no, or when the answer is not Stripe's.
     func value(hiding secret: String) throws(StripeError) -> JSON {
         guard let value = JSON(parsingUTF8: body), case .object = value else { throw unintelligible }
@@ -62,7 +62,7 @@ package struct StripeAnswer: Sendable {
         return refusal
     }
 
-    /// The body stays out of it: it is somebody else's page, of any length.
+    /// The body stays out of it: it is the page of a proxy in between, of any length.
     private var unintelligible: StripeError {
         let isMarkup = contentType?.lowercased().hasPrefix("text/html") == true || body.first == UInt8(ascii: "<")
         return located(

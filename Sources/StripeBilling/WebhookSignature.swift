@@ -20,7 +20,7 @@ package enum WebhookSignature {
     /// - Parameters:
     ///   - header: The value of `Stripe-Signature`, if there is one.
     ///   - payload: The request's body as it came: parsed and written again it is another text.
-    ///   - secrets: The endpoint's signing secrets. Blank ones are left out, for everybody knows them.
+    ///   - secrets: The endpoint's signing secrets. Blank ones are left out, for every client knows them.
     package static func verify(
         header: String?, payload: [UInt8], secrets: [String], at now: UnixTime
     ) throws(WebhookSignatureProblem) {

@@ -18,13 +18,13 @@ package enum WebhookSignatureProblem: String, Error, Sendable, Hashable, CaseIte
     /// No signature of the scheme `v1`. Others are ignored: test mode adds a `v0` that proves nothing.
     case signatureMissing = "signature-missing"
 
-    /// Nobody who has one of our secrets signed these bytes.
+    /// These bytes were signed with none of our secrets.
     case signatureMismatch = "signature-mismatch"
 
     /// Signed too long ago: perhaps a replay.
     case timestampTooOld = "timestamp-too-old"
 
-    /// Signed in the future: a clock is wrong, or somebody prepares a replay.
+    /// Signed in the future: a clock is wrong, or a replay is being prepared.
     case timestampInTheFuture = "timestamp-in-the-future"
 }
 

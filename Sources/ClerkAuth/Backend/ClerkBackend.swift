@@ -14,7 +14,7 @@ package struct ClerkBackend: Sendable {
     /// What `Clerk-API-Version` asks for, whatever the instance's default is.
     static let apiVersion = "2026-05-12"
 
-    /// Whoever delivers a webhook waits for it.
+    /// Short, for Stripe's delivery of a webhook waits for these calls.
     package static let timeLimits = CallTimeLimits(call: .seconds(4), attempt: .seconds(3))
 
     /// A user with all metadata takes some 20 KB.
@@ -43,7 +43,7 @@ package struct ClerkBackend: Sendable {
 
     /// Merges `metadata` into the user's public metadata; what others keep there stays. May be repeated.
     ///
-    /// - Returns: False when Clerk knows no such user: they were deleted, and nobody needs to be told any more.
+    /// - Returns: False when Clerk knows no such user: they were deleted, and there is nothing left to tell.
     @discardableResult
     package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
         // What can be no segment of a path can be no user either.

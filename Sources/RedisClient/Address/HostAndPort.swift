@@ -9,7 +9,7 @@ package struct HostAndPort: Sendable, Hashable, CustomStringConvertible {
         self.port = port
     }
 
-    /// As a cluster's servers tell it (`CLUSTER SHARDS`, `CLUSTER SLOTS`). Nil for what nobody can connect to.
+    /// As a cluster's servers tell it (`CLUSTER SHARDS`, `CLUSTER SLOTS`). Nil for what is no address to connect to.
     ///
     /// - Parameters:
     ///   - endpoint: What the server wishes to be called. Nothing stands for the place that was asked, and `?` for a name

@@ -2,7 +2,7 @@
 package struct SentinelGroup: Sendable, Hashable {
     package static let defaultPort = 26_379
 
-    /// Far more than any group has.
+    /// Far more than any deployment runs.
     package static let maximumCount = 32
 
     /// Where the sentinels are. At least one.
@@ -19,7 +19,7 @@ package struct SentinelGroup: Sendable, Hashable {
 
 /// What `redis-cluster://` names: some of a cluster's servers, which tell where the others are.
 package struct ClusterSeeds: Sendable, Hashable {
-    /// Far more than any cluster needs.
+    /// Far more than any configuration needs.
     package static let maximumCount = 64
 
     /// At least one.

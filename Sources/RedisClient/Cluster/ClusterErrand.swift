@@ -11,11 +11,11 @@ struct ClusterErrand {
 
     /// Where it goes.
     enum Destination: Hashable {
-        /// To whoever keeps the slot.
+        /// To the primary that keeps the slot.
         case slot(HashSlot)
 
         /// To any primary.
-        case anyone
+        case anyPrimary
 
         /// To this server alone.
         case node(HostAndPort)

@@ -5,7 +5,7 @@ import Synchronization
 /// A cluster as one event loop has it: a connection to each primary, opened when the first command is for it.
 ///
 /// A command goes to the server that keeps its slot, as far as is known; it follows that server's word that the slot is
-/// another's by now, and waits, as long as a command may, where nobody can carry it out at the moment.
+/// another's by now, and waits, as long as a command may, where no server can carry it out at the moment.
 ///
 /// Everything but what says so is used on the event loop alone.
 final class ClusterLink: RedisLink, @unchecked Sendable {
@@ -36,7 +36,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     /// How often a command may be sent elsewhere at once; after that it is in no hurry.
     private static let swiftRedirections = 3
 
-    /// How long a command waits that nobody can carry out at the moment.
+    /// How long a command waits that no server can carry out at the moment.
     private static let pause: TimeAmount = .milliseconds(10)
 
     init(eventLoop: any EventLoop, configuration: RedisClientConfiguration, topology: ClusterTopology) {
@@ -66,12 +66,12 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     // MARK: Commands
 
     func send(_ command: RedisCommand, identifier: UInt64, waiter: @escaping RedisConnection.Waiter) {
-        begin(.command(command), .reply(waiter), to: command.slot.map { .slot($0) } ?? .anyone, identifier)
+        begin(.command(command), .reply(waiter), to: command.slot.map { .slot($0) } ?? .anyPrimary, identifier)
     }
 
     func run(_ call: any ScriptCall, identifier: UInt64, waiter: ReplyWaiter) {
         let slot = call.hashTag.map { HashSlot(tag: $0.utf8) }
-        begin(.script(call), waiter, to: slot.map { .slot($0) } ?? .anyone, identifier)
+        begin(.script(call), waiter, to: slot.map { .slot($0) } ?? .anyPrimary, identifier)
     }
 
     /// Sends `command` to this server and to no other.

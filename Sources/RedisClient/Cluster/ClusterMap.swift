@@ -11,10 +11,10 @@ struct ClusterMap: Sendable, Hashable {
     /// Those that would take a primary's place.
     let replicas: [HostAndPort]
 
-    /// By slot: the place in ``primaries``, or ``nobody``.
+    /// By slot: the place in ``primaries``, or ``unassigned``.
     private let owners: [UInt16]
 
-    private static let nobody = UInt16.max
+    private static let unassigned = UInt16.max
 
     /// Far more than clusters have (they are made for up to 1,000 servers).
     static let maximumNodes = 4096
@@ -28,7 +28,7 @@ struct ClusterMap: Sendable, Hashable {
 
     init(epoch: Int64, shards: [Shard]) {
         self.epoch = epoch
-        var owners = Array(repeating: Self.nobody, count: HashSlot.count)
+        var owners = Array(repeating: Self.unassigned, count: HashSlot.count)
         let sorted = shards.filter { $0.primary != nil }.sorted {
             ($0.slots.first?.lowerBound ?? .max, $0.description) < ($1.slots.first?.lowerBound ?? .max, $1.description)
         }
@@ -40,19 +40,19 @@ struct ClusterMap: Sendable, Hashable {
         replicas = shards.flatMap(\.replicas)
     }
 
-    /// The place of the slot's server in ``primaries``. Nil when nobody keeps it.
+    /// The place of the slot's server in ``primaries``. Nil when no primary keeps it.
     func owner(of slot: HashSlot) -> Int? {
         let owner = owners[slot.number]
-        return owner == Self.nobody ? nil : Int(owner)
+        return owner == Self.unassigned ? nil : Int(owner)
     }
 
     /// Whether each slot has a server.
-    var isWhole: Bool { !owners.contains(Self.nobody) }
+    var isWhole: Bool { !owners.contains(Self.unassigned) }
 
     /// Slots that each primary keeps.
     var slotCounts: [Int] {
         var counts = Array(repeating: 0, count: primaries.count)
-        for owner in owners where owner != Self.nobody { counts[Int(owner)] += 1 }
+        for owner in owners where owner != Self.unassigned { counts[Int(owner)] += 1 }
         return counts
     }
 }

@@ -10,7 +10,7 @@ enum Redirection: Hashable {
     /// The slot is being moved, and some of what the command is about is here and some is there.
     case tryAgain
 
-    /// Some slots are nobody's, or the server has lost the others.
+    /// Some slots have no server, or the one that was asked has lost the others.
     case clusterDown
 
     /// Nil for any other error.

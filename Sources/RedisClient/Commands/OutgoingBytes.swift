@@ -19,7 +19,7 @@ struct OutgoingBytes {
         if buffer.storageCapacity > 4 * wanted {
             buffer = ByteBuffer()
         } else {
-            // Where the write went straight to the socket nobody else holds the storage, and it is used again.
+            // Where the write went straight to the socket the storage has no other owner, and it is used again.
             buffer.clear(minimumCapacity: recentPeak)
         }
     }

@@ -3,7 +3,7 @@ import NIOCore
 /// The commands of one connection that have no reply yet, in the order in which they were sent: Redis answers in that
 /// order, so the n-th reply belongs to the n-th command.
 ///
-/// A caller who is cancelled or told that it is too late leaves a tombstone: its place stays, its reply is dropped when
+/// A caller that was cancelled or has timed out leaves a tombstone: its place stays, its reply is dropped when
 /// it comes. Pure: it knows no socket and no clock, and says what is to be done.
 struct PendingCommands<Waiter> {
     struct Entry {
@@ -23,7 +23,7 @@ struct PendingCommands<Waiter> {
         case deliver(Waiter)
         /// The caller has gone.
         case drop
-        /// Nobody asked. Redis says something of its own accord, such as that it has too many clients.
+        /// No command asked for it. Redis says something of its own accord, such as that it has too many clients.
         case unsolicited
     }
 
@@ -43,7 +43,7 @@ struct PendingCommands<Waiter> {
     /// Whether a reply is missing whose caller was told that it is too late.
     var isOverdue: Bool { overdueCount > 0 }
 
-    /// Whether anybody still waits for a reply.
+    /// Whether a caller still waits for a reply.
     var hasWaiters: Bool { entries.contains { $0.waiter != nil } }
 
     /// The earliest deadline that has not passed yet, of what was sent.
@@ -103,7 +103,7 @@ struct PendingCommands<Waiter> {
         return taken
     }
 
-    /// Everybody who still waits, in order. Nothing is pending afterwards.
+    /// All waiters that are left, in order. Nothing is pending afterwards.
     mutating func removeAll() -> [Waiter] {
         defer {
             entries.removeAll()

@@ -48,7 +48,7 @@ final class OutageLog: Sendable {
         if isNews { logger.warning("redis unavailable", metadata: ["redis": "\(endpoint)", "reason": "\(reason)"]) }
     }
 
-    /// Redis is late. Mostly that is over before anybody reads of it, and comes again: told once in a while.
+    /// Redis is late. Mostly that is over before an operator reads of it, and comes again: told once in a while.
     func stalled() {
         let now = NIODeadline.now()
         let isNews = state.withLock { state in

@@ -1,7 +1,7 @@
 /// Whether the other side of a connection still answers: a breaker between callers and a Redis that hangs.
 ///
 /// While a reply is overdue nothing more is sent: it would wait behind what is late already, be charged when Redis goes
-/// on, and be answered to nobody. The overdue replies themselves show when Redis is back, so a probe beside them would
+/// on, and find its caller gone. The overdue replies themselves show when Redis is back, so a probe beside them would
 /// tell nothing that they do not. Pure: moments are nanoseconds on any monotonic scale.
 struct PeerLiveness: Hashable {
     enum State: Hashable {

@@ -28,7 +28,7 @@ extension RedisChannelDelegate {
 /// other: an attempt to connect makes one for each address that it tries.
 ///
 /// Commands of one tick of the event loop leave in one write, and their replies are matched by order. The deadline of a
-/// command counts from that write, and what has arrived by then is read before anybody is told that it is too late.
+/// command counts from that write, and what has arrived by then is read before a caller is told that it has timed out.
 ///
 /// Confined to its event loop.
 final class RedisChannelHandler: ChannelInboundHandler {
@@ -81,7 +81,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     var pendingCount: Int { pending.count }
 
-    /// Whether anybody still waits for a reply.
+    /// Whether a caller still waits for a reply.
     var hasWaiters: Bool { pending.hasWaiters }
 
     /// Whom the channel is connected to. Nil once it is gone.
@@ -128,7 +128,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         for waiter in pending.cancel(identifier: identifier) { waiter.fail(.cancelled) }
     }
 
-    /// Closes the channel; everybody who waits is told `reason`.
+    /// Closes the channel; every caller that waits is told `reason`.
     func close(reason: String) { end(reason, .connectionLost(reason)) }
 
     /// Another channel takes its place: closes when the replies to what was sent are there.
@@ -273,7 +273,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         case .unsolicited:
             if error == nil, let whenPushed { return whenPushed(reply.copied()) }
             wasToldWhy = error != nil
-            return close(reason: error.map { "\($0)" } ?? "Redis sent something that nobody had asked for")
+            return close(reason: error.map { "\($0)" } ?? "Redis sent a reply to no command")
         }
         if let error, error.endsConnection(toClusterNode: isClusterNode) {
             wasToldWhy = true
@@ -302,7 +302,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     /// NIOSSL tells no address that it has looked for in vain.
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? NIOSSLExtraError, error == .failedToValidateHostname else {
-            // BoringSSL tells where in its source it was, which helps nobody.
+            // BoringSSL tells where in its source it was, which is of no use to an operator.
             return "\(error)".replacing(#/ at /[^\s\]]+/#, with: "")
         }
         return "the server's certificate does not name the host that was connected to: connect by a name that it has"

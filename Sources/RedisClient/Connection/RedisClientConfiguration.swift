@@ -95,7 +95,7 @@ package struct RedisClientConfiguration: Sendable {
         sentinelLogin: RedisEndpoint.Login? = nil
     ) {
         self.endpoint = endpoint
-        // Whoever does not say goodbye in time has nothing to say.
+        // A server that does not answer close_notify in time has nothing left to say.
         var tls = tls ?? .makeClientConfiguration()
         tls.shutdownTimeout = Self.tlsShutdownTimeout
         self.tls = tls

@@ -77,7 +77,7 @@ final class RedisConnectAttempt {
         }
     }
 
-    /// Nobody is told.
+    /// Gives the attempt up, without calling `whenEnded`.
     func cancel() {
         whenEnded = nil
         cleanUp()
@@ -89,7 +89,7 @@ final class RedisConnectAttempt {
         if let address = try? SocketAddress(ipAddress: host, port: port) {
             return connect(to: [address], host: host, port: port)
         }
-        guard let addresses else { return fail("the name \(host) is looked up by nobody") }
+        guard let addresses else { return fail("the name \(host) has no resolver") }
         overdueReason = "the name \(host) was not resolved in time"
         isLookingUp = true
         addresses.lookUp(on: eventLoop).assumeIsolated().whenComplete { result in
@@ -233,7 +233,7 @@ final class RedisConnectAttempt {
                 self.fail("the sentinels call it the primary, and it is a replica")
             }
         }
-        // A name is a courtesy to whoever reads CLIENT LIST; an ACL that forbids it does no harm.
+        // The name is for operators who read CLIENT LIST; an ACL that forbids it does no harm.
         send(RedisCommand("CLIENT", "SETNAME", configuration.clientName)) { self.heardWord($0) }
         // Where it is not allowed, the first call of a script brings the text along.
         for script in configuration.scripts {

@@ -21,7 +21,7 @@ package final class RedisConnection: @unchecked Sendable {
     private let addresses: HostAddresses?
     private let log: OutageLog
 
-    /// Nil where nobody depends on whether it stands.
+    /// Nil where nothing depends on whether it stands.
     weak var observer: (any RedisConnectionObserver)?
 
     private var lifecycle: ConnectionLifecycle

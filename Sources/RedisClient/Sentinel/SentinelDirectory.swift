@@ -3,7 +3,7 @@ import NIOCore
 import NameResolution
 
 /// Finds the address of a primary by asking its sentinels, all of them at once: what the latest failover has decided
-/// counts (its `config-epoch`), so a sentinel that has missed it misleads nobody, and one that is left alive is enough
+/// counts (its `config-epoch`), so a sentinel that has missed it does no harm, and one that is left alive is enough
 /// (https://redis.io/docs/latest/develop/reference/sentinel-clients/).
 ///
 /// Whether the address is a primary's is for the handshake to find out.

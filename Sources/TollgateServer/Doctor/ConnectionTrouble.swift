@@ -32,7 +32,7 @@ struct ConnectionTrouble: Sendable {
         ),
         (
             ["DENIED", "protected mode"], "connection",
-            "Redis takes nobody from another machine as long as it has no password: set one, and give it in REDIS_URL."
+            "Redis takes no client of another machine as long as it has no password: set one, and give it in REDIS_URL."
         ),
         (
             ["NOPERM"], "login",
@@ -50,7 +50,7 @@ struct ConnectionTrouble: Sendable {
         (["MASTERDOWN", "READONLY"], "connection", "Have REDIS_URL lead to the primary."),
         (["no sentinel knows"], "connection", "Correct the sentinels' addresses, their login and the primary's name."),
         (
-            ["was not resolved", "has no address", "looked up by nobody"], "connection",
+            ["was not resolved", "has no address", "has no resolver"], "connection",
             "Correct the host in REDIS_URL, or the name service that this machine asks."
         ),
         (
