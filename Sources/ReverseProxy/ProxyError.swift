@@ -1,4 +1,4 @@
-/// Why an exchange has no whole answer from an upstream. Whoever embeds the proxy makes an answer of it.
+/// Why an exchange has no whole answer from an upstream. The server that embeds the proxy makes an answer of it.
 package enum ProxyError: Error, Sendable, Hashable {
     /// 400, or 413 for a body that is too large: no upstream was asked.
     case request(RequestProblem)
@@ -15,7 +15,7 @@ package enum ProxyError: Error, Sendable, Hashable {
     /// 408: the client sends no more of its body, or reads no more of the answer.
     case clientStalled
 
-    /// The client has gone; nobody is there to be answered.
+    /// The client has gone, so no answer can be sent.
     case clientGone
 
     package enum BadGateway: Sendable, Hashable {
@@ -29,7 +29,7 @@ package enum ProxyError: Error, Sendable, Hashable {
         case truncatedAnswer
         /// What came is not HTTP/1.1. Carries the parser's word for it.
         case malformedAnswer(String)
-        /// Changed to a protocol nobody asked for.
+        /// Changed to a protocol that the request did not ask for.
         case unrequestedUpgrade
     }
 

@@ -15,7 +15,7 @@ final class CheckRunner: ProxyExchangeDelegate {
     private var isFirst = true
     private var begun = NIODeadline.now()
 
-    /// - Parameter upstream: With connections apart from those for requests: a pool that is exhausted makes nobody ill.
+    /// - Parameter upstream: With connections apart from those for requests: an exhausted pool is no ill upstream.
     init(_ check: UpstreamCheck, of upstream: LoopUpstream, verdict: CheckVerdict, changed: @escaping (Bool) -> Void)
         throws
     {
@@ -29,7 +29,7 @@ final class CheckRunner: ProxyExchangeDelegate {
             head: try RequestHead(parsing: head), uri: check.path, host: upstream.upstream.hostHeader,
             client: ClientConnection(address: ""))
         route = ProxyRoute(
-            // The request is nobody's, so it tells of no client.
+            // The request comes from no client, so it tells of none.
             requestRules: HeaderRules(
                 remove: ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"]),
             timeouts: ProxyTimeouts(

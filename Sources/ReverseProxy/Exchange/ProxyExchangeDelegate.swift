@@ -1,7 +1,7 @@
 import HTTPWire
 import NIOCore
 
-/// What an exchange tells whoever embeds it. Called on the event loop, in the order of the answer.
+/// What an exchange tells the server that embeds it. Called on the event loop, in the order of the answer.
 package protocol ProxyExchangeDelegate: AnyObject {
     /// A 1xx answer other than 101, to be passed on at once.
     func proxyExchange(_ exchange: ProxyExchange, interim answer: ProxyAnswer)

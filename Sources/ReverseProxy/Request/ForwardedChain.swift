@@ -2,7 +2,7 @@ import HTTPWire
 
 /// Through whose hands a request came before the peer's, the client first, as trusted proxies tell it.
 ///
-/// `X-Forwarded-For` goes before `Forwarded`: a proxy that writes the one alone passes on what a stranger says in the
+/// `X-Forwarded-For` goes before `Forwarded`: a proxy that writes the one alone passes on what any client says in the
 /// other, and nearly all write the former. So both name the same client on the way out, whatever came in.
 package struct ForwardedChain: Sendable, Hashable {
     /// As they were told: mostly addresses, perhaps with brackets and a port, or else `unknown` and the like.

@@ -12,7 +12,7 @@ package struct HeaderFilter {
     }
 
     /// Whether a field of a client's request goes to the upstream as it is. Framing, `Host`, forwarding and identity
-    /// are written anew; what reads like one of those is left out, whoever sends it.
+    /// are written anew; what reads like one of those is left out, also from a proxy of ours.
     ///
     /// - Parameter isTrusted: It comes from a proxy of ours.
     func passesInRequest(_ line: FieldLine, isTrusted: Bool) -> Bool {
@@ -26,8 +26,8 @@ package struct HeaderFilter {
         }
     }
 
-    /// Whether a field of an upstream's answer goes to the client as it is. The body is framed by whoever writes it, and
-    /// the request named by them: an upstream's echo would be a second `X-Request-Id`.
+    /// Whether a field of an upstream's answer goes to the client as it is. The gateway frames the body anew, and
+    /// names the request itself: an upstream's echo would be a second `X-Request-Id`.
     package func passesInAnswer(_ line: FieldLine) -> Bool {
         switch line.kind {
         case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .requestID: false

@@ -1,7 +1,7 @@
 import HTTPWire
 import NIOCore
 
-/// The head of an upstream's answer, for whoever passes it on.
+/// The head of an upstream's answer, for the server that passes it on.
 package struct ProxyAnswer: Sendable {
     package let head: ResponseHead
     let rules: HeaderRules
@@ -20,7 +20,7 @@ package struct ProxyAnswer: Sendable {
     /// In lower case, what is not said again to clients that send the request again.
     private static let notForRepeats = ["set-cookie", "idempotent-replayed"]
 
-    /// The upstream does not say when it answered, so whoever passes the answer on has to (RFC 9110, section 6.6.1).
+    /// The upstream does not say when it answered, so the proxy that passes it on has to (RFC 9110, section 6.6.1).
     package var lacksDate: Bool { !head.fields.contains(.date) && !rules.replaces("Date") }
 
     /// Appends the status line and the fields that pass, without the empty line that ends them.
@@ -34,7 +34,7 @@ package struct ProxyAnswer: Sendable {
     }
 
     /// Appends the status line and the fields that say the same to every client that sends the request again: no
-    /// cookie, which is for one of them, no length, which whoever sends the answer again knows, and no limits.
+    /// cookie, which is for one of them, no length, which is known when the answer is sent again, and no limits.
     package func writeForRepeats(to buffer: inout ByteBuffer) {
         write(to: &buffer, withoutRateLimits: true, isForRepeats: true)
     }

@@ -32,7 +32,7 @@ package struct PoolPolicy: Sendable, Hashable {
         self.clientSharePercent = clientSharePercent
     }
 
-    /// Nobody's requests are counted while fewer than this are in a pool, so that one that is not crowded costs
+    /// No client's requests are counted while fewer than this are in a pool, so that one that is not crowded costs
     /// nothing. A client may hold as many that were not counted.
     var uncounted: Int {
         clientSharePercent < 100 ? min(maximumConnections / 8, clientConnections / 2) : Int.max

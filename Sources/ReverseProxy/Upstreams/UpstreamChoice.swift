@@ -8,7 +8,7 @@ struct UpstreamChoice {
         let weight: Int
         let inFlight: Int
         let isAvailable: Bool
-        /// Ejected, but the only hope when nobody else is left.
+        /// Ejected, but chosen when no other upstream is left.
         let isLastResort: Bool
     }
 
@@ -16,7 +16,7 @@ struct UpstreamChoice {
     ///   - tried: Bit `n` is set when candidate `n` was tried by this request already.
     ///   - random: Gives a number in `0..<bound`.
     /// - Returns: The index of the choice. Nil when there is none. One that was tried is taken again, and one that is
-    ///   ejected is taken, when no other is left: to serve nobody is worse than to try.
+    ///   ejected is taken, when no other is left: it may answer, and a refusal would not.
     static func choose(
         _ candidates: some RandomAccessCollection<Candidate>, tried: UInt64, random: (_ bound: Int) -> Int
     ) -> Int? {
