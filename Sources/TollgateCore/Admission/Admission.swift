@@ -12,8 +12,8 @@ package final class AdmissionRequest: Sendable {
     /// endpoints in the same form.
     package let route: String
 
-    /// Whether an exhausted quota refuses the request. A checkout is counted while something is left, but whoever is
-    /// out of calls must still be able to pay.
+    /// Whether an exhausted quota refuses the request. A checkout is counted while something is left, but a user
+    /// without calls left must still be able to pay.
     package let quotaPolicy: QuotaPolicy
 
     package enum QuotaPolicy: Sendable, Hashable {
@@ -62,7 +62,7 @@ package struct AdmissionDecision: Sendable, Hashable {
         /// Refused by the quota; nothing was charged.
         case quotaExceeded
         /// The key is not let in; nothing was charged, and nothing is told of the user whom it names: usage and rate
-        /// are those of somebody whom nobody knows.
+        /// are those of an unknown user.
         case keyRefused(KeyRefusal)
         /// The idempotency key was used for another request; nothing was charged.
         case idempotencyKeyReused
@@ -151,7 +151,7 @@ package struct Oddities: OptionSet, Sendable, Hashable {
 /// Where a user's quota stands.
 package struct UsageSnapshot: Sendable, Hashable {
     /// What a count can be. The store's may be anything that a person has written there. Less than 0 is a credit, which
-    /// somebody has given: so many calls come on top of the limit.
+    /// the operator has given: so many calls come on top of the limit.
     package static let countRange = -Plan.maximumLimit - 1...Plan.maximumLimit + 1
 
     /// Calls charged in this period, less what was given as a credit.

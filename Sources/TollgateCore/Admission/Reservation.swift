@@ -2,7 +2,7 @@
 /// (charging by outcome), or because it is an attempt at an ``IdempotentCall``.
 ///
 /// A reservation ends once: kept, given back, or, when its worker died and the lease has run out, given back with the
-/// user's next admission. So a customer never pays for a call whose outcome nobody saw. The count can be too low, by
+/// user's next admission. So a customer never pays for a call whose outcome is unknown. The count can be too low, by
 /// the calls whose worker died after the upstream had answered; it is never too high for longer than a lease. The
 /// minute's count is not given back: the rate limit protects the upstream, which has seen the request. What goes back goes
 /// to the period and the day that it was charged in, as long as they are remembered.

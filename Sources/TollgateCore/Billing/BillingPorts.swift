@@ -13,7 +13,7 @@ package protocol SubscriptionStore: Sendable {
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
     /// newer one; and who comes second finds the newest record told, or tells it for all who waited.
     ///
-    /// A worker that dies with the turn loses it by and by, later than its last call of Clerk can still arrive.
+    /// The turn is a lease. That of a worker that dies expires, later than its last call of Clerk can still arrive.
     ///
     /// - Parameter token: Names this worker's turn among all others; random.
     func beginClerkUpdate(of user: UserID, token: String) async throws(StoreUnavailable) -> ClerkUpdateTurn
@@ -29,7 +29,7 @@ package protocol SubscriptionStore: Sendable {
     /// Remembers whose customer this is, for events that name no user. May be repeated.
     func recordCustomer(_ customerID: String, of user: UserID) async throws(StoreUnavailable)
 
-    /// Whose customer this is. Nil when nobody has told.
+    /// Whose customer this is. Nil when it was never recorded.
     func user(ofCustomer customerID: String) async throws(StoreUnavailable) -> UserID?
 }
 
@@ -47,7 +47,7 @@ package enum ClerkUpdateTurn: Sendable, Hashable {
 
 /// Sees to it that every webhook event is worked on by one worker at a time, and not again once it is done.
 ///
-/// A claim is a lease: a worker that dies in the middle loses it by and by, and the sender's next try finishes the
+/// A claim is a lease: that of a worker that dies in the middle expires, and the sender's next try finishes the
 /// work. All work on an event must therefore bear to be repeated.
 package protocol WebhookLedger: Sendable {
     /// Claims the event.
@@ -83,7 +83,7 @@ package enum WebhookClaim: Sendable, Hashable {
 
 /// Keeps every user's platform credentials.
 package protocol CredentialStore: Sendable {
-    /// The user's credentials. Those of the first caller are everybody's: concurrent callers get the same pair.
+    /// The user's credentials. Those of the first call are kept: concurrent calls get the same pair.
     ///
     /// - Parameter candidate: Kept, and returned, when the user has none yet. That is a change of their keys.
     func credentials(

@@ -50,12 +50,12 @@ package struct SubscriptionRecord: Sendable, Hashable {
         return isGranted ? plan : PlanTable.fallbackName
     }
 
-    /// When the grace of a payment that is owed ends. Nil when none is owed, or nobody knows since when.
+    /// When the grace of a payment that is owed ends. Nil when none is owed, or the record does not say since when.
     package func graceEnd(pastDueGraceSeconds: Int64) -> UnixTime? {
         pastDueSince?.adding(seconds: pastDueGraceSeconds)
     }
 
-    /// Whether a payment has been owed for `pastDueGraceSeconds` or longer, or for nobody knows how long.
+    /// Whether a payment has been owed for `pastDueGraceSeconds` or longer, or since no known moment.
     package func graceIsOver(at time: UnixTime, pastDueGraceSeconds: Int64) -> Bool {
         guard status == .pastDue else { return false }
         guard let end = graceEnd(pastDueGraceSeconds: pastDueGraceSeconds) else { return true }

@@ -1,12 +1,12 @@
 /// A secret key as its owner holds it: `sk_live_<tag>_<secret><checksum>`, or `sk_test_…`.
 ///
 /// The tag is the key's id and the owner's user id, so that a gateway knows the names of all of the owner's Redis keys
-/// without asking. Both are written in base32, which hides them from a glance and from nobody else: a user id is no
+/// without asking. Both are written in base32, which hides them from a glance and does not protect them: a user id is no
 /// secret. Nothing that the tag says counts until the hash of the whole text has been compared with the stored one.
 /// Then all of it does, for the hash covers it.
 ///
 /// The secret is 32 random bytes. The checksum is the CRC-32 of all before it: a mistyped key is found out without
-/// asking Redis. It keeps nobody from inventing keys.
+/// asking Redis. It does not keep a client from inventing keys.
 package struct APIKey: Sendable, Hashable {
     package static let secretByteCount = 32
 
@@ -55,7 +55,7 @@ package struct APIKey: Sendable, Hashable {
         self.mode = mode
     }
 
-    /// Reads a key that was presented. Computes no hash and asks nobody.
+    /// Reads a key that was presented. Computes no hash and does not ask the store.
     package init(_ text: String) throws(Problem) {
         guard Self.lengths.contains(text.utf8.count),
             let mode = KeyMode.allCases.first(where: { text.hasPrefix($0.prefix) })

@@ -20,7 +20,7 @@ package enum Credential: Sendable, Hashable {
         if case .secretKey(let id, _, _) = self { id } else { nil }
     }
 
-    /// The platform that the caller is. Nil for everybody else.
+    /// The platform that the caller is. Nil for every other caller.
     package var platformID: String? {
         if case .platformKey(_, let platformID) = self { platformID } else { nil }
     }

@@ -14,7 +14,7 @@ package struct KeyScope: Sendable, Hashable, CustomStringConvertible {
     /// Opens checkouts and the billing portal. No route can ask for it.
     package static let billing = KeyScope(trusted: "billing")
 
-    /// What it takes to manage an account. The key of platform credentials stands in code that everybody can read and
+    /// What it takes to manage an account. The key of platform credentials stands in public code and
     /// has none of it; and no route can ask for it, for a key that is good for a route must not be good for more.
     package static let management: Set<KeyScope> = [.all, .credentials, .billing]
 

@@ -31,7 +31,7 @@ package struct KeyID: Sendable, Hashable, CustomStringConvertible {
     package var description: String { value }
 }
 
-/// The SHA-256 of a whole key: all that is kept of it. Whoever reads it cannot sign in with it.
+/// The SHA-256 of a whole key: all that is kept of it. It cannot be presented as a credential.
 package struct KeyHash: Sendable, Hashable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     package let hex: String

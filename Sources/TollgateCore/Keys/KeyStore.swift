@@ -15,7 +15,7 @@ package protocol KeyStore: Sendable {
     /// Gives a key a new secret. Name, scopes and end stay; no limit is lifted by it, for quota and rate are the
     /// user's.
     ///
-    /// The secret so far works for `overlapSeconds` more. If nobody has used it yet, as when the answer of the last
+    /// The secret so far works for `overlapSeconds` more. If it was never used, as when the answer of the last
     /// rotation was lost, it is forgotten instead, and the one before it stays. Without an overlap no earlier secret works
     /// on, whatever earlier rotations have promised.
     ///
@@ -82,7 +82,7 @@ package enum KeyRotation: Sendable, Hashable {
 }
 
 /// How often a user's keys may be made and rotated, secret keys and the publishable one together. Each change writes to
-/// the store and costs no call. Revoking is never refused: whoever has lost a key has to get rid of it now.
+/// the store and costs no call. Revoking is never refused: a key that was lost has to end now.
 package struct KeyChangeLimits: Sendable, Hashable {
     /// All keys that there may be can be made, or rotated, at one go.
     package static let standard = KeyChangeLimits(perMinute: 60, perDay: 500)

@@ -31,7 +31,7 @@ package enum PresentedKey: Sendable, Hashable {
         text.hasPrefix(Credentials.keyPrefix) || KeyMode.allCases.contains { text.hasPrefix($0.prefix) }
     }
 
-    /// Reads a key. Computes no hash and asks nobody.
+    /// Reads a key. Computes no hash and does not ask the store.
     package init(_ text: String) throws(APIKey.Problem) {
         if text.hasPrefix(Credentials.keyPrefix) {
             guard let key = PlatformKey(text) else { throw .malformed }

@@ -1,4 +1,4 @@
-/// A parameter of queries that the gateway reads, and keeps from whoever is asked next. Its name is compared as it is
+/// A parameter of queries that the gateway reads, and keeps from the upstream. Its name is compared as it is
 /// written; the parameters before and behind it stay as they are.
 package struct QueryParameter: Sendable, Hashable {
     package let name: String

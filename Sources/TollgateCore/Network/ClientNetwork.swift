@@ -1,5 +1,5 @@
 /// Where a caller comes from, as far as one caller can be told from another: the address in IPv4, the first 64 bits of
-/// it in IPv6, of which everybody has a whole network to choose addresses from.
+/// it in IPv6, where each caller has a whole network to choose addresses from.
 package struct ClientNetwork: Sendable, Hashable, CustomStringConvertible {
     private let isIPv6: Bool
     private let bits: UInt64

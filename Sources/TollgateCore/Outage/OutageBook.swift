@@ -7,7 +7,7 @@
 ///
 /// Pure: methods take what has happened and return what is to be done. Moments are milliseconds of a monotonic clock.
 package struct OutageBook: Sendable {
-    /// Lines of all users together, about 200 bytes each. A call that would begin another one is forgotten: nobody can
+    /// Lines of all users together, about 200 bytes each. A call that would begin another one is forgotten: no user can
     /// push out what is written already.
     package static let maximumLines = 65_536
 

@@ -1,4 +1,4 @@
-/// All plans that are sold. One of them, `free`, is everybody's until something better is known.
+/// All plans that are sold. One of them, `free`, is every user's until something better is known.
 package struct PlanTable: Sendable, Hashable {
     /// It is looked through at every admission, so it stays small.
     package static let maximumCount = 64

@@ -10,7 +10,7 @@ package protocol AdmissionStore: Sendable {
     /// reservation of the request do not count.
     func peek(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision
 
-    /// Ends a reservation, once: whoever comes second changes nothing.
+    /// Ends a reservation, once: a second settlement changes nothing.
     ///
     /// - Returns: False when it had ended before. Most likely its lease had run out, and its calls were given back.
     /// - Throws: ``StoreUnavailable`` when it is not known whether it has ended. Asking again does no harm.

@@ -97,7 +97,7 @@ extension Route {
         case jwt, key
         /// A session token or a key.
         case any
-        /// Everybody passes, nobody is counted.
+        /// Every request passes, and none is counted.
         case none
     }
 

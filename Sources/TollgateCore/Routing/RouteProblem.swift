@@ -16,7 +16,7 @@ package enum RouteProblem: Error, Sendable, Hashable {
     case duplicateHost(String)
     case invalidPath(Field, RequestTarget.Problem)
     case pathWithQuery(Field)
-    /// The path is written with escapes that nobody needs; this is how it should be.
+    /// The path is written with needless escapes; this is how it should be.
     case unusualPath(Field, normal: String)
     case invalidMethod(String)
     case duplicateMethod(String)
@@ -33,7 +33,7 @@ package enum RouteProblem: Error, Sendable, Hashable {
     /// A scope of the gateway's own.
     case reservedScope(KeyScope)
     case duplicateScope(KeyScope)
-    /// A setting that needs to know the caller, on a route that asks nobody who they are.
+    /// A setting that needs to know the caller, on a route that authenticates no request.
     case needsCaller(Field)
     /// `charge: success` of nothing.
     case nothingToCharge

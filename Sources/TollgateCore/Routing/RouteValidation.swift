@@ -166,7 +166,7 @@ extension HeaderRules {
         return problems
     }
 
-    /// Whoever the caller is, the gateway says; a rule could only falsify it.
+    /// Framing, and the fields that name the caller: the gateway writes them, and a rule could only falsify them.
     private static func isReserved(_ name: String) -> Bool {
         let name = name.lowercased()
         return reserved.contains(name) || name.hasPrefix("x-tollgate-")

@@ -17,7 +17,7 @@ package struct UnixTime: Sendable, Hashable, Comparable {
     /// The nearest moment that there is.
     package init(seconds: Int64) { milliseconds = seconds.clamped(to: Self.secondsRange) * 1000 }
 
-    /// A number of seconds that somebody else has written. Nil beyond ``secondsRange``.
+    /// A number of seconds that another program has written. Nil beyond ``secondsRange``.
     package init?(checkedSeconds seconds: Int64) {
         guard Self.secondsRange.contains(seconds) else { return nil }
         milliseconds = seconds * 1000
