@@ -6,7 +6,7 @@ import TollgateCore
 /// What many admissions have in common: the script with the plan table in it, and everything that changes once a second,
 /// which is encoded once and sent by all of them.
 final class AdmissionArguments: Sendable {
-    /// How long a usage record outlives its period, for whoever looks at it afterwards.
+    /// How long a usage record outlives its period, for operators who look at it afterwards.
     private static let recordKeptSeconds: Int64 = 31 * 86_400
 
     let plans: [Plan]
@@ -53,7 +53,7 @@ final class AdmissionArguments: Sendable {
                 + Array(AdmissionPrelude.source(plans, comparesClocks: comparesClocks).utf8))
     }
 
-    /// What holds at `time`. Remembered for as long as nobody asks for another second.
+    /// What holds at `time`. Remembered until another second is asked for.
     func moment(at time: UnixTime) -> Moment {
         let second = time.seconds
         return latest.withLock { latest in

@@ -12,7 +12,7 @@ extension KeyHash {
 }
 
 extension Principal {
-    /// Whoever the key says that it belongs to. To be believed when an admission has not refused it.
+    /// The principal that the key itself names. To be believed when an admission has not refused it.
     package convenience init(_ key: APIKey) {
         self.init(
             userID: key.owner, credential: .secretKey(id: key.id, mode: key.mode, hash: KeyHash(of: key)))

@@ -21,13 +21,13 @@ package final class PlatformKeyOwners: PlatformKeyDirectory {
         hints = Mutex(GenerationCache(capacity: capacity))
     }
 
-    /// The key's owner, if remembered. Asks nobody.
+    /// The key's owner, if remembered. Does not ask Redis.
     package func remembered(_ key: PlatformKey) -> Principal? {
         let digest = SHA256.digest(key.text)
         return hints.withLock { $0.value(for: digest) }
     }
 
-    /// The key's owner. Nil when nobody has such a key.
+    /// The key's owner. Nil when no user has such a key.
     package func principal(for key: PlatformKey) async throws(StoreUnavailable) -> Principal? {
         let digest = SHA256.digest(key.text)
         if let known = hints.withLock({ $0.value(for: digest) }) { return known }

@@ -6,7 +6,7 @@ import Synchronization
 import TollgateCore
 
 /// The time of Redis, carried on by the worker's monotonic clock: all workers cut minutes and months at the same moment,
-/// whatever their own wall clocks say, and whoever sets those.
+/// whatever their own wall clocks say, and however those are set.
 ///
 /// Redis is asked on every connection before it is used, every second, and when a script finds that the time is another:
 /// so tokens are judged by a time that is a second behind at most when Redis' own clock is set. Until the first answer the wall clock stands in, and ``isKnown`` says so.

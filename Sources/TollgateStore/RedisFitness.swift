@@ -1,7 +1,7 @@
 import Hiredis
 
-/// What tells whether metered calls can be made: the kinds of command that an admission takes, on keys of a user whom
-/// nobody is. A server that answers PING may still be a replica, full, loading, without permissions for us, or one of a
+/// What tells whether metered calls can be made: the kinds of command that an admission takes, on keys of a user who
+/// does not exist. A server that answers PING may still be a replica, full, loading, without permissions for us, or one of a
 /// cluster's nodes.
 package enum RedisFitness {
     /// Part of the probe's keys. No user id has blanks.

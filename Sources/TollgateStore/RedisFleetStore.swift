@@ -18,7 +18,7 @@ package struct RedisFleetStore: Sendable {
     package static let maximumIDs = 4096
 
     /// How long the index names a worker after its last report, in seconds. Far longer than it counts as alive, so that
-    /// one whose clock is ahead takes nobody out who is.
+    /// one whose clock is ahead takes no live worker out.
     private static let indexedSeconds: Int64 = 3600
 
     private let client: RedisClient

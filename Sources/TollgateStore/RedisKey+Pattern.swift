@@ -1,6 +1,6 @@
 extension RedisKey {
     /// How the names of the keys of one sort look. ``rows`` has a row for each. The reference of Redis keys is made of them;
-    /// what Redis' ACL permits and what `tollgate doctor` takes for a stranger's key follow from them.
+    /// what Redis' ACL permits and what `tollgate doctor` takes for another program's key follow from them.
     package enum Pattern: Int, Sendable, Hashable, CaseIterable {
         case usage, usageOfDay, platformID, apiKey, previousAPIKey, platformUser, platformOfAPIKey, keys, endedKeys
         case keyChanges, key, reservations, booked, idempotentCall, idempotencyKeys, keptAnswers, subscription

@@ -9,7 +9,7 @@ package enum RedisPermissions {
         /// As in a rule of Redis' ACL, such as `hset` or `client|setname`.
         package let name: String
 
-        /// How it is tried: on the keys of somebody who is nobody, without harm.
+        /// How it is tried: on the keys of a user who does not exist, without harm.
         let trial: RedisCommand
 
         /// The arguments of ``trial`` for a script, which calls it. Nil for one that no script may call; that is about no

@@ -2,7 +2,7 @@ import Hiredis
 import RedisClient
 import TollgateCore
 
-/// What Redis remembers of a user beside usage, subscription and keys: for whoever asks why a user is treated so.
+/// What Redis remembers of a user beside usage, subscription and keys: for an operator who asks why a user is treated so.
 package struct RedisUserTraces: Sendable {
     private let client: RedisClient
 
@@ -10,7 +10,7 @@ package struct RedisUserTraces: Sendable {
 
     /// What was found.
     package struct Traces: Sendable, Hashable {
-        /// The user has called, bought or made something, or nobody has heard of them.
+        /// Whether the user has ever called, bought or made something.
         package let isKnown: Bool
 
         /// The plan that the last admission applied.

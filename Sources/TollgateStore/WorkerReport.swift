@@ -57,7 +57,7 @@ package struct WorkerTraffic: Sendable, Hashable {
 
     package static let none = WorkerTraffic(requestsPerSecond: 0, admitted: 0, refused: [:])
 
-    /// Counts are taken as the nearest that there can be: another worker's report may be anybody's.
+    /// Counts are taken as the nearest that there can be: any client of Redis may have written the report.
     package init(requestsPerSecond: Double, admitted: Int, refused: [String: Int]) {
         let rate = requestsPerSecond.isFinite ? requestsPerSecond.clamped(to: 0...Self.highestRate) : 0
         self.requestsPerSecond = (rate * 10).rounded() / 10

@@ -3,7 +3,7 @@ import Libcrypto
 import RedisClient
 import TollgateCore
 
-/// Admissions of a user whom nobody is, one after another, as a worker would make them.
+/// Admissions of a user who does not exist, one after another, as a worker would make them.
 package struct AdmissionTrial: Sendable {
     /// How long each that was answered took, the shortest first.
     package var durations: [Duration] = []

@@ -49,7 +49,7 @@ package struct ClusterFacts: Sendable, Hashable {
         members = nodes.split(whereSeparator: \.isNewline).prefix(1000).compactMap { Member($0, from: host) }
     }
 
-    /// Slots that nobody keeps who is there.
+    /// Slots that no primary keeps, or only one that has failed.
     package var missingSlots: Int {
         var kept = Array(repeating: false, count: Self.slotCount)
         for member in members where member.isPrimary && !member.flags.contains("fail") {

@@ -31,7 +31,7 @@ package struct KeySample: Sendable, Hashable {
         if pattern.life == .ends, ttlMilliseconds == -1 { withoutTTL.append(name) }
     }
 
-    /// Of a stranger's key no more is told than how it begins: what follows may be a secret.
+    /// Of another program's key no more is told than how it begins: what follows may be a secret.
     private static func beginning(of name: String) -> String {
         let end = name.firstIndex { ":{/.|".contains($0) } ?? name.endIndex
         let word = name[..<end].prefix(24)
@@ -59,7 +59,7 @@ struct KeySampler: Sendable {
             cursor = next
             if cursor == "0" || names.count >= Self.wantedKeys { break }
         }
-        // A stranger's key is not asked about: the login may have no right to.
+        // Another program's key is not asked about: the login may have no right to.
         let ours = names.filter { RedisKey.Pattern(of: $0) != nil }.sorted()
         for name in names where RedisKey.Pattern(of: name) == nil { sample.add(name, type: "", ttlMilliseconds: -1) }
         let answers = try await client.results(

@@ -11,7 +11,7 @@ package struct RedisExamination: Sendable {
     ]
 
     /// Stands for the user in the keys that permissions are tried on. No user id has blanks.
-    private static let nobody = "doctor's trial"
+    private static let trialUser = "doctor's trial"
 
     let client: RedisClient
     private let database: Int
@@ -82,7 +82,7 @@ package struct RedisExamination: Sendable {
 
     private func permissions() async throws(RedisError) -> PermissionFacts {
         var facts = PermissionFacts()
-        let commands = RedisPermissions.commands(triedOn: Self.nobody, in: database)
+        let commands = RedisPermissions.commands(triedOn: Self.trialUser, in: database)
         for (command, result) in zip(commands, try await client.results(of: commands.map(\.trial))) {
             facts.took(result, command: command.name)
         }
@@ -94,7 +94,7 @@ package struct RedisExamination: Sendable {
 
     private static var patternTrials: [(pattern: String, arguments: [String])] {
         RedisPermissions.keyPatterns.flatMap { pattern in
-            RedisPermissions.trials(ofPattern: pattern, on: nobody).map { (pattern, $0) }
+            RedisPermissions.trials(ofPattern: pattern, on: trialUser).map { (pattern, $0) }
         }
     }
 
@@ -107,7 +107,7 @@ package struct RedisExamination: Sendable {
     /// The same at a server that takes no writes, or not those of every user.
     private func permissionsByScript(inCluster: Bool) async throws(RedisError) -> PermissionFacts {
         var facts = PermissionFacts()
-        let commands = RedisPermissions.commands(triedOn: Self.nobody, in: database, inCluster: inCluster)
+        let commands = RedisPermissions.commands(triedOn: Self.trialUser, in: database, inCluster: inCluster)
         let direct = commands.filter { $0.scripted == nil }
         for (command, result) in zip(direct, try await client.results(of: direct.map(\.trial))) {
             facts.took(result, command: command.name)

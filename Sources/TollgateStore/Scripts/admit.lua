@@ -26,7 +26,7 @@
 -- TOKEN_FORM has three keys, KEY_FORM four, EVERYTHING_FORM, for everything else, all of them.
 --
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
--- 'finished'. Of an attempt that is open and whose lease has run out, nobody has seen the end.
+-- 'finished'. Of an attempt that is open and whose lease has run out, the end is not known.
 --
 -- The reply is described in AdmissionReply.swift. What was odd is the sum of the numbers of the oddities: the plan
 -- that is wanted is not in the table; then values that were no such values, and what they were taken for: a count for 0, a
@@ -297,7 +297,7 @@ if takes_place then
     requests = 1
     if not begins_anew then odd = odd + ODD_MINUTE end
   elseif requests <= 1 or is_first_of_minute then
-    -- Somebody else may have made the counter.
+    -- Another client of Redis may have made the counter.
     call('EXPIRE', KEYS[MINUTE_KEY], RATE_TTL_SECONDS)
   end
 
@@ -328,8 +328,8 @@ if takes_place then
   end
 end
 
--- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be one that
--- nobody reads.
+-- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be one
+-- without a reader.
 if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
   call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)

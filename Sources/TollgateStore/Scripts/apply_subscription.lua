@@ -2,7 +2,7 @@
 -- of the tests has the rule once more, and says why. values.lua stands before it, and FIELDS, the names of all fields of
 -- the record. Moments are ISO 8601 in UTC and are compared as strings.
 --
--- Fields that others have written beside these stay, and so does the time that the record has to live, if somebody gave
+-- Fields that others have written beside these stay, and so does the time that the record has to live, if an operator gave
 -- it one: a plan that is given until a day ends on that day.
 --
 -- KEYS[1] subscription:{user}

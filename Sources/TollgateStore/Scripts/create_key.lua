@@ -1,4 +1,4 @@
--- Makes a key, unless the user has as many as anybody may have, or has changed keys too often. Keys whose end has come
+-- Makes a key, unless the user has as many as a user may have, or has changed keys too often. Keys whose end has come
 -- make room when it is needed. values.lua, change_limit.lua and
 -- end_key.lua stand before it.
 --

@@ -1,6 +1,6 @@
--- Gives a key a new secret. The one so far works on until the overlap ends; unless nobody has used it, as when the
+-- Gives a key a new secret. The one so far works on until the overlap ends; unless it was never used, as when the
 -- answer of the last rotation was lost. Then it is forgotten, and the one before it works on. Without an overlap no
--- earlier secret works on, whatever rotations have promised before: whoever asks for that has lost one of them.
+-- earlier secret works on, whatever rotations have promised before: the user who asks for that has lost one of them.
 --
 -- values.lua and change_limit.lua stand before it.
 --
@@ -16,7 +16,7 @@ local ROTATED, UNKNOWN, EXPIRED = 0, 3, 4
 local hash, status, expires, used, before, before_until = unpack(
   redis.call('HMGET', KEYS[1], 'hash', 'status', 'expiresAt', 'lastUsedAt', 'previousHash', 'previousUntil'))
 if not hash or status ~= 'active' then return { UNKNOWN } end
--- An end that nobody can read has come.
+-- An end that cannot be read has come.
 if expires and (not tools().moment(expires) or expires <= ARGV[NOW]) then return { EXPIRED } end
 local reached = change_limit(KEYS[2], ARGV[MINUTE_LIMIT], KEYS[3], ARGV[DAY_LIMIT])
 if reached then return { reached } end

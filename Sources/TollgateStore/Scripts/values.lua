@@ -1,4 +1,4 @@
--- Reading what stands in Redis, where anybody may have written anything: the one reader of numbers and of moments. Stands
+-- Reading what stands in Redis, where any client may have written anything: the one reader of numbers and of moments. Stands
 -- at the beginning of the scripts that compute with them.
 
 -- A whole number from -2^53 to 2^53, which a double holds exactly. Nil for everything else.
