@@ -28,7 +28,7 @@ extension SettingReader {
         return found.text.commaSeparated.map { $0.lowercased() }
     }
 
-    /// A star in the domain that is registered, or above it, would let strangers in: `https://*.com` is everybody.
+    /// A star in the registered domain, or above it, would admit the sites of others: `https://*.com` matches them all.
     private mutating func checkStar(in pattern: Found) {
         let afterScheme = pattern.text.split(separator: "://", maxSplits: 1).last ?? ""
         let host = afterScheme.prefix { $0 != ":" && $0 != "/" }

@@ -55,7 +55,7 @@ struct ConfigurationLayer: Sendable {
 
 extension Dictionary<String, String> {
     /// Only what is set, without blanks around it. An empty value counts as not given, in every layer: Docker Compose
-    /// and the like pass a variable on as empty when nobody set it.
+    /// and the like pass a variable on as empty when it is not set.
     fileprivate var given: [String: String] {
         mapValues(\.trimmed).filter { !$0.value.isEmpty }
     }

@@ -18,7 +18,7 @@ package struct ConfigurationProblem: Sendable, Hashable, CustomStringConvertible
     package var description: String { "\(place): \(message). \(remedy)" }
 }
 
-/// Everything that is wrong with the configuration, at once, so that nobody has to start a worker once per mistake.
+/// Everything that is wrong with the configuration, at once, so that a worker need not be started once per mistake.
 package struct InvalidConfiguration: Error, Sendable, Hashable, CustomStringConvertible {
     package let problems: [ConfigurationProblem]
 

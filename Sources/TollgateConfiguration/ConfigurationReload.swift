@@ -1,6 +1,6 @@
 /// When the configuration's file is to be read again, decided from one look at it after the other.
 ///
-/// A change counts when two looks have found the same: whoever writes the file may be in the middle of it.
+/// A change counts when two looks have found the same: the program that writes the file may be in the middle of it.
 package struct ConfigurationReload: Sendable {
     /// As it was when what is in force was read.
     package private(set) var file: ConfigurationFile
@@ -18,7 +18,7 @@ package struct ConfigurationReload: Sendable {
 
     /// Whether to read the file now. It is taken as read then.
     ///
-    /// - Parameter isAsked: Somebody wants it read, changed or not.
+    /// - Parameter isAsked: The operator wants it read, changed or not.
     package mutating func look(_ identity: FileIdentity?, isAsked: Bool) -> Bool {
         let isAtRest = identity == seen
         seen = identity

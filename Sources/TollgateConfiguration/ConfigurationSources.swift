@@ -92,7 +92,7 @@ struct ConfigurationSources {
         layers.append(.yaml(file))
     }
 
-    /// The text of a file. Nil when it is not there, which is only wrong if somebody asked for it.
+    /// The text of a file. Nil when it is not there, which is only wrong if its path was given.
     private mutating func read(
         _ name: String, in directory: String, isRequestedAt place: ConfigurationLayer.Place?
     ) -> String? {

@@ -6,7 +6,7 @@ import TollgateCore
 /// Reads the configuration again when its YAML file changes, or when it is told to, and hands over what is valid.
 ///
 /// Whatever is wrong is logged, and what is in force stays. So it does when the file is gone or blank: that comes of an
-/// editor, a mount or a full disk, and is not how somebody says that there are to be no routes.
+/// editor, a mount or a full disk, and is not how an operator says that there are to be no routes.
 package final class ConfigurationWatcher: Service {
     private let started: GatewayConfiguration
     private let interval: Duration

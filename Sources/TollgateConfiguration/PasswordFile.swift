@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A file that holds a password and nothing else, written anew by somebody else when the password changes.
+/// A file that holds a password and nothing else, written anew by another program when the password changes.
 package struct PasswordFile: Sendable, Hashable {
     package enum Problem: String {
         case missing = "does not exist"

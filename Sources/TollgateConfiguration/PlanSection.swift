@@ -99,7 +99,7 @@ struct PlanSection {
                 node, "the priceId of the plan '\(plan)' does not begin with price_",
                 remedy: "Copy the price's ID from the product's page in Stripe's dashboard; prod_… is the product.")
         } else if plan == PlanTable.fallbackName {
-            report(node, "the plan '\(plan)' has a priceId", remedy: "Remove it: this plan is everybody's.")
+            report(node, "the plan '\(plan)' has a priceId", remedy: "Remove it: this plan is not sold.")
         } else if let other {
             report(
                 node, "the plans '\(other)' and '\(plan)' have the same priceId",

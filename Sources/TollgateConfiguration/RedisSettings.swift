@@ -110,7 +110,7 @@ extension SettingReader {
         }
     }
 
-    /// Whoever names a certificate believes that the connection is encrypted.
+    /// An operator who names a certificate believes that the connection is encrypted.
     fileprivate mutating func checkUseOfTLS(url: Secret) {
         guard !url.revealed.isEmpty, !url.revealed.lowercased().hasPrefix("rediss") else { return }
         for setting in [Setting.redisAuthorityFile, .redisCertificateFile, .redisKeyFile] {

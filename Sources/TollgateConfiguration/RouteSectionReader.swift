@@ -155,7 +155,7 @@ extension RouteReader {
             Finding(line: node.line, message: "\(title), \(place.label): \(text)", remedy: remedy))
     }
 
-    /// Notes a key that no one knows.
+    /// Notes a key that is not known there.
     mutating func failUnknown(_ keyNode: Node, in place: Place, known: [String]) {
         let key = keyNode.scalar?.string ?? ""
         fail(
