@@ -55,7 +55,7 @@ extension APIError {
                 : "The key does not have all of the scopes \(names). Use one that has them.")
     }
 
-    /// Whoever has a key must not be able to make themselves further ones.
+    /// A key must not be good for making further keys, which would outlive its revocation.
     package static let sessionTokenRequired = APIError(
         .forbidden, error: "Forbidden", code: "session-token-required",
         message: "Keys are managed with a session token, not with a key. Sign in and send that.")
@@ -92,7 +92,7 @@ extension APIError {
 
     package static let unknownTicketCode = "ticket-unknown"
 
-    /// Nobody guesses 160 bits: it is a ticket that was used, or is too old.
+    /// 160 bits are not guessed: it is a ticket that was used, or is too old.
     static var unknownTicket: APIError {
         var error = APIError(
             .unauthorized, error: "Authentication failed", code: unknownTicketCode,

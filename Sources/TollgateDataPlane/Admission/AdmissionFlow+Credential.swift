@@ -52,7 +52,7 @@ extension AdmissionFlow {
         }
     }
 
-    /// What is presented. Asks nobody.
+    /// What is presented, not verified yet.
     ///
     /// - Throws: The refusal of a request that presents nothing, several things, or a key that cannot be one.
     package func presented(

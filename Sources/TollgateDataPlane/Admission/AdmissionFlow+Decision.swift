@@ -123,7 +123,7 @@ extension AdmissionFlow {
     /// is charged, and where a repeat of an attempt that fails is free.
     private mutating func charge(_ request: AdmissionRequest, after error: StoreUnavailable) {
         guard request.cost > 0 else { return }
-        // Charged by Redis when it wakes up, it stays charged. What is reserved goes back, for nobody settles it.
+        // Charged by Redis when it wakes up, it stays charged. What is reserved goes back, for no worker settles it.
         if error.mayBeDone, request.reservation?.givesBack != true {
             return state.outage.tally.leftToRedis(calls: request.cost)
         }

@@ -16,7 +16,7 @@ package final class AdmissionHealth: Sendable {
 
     package init(isCluster: Bool) { self.isCluster = isCluster }
 
-    /// The last failure that concerns everybody. Nil when an admission was answered since.
+    /// The last failure that concerns every user. Nil when an admission was answered since.
     private let failure = Mutex<(code: StoreErrorCode, error: StoreUnavailable, at: NIODeadline)?>(nil)
     private let isFailing = Atomic<Bool>(false)
 

@@ -20,7 +20,7 @@ package final class AdmissionPolicy: Sendable {
     /// How long a reservation may take to be settled, in seconds. It is renewed as long as the request lives.
     let leaseSeconds: Int64
 
-    /// The request ends a key. A full minute keeps nobody from that, for one who has found the key could keep it full.
+    /// The request ends a key. A full minute does not prevent that, for one who has found the key could keep it full.
     let endsKey: Bool
 
     /// It is only asked where the limits stand: nothing is charged, and neither limit refuses.

@@ -36,7 +36,7 @@ package final class AdmissionState: Sendable {
 
     // MARK: Whom a credential names
 
-    /// Why a credential names nobody.
+    /// Why a credential names no principal.
     enum VerificationFailure: Error {
         case token(AuthenticationFailure)
         case unknownKey

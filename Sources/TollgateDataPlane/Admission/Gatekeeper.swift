@@ -2,7 +2,7 @@ import HTTPTypes
 import TollgateCore
 
 /// Lets callers in to the control plane's endpoints, or says why not: does what an ``AdmissionFlow`` says, with `await`.
-/// The order is the original's: 401, 429, 403.
+/// The order is that of front-auth-api: 401, 429, 403.
 ///
 /// A class, so that every endpoint shares it instead of copying its parts.
 package final class Gatekeeper: Sendable {
@@ -70,7 +70,7 @@ package final class Gatekeeper: Sendable {
 
     // MARK: Callers who are only known
 
-    /// What the caller presents. Asks nobody.
+    /// What the caller presents, not verified yet.
     ///
     /// - Throws: The refusal of a request that presents nothing, several things, or a key that cannot be one.
     package func presented(_ headers: HTTPFields, from network: ClientNetwork) throws(APIError) -> PresentedCredential {

@@ -5,8 +5,8 @@ import TollgateStore
 /// of Frequent and Top-k Elements in Data Streams", 2005).
 ///
 /// A caller who is not held takes the place of one of those with the fewest calls, and that one's count with it. So
-/// whoever has made more than one call in ``capacity`` is held for certain. What was taken over is known, and is not
-/// told: nobody gets more calls than they made.
+/// a user who has made more than one call in ``capacity`` is held for certain. What was taken over is known, and is not
+/// told: no user gets more calls than they made.
 package struct HeavyCallers: Sendable {
     /// Callers that are held unless told otherwise, about 100 bytes each.
     static let standardCapacity = 1024
@@ -20,7 +20,7 @@ package struct HeavyCallers: Sendable {
     private var places: PlaceTable
 
     /// The places that had the lowest count when all were looked at last. Counts only grow, so there is no need to look
-    /// again while one of them still has it: for a stream of strangers that is once in ``capacity`` calls.
+    /// again while one of them still has it: for a stream of new callers that is once in ``capacity`` calls.
     private var lowestPlaces: [Int] = []
     private var lowestCount = 0
 
@@ -60,7 +60,7 @@ package struct HeavyCallers: Sendable {
         }
     }
 
-    /// Everybody held, with calls that they made for certain.
+    /// All users held, with calls that they made for certain.
     package var calls: [UserCalls] {
         users.indices.map { UserCalls(userID: users[$0], calls: counts[$0] - inherited[$0]) }
     }

@@ -8,7 +8,7 @@ import TollgateCore
 /// who are known, and each only as often in a minute as this worker's part of the rate of their plan allows. What has
 /// passed is booked when Redis is back.
 ///
-/// Who is known: the holder of a session token by its signature; the holder of a key only if this worker has seen
+/// Known are the holder of a session token, by its signature, and the holder of a key only if this worker has seen
 /// Redis admit that very key.
 package final class OutageLimiter: Sendable {
     /// Callers and keys that a worker remembers.

@@ -7,7 +7,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// What a caller presents, read from the texts of two header fields. Nobody is asked for it, and nothing that it says
+/// What a caller presents, read from the texts of two header fields. It is not verified yet, and nothing that it says
 /// is believed yet.
 package enum PresentedCredential: Sendable, Hashable {
     /// A session token, or what is to be refused as one.

@@ -146,7 +146,7 @@ final class AdmissionLoop {
 
     private func renewed(_ reservation: Reservation, _ answer: ReservationBook.Answer) {
         let actions = book.renewed(reservation, answer)
-        // An end that was given up meanwhile, as one of too many, is told to nobody.
+        // An end that was given up meanwhile, as one of too many, is not sent: its waiter goes on.
         if actions.isEmpty { waiters.removeValue(forKey: reservation.id)?() }
         perform(actions)
     }

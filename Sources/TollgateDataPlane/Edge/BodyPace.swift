@@ -3,7 +3,7 @@ import NIOCore
 /// Whether a client sends its body fast enough: at `bytesPerSecond` at least, while it is waited for.
 ///
 /// A client has time in store: a grace at the beginning, and each byte buys more, up to a bound, so that a pause is
-/// forgiven and a trickle is not. Time in which nobody waits for the client costs it nothing.
+/// forgiven and a trickle is not. Time in which the gateway does not wait for the client costs it nothing.
 struct BodyPace {
     static let grace = TimeAmount.seconds(5)
     static let maximumStore = TimeAmount.seconds(60)
@@ -32,6 +32,6 @@ struct BodyPace {
         waitsSince = isAwaited && bytesPerSecond > 0 ? now : nil
     }
 
-    /// When the client has taken too long unless more comes. Nil while nobody waits for it.
+    /// When the client has taken too long unless more comes. Nil while the gateway does not wait for it.
     var deadline: NIODeadline? { waitsSince.map { $0 + store } }
 }

@@ -2,7 +2,7 @@ import HTTPWire
 import ReverseProxy
 import TollgateCore
 
-/// Who is at the other end of a connection: a client, or a proxy that tells of one.
+/// The peer of a connection: a client, or a proxy that tells of one.
 struct Client: Sendable {
     let connection: ClientConnection
     private let network: ClientNetwork
@@ -19,8 +19,8 @@ struct Client: Sendable {
         self.trustedProxies = trustedProxies
     }
 
-    /// Whose share of an upstream's connections a request counts for. A trusted proxy that names nobody speaks for
-    /// everybody behind it, so it is not limited.
+    /// Whose share of an upstream's connections a request counts for. A trusted proxy that names no client speaks for
+    /// all clients behind it, so it is not limited.
     func share(of fields: FieldSection) -> ClientShare? {
         let sender = network(of: fields)
         guard !connection.isTrustedProxy || sender != network else { return nil }

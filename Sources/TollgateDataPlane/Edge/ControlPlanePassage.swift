@@ -45,7 +45,7 @@ final class ControlPlanePassage: RequestWorker {
             connection.abort()
             return nil
         }
-        // Only whoever reads the body knows whether it is wanted; these bodies are small, and most are.
+        // Only the endpoint that reads the body knows whether it is wanted; these bodies are small, and most are.
         if head.expectsContinue {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
@@ -97,7 +97,7 @@ final class ControlPlanePassage: RequestWorker {
 
     func clientWritabilityChanged(isWritable: Bool) {}
 
-    /// Whoever still waits for the rest of a body is told that it does not come.
+    /// An endpoint that still waits for the rest of a body is told that it does not come.
     func clientGone() { context.fireErrorCaught(HTTPParserError.unknown) }
 }
 

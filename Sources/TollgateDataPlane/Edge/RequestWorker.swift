@@ -1,7 +1,7 @@
 import HTTPWire
 import NIOCore
 
-/// Whoever answers one request. Called on the connection's event loop; after ``clientGone()`` or the end of its answer
+/// Answers one request. Called on the connection's event loop; after ``clientGone()`` or the end of its answer
 /// it hears nothing more.
 protocol RequestWorker: AnyObject {
     /// Whether the connection is to be read on for the body. Once the body is complete: whether it is to be watched for
@@ -26,7 +26,7 @@ protocol RequestWorker: AnyObject {
     /// The client's connection can take bytes, or cannot for now.
     func clientWritabilityChanged(isWritable: Bool)
 
-    /// Nobody is there to be answered any more.
+    /// The client has gone, so no answer can be sent any more.
     func clientGone()
 }
 

@@ -4,12 +4,12 @@ import Logging
 import ReverseProxy
 import TollgateCore
 
-/// A refusal as the caller sees it: a status, the original's `error` text, a `code` that never changes, and what else
+/// A refusal as the caller sees it: a status, an `error` text, a `code` that never changes, and what else
 /// belongs to it. Every error answer of the gateway is made from one of these.
 package struct APIError: Error, Sendable {
     package let status: HTTPResponse.Status
 
-    /// For people; the texts are those of the original service.
+    /// For people; those of refusals that front-auth-api had are its texts, which existing clients may compare.
     package let error: String
 
     /// For programs: never changes its meaning.
@@ -196,7 +196,7 @@ extension APIError {
 }
 
 extension UsageSnapshot {
-    /// The members of the original's 403 and of the beginning of its `usage`.
+    /// The members of front-auth-api's 403 and of the beginning of its `usage`.
     fileprivate var limitMembers: [JSON.Member] {
         [
             JSON.Member(name: "count", value: .integer(count)),

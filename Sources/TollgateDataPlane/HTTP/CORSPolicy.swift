@@ -2,7 +2,7 @@ import HTTPTypes
 
 /// Which web pages may read the gateway's answers (https://fetch.spec.whatwg.org/#http-cors-protocol).
 package struct CORSPolicy: Sendable, Hashable {
-    /// Named in answers to any other origin, as the original did; their browsers then refuse.
+    /// Named in answers to any other origin, as front-auth-api did; their browsers then refuse.
     package let frontendOrigin: String?
 
     package let origins: Set<String>

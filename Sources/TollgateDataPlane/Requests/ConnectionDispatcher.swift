@@ -3,7 +3,7 @@ import NIOCore
 import ReverseProxy
 import TollgateCore
 
-/// Says what each request of one connection is for, and makes whoever works on it.
+/// Says what each request of one connection is for, and makes the worker that answers it.
 ///
 /// The gateway's own endpoints are exact paths and go before every prefix; a route goes before them only with the same
 /// exact path.

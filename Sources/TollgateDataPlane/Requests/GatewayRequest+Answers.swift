@@ -18,7 +18,7 @@ extension GatewayRequest {
     }
 
     private func answerVerified() {
-        guard let admitted = flow.admitted else { return refuse(.unavailable(cause: "nobody was admitted")) }
+        guard let admitted = flow.admitted else { return refuse(.unavailable(cause: "the request was not admitted")) }
         var answer = Answer(verified: admitted)
         settle(StoredAnswer(answer).map { .keepAndReplay($0) } ?? .keep)
         dataPlane.cors.apply(to: &answer.headers, origin: head.fields.first(.origin))
@@ -91,7 +91,7 @@ extension GatewayRequest {
         dataPlane.metrics.request(status: error.status.code, nanoseconds: elapsedNanoseconds)
     }
 
-    /// For the log: a request's own path may hold what is nobody's business.
+    /// For the log: a request's own path may hold secrets and personal data.
     var logName: String {
         switch purpose {
         case .verifyAuth: "/verify-auth"

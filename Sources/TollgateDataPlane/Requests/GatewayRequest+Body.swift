@@ -39,7 +39,7 @@ extension GatewayRequest: RequestWorker {
 
     // MARK: A body that is not looked at
 
-    /// Whether there is a body that goes to nobody. Its client learns of its limit before it is charged.
+    /// Whether there is a body that goes to no upstream. Its client learns of its limit before it is charged.
     var readsBody: Bool {
         if case .proxy = purpose { return false }
         return head.framing != .none && head.framing != .length(0)

@@ -139,7 +139,7 @@ final class GatewayRequest {
     /// Ends the reservation, if there is one.
     func settle(_ outcome: Reservation.Outcome) { perform(flow.settle(as: outcome)) }
 
-    /// Nobody waits for an answer any more.
+    /// The request is over: answered, or left by its client.
     func ended() { flow.answered() }
 
     var now: AdmissionFlow.ClockReading { dataPlane.time.reading }
@@ -173,7 +173,7 @@ extension GatewayRequest: CredentialPlaces {
         }
         guard let line = found else { return nil }
         let value = head.fields.value(of: line)
-        // An empty field is passed over, so it names nobody.
+        // An empty field is passed over, so it names no principal.
         return value.isEmpty ? nil : KeyMemory.Presentation(field: line.kind, value: value)
     }
 }

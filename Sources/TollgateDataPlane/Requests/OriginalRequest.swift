@@ -103,7 +103,7 @@ package struct OriginalRequest {
         }
 
         /// Every proxy sends `X-Forwarded-Host`, also one before the one that asks: it counts beside the other fields
-        /// of its kind, and where nobody tells more.
+        /// of its kind, and where no other field tells the host.
         mutating func takeForwardedHost() {
             guard let forwardedHost = forwardedHost.text, isInForwardedFields || host.text == nil else { return }
             host.take(forwardedHost)

@@ -2,7 +2,7 @@ import HTTPTypes
 import HTTPWire
 import TollgateCore
 
-/// What a request is for, checked: the gateway decides by it, and nobody behind may read it otherwise.
+/// What a request is for, checked: the gateway decides by it, and no upstream may read it otherwise.
 struct RequestAddress {
     let target: RequestTarget
 
