@@ -97,7 +97,7 @@ class Traffic(OwnDevelopment, OverviewTest):
     def test_calls_show_without_reload(self) -> None:
         self.open_overview()
         self.reads("#admitted", "0")
-        self.see("#user-empty", "Nobody has called today.")
+        self.see("#user-empty", "No user has called today.")
         self.mark_page()
         user = self.new_user()
         self.make_calls(self.development.token(user, "paid"), 40)

@@ -4,7 +4,7 @@ import JSONValue
 import TollgateDataPlane
 
 extension Response {
-    /// JSON of the admin port: of this moment, and for whoever asked.
+    /// JSON of the admin port: of this moment, so no cache keeps it.
     init(admin json: JSON, status: HTTPResponse.Status = .ok) {
         var headers = ContentSecurityPolicy.harmlessHeaders
         headers[.cacheControl] = "no-store"

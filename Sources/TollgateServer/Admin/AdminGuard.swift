@@ -3,13 +3,13 @@ import Hummingbird
 import TollgateCore
 import TollgateDataPlane
 
-/// Keeps other web pages from reading what the admin port tells. Whoever reaches the port may read it, and a browser
+/// Keeps other web pages from reading what the admin port tells. Who reaches the port may read it, and a browser
 /// beside it reaches it for any page that its user opens: by the port's address, or by a name of the page's own that
-/// suddenly leads there (DNS rebinding). What monitoring asks for is told to everybody.
+/// suddenly leads there (DNS rebinding). What monitoring asks for is told to every client.
 struct AdminGuard: RouterMiddleware {
     typealias Context = BasicRequestContext
 
-    /// Paths that say nothing of anybody.
+    /// Paths that say nothing of any user.
     private static let openPaths: Set = ["/livez", "/readyz", "/metrics"]
 
     /// `TOLLGATE_ADMIN_HOST`.
@@ -33,7 +33,7 @@ struct AdminGuard: RouterMiddleware {
         return host.isAddress || !host.name.contains(".") || host.name == RequestHost(configuredHost)?.name
     }
 
-    /// A page of another site asks. That somebody follows a link from there is something else.
+    /// A page of another site asks. That a user follows a link from there is something else.
     /// https://www.w3.org/TR/fetch-metadata/
     private func isForeign(_ request: Request) -> Bool {
         guard request.headers[.secFetchSite] == "cross-site" else { return false }

@@ -38,7 +38,7 @@ struct PlanExplanation: Sendable, Hashable {
             tokens = Self.anyTokenCounts
         } else {
             source = .fallback
-            why = "There is no subscription, and no plan was ever seen: '\(PlanTable.fallbackName)' is everybody's."
+            why = "There is no subscription, and no plan was ever seen: '\(PlanTable.fallbackName)' is every user's."
             tokens = Self.anyTokenCounts
         }
         let isKnown = plans[wanted] != nil

@@ -20,7 +20,7 @@ struct BillingMetrics: Sendable {
         case ignored
         /// About a subscription that sells no plan of ours.
         case foreign
-        /// About a user nobody knows.
+        /// About an unknown user.
         case unknownUser = "unknown_user"
         /// Not signed by Stripe, or not readable.
         case rejected

@@ -7,7 +7,7 @@ import TollgateDataPlane
 
 /// `POST /create-checkout` and `POST /billing-portal`: the two doors to Stripe's pages.
 ///
-/// Both are limited by the minute and never refused for the quota: who is out of calls must be able to pay.
+/// Both are limited by the minute and never refused for the quota: a user without calls left must be able to pay.
 struct CheckoutEndpoints: Sendable {
     let gatekeeper: Gatekeeper
 

@@ -14,7 +14,7 @@ struct Shop: Sendable {
     /// - Parameter result: `success` or `cancelled`.
     func returnURL(after result: String) -> String { "\(dashboardURL)?payment=\(result)" }
 
-    /// The plan that is bought by whoever names none. Nil when there is no telling.
+    /// The plan of a checkout that names none. Nil when several are sold and none is the one.
     var standardPlan: String? {
         let plans = prices.plans
         return plans.contains(StripeSettings.standardPlan)
@@ -28,7 +28,7 @@ extension GatewayConfiguration {
         var missing: [String] = []
         if stripe.secretKey == nil { missing.append(Setting.stripeSecretKey.name) }
         if stripe.prices.plans.isEmpty { missing.append(Setting.stripePriceID.name) }
-        // Without it nobody would hear of a payment.
+        // Without it no event would be taken, so no payment would change a plan.
         if stripe.webhookSecrets.isEmpty { missing.append(Setting.stripeWebhookSecret.name) }
         if frontendURL == nil { missing.append(Setting.frontendURL.name) }
         return missing

@@ -92,7 +92,7 @@ struct WebhookEndpoint: Sendable {
     private func event(_ request: Request) async throws(APIError) -> StripeEvent {
         // How old a signature is shows only by the right clock.
         guard time.isKnown else { throw .unavailable(cause: "Redis has not told its time yet") }
-        // A megabyte is not held for whoever has not even claimed to be Stripe.
+        // A megabyte is not held for a sender that does not even claim to be Stripe.
         guard Self.signature(request.headers) != nil else { throw rejected(.headerMissing) }
         let body = Array((try await request.body(upTo: Self.maximumBodyBytes)).readableBytesView)
         do {

@@ -5,7 +5,7 @@ import Logging
 import TollgateCore
 import TollgateDataPlane
 
-/// The endpoints of the original service and those of keys, on the public port.
+/// The endpoints taken over from front-auth-api and those of keys, on the public port.
 struct ControlPlane: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore

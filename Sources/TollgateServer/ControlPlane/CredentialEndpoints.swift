@@ -8,8 +8,8 @@ import TollgateDataPlane
 
 /// `/generate-credentials` and `/get-credentials`: the name and the publishable key of a user's platform.
 ///
-/// Making and showing them counts one call, as in the original. Rotating and revoking costs none: an exhausted quota
-/// keeps nobody from ending a key, nor does a full minute.
+/// Making and showing them counts one call, as in front-auth-api. Rotating and revoking costs none: an exhausted quota
+/// does not keep a user from ending a key, nor does a full minute.
 struct CredentialEndpoints: Sendable {
     let gatekeeper: Gatekeeper
     let credentials: any CredentialStore

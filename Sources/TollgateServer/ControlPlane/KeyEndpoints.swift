@@ -9,7 +9,7 @@ import TollgateDataPlane
 /// `/keys`: the secret keys that a user's own software signs in with.
 ///
 /// All of it takes a session token, costs no call, and takes its place in the minute. Neither an exhausted quota nor a
-/// full minute keeps anybody from revoking a key.
+/// full minute keeps a user from revoking a key.
 struct KeyEndpoints: Sendable {
     let gatekeeper: Gatekeeper
     let keys: any KeyStore
@@ -108,7 +108,7 @@ struct KeyEndpoints: Sendable {
         }
     }
 
-    /// For whoever asks later who did what. A key's id is no secret.
+    /// For an audit: which user did what. A key's id is no secret.
     private func log(_ what: Logger.Message, _ id: KeyID, of user: UserID) {
         logger.info(what, metadata: ["user": "\(user)", "key": "\(id)"])
     }

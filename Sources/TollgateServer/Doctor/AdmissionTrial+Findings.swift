@@ -15,7 +15,7 @@ extension AdmissionTrial {
         guard admitted == durations.count, admitted > 0 else {
             return .fail(
                 .admission, "admissions", "Of \(durations.count) calls \(admitted) were admitted.",
-                remedy: "Somebody else may have written to the keys of the doctor's user; ask again.")
+                remedy: "Another client may have written to the keys of the doctor's user; ask again.")
         }
         return .ok(.admission, "admissions", "\(admitted) calls of a user of the doctor's own were admitted")
     }

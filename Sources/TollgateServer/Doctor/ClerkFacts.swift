@@ -96,6 +96,6 @@ extension ClerkFacts {
             "STRIPE_SECRET_KEY is a \(stripeIsLive ? "live" : "test") key and Clerk's a \(isLive ? "live" : "test") one.",
             remedy: stripeIsLive
                 ? "Use Stripe's test keys with Clerk's development instance, or customers' money buys test users a plan."
-                : "Use Stripe's live keys before you open: nobody can pay with a test key.")
+                : "Use Stripe's live keys before you open: no customer can pay with a test key.")
     }
 }

@@ -49,7 +49,7 @@ struct ClusterJudge: Sendable {
             return .fail(
                 .topology, "cluster-state",
                 "Of the servers, \(failing.count) say that the cluster's state is \(failing[0].state).",
-                remedy: "See CLUSTER INFO and CLUSTER NODES: bring back the servers whose slots nobody keeps, or run "
+                remedy: "See CLUSTER INFO and CLUSTER NODES: bring back the servers whose slots no other keeps, or run "
                     + "redis-cli --cluster fix.")
         }
         return .ok(.topology, "cluster-state", "ok")
@@ -60,7 +60,7 @@ struct ClusterJudge: Sendable {
         guard missing == 0 else {
             return .fail(
                 .topology, "slots",
-                "\(missing) of \(ClusterFacts.slotCount) slots are kept by nobody: their users are refused.",
+                "\(missing) of \(ClusterFacts.slotCount) slots are kept by no server: their users are refused.",
                 remedy: "Bring back the servers that kept them, or run redis-cli --cluster fix.")
         }
         let counts = view.members.filter(\.isPrimary).map { $0.slots.reduce(0) { $0 + $1.count } }.filter { $0 > 0 }

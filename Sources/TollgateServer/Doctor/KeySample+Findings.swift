@@ -9,7 +9,7 @@ extension KeySample {
         }
         return .warn(
             .keys, "ttl", "\(withoutTTL.count) of \(count) keys have no TTL and would stay for ever, such as \(first).",
-            remedy: "Somebody else has made them: give each one with EXPIRE, or delete those that nobody needs.")
+            remedy: "Another client has made them: give each one with EXPIRE, or delete those that are not needed.")
     }
 
     private var types: Finding {

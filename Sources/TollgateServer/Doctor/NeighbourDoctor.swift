@@ -11,7 +11,7 @@ import TollgateConfiguration
 import TollgateCore
 import TollgateDataPlane
 
-/// Looks at everybody but Redis whom a worker deals with: Clerk, Stripe, upstreams, and at certificates.
+/// Looks at every service but Redis that a worker deals with: Clerk, Stripe, upstreams, and at certificates.
 struct NeighbourDoctor: Sendable {
     /// An operator waits.
     private static let timeLimits = CallTimeLimits(call: .seconds(6), attempt: .seconds(5))
@@ -48,7 +48,7 @@ struct NeighbourDoctor: Sendable {
         }
     }
 
-    /// The key set of the Backend API, which is told to nobody else.
+    /// Whether the Backend API takes the secret key, by asking it for its key set.
     private func clerkSecretKey() async -> ClerkFacts.SecretKey {
         guard let secret = configuration.clerk.secretKey else { return .notConfigured }
         switch await keyNames(at: configuration.clerk.apiURL + "/v1/jwks", secret: secret.revealed) {
@@ -154,7 +154,7 @@ struct NeighbourDoctor: Sendable {
         return tls
     }
 
-    /// When the certificate that is shown there ends, whoever has signed it. None without TLS, or when nobody answers.
+    /// When the certificate that is shown there ends, trusted or not. None without TLS, or without an answer.
     private func certificate(of name: String, host: String, port: Int, tls: TLSConfiguration?) async -> [Finding] {
         guard var tls else { return [] }
         tls.certificateVerification = .none

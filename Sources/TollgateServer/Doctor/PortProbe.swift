@@ -6,13 +6,13 @@ import TollgateCore
 
 /// Connects to a port, with TLS where that is asked for, and goes.
 struct PortProbe: Sendable {
-    /// Who answered.
+    /// The server that answered.
     struct Peer: Sendable, Hashable {
         /// When its certificate ends. Nil without TLS.
         let certificateEnds: UnixTime?
     }
 
-    /// Why nobody did, for people.
+    /// Why no server did, for people.
     struct Failure: Error, Sendable, Hashable {
         let reason: String
     }

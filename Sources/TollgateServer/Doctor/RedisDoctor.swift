@@ -107,7 +107,7 @@ struct LoginJudge: Sendable {
         if endpoint.usesTLS { return .ok(.redis, "encryption", "TLS") }
         guard let host = endpoint.publicHost else { return .ok(.redis, "encryption", "none, within a private network") }
         return .warn(
-            .redis, "encryption", "Keys and counts go to \(host) as they are, and whoever is between may read them.",
+            .redis, "encryption", "Keys and counts go to \(host) as they are, and can be read on the way.",
             remedy:
                 "Begin REDIS_URL with rediss://, rediss-sentinel:// or rediss-cluster://, and have Redis listen at a "
                 + "tls-port.")
@@ -119,7 +119,7 @@ struct LoginJudge: Sendable {
         }
         guard !endpoint.isOnThisMachine else { return .ok(.redis, "login", "without a password, on this machine") }
         return .warn(
-            .redis, "login", "Redis asks for no password: whoever reaches it can read and change everything.",
+            .redis, "login", "Redis asks for no password: every client that reaches it can read and change everything.",
             remedy:
                 "Use the users of deploy/redis/users.acl, and give the login in REDIS_URL.")
     }

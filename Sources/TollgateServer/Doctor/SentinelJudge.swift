@@ -74,7 +74,7 @@ struct SentinelJudge: Sendable {
         guard known >= 3 else {
             return .warn(
                 .topology, "quorum",
-                "There are \(known) sentinels: with one of them gone, nobody can decide a failover.",
+                "There are \(known) sentinels: with one of them gone, no failover can be decided.",
                 remedy: "Run three or more, each on a machine of its own.")
         }
         return .ok(.topology, "quorum", "\(quorum) of \(known) sentinels")

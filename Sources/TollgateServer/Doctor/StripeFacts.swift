@@ -71,7 +71,7 @@ extension StripeFacts {
             return .fail(
                 .stripe, "webhook",
                 found.isEmpty
-                    ? "Stripe has no webhook endpoint whose URL ends with \(WebhookEndpoint.path): nobody hears of payments."
+                    ? "Stripe has no webhook endpoint whose URL ends with \(WebhookEndpoint.path): payments go unseen."
                     : "The webhook endpoint \(found[0].url) is switched off.",
                 remedy: "Make one, or switch it on: Developers, Webhooks in Stripe's dashboard.")
         }
@@ -110,7 +110,7 @@ extension StripeFacts.Sale {
     private func finding(of price: StripePrice) -> Finding {
         guard price.isActive else {
             return .fail(
-                .stripe, "prices", "The price \(priceID) of '\(plan)' is archived: nobody can buy it.",
+                .stripe, "prices", "The price \(priceID) of '\(plan)' is archived: no customer can buy it.",
                 remedy: "Make it active again, or give the plan another price.")
         }
         guard price.isRecurring else {

@@ -6,8 +6,8 @@ import TollgateCore
 import TollgateDataPlane
 import TollgateStore
 
-/// Tells the other workers, and whoever looks after them, that this one is alive and what it has to do, and sees who else
-/// is. What cannot be told is told the next time.
+/// Tells the other workers and the operator that this one is alive and what it has to do, and sees which others
+/// are. What cannot be told is told the next time.
 final class WorkerReporter: Service {
     static let interval: Duration = .seconds(5)
 

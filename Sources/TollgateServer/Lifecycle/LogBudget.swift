@@ -48,7 +48,7 @@ package struct LogBudget: Sendable {
     }
 }
 
-/// Writes to another handler what the ``LogBudget`` allows; all copies share one. Lines below a warning pass: nobody who
+/// Writes to another handler what the ``LogBudget`` allows; all copies share one. Lines below a warning pass: no caller who
 /// is not known can cause them, or the operator has asked for them.
 package struct BoundedLogHandler: LogHandler {
     private final class SharedBudget: Sendable {

@@ -19,11 +19,11 @@ struct DrainService: Service {
     }
 }
 
-/// Connects to Redis, and closes the connections when everybody who uses them has stopped.
+/// Connects to Redis, and closes the connections when every service that uses them has stopped.
 struct RedisService: Service {
     let client: RedisClient
 
-    /// Whether anybody who uses the connections is still running.
+    /// Whether a service that uses the connections is still running.
     let isInUse: @Sendable () -> Bool
 
     /// How long they may take where they do not end first.

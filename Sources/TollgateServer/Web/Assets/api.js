@@ -15,7 +15,7 @@ export class Refusal extends Error {
 /// No answer came.
 export class Unreachable extends Error {}
 
-/// Nobody is signed in any more.
+/// The session is over: no user is signed in any more.
 export class SessionOver extends Error {
   constructor(cause) {
     super("Sign in again to go on.", {cause});

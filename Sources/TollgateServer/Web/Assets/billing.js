@@ -135,7 +135,7 @@ export class Payment {
     return this.state === "success";
   }
 
-  /// Nobody is to pay twice while the first payment is on its way.
+  /// A customer is not to pay twice while the first payment is on its way.
   get isRecent() {
     return this.isWaiting && Date.now() - this.startedAt < 60_000;
   }

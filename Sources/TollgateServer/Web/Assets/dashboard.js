@@ -17,7 +17,7 @@ let dashboard = null;
 
 start();
 
-// The browser may bring a page back as it was when it was left, of somebody who has signed out since.
+// The browser may bring a page back as it was when it was left, of a user who has signed out since.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
@@ -26,7 +26,7 @@ async function start() {
   if (!isConfigured()) {
     return showGate({
       title: "Sign-in is not set up",
-      text: "This gateway has no identity provider. Whoever runs it sets CLERK_PUBLISHABLE_KEY and starts it "
+      text: "This gateway has no identity provider. Its operator has to set CLERK_PUBLISHABLE_KEY and start it "
         + "again.",
     });
   }
@@ -75,13 +75,13 @@ function onPress(id, work, failed) {
   }));
 }
 
-/// Shows what belongs to whoever is signed in now, here or in another tab.
+/// Shows what belongs to the user who is signed in now, here or in another tab.
 function follow(clerk) {
   // Between two sessions it is not known.
   if (clerk.user === undefined) return;
   const userId = clerk.user?.id ?? null;
   if (dashboard && !userId) return dashboard.leave();
-  // Nothing of somebody else may remain, and who came back begins anew.
+  // Nothing of another user may remain, and a user who came back begins anew.
   if (dashboard && (dashboard.userId !== userId || dashboard.poller.isStopped)) return location.reload();
   if (!userId) {
     return showGate({

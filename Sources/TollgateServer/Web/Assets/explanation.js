@@ -44,7 +44,7 @@ export function hideExplanation() {
   setAttribute(byId("user-id"), "aria-invalid", "false");
 }
 
-/// For whoever asked, once.
+/// To screen readers, once for each question.
 export function announceExplanation({userId, nextCall}) {
   announce(`${userId}. ${nextCall.message}`);
 }

@@ -61,7 +61,7 @@ function showRefusals(refused) {
 
 function showUsers(topUsers) {
   const users = topUsers?.users ?? [];
-  fillTable("user", users.slice(0, usersShown), topUsers ? "Nobody has called today." : redisAway, {
+  fillTable("user", users.slice(0, usersShown), topUsers ? "No user has called today." : redisAway, {
     key: ({userId}) => userId,
     make: ({userId}) => element("tr", {},
       element("th", {scope: "row", class: "mono"}, element("a", {href: userLink(userId)}, userId)),

@@ -4,13 +4,13 @@ const loadSeconds = 15;
 
 const setting = (name) => document.querySelector(`meta[name="tollgate-clerk-${name}"]`).content;
 
-/// Without the settings there is nobody to sign in with.
+/// Without the settings there is no provider to sign in with.
 export const isConfigured = () => Boolean(setting("key") && setting("script"));
 
 /// Where the script comes from, for a reader whose browser keeps it out.
 export const provider = () => new URL(setting("script"), location.href).host;
 
-/// Loads the script and finds out who is there. Fails when the script is kept out, silent or broken.
+/// Loads the script and finds out which user is signed in. Fails when the script is kept out, silent or broken.
 export async function openSession() {
   await withinTime(loadScript());
   await withinTime(window.Clerk.load());
