@@ -14,7 +14,7 @@ import Darwin
 /// parent-death signal, which Linux ties to the *thread* that started a process, comes only with the death of the
 /// whole parent.
 ///
-/// A child that nobody ends runs until we do; forgetting the object changes nothing.
+/// A child that is not ended runs as long as this process does; forgetting the object changes nothing.
 package final class ChildProcess: Sendable {
     /// Where the child's standard output and standard error go, both to the same place.
     package enum Output: Sendable, Hashable {
@@ -43,7 +43,7 @@ package final class ChildProcess: Sendable {
     /// The child's process number, for as long as it runs.
     package let pid: pid_t
 
-    /// What the child writes with ``Output/lines``, line by line, until nobody can write any more; else empty. For one
+    /// What the child writes with ``Output/lines``, line by line, until its last writer is gone; else empty. For one
     /// reader.
     package let lines: AsyncStream<String>
 
@@ -98,7 +98,7 @@ package final class ChildProcess: Sendable {
         }
     }
 
-    /// Sends a signal to the child alone, and nothing to anybody once it has ended.
+    /// Sends a signal to the child alone, and to no process once it has ended.
     package func signal(_ number: Int32) {
         state.withLock { state in
             // Only under the lock is the number certain to be our child's: it is given back under the lock, too.
@@ -148,14 +148,14 @@ package final class ChildProcess: Sendable {
         return status
     }
 
-    /// Blocks until the child has ended, takes its status from the kernel and tells everybody who waits.
+    /// Blocks until the child has ended, takes its status from the kernel and resumes all that wait.
     private func collect() {
         awaitChange(WEXITED)
         let (waiting, status) = state.withLock { state in
             var code: Int32 = 0
             // SAFETY: the kernel writes to `code` during the call only.
             let collected = unsafe waitpid(pid, &code, 0) == pid
-            // Somebody made the kernel forget our children's statuses (SIGCHLD ignored): ended, nobody knows how.
+            // The kernel was told to forget our children's statuses (SIGCHLD ignored): ended, with an unknown status.
             let status: ExitStatus = collected ? ExitStatus(waitStatus: code) : .exited(255)
             guard case .running(let waiting) = state else { preconditionFailure("collected twice") }
             state = .ended(status)
@@ -164,9 +164,9 @@ package final class ChildProcess: Sendable {
         for continuation in waiting { continuation.resume(returning: status) }
     }
 
-    /// Blocks until the child has changed as asked, and leaves its process number taken: nobody else can have it.
+    /// Blocks until the child has changed as asked, and leaves its process number taken: no other can have it.
     private func awaitChange(_ changes: Int32) {
-        // SAFETY: the kernel writes to `information` during the call only, and nobody reads it.
+        // SAFETY: the kernel writes to `information` during the call only, and it is not read.
         var information = unsafe siginfo_t()
         while unsafe waitid(P_PID, id_t(pid), &information, changes | WNOWAIT) == -1, errno == EINTR {}
     }

@@ -1,4 +1,4 @@
-/// Keeps development mode, which lets strangers in by design, away from the keys of real customers and real money.
+/// Keeps development mode, where one may sign in as any user, away from the keys of real customers and real money.
 package enum LiveKeyGuard {
     /// A variable holds a live key. Names the variable, never the value.
     package struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {

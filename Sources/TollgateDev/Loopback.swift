@@ -5,7 +5,7 @@ import NIOPosix
 package enum Loopback {
     private static let host = "127.0.0.1"
 
-    /// A TCP port that nobody uses at this moment.
+    /// A TCP port that no process uses at this moment.
     package static func freePort() async throws -> Int {
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .bind(host: host, port: 0).get()

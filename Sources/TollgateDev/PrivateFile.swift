@@ -32,12 +32,12 @@ struct PrivateFile {
     /// What the file holds. When there is none, it is made with what `make` returns.
     func contents(orMake make: () throws -> String) throws -> String {
         if !FileManager.default.fileExists(atPath: path) { try create(make()) }
-        // Somebody who copied the folder may have opened it to all.
+        // A copy of the folder may have opened it to all users of the machine.
         guard unsafe chmod(path, 0o600) == 0 else { throw failure("protect", path) }
         return try String(contentsOfFile: path, encoding: .utf8)
     }
 
-    /// Writes a file of another name and gives it ours, so that nobody ever reads half of it. When two processes do
+    /// Writes a file of another name and gives it ours, so that no process ever reads half of it. When two processes do
     /// so at once the first one's stays, and both use it.
     private func create(_ contents: String) throws {
         try FileManager.default.createDirectory(

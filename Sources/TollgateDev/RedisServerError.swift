@@ -6,7 +6,7 @@ import Darwin
 
 /// Why there is no redis-server, or no longer. Every case says what to do or where to look.
 package enum RedisServerError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The data directory belongs to a server that still runs: it was left behind by somebody, or is somebody's.
+    /// The data directory belongs to a server that still runs: it was left behind, or another process uses it.
     case alreadyRunning(pid: pid_t, directory: String)
     case portTaken(Int)
     /// It ended without being asked.
@@ -20,7 +20,7 @@ package enum RedisServerError: Error, Sendable, Hashable, CustomStringConvertibl
         switch self {
         case .alreadyRunning(let pid, let directory):
             """
-            a redis-server (process \(pid)) already runs on \(directory). Should nobody need it, end it with \
+            a redis-server (process \(pid)) already runs on \(directory). If it is not needed, end it with \
             `kill \(pid)`, then start again; else choose another data directory
             """
         case .portTaken(let port):

@@ -33,7 +33,7 @@ package final class RedisServerProcess: Sendable {
         return named.isEmpty ? "redis-server" : named
     }()
 
-    /// Free ports that are tried, for somebody else may take one between our finding and redis' using it.
+    /// Free ports that are tried, for another process may take one between our finding and redis' using it.
     private static let portAttempts = 5
 
     /// The plain TCP port on 127.0.0.1, the same after every restart.

@@ -106,7 +106,7 @@ struct RedisServerSettings: Sendable {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The process that the pid file names, when that is still a server with this directory and not somebody who
+    /// The process that the pid file names, when that is still a server with this directory and not one that
     /// happened to get its number.
     private func livePID() -> pid_t? {
         guard let digits = text(at: pidPath)?.split(separator: "\n").first, let pid = pid_t(digits) else { return nil }

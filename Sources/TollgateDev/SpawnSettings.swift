@@ -6,7 +6,7 @@ import Darwin
 
 /// What a child process inherits from us: an output, and otherwise as little as possible.
 ///
-/// Safe because nobody else can reach the two opaque structures, and each is initialised once and destroyed once.
+/// Safe because no other code can reach the two opaque structures, and each is initialised once and destroyed once.
 @safe struct SpawnSettings: ~Copyable {
     // Both are opaque: memory that only the functions of posix_spawn read and write.
     #if canImport(Darwin)

@@ -19,7 +19,7 @@ package final class ClerkAPIStandIn: Service {
         /// The only key that is let in. Nil takes any that starts with `sk_test_`.
         package var secretKey: String?
 
-        /// Whether only users that were added are known. Otherwise whoever is asked for exists.
+        /// Whether only users that were added are known. Otherwise every user that is asked for exists.
         package var isStrict = false
 
         package init() {}

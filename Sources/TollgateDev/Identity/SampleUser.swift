@@ -1,6 +1,6 @@
 import TollgateCore
 
-/// Somebody to sign in as: one for each state that the dashboard can show.
+/// A user to sign in as: one for each state that the dashboard can show.
 package struct SampleUser: Sendable, Hashable {
     package let userID: UserID
     package let name: String

@@ -73,7 +73,7 @@ private struct SampleUserWork {
 
     private static let plan = "paid"
 
-    /// Keys and credentials stay: somebody may have pasted them somewhere.
+    /// Keys and credentials stay: the developer may have pasted them somewhere.
     private func forget(_ user: UserID) async throws {
         let days = Self.days(until: time).map { RedisKey.usage(user, on: $0) }
         for key in [.usage(user), .subscription(user), .reservations(user)] + days {

@@ -18,7 +18,7 @@ struct SignInPages: Sendable {
         HTMLPage(
             title: "Development identity provider: not for production",
             body: """
-                <p>It stands in for Clerk while <code>tollgate dev</code> runs. Whoever reads its key file can be any user.</p>
+                <p>It stands in for Clerk while <code>tollgate dev</code> runs. Its key file signs in any user.</p>
                 <p>Issuer: <code>\(HTMLPage.escaped(issuer))</code></p>
                 <p>Keys: <a href="/.well-known/jwks.json">/.well-known/jwks.json</a></p>
                 <p><a href="/sign-in">Sign in as a sample user</a></p>
@@ -41,7 +41,7 @@ struct SignInPages: Sendable {
             title: "Who do you want to be?",
             body: """
                 <ul>\(samples.joined())</ul>
-                <h2>Somebody else</h2>
+                <h2>Another user</h2>
                 <form method="post" action="/sign-in">\(target)
                 <p><label>User id <input name="user" value="user_abc" required maxlength="128"></label></p>
                 <p><label>Name <input name="name" maxlength="200"></label></p>

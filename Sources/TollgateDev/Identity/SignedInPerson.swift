@@ -2,9 +2,9 @@ import JSONValue
 import PercentCoding
 import TollgateCore
 
-/// Who is signed in at the development identity provider, as its cookie says it.
+/// The user who is signed in at the development identity provider, as its cookie says it.
 ///
-/// The cookie is not signed: whoever can reach the provider may sign in as anybody.
+/// The cookie is not signed: a client that can reach the provider may sign in as any user.
 struct SignedInPerson: Sendable, Hashable {
     static let cookieName = "__tollgate_dev_client"
 
@@ -26,7 +26,7 @@ struct SignedInPerson: Sendable, Hashable {
         plan = fields["plan"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Reads the `Cookie` field of a request. Nil when nobody is signed in.
+    /// Reads the `Cookie` field of a request. Nil when no user is signed in.
     init?(cookies: String?) {
         let wanted = Self.cookieName + "="
         let pairs = (cookies ?? "").split(separator: ";").map { $0.drop { $0 == " " } }

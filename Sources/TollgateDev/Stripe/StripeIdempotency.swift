@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// Answers by idempotency key: whoever asks the same again gets the same answer, and nothing is done twice.
+/// Answers by idempotency key: the same request again gets the same answer, and nothing is done twice.
 struct StripeIdempotency: Sendable {
     private struct Entry {
         let path: String

@@ -46,7 +46,7 @@ extension StripeStandIn {
         }
         let cents = session["amount_total"].integer ?? 0
         let fraction = cents % 100 < 10 ? "0\(cents % 100)" : "\(cents % 100)"
-        let user = HTMLPage.escaped(session["client_reference_id"].string ?? "nobody in particular")
+        let user = HTMLPage.escaped(session["client_reference_id"].string ?? "a customer without a reference")
         // A link, not a form: submitting one with GET would lose the URL's own query.
         let cancel = session["cancel_url"].string.map { "<p><a href=\"\(HTMLPage.escaped($0))\">Cancel</a></p>" } ?? ""
         let body = """
