@@ -44,7 +44,7 @@ enum Process {
         return ExitCode(configurationStatus)
     }
 
-    /// Standard output, at once: whoever reads it through a pipe waits for it.
+    /// Standard output, at once: a reader behind a pipe waits for it.
     static func say(_ text: String) { write(text, to: STDOUT_FILENO) }
 
     /// Standard error, at once.
