@@ -157,7 +157,7 @@ class Lab:
     def _configuration_values(self) -> dict[str, str]:
         with Redis(int(self._ports["REDIS"])) as redis:
             [script] = redis.pipeline([("SCRIPT", "LOAD", (_CONFIGURATIONS / "count.lua").read_text())])
-        # As root nginx would let its workers be somebody who cannot read the directory.
+        # As root nginx would let its workers be a user who cannot read the directory.
         user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
         return {**self._ports, "DIRECTORY": str(self._directory), "MODULES": str(self._tools.lua_modules),
                 "SCRIPT": script, "THREADS": self._threads, "USER": user}

@@ -19,7 +19,7 @@ class ProgramError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, below those that the system gives to clients."""
+    """Ports of 127.0.0.1 that no process listens on, below those that the system gives to clients."""
     ports: list[int] = []
     for port in random.sample(range(10_000, 32_000), 1000):
         try:
@@ -33,7 +33,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def tcp_problem(port: int) -> str | None:
-    """Why nobody can be reached there, if so."""
+    """Why no server can be reached there, if so."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
         return None

@@ -84,7 +84,7 @@ class Browser:
         self.command("Emulation.setDeviceMetricsOverride",
                      width=width, height=height, deviceScaleFactor=1, mobile=touched)
         self.prefer(theme=look.theme)
-        # Colours on their way from one theme to the other are nobody's.
+        # Colours on their way from one theme to the other are in neither.
         self.driver.execute_async_script(_WAIT_FOR_TRANSITIONS)
 
     def prefer(self, theme: str = "light", motion: str = "no-preference") -> None:

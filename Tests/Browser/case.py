@@ -49,7 +49,7 @@ class BrowserTest(unittest.TestCase):
             self.fail("\n".join(["in the console:", *surprises]))
 
     def new_user(self) -> str:
-        """The id of a user whom nobody has heard of."""
+        """The id of a user who has never called."""
         return f"user_test{next(_numbers)}"
 
     def open(self, path: str) -> None:
@@ -142,12 +142,12 @@ class BrowserTest(unittest.TestCase):
             self.fail("\n".join(["axe-core:", *problems]))
 
     def check_in_view(self, selector: str) -> None:
-        """Nobody has to scroll to notice it."""
+        """It is seen without scrolling."""
         box = self.browser.script("return arguments[0].getBoundingClientRect().toJSON()", self.see(selector))
         self.assertGreaterEqual(box["top"], 0, f"{selector} is above what is in view")
         self.assertLessEqual(box["bottom"], self.browser.script("return innerHeight"), f"{selector} is below it")
 
     def check_width(self, look: Look) -> None:
-        """Nobody has to scroll sideways to read it."""
+        """It is read without scrolling sideways."""
         width = self.browser.script("return Math.max(innerWidth, document.documentElement.scrollWidth)")
         self.assertEqual(width, look.width, "the page is wider than the screen")

@@ -21,7 +21,7 @@ def next_reset() -> str:
 
 class DashboardTest(BrowserTest):
     def sign_in(self, user: str, name: str = "", plan: str = "") -> None:
-        """Through the picker of the identity provider: a sample user by their button, anybody else by the form."""
+        """Through the picker of the identity provider: a sample user by their button, every other by the form."""
         self.open("/dashboard")
         self.choose_user(user, name, plan)
         self.see("#account")
@@ -40,7 +40,7 @@ class DashboardTest(BrowserTest):
         self.click("#sign-in")
 
     def new_customer(self, calls: int = 0, plan: str = "") -> str:
-        """Signs somebody in who has made so many calls, and returns a token of theirs."""
+        """Signs a user in who has made so many calls, and returns a token of theirs."""
         user = self.new_user()
         token = self.development.token(user, plan or None)
         self.make_calls(token, calls)
@@ -48,7 +48,7 @@ class DashboardTest(BrowserTest):
         return token
 
     def enter(self, user: str, plan: str = "") -> None:
-        """Signs somebody in without the detour over the picker, by the cookie that it gives."""
+        """Signs a user in without the detour over the picker, by the cookie that it gives."""
         identity = self.development.identity
         answer = post_form(f"{identity}/sign-in", {"user": user, "plan": plan})
         self.assertEqual(answer.status, 303, answer.text)
@@ -111,7 +111,7 @@ class DashboardTest(BrowserTest):
 
 
 class OwnDevelopment(DashboardTest):
-    """Tests with a `tollgate dev` of their own, which they may stop, and in which nobody else has called."""
+    """Tests with a `tollgate dev` of their own, which they may stop, and in which no other test has called."""
 
     _own: ClassVar[Development]
 

@@ -18,7 +18,7 @@ class ProcessError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, below those that the system gives to clients."""
+    """Ports of 127.0.0.1 that no process listens on, below those that the system gives to clients."""
     ports: list[int] = []
     for port in random.sample(range(10_000, 32_000), 1000):
         try:

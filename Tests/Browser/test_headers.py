@@ -9,7 +9,7 @@ class PageHeaders(BrowserTest):
         return {name: values for name, *values in map(str.split, directives)}
 
     def check_page(self, answer: Answer, trusted: set[str]) -> None:
-        """A page that runs its own scripts and those of the trusted origins, and stands in nobody's frame."""
+        """A page that runs its own scripts and those of the trusted origins, and stands in no other page's frame."""
         self.assertEqual(answer.status, 200)
         self.assertEqual(answer.headers["content-type"], "text/html; charset=utf-8")
         self.assertEqual(answer.headers["x-content-type-options"], "nosniff")

@@ -1,4 +1,4 @@
-"""Who is signed in, and what the page says while nobody is."""
+"""Which user is signed in, and what the page says while none is."""
 from dashboard import DashboardTest
 from waiting import eventually
 

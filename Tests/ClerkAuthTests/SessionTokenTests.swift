@@ -73,7 +73,7 @@ import TollgateCore
         Case("sub too long", claims: ["sub": "\"\(String(repeating: "u", count: 129))\""], .tokenInvalid),
         Case("sts active", claims: ["sts": #""active""#], nil),
         Case("sts pending", claims: ["sts": #""pending""#], .sessionPending),
-        Case("claims nobody knows", claims: ["o": #"{"id":"org_1"}"#, "fva": "[1,-1]"], nil),
+        Case("unknown claims", claims: ["o": #"{"id":"org_1"}"#, "fva": "[1,-1]"], nil),
     ]
 
     @Test(arguments: headers + times + subjects)
@@ -122,8 +122,8 @@ import TollgateCore
 
     @Test func anotherKeyAndAnotherPayloadAreRefused() async throws {
         let authenticator = try pemAuthenticator()
-        let stranger = try await TestToken().signed(by: .second)
-        #expect(await authenticator.refusal(of: stranger) == .signatureInvalid)
+        let otherKeys = try await TestToken().signed(by: .second)
+        #expect(await authenticator.refusal(of: otherKeys) == .signatureInvalid)
 
         let parts = try await TestToken().signed().split(separator: ".")
         let forged = base64url([UInt8](TestToken(claims: ["sub": #""user_1""#]).payloadText.utf8))

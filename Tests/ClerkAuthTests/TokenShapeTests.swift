@@ -58,7 +58,7 @@ import TollgateCore
         }
     }
 
-    /// Signed with the same key, of no kind by its header, and nobody has said which origins are authorized.
+    /// Signed with the same key, of no kind by its header, and no authorized origins are configured.
     @Test func aMachinesJWTIsNoUser() async throws {
         let token = try await TestToken(claims: ["sub": #""mch_2abc""#, "azp": nil]).signed()
         let failure = await #expect(throws: AuthenticationFailure.self) {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import TollgateCore
 
-/// The original's HTTP contract, word for word.
+/// The HTTP contract of front-auth-api, word for word.
 @Suite struct ContractTests {
     @Test func usageIsCountedAndRefusedAtTheLimit() async throws {
         try await withLocalGateway { gateway in
@@ -121,7 +121,7 @@ import TollgateCore
                 let preflight = try await HTTP.send("OPTIONS", path, port: gateway.port)
                 #expect(preflight.status == 204)
                 #expect(preflight.body.isEmpty)
-                // The original's GET, POST, OPTIONS and Content-Type, Authorization, and what keys need.
+                // front-auth-api's GET, POST, OPTIONS and Content-Type, Authorization, and what keys need.
                 #expect(preflight.headers["access-control-allow-methods"] == "GET, POST, PUT, PATCH, DELETE, OPTIONS")
                 #expect(
                     preflight.headers["access-control-allow-headers"]

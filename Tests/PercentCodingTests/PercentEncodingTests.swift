@@ -10,7 +10,7 @@ import Testing
         #expect(PercentEncoding.decoded(encoded) == text)
     }
 
-    /// `%2E%2E` is `..` to whoever reads the path.
+    /// `%2E%2E` is `..` to a server that decodes the path.
     @Test(arguments: ["", ".", ".."])
     func whatLeadsToAnotherPathIsNoSegment(text: String) {
         #expect(PercentEncoding.pathSegment(text) == nil)

@@ -77,7 +77,7 @@ import TollgateDev
                     #expect(try await client.send("GET ratelimit:{user_abc}:1").string == "1")
                     if moved < 2 { try await cluster.moveKeys(migration, count: 1) }
                 }
-                // A user whom nobody knows yet, who would be made on one of the two.
+                // A user without a record yet, which would be made on one of the two.
                 try await cluster.endMoving(migration)
                 #expect(try await client.run(Self.counting("user_abc")) == .integer(2))
                 #expect(try await cluster.ask(source, "CLUSTER COUNTKEYSINSLOT \(slot)") == .integer(0))
@@ -85,7 +85,7 @@ import TollgateDev
         }
     }
 
-    /// Whoever calls meanwhile waits for no longer than a command may.
+    /// A caller meanwhile waits for no longer than a command may.
     @Test func aCallThatComesWhileItsSlotIsOnItsWayWaitsForIt() async throws {
         try await ClusterProcesses.run { cluster in
             try await cluster.withClient(timeout: .seconds(10)) { client in
@@ -165,7 +165,7 @@ import TollgateDev
             configuration.commandTimeout = .seconds(5)
             try await withRedisClient(configuration) { client in
                 for number in 0..<30 { try await client.send("SET usage:{user_\(number)} 1") }
-                #expect(client.lastFailure == nil, "nobody goes back to it")
+                #expect(client.lastFailure == nil, "no connection goes back to it")
             }
         }
     }

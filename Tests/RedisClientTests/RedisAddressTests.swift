@@ -65,7 +65,7 @@ import TollgateDev
     }
 
     /// As a managed service has a failover: the old primary turns into a replica, its name leads to the new one a moment
-    /// later, and nobody waits for the next look at the name.
+    /// later, and no command waits for the next look at the name.
     @Test func aPrimaryThatIsDemotedIsLeftForTheOneThatItsNameLeadsTo() async throws {
         try await withTwoRedis { old, new in
             let resolver = ManualResolver([try SocketAddress(ipAddress: "127.0.0.1", port: old.port)])

@@ -12,7 +12,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A Redis that hangs, is slow or far away: it costs its deadline those who are in flight, and about nothing everybody
+/// A Redis that hangs, is slow or far away: it costs its deadline the commands in flight, and about nothing those
 /// after them.
 @Suite(.timeLimit(.minutes(2))) struct RedisStallTests {
     /// What `CLIENT ID` says on each connection: the same as long as they are the same connections.

@@ -124,8 +124,8 @@ import Testing
             "Host": "a", "X-Forwarded-Port": "8443", "X-Forwarded-Prefix": "/outer", "X-Real-IP": "203.0.113.9",
             "X-Original-URL": "/admin", "X-Rewrite-URL": "/admin", "X-Forwarded-Uri": "/admin",
         ]
-        let stranger = try upstreamHead(fields)
-        for name in fields.map(\.key).dropFirst() { #expect(stranger[name].isEmpty, "\(name)") }
+        let fromClient = try upstreamHead(fields)
+        for name in fields.map(\.key).dropFirst() { #expect(fromClient[name].isEmpty, "\(name)") }
         let proxy = ClientConnection(address: "10.0.0.1", isTrustedProxy: true)
         let trusted = try upstreamHead(fields, client: proxy)
         #expect(trusted["X-Forwarded-Port"] == ["8443"] && trusted["X-Real-IP"] == ["203.0.113.9"])
@@ -164,7 +164,7 @@ import Testing
                 "203.0.113.9",
                 #"for="203.0.113.9:1";proto=https;by="a,b""#
             ),
-            // A stranger's word in the field that the proxy does not write.
+            // A client's word in the field that the proxy does not write.
             (["X-Forwarded-For": "203.0.113.9", "Forwarded": "for=6.6.6.6"], "203.0.113.9", "for=203.0.113.9"),
             (["Forwarded": "proto=https"], "unknown", "proto=https"),
         ]

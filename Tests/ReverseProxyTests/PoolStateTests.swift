@@ -31,7 +31,7 @@ import Testing
         var state = state()
         let answers = (0..<3).map { _ in name(state.request(Thing(), deadline: .max, at: 0)) }
         #expect(answers == ["connect", "connect", "refuse"])
-        guard case .give = state.connected(Thing(), at: 0) else { Issue.record("nobody was served"); return }
+        guard case .give = state.connected(Thing(), at: 0) else { Issue.record("no request was served"); return }
         let next = name(state.request(Thing(), deadline: .max, at: 0))
         #expect(next == "wait")
         #expect(state.busyCount == 1 && state.connectingCount == 1 && state.waitingCount == 2)
@@ -79,7 +79,7 @@ import Testing
         _ = state.request(first, deadline: .max, at: 1)
         _ = state.request(second, deadline: .max, at: 2)
         guard case .give(let served) = state.release(connection, isReusable: true, born: 0, at: 3) else {
-            Issue.record("nobody was served")
+            Issue.record("no request was served")
             return
         }
         #expect(served === first && state.busyCount == 1)
@@ -145,7 +145,7 @@ import Testing
         let (served, next) = (Thing(), Thing())
         for waiter in [served, next] { _ = state.request(waiter, deadline: 10, at: 0) }
         guard case .give(let first) = state.release(connection, isReusable: true, born: 0, at: 5) else {
-            Issue.record("nobody was served")
+            Issue.record("no request was served")
             return
         }
         #expect(first === served && state.connectingCount == 1)

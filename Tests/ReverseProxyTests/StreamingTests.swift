@@ -83,7 +83,7 @@ import Testing
             #expect(!client.text.contains("data: 2"), "an event comes when it is sent")
             try await client.waits(for: "data: 2")
             try await client.close()
-            try await eventually("the upstream sees that nobody listens") { upstream.closedCount == 1 }
+            try await eventually("the upstream sees that the client has gone") { upstream.closedCount == 1 }
         }
     }
 

@@ -3,7 +3,7 @@ import ReverseProxy
 import TestSupport
 import Testing
 
-/// A client and an upstream that change their protocol have a connection as if nobody stood between.
+/// A client and an upstream that change their protocol have a connection as if there were no proxy between.
 @Suite(.timeLimit(.minutes(1))) struct TunnelTests {
     private static let asks = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n"
     private static let switching =

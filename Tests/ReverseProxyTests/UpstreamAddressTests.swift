@@ -158,7 +158,7 @@ import Testing
 
     @Test func anUpstreamThatIsGoneIsLookedForAtOnce() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
-        // The first answer is an old one: nobody is there any more.
+        // The first answer is an old one: no server is there any more.
         let names = Names(["127.0.0.1"], first: ["127.0.0.3"])
         try await withFront(names, port: upstream.port) { front in
             let text = try await RawClient.ask(front.port, .post("x"))

@@ -226,7 +226,7 @@ import Testing
             #expect(outcome.isAsked && !outcome.isUpstreamFailure)
         }
         let text = try await RawClient.ask(front.port, .get())
-        #expect(text.hasSuffix("fine"), "one client's bodies take it out of service for nobody: \(text)")
+        #expect(text.hasSuffix("fine"), "one client's bodies do not take it out of service: \(text)")
         for _ in 1...5 { _ = try await post("whole") }
         #expect(front.outcomes.last?.error == .unavailable(.circuitOpen), "failures of its own do")
         try await front.close()

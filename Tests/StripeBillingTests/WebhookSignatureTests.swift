@@ -8,7 +8,7 @@ private let signedAt = UnixTime(seconds: 1_700_000_000)
 private let secret = "whsec_one"
 private let digits = "401fbbceeb3818dc562ff77127ba1c62e47e24c9c6cde4d7a6eba85e32dbd058"
 
-/// Who is believed to be Stripe.
+/// Which requests are believed to be Stripe's.
 @Suite struct WebhookSignatureTests {
     private func problem(
         _ header: String?, payload: [UInt8] = payload, secrets: [String] = [secret], at now: UnixTime = signedAt
@@ -113,7 +113,7 @@ private let digits = "401fbbceeb3818dc562ff77127ba1c62e47e24c9c6cde4d7a6eba85e32
         #expect(problem(both, secrets: ["whsec_three"]) == .signatureMismatch)
     }
 
-    /// Anybody can sign with an empty secret.
+    /// Any client can sign with an empty secret.
     @Test func blankSecretsAreNone() {
         for blank in ["", " ", "\n"] {
             let header = WebhookSignature.sign(payload: payload, secret: blank, at: signedAt)

@@ -72,7 +72,7 @@ package final class ManualUpstream: Sendable {
     private var last: any Channel {
         get throws {
             guard let last = state.value.connections.last else {
-                throw NeverHappened(description: "nobody has come to the upstream")
+                throw NeverHappened(description: "no connection has come to the upstream")
             }
             return last
         }

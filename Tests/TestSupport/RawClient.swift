@@ -95,7 +95,7 @@ package final class RawClient: Sendable {
     /// Says that nothing more is coming, and goes on listening.
     package func stopSending() async throws { try await channel.close(mode: .output) }
 
-    /// Hangs up in a way that no one takes for an end.
+    /// Hangs up in a way that no server takes for an end.
     package func reset() async throws {
         try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         try await channel.close()

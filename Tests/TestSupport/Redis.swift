@@ -113,7 +113,7 @@ extension RedisServerProcess {
 }
 
 extension RedisClient {
-    /// One command, written as in redis-cli. What the tested program may not do is done by somebody who may.
+    /// One command, written as in redis-cli. What the tested program may not do is done by a Redis user who may.
     @discardableResult
     package func send(_ line: String) async throws -> RedisReply {
         let command = RedisCommand(arguments: line.split(separator: " ").map(String.init))

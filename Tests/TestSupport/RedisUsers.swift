@@ -10,9 +10,9 @@ import Foundation
 
 /// As whom the tested program logs in to the tests' redis-servers.
 ///
-/// Anybody may do anything there, unless `TOLLGATE_TEST_REDIS_USERS` names a file of ACL users, such as
+/// Every client may do anything there, unless `TOLLGATE_TEST_REDIS_USERS` names a file of ACL users, such as
 /// `deploy/redis/users.acl`: then every worker, and every client that a store is tested with, is the file's `gateway`.
-/// Tests themselves prepare and look as somebody who may do anything.
+/// Tests themselves prepare and look as a Redis user who may do anything.
 package enum RedisUsers {
     /// The users as they are deployed.
     package static let deployedFile = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -22,7 +22,7 @@ import TollgateConfiguration
         states.map { reload.look($0, isAsked: isAsked) }
     }
 
-    /// Whoever writes the file may be in the middle of it.
+    /// The program that writes the file may be in the middle of it.
     @Test func changeCountsWhenItHasComeToRest() throws {
         let states = try Self.identities()
         var reload = ConfigurationReload(Self.file(states[0]))

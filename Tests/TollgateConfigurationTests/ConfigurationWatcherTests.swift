@@ -192,7 +192,7 @@ private final class RecordedLog: Sendable {
 
     var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
 
-    /// Warnings that nobody has asked for yet.
+    /// Whether there are warnings that the test has not taken yet.
     var hasWarnings: Bool { waiting.withLock { $0 > 0 } }
 
     func next(_ level: Logger.Level) async -> String {

@@ -50,7 +50,7 @@ import TollgateCore
         Case(testDescription: "a status to come", record: record(.unknown("frozen")), plan: "free"),
         Case(testDescription: "the grace's last second", record: record(.pastDue, pastDueSince: 4901), plan: "paid"),
         Case(testDescription: "the grace is over", record: record(.pastDue, pastDueSince: 4900), plan: "free"),
-        Case(testDescription: "owed since nobody knows when", record: record(.pastDue), plan: "free"),
+        Case(testDescription: "owed since an unknown moment", record: record(.pastDue), plan: "free"),
         Case(
             testDescription: "a newer claim within the grace", record: record(.pastDue, pastDueSince: 4901),
             claim: "pro", issuedAt: 1011, plan: "pro"),

@@ -131,7 +131,7 @@ import TollgateCore
             #expect(book.due(at: moment) == [.renew(reservation, seconds: 60)])
             #expect(book.renewed(reservation, .failed).isEmpty)
         }
-        // The store may have kept it, for nobody has looked: the request is still in work.
+        // The store may have kept it, which is not known: the request is still in work.
         #expect(!book.isEmpty)
         _ = book.ended(reservation, as: .keep, at: 90_000)
         #expect(book.settled(reservation, .done, at: 90_001) == .settled)

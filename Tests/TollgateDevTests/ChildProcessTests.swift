@@ -36,7 +36,7 @@ struct ChildProcessTests {
     func nothingIsLeftOfAnEndedChild() async throws {
         let child = try ChildProcess.start("true")
         _ = await child.wait()
-        // Not even a zombie has the number any more, and a late signal goes to nobody.
+        // Not even a zombie has the number any more, and a late signal goes to no process.
         #expect(kill(child.pid, 0) == -1)
         child.signal(SIGKILL)
         #expect(await child.terminate() == .exited(0))

@@ -168,7 +168,7 @@ struct RedisServerProcessTests {
                 _ = try await RedisServerProcess.start(directory: directory, port: nil)
                 kill(getpid(), SIGKILL)
             }
-            // An orderly end is the log's last word; the pid may be a zombie's that nobody collects.
+            // An orderly end is the log's last word; the pid may be a zombie's that no parent collects.
             try await eventually {
                 let log = try String(contentsOfFile: "\(directory)/redis.log", encoding: .utf8)
                 return log.contains("bye bye")

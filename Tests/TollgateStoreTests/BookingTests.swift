@@ -171,7 +171,7 @@ import TollgateStore
         Case(
             record: record("3", "2025-09-01"), passed: "2025-10-31",
             expected: record("2", "2025-10-01", "3", "2025-09-01")),
-        // A month that begins at somebody's wish.
+        // A month that an operator has made begin within it.
         Case(record: record("3", "2025-11-15"), passed: "2025-11-26", expected: record("5", "2025-11-15")),
         Case(
             record: record("3", "2025-11-15", "9", "2025-11-01"), passed: "2025-11-14",
@@ -187,7 +187,7 @@ import TollgateStore
         Case(record: record("3", "soon"), passed: "2025-10-31", expected: record("3", "soon")),
         Case(record: ["usageCount": "3"], passed: "2025-11-26", expected: record("5", "2025-11-01")),
         Case(record: ["usageCount": "3"], passed: "2025-10-31", expected: ["usageCount": "3"]),
-        // Nobody was there before.
+        // The user has not called before.
         Case(record: ["plan": "free"], passed: "2025-10-31", expected: record("2", "2025-10-01")),
         // Passed by a clock that was ahead.
         Case(record: record("3", "2025-11-01"), passed: "2025-12-01", expected: record("5", "2025-11-01")),

@@ -44,7 +44,7 @@ import TollgateStore
         private var model = BooksModel()
         /// 2025-11-26T23:00:00Z
         private var time = UnixTime(seconds: 1_764_198_000)
-        /// Of living workers. What a dead one held is nobody's.
+        /// Of living workers. What a dead one held is settled by no worker.
         private var open: [Reservation] = []
         private var nextID = 0
         private var log: [String] = []

@@ -35,7 +35,7 @@ import TollgateStore
         }
     }
 
-    /// Its report takes nobody out of the index, and it is not taken for one of those that go by the right time.
+    /// Its report takes no other out of the index, and it is not taken for one of those that go by the right time.
     @Test(arguments: [Int64(60), 3500, -3500]) func aWorkerWithAnotherClockDisturbsNobody(seconds: Int64) async throws {
         try await withFleet { fleet, _ in
             for id in ["a", "b"] { try await fleet.write(Self.report(id)) }

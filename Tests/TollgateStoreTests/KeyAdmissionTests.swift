@@ -48,10 +48,10 @@ import TollgateStore
                 APIKey(
                     id: issued.key.id, owner: gateway.user, mode: .live,
                     secret: [UInt8](repeating: 1, count: APIKey.secretByteCount)))
-            let nobody = try #require(UserID("user_nobody"))
+            let otherUser = try #require(UserID("user_nobody"))
             let unknownOwner = try #require(
                 APIKey(
-                    id: issued.key.id, owner: nobody, mode: .live,
+                    id: issued.key.id, owner: otherUser, mode: .live,
                     secret: [UInt8](repeating: 1, count: APIKey.secretByteCount)))
             for key in [forged, unknownOwner] {
                 let decision = try await gateway.call(key)
@@ -201,7 +201,7 @@ import TollgateStore
         }
     }
 
-    /// The key stands in code that everybody can read.
+    /// The key stands in public code.
     @Test func noPlatformKeyManagesAnything() async throws {
         try await KeyGateway.run { gateway in
             let pair = try #require(Self.pair)

@@ -153,9 +153,9 @@ import TollgateStore
                 #expect(try await gateway.keys.revoke(record.id, of: gateway.user, at: Self.time) == .revoked)
             }
             _ = try await gateway.makeKey(at: Self.time.adding(seconds: 3600))
-            let stranger = try #require(UserID("user_other"))
+            let otherUser = try #require(UserID("user_other"))
             let draft = try KeyDraft(KeyTerms(name: "n"), at: Self.time)
-            guard case .created = try await gateway.keys.create(draft, of: stranger, at: Self.time) else {
+            guard case .created = try await gateway.keys.create(draft, of: otherUser, at: Self.time) else {
                 throw KeyGateway.Refused()
             }
             let counts = try await Self.names(gateway.client).filter { $0.contains(":changes:") }

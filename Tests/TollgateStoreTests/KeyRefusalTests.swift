@@ -43,7 +43,7 @@ import TollgateCore
         #expect(try refusal(Self.record(scopes: []), current, ["read"]) == .scopeMissing)
         #expect(try refusal(Self.record(scopes: ["*"]), current, ["read", "write"]) == nil)
         #expect(try refusal(Self.record(status: .revoked), current) == .revoked)
-        #expect(try refusal(Self.record(status: .revoked), other) == .unknown, "a stranger learns nothing")
+        #expect(try refusal(Self.record(status: .revoked), other) == .unknown, "a wrong secret learns nothing")
         let ending = try Self.record(expiresAfter: 10)
         #expect(try refusal(ending, current, after: 9) == nil)
         #expect(try refusal(ending, current, after: 10) == .expired)

@@ -5,7 +5,7 @@ import Testing
 import TollgateCore
 import TollgateStore
 
-/// How long the secrets of a key work that were rotated out. Rotating is also what somebody does who has lost one.
+/// How long the secrets of a key work that were rotated out. Rotating is also what a user does who has lost one.
 @Suite(.timeLimit(.minutes(1))) struct KeyRotationTests {
     private static let day: Int64 = 86_400
 
@@ -80,7 +80,7 @@ import TollgateStore
             let key = try await RotatedKey(gateway)
             try await key.use(0)
             try await key.rotate(overlap: Self.day)
-            // Nobody has used the second secret: it is forgotten, and the first one ends sooner.
+            // The second secret was never used: it is forgotten, and the first one ends sooner.
             try await key.rotate(overlap: 60, after: 10)
             #expect(try await key.working(after: 69) == [0, 2])
             #expect(try await key.working(after: 70) == [2])

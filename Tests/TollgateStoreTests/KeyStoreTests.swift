@@ -51,9 +51,9 @@ import TollgateStore
             let again = try await gateway.keys.revoke(issued[1].key.id, of: gateway.user, at: Self.time)
             #expect(again == .revokedBefore)
             #expect(try await gateway.keys.keys(of: gateway.user).map(\.terms.name) == ["n0", "n2"])
-            let stranger = try #require(UserID("user_other"))
-            #expect(try await gateway.keys.revoke(issued[0].key.id, of: stranger, at: Self.time) == .unknown)
-            #expect(try await gateway.keys.keys(of: stranger).isEmpty)
+            let otherUser = try #require(UserID("user_other"))
+            #expect(try await gateway.keys.revoke(issued[0].key.id, of: otherUser, at: Self.time) == .unknown)
+            #expect(try await gateway.keys.keys(of: otherUser).isEmpty)
             let rotation = try await gateway.keys.rotate(
                 issued[1].key.id, of: gateway.user, overlapSeconds: 60, at: Self.time)
             #expect(rotation == .unknown, "a revoked key does not come back")

@@ -5,7 +5,7 @@ import Testing
 import TollgateCore
 import TollgateStore
 
-/// Whatever an admission writes to has an end, also what somebody else has made, restored or persisted: Redis must not
+/// Whatever an admission writes to has an end, also what another client has made, restored or persisted: Redis must not
 /// evict, so what has no end stays for good. The time is 2025-11-26T23:00:00Z.
 @Suite(.timeLimit(.minutes(1))) struct RecordLifeTests {
     private static let usageLife: ClosedRange<Int64> = 35 * 86_400...35 * 86_400 + 3600

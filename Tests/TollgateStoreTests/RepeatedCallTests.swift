@@ -47,7 +47,7 @@ import TollgateStore
                 #expect(second.usage.count == 1 && second.rate.count == 1, "refused: nothing was charged")
                 #expect(second.retryAfterSeconds(at: Self.time) == 1)
             }
-            // Nobody has seen the end of the first, so this one is free.
+            // The end of the first is not known, so this one is free.
             let later = try await gateway.otherAdmissions.admit(
                 Self.request(gateway, key: "k", reservation: "r3", givesBack: givesBack, after: 30))
             #expect(later.outcome == .admitted && later.usage.count == 1)
@@ -80,7 +80,7 @@ import TollgateStore
         }
     }
 
-    /// A moment that nobody can read has passed.
+    /// A moment that cannot be read has passed.
     @Test(arguments: ["leaseUntil", "until"]) func unreadableMomentsHoldUpNoRepeat(field: String) async throws {
         try await KeyGateway.run { gateway in
             _ = try await gateway.admissions.admit(Self.request(gateway, key: "k", reservation: "r1"))

@@ -6,7 +6,7 @@ import TollgateCore
 import TollgateDev
 import TollgateStore
 
-/// What Redis says may have been written by anybody: no number of it ends a worker.
+/// What Redis says may have been written by any client: no number of it ends a worker.
 @Suite struct StoredNumberTests {
     /// 2025-11-26T23:00:00Z
     private static let time = UnixTime(seconds: 1_764_198_000)

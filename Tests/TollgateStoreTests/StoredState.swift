@@ -55,7 +55,7 @@ extension KeyGateway {
         try await client.execute(RedisCommand(arguments: words))
     }
 
-    /// A record as one is after a call an hour ago, with `fields` written over it by somebody.
+    /// A record as one is after a call an hour ago, with `fields` written over it by another client.
     func writeUsage(_ fields: [String: String] = [:]) async throws {
         let usual = [
             "usageCount": "3", "plan": "free", "periodStart": "2025-11-01", "periodEnd": "2025-11-30",

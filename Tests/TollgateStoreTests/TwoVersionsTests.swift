@@ -255,7 +255,7 @@ import TollgateStore
         }
     }
 
-    /// A call that may be repeated is paid once, whoever its attempts have met.
+    /// A call that may be repeated is paid once, whichever versions its attempts have met.
     @Test func repeatsArePaidOnce() async throws {
         let plans = try PlanTable([Plan(name: "free", quota: 100_000, ratePerMinute: 100_000)])
         try await withWorkers(plans) { workers, gateway in

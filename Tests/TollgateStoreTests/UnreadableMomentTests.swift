@@ -5,7 +5,7 @@ import Testing
 import TollgateCore
 import TollgateStore
 
-/// A moment that nobody can read is one that has passed: in the scripts, which decide, and in Swift, which explains. The
+/// A moment that cannot be read is one that has passed: in the scripts, which decide, and in Swift, which explains. The
 /// time is 2025-11-26T23:00:00Z.
 @Suite(.timeLimit(.minutes(2))) struct UnreadableMomentTests {
     private static let unreadable = [

@@ -6,7 +6,7 @@ import TollgateCore
 import TollgateStore
 
 /// A key that holds a value of another type than ours fails the calls of its user, and they cost nothing: it is found
-/// before anything is written. The reason names the key, for whoever is to delete it.
+/// before anything is written. The reason names the key, for the operator who is to delete it.
 @Suite(.timeLimit(.minutes(2))) struct WrongTypeTests {
     private static let day = "usage:{USER}:2025-11-26"
     private static let minute = "ratelimit:{USER}:29403300"
@@ -159,7 +159,7 @@ import TollgateStore
         }
     }
 
-    /// The lease has run out, and where it stands nobody can read.
+    /// The lease has run out, and where it stands cannot be read.
     @Test func reservationsOfAnotherTypeAreNotSwept() async throws {
         try await KeyGateway.run { gateway in
             _ = try await gateway.admit(after: -60, reservation: "r1")
@@ -170,7 +170,7 @@ import TollgateStore
         }
     }
 
-    /// What can be given back is: the rest is of no use to anybody.
+    /// What can be given back is: the rest has no reader.
     @Test(arguments: ["usage:{USER}:2025-11-26", "idempotency:{USER}:{k}", "idempotency:{USER}", "usage:{USER}"])
     func callsGoBackAroundIt(key: String) async throws {
         try await KeyGateway.run { gateway in

@@ -64,7 +64,7 @@ final class ObservedGateways: Sendable {
         await running[gateway].task.value
     }
 
-    /// As a crash would: nothing is said to anybody.
+    /// As a crash would: the other workers and Redis are told nothing.
     func kill(_ gateway: Int) async {
         running[gateway].task.cancel()
         await running[gateway].task.value

@@ -29,7 +29,7 @@ import TollgateStore
         #expect(Self.counted(callers) == Dictionary(uniqueKeysWithValues: (1...8).map { ("user_\($0)", $0) }))
     }
 
-    /// The promise: who has made more than one call in `capacity` is held, and nobody gets more calls than they made.
+    /// The promise: a user with more than one call in `capacity` is held, and none gets more calls than they made.
     @Test(arguments: [2, 7, 64, 1024])
     func heavyCallersAreNeverLost(capacity: Int) throws {
         var generator = SystemRandomNumberGenerator()
@@ -107,7 +107,7 @@ import TollgateStore
         }
     }
 
-    /// A key names a user whom nobody has to believe: without the secret, no call is counted for them.
+    /// The user that a key names is not believed without the secret: no call is counted for them.
     @Test func whoOnlyClaimsToBeAUserIsNotCounted() async throws {
         try await withObservedGateways { gateways in
             let key = try KeyedGateways.inventedKey(of: "user_victim")

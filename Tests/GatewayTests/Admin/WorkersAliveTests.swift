@@ -78,7 +78,7 @@ import TollgateServer
             try await Self.seeAll(gateways)
             await gateways.kill(1)
             let before = try await gateways.addresses()
-            #expect(before.count == 2, "nobody knows yet")
+            #expect(before.count == 2, "the others do not know yet")
             gateways.time.advance(seconds: 16)
             let left = try await gateways.addresses()
             #expect(left == ["127.0.0.1:\(gateways.port(0))"])

@@ -15,7 +15,7 @@ import TollgateServer
         return try #require(answer.member("key"), "\(answer.body)")
     }
 
-    /// The key is in the code of web pages: whoever reads one may not cancel its owner's subscription.
+    /// The key is in the code of web pages: a reader of one may not cancel its owner's subscription.
     @Test func thePublishableKeyOpensNeitherCheckoutNorPortal() async throws {
         try await withMarket { market in
             try await market.buy("user_abc")

@@ -14,7 +14,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// Gateways that sell plans, with everybody they deal with: stand-ins of Stripe and Clerk, and a redis-server.
+/// Gateways that sell plans, with all services they deal with: stand-ins of Stripe and Clerk, and a redis-server.
 struct Market {
     static let webhookSecret = "whsec_market"
 

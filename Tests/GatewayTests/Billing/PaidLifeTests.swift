@@ -6,7 +6,7 @@ import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 
-/// The original's testing checklist, line by line, through a load balancer before three gateways.
+/// The testing checklist of front-auth-api, line by line, through a load balancer before three gateways.
 @Suite struct PaidLifeTests {
     @Test func theChecklistOfTheOriginal() async throws {
         try await withMarket(gateways: 3) { gateways in

@@ -138,7 +138,7 @@ import Foundation
         }
     }
 
-    /// The file as it is delivered lets nobody in: it has no passwords.
+    /// The file as it is delivered lets no client in: it has no passwords.
     @Test func nobodyGetsInUntilTheFileHasPasswords() async throws {
         try await withRedis(extraArguments: ["--aclfile", RedisUsers.deployedFile]) { redis in
             for user in ["default", "gateway", "operator", "replica", "sentinel"] {

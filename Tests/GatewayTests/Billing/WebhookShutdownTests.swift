@@ -56,7 +56,7 @@ import Darwin
         }
     }
 
-    /// Neither is the event in anybody's hand, nor the turn to tell Clerk of its user.
+    /// No worker has a claim on the event, or the turn to tell Clerk of its user.
     private static func isFree(_ redis: RedisServerProcess) async throws -> Bool {
         try await withRedisClient(redis.patientConfiguration) { redis in
             let event = try await redis.send("EXISTS webhook:stripe:{evt_1}").integer

@@ -86,7 +86,7 @@ import TollgateStore
             try await group.waitForAll()
         }
         #expect(queue.takenCount == copies.count)
-        #expect(queue.failureCount > 0, "no delivery failed: nobody was killed in the middle of one")
+        #expect(queue.failureCount > 0, "no delivery failed: no worker was killed in the middle of one")
     }
 
     private func deliver(_ body: String, to crew: Crew, _ queue: Deliveries) async throws {
@@ -136,7 +136,7 @@ private struct History {
         let client = StripeClient(
             secretKey: settings["STRIPE_SECRET_KEY"] ?? "", apiURL: settings["STRIPE_API_URL"] ?? "",
             httpClient: .shared, logger: .silent)
-        // Everybody buys once, then anything may happen.
+        // Every user buys once, then anything may happen.
         for user in 0..<users { try await buy("user_\(user)", client) }
         while stripe.webhooks.events.count < events {
             try await act("user_\(Int.random(in: 0..<users))", client)
@@ -157,7 +157,7 @@ private struct History {
     }
 
     private mutating func buy(_ user: String, _ client: StripeClient) async throws {
-        // Nobody fills in a card form within the second of cancelling.
+        // No customer fills in a card form within the second of cancelling.
         time.advance(seconds: 1)
         let known = stripe.subscriptions.values.first { $0["metadata"]["userId"].string == user }
         let session = try await client.createCheckoutSession(

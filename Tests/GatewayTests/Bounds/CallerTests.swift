@@ -6,7 +6,7 @@ import TollgateCore
 import TollgateDev
 import TollgateServer
 
-/// What somebody who is known and has nothing left can make grow in Redis.
+/// What an authenticated user without calls left can make grow in Redis.
 @Suite struct CallerTests {
     private static let yaml = """
         plans:

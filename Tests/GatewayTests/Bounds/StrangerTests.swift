@@ -6,7 +6,7 @@ import TollgateCore
 import TollgateDev
 import TollgateServer
 
-/// What requests of people whom nobody knows can make grow: nothing in Redis, nothing in the metrics, and no more than
+/// What requests of unknown callers can make grow: nothing in Redis, nothing in the metrics, and no more than
 /// so many lines in the log.
 @Suite struct StrangerTests {
     private static let rounds = 1000
@@ -85,7 +85,7 @@ import TollgateServer
         }
     }
 
-    /// Without Redis every request fails on our side, whoever sends it.
+    /// Without Redis every request fails on our side, also with a good credential.
     @Test func anOutageOfRedisWritesSoManyLines() async throws {
         try await withFleet { fleet in
             let worker = fleet.workers[0]

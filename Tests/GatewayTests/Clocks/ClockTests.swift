@@ -151,7 +151,7 @@ struct ClockTests {
         }
     }
 
-    /// Sets Redis' clock. Each worker is told with the first call of somebody in a minute.
+    /// Sets Redis' clock. Each worker is told with the first call of a user in a minute.
     private static func step(_ fleet: ClockedFleet, by seconds: Int64) async throws {
         fleet.redisClock.step(bySeconds: seconds)
         let start = fleet.redisClock.now()
@@ -255,7 +255,7 @@ struct ClockTests {
             #expect(try await statuses() == [200, 200])
             try await Self.step(fleet, by: 2 * Self.hour)
             #expect(try await statuses() == [401, 401])
-            // Nobody is told.
+            // No worker is told.
             fleet.redisClock.step(bySeconds: -2 * Self.hour)
             #expect(try await statuses() == [200, 200])
         }
@@ -267,7 +267,7 @@ struct ClockTests {
         let upstream = try await ManualUpstream()
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))
         try await withClockedFleet(file: file, workersAhead: [0, 0]) { fleet in
-            // Nobody is told that Redis' clock was set back.
+            // No worker is told that Redis' clock was set back.
             try await Self.step(fleet, by: 2 * Self.hour)
             fleet.redisClock.step(bySeconds: -2 * Self.hour)
 

@@ -139,7 +139,7 @@ final class ClockedFleet: Sendable {
         try await fields("usage:{\(user)}:\(day)").values.compactMap { Int($0) }.reduce(0, +)
     }
 
-    /// How often somebody has asked Redis for its time.
+    /// How often Redis was asked for its time.
     func timesAsked() async throws -> Int { try await client.calls(of: "time") }
 
     /// Whether `moment` lies between `start`, which is the fleet's unless told otherwise, and now by Redis' clock.

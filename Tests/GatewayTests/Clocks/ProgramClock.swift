@@ -29,7 +29,7 @@ import Darwin
         try Data(count: MemoryLayout<Int64>.size).write(to: URL(filePath: path))
         let file = unsafe open(path, O_RDWR | O_CLOEXEC)
         defer { close(file) }
-        // SAFETY: a new mapping, which nobody else knows, as long as the word.
+        // SAFETY: a new mapping, without another owner, as long as the word.
         let page = unsafe mmap(nil, MemoryLayout<Int64>.size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
         guard let page = unsafe page, Int(bitPattern: page) != -1 else {
             throw ClockShim.Failure(description: "\(path) cannot be mapped")
@@ -38,7 +38,7 @@ import Darwin
     }
 
     deinit {
-        // SAFETY: nobody has the pointer any more.
+        // SAFETY: no other code has the pointer any more.
         unsafe word.withLock { word in _ = unsafe munmap(word, MemoryLayout<Int64>.size) }
     }
 

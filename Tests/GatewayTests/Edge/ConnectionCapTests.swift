@@ -61,7 +61,7 @@ import Foundation
                     try await Task.sleep(for: .milliseconds(50))
                 }
             }
-            #expect(duration < .seconds(10), "the admin port and a customer who is there are served at once")
+            #expect(duration < .seconds(10), "the admin port and a connected customer are served at once")
             #expect(try Self.processorTime(worker) - before < 0.7 * (duration / .seconds(1)), "nothing spins")
             let metrics = try await HTTP.get("/metrics", port: worker.adminPort)
             #expect(metrics.body.contains("tollgate_connections_refused_total "))

@@ -31,11 +31,11 @@ import Testing
             """
         try await withRoutedGateway(routes: routes, upstream: upstream) { gateway in
             let bearer = "Authorization: \(try gateway.bearer())\r\n"
-            async let stranger = Self.upload(Self.head, to: gateway.port)
+            async let unauthenticated = Self.upload(Self.head, to: gateway.port)
             async let large = Self.upload(
                 Self.head.replacing("/a", with: "/small") + bearer, to: gateway.port)
             async let rare = Self.upload(Self.head.replacing("/a", with: "/rare") + bearer, to: gateway.port)
-            let answers = try await [stranger, large, rare]
+            let answers = try await [unauthenticated, large, rare]
             #expect(answers.map(\.status) == [401, 413, 429])
             #expect(answers.allSatisfy { $0.fields["connection"] == "close" && $0.code != nil })
             gateway.expectsNothingAtUpstream("refused")
@@ -59,7 +59,7 @@ import Testing
             try await client.send("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             try await client.startReading()
             try await eventually("the answer is there") { client.hasEnded }
-            // Its own half is open still, so only a write shows that nobody is there.
+            // Its own half is open still, so only a write shows that the client has gone.
             try await eventually("hung up on", within: .seconds(20)) {
                 try? await Task.sleep(for: .seconds(6))
                 try? await client.send("x")

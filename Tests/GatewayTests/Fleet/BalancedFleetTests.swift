@@ -103,7 +103,7 @@ import Darwin
         }
     }
 
-    /// nginx cannot ask who is ready: what meets a closing port is lost. But nothing is counted twice.
+    /// nginx cannot ask which workers are ready: what meets a closing port is lost. But nothing is counted twice.
     @Test func nginxRepeatsNothingThatAWorkerMayHaveCounted() async throws {
         try await Self.roll(behind: .nginx) { load, counted in
             let lost = load.lost + load.count(of: 503)

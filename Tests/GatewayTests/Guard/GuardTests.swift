@@ -217,7 +217,7 @@ import Foundation
         }
     }
 
-    /// On a route that asks nobody, too, and in forms that Tollgate would not take.
+    /// On a route without authentication, too, and in forms that Tollgate would not take.
     @Test(arguments: GuardProgram.allCases)
     func aKeyInAuthorizationStaysOutsideInAnyForm(program: GuardProgram) async throws {
         try await withRoutes { gateway in
@@ -240,8 +240,8 @@ import Foundation
 
     @Test(arguments: GuardProgram.allCases)
     func withoutTollgateNothingPasses(program: GuardProgram) async throws {
-        let nobody = try await Loopback.freePort()
-        try await GuardedAPI.run(program, gateway: nobody) { api in
+        let closedPort = try await Loopback.freePort()
+        try await GuardedAPI.run(program, gateway: closedPort) { api in
             let (answer, duration) = try await timed {
                 try await HTTP.get("/orders", port: api.port, headers: [("Authorization", "Bearer x")])
             }
@@ -251,7 +251,7 @@ import Foundation
         }
     }
 
-    /// Traefik waits for 30 s, which nobody can set.
+    /// Traefik waits for 30 s, which cannot be set.
     @Test(arguments: [GuardProgram.nginx, .caddy, .haproxy, .envoy])
     func aHangingTollgateIsNotWaitedForLong(program: GuardProgram) async throws {
         let hanging = try await ScriptedServer { $0.contains("/hang") ? .nothing : .hangUp }

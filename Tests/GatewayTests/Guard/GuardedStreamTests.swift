@@ -10,10 +10,10 @@ import Testing
         try await withLocalGateway { gateway in
             let api = try await ManualUpstream()
             try await program.run(gateway: gateway.port, api: api.port) { port in
-                let stranger = try await RawClient.connect(port: port)
-                try await stranger.send(Wire.get("/chat", fields: WebSocket.asks))
-                try await stranger.waits(for: "HTTP/1.1 401 ")
-                try await stranger.close()
+                let unauthenticated = try await RawClient.connect(port: port)
+                try await unauthenticated.send(Wire.get("/chat", fields: WebSocket.asks))
+                try await unauthenticated.waits(for: "HTTP/1.1 401 ")
+                try await unauthenticated.close()
                 #expect(api.connectionCount == 0)
 
                 let client = try await RawClient.connect(port: port)

@@ -225,7 +225,7 @@ import TollgateServer
         }
     }
 
-    /// Who is out of calls must be able to revoke a key; who is out of requests waits for the next minute.
+    /// A user without calls left can revoke a key; one without requests left waits for the next minute.
     @Test func keysCostNoCallsAndTakeTheirPlaceInTheMinute() async throws {
         try await withKeyedGateways { gateways in
             let key = try await gateways.makeKey()

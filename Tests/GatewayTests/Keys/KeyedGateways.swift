@@ -59,7 +59,7 @@ struct KeyedGateways {
         try await HTTP.get("/metrics", port: ports[gateway].adminPort).body
     }
 
-    /// A key that has the form of one, and that nobody made.
+    /// A key that has the form of one, and was never made.
     static func inventedKey(of user: String = "user_nobody") throws -> String {
         let id = try #require(KeyID("key_0123456789abcdef"))
         let owner = try #require(UserID(user))

@@ -5,7 +5,7 @@ import Testing
 import TollgateDev
 import TollgateServer
 
-/// The key of platform credentials stands in code that everybody can read: it makes calls, and manages nothing.
+/// The key of platform credentials stands in public code: it makes calls, and manages nothing.
 @Suite struct PublishableKeyTests {
     private static func publishableKey(_ gateways: KeyedGateways) async throws -> String {
         try #require(try await gateways.send("POST", "/generate-credentials").member("apiKey"))
@@ -134,7 +134,7 @@ import TollgateServer
         }
     }
 
-    /// Who is out of calls must be able to end a key.
+    /// A user without calls left must be able to end a key.
     @Test func endingItNeedsNoCallThatIsLeft() async throws {
         try await withKeyedGateways { gateways in
             _ = try await Self.publishableKey(gateways)

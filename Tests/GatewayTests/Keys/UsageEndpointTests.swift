@@ -9,9 +9,9 @@ import TollgateServer
 @Suite struct UsageEndpointTests {
     @Test func lookingCostsNothing() async throws {
         try await withKeyedGateways { gateways in
-            let nobody = try await gateways.send("GET", "/usage", as: "user_new", plan: "paid")
-            #expect(nobody.status == 200)
-            #expect(nobody.body.contains(#""userId":"user_new","usage":{"count":0,"limit":500,"plan":"paid""#))
+            let newcomer = try await gateways.send("GET", "/usage", as: "user_new", plan: "paid")
+            #expect(newcomer.status == 200)
+            #expect(newcomer.body.contains(#""userId":"user_new","usage":{"count":0,"limit":500,"plan":"paid""#))
             let key = try await gateways.makeKey().text
             for _ in 1...2 { _ = try await gateways.call(key) }
             gateways.time.advance(seconds: 20)

@@ -109,7 +109,7 @@ import Testing
             try await client.send(Wire.get("/api", fields: gateways.authorization()))
             try await upstream.waits(for: "\r\n\r\n")
             let during = try await gateways.usedCalls()
-            #expect(during == 12, "charged at once: nobody gets more than there is")
+            #expect(during == 12, "charged at once: no user gets more than there is")
             if !said.isEmpty {
                 try await upstream.say(said)
                 try await client.waits(for: "part")
@@ -155,7 +155,7 @@ import Testing
                 gateways.port,
                 Wire.post("/api", fields: "Connection: close\r\n" + gateways.authorization(), body: "123456789"))
             #expect(announced.hasPrefix("HTTP/1.1 413"), "\(announced)")
-            #expect(try await gateways.usedCalls() == 10, "known from the head: nobody was asked")
+            #expect(try await gateways.usedCalls() == 10, "known from the head: Redis was not asked")
 
             let client = try await RawClient.connect(port: gateways.port)
             try await client.send(

@@ -10,7 +10,7 @@ import Glibc
 import Darwin
 #endif
 
-/// A worker dies in the middle of calls that are to be given back should they fail: nobody is left to say so, but the
+/// A worker dies in the middle of calls that are to be given back should they fail: nothing is left to say so, but the
 /// leases in Redis.
 @Suite(.timeLimit(.minutes(2))) struct CrashTests {
     @Test func whatAKilledWorkerHadInWorkIsGivenBackOnce() async throws {

@@ -256,7 +256,7 @@ import TollgateServer
         }
     }
 
-    /// What cannot be kept is of no use to anybody.
+    /// An answer that cannot be kept has no reader.
     @Test func anUpstreamIsHungUpOnWhenItsAnswerBecomesTooLong() async throws {
         try await Self.withManualUpstream { gateways, upstream in
             let client = try await RawClient.connect(port: gateways.port)

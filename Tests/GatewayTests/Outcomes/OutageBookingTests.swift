@@ -192,8 +192,8 @@ import Darwin
         }
     }
 
-    /// What was sent before anybody knew that Redis hangs, Redis carries out when it wakes up; the rest is booked. Where
-    /// success is charged, all is booked: what Redis has reserved for nobody goes back.
+    /// What was sent before it was noticed that Redis hangs, Redis carries out when it wakes up; the rest is booked. Where
+    /// success is charged, all is booked: what Redis has reserved for no worker goes back.
     @Test(arguments: ["admitted", "success"]) func aRedisThatHangsCountsEveryCallOnce(charge: String) async throws {
         try await Self.run(2, route: ", charge: \(charge)") { scene in
             let before = try await scene.usedCalls()

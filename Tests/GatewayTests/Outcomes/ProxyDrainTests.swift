@@ -26,7 +26,7 @@ import Darwin
             }
             try await upstream.waits(for: "\r\n\r\n", times: count)
             worker.process.signal(SIGTERM)
-            try await eventually("nobody new is let in") {
+            try await eventually("no new connection is let in") {
                 (try? await RawClient.connect(port: worker.port).close()) == nil
             }
             #expect(!clients.contains { $0.isClosed })

@@ -59,14 +59,14 @@ import TollgateDev
                 if answer.status == 200 {
                     passed += 1
                     #expect(answer.headers["x-tollgate-degraded"] == "redis-unavailable")
-                    #expect(answer.headers["ratelimit"] == nil, "nobody knows it")
+                    #expect(answer.headers["ratelimit"] == nil, "it is not known")
                 }
             }
             #expect(passed == 10)
             let other = try await gateways.send("GET", "/open", as: "user_other", plan: "paid")
             #expect(other.status == 200, "each user has a count, and a signed token is known")
-            for stranger in [unseen, try KeyedGateways.inventedKey()] {
-                let answer = try await gateways.call(stranger, "GET", "/open")
+            for unknown in [unseen, try KeyedGateways.inventedKey()] {
+                let answer = try await gateways.call(unknown, "GET", "/open")
                 #expect(answer.status == 503, "this worker has not seen the key admitted")
                 #expect(answer.headers["retry-after"] == "1")
             }

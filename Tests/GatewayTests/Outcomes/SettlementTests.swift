@@ -125,7 +125,7 @@ import Darwin
             case .suspended: gateways.redis.resume()
             case .killed: try await gateways.redis.restart()
             case .answersLost:
-                // It has done what it was told, and nobody knows.
+                // It has done what it was told, and the worker does not know.
                 try await withRedisClient(gateways.redis.patientConfiguration) { try await Self.nothingIsReserved($0) }
                 relay.passAnswers()
             }
@@ -173,7 +173,7 @@ import Darwin
             try await calls.end()
             try await Self.says(gateways, lost: 2)
             let used = try await gateways.usedCalls()
-            #expect(used == 15, "what nobody knows of stays charged")
+            #expect(used == 15, "calls of an unknown outcome stay charged")
             let metrics = try await gateways.get("/metrics").body
             #expect(metrics.contains("tollgate_reservations_lost_total 2\n"))
             #expect(metrics.contains("tollgate_reservations_unsettled_total 0\n"))
@@ -293,7 +293,7 @@ import Darwin
         func reached() { flag.store(true, ordering: .releasing) }
     }
 
-    /// The clients have their answers, and nobody is left to say so but the leases.
+    /// The clients have their answers, and nothing is left to say so but the leases.
     @Test func whatAWorkerCouldNotTellBeforeItDiedGoesBackOnce() async throws {
         let upstream = try await ManualUpstream()
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))

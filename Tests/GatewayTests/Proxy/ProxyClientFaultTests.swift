@@ -32,7 +32,7 @@ import Testing
             try await end.happens(to: client)
             try await eventually("the upstream is hung up on") { upstream.closedCount == 1 }
             #expect(upstream.received == .forwarded("POST /a", framing: body.framing, body: body.passed))
-            #expect(client.bytes.isEmpty, "nobody is answered")
+            #expect(client.bytes.isEmpty, "nothing is answered")
             try await gateway.expectsService("a client that vanished")
         }
     }
@@ -141,9 +141,9 @@ import Testing
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
         try await withRoutedGateway(routes: Self.limited, upstream: upstream) { gateway in
             let fields = "Expect: 100-continue\r\nContent-Length: 5\r\n"
-            let stranger = try await gateway.ask(.request("POST /a", fields: fields))
-            #expect(stranger.status == 401 && !stranger.text.contains("100 Continue"))
-            #expect(stranger.fields["connection"] == "close")
+            let unauthenticated = try await gateway.ask(.request("POST /a", fields: fields))
+            #expect(unauthenticated.status == 401 && !unauthenticated.text.contains("100 Continue"))
+            #expect(unauthenticated.fields["connection"] == "close")
             let large = try await gateway.ask(
                 .request("POST /a", fields: "Expect: 100-continue\r\nContent-Length: 11\r\n"))
             #expect(large.status == 413 && !large.text.contains("100 Continue"))

@@ -128,7 +128,7 @@ import TollgateDev
         }
     }
 
-    /// In whatever form a key stands in a head, it goes no further, also where nobody asks for one.
+    /// In whatever form a key stands in a head, it goes no further, also where none is asked for.
     @Test func noFormOfAKeyReachesAnUpstream() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
         try await withRoutedGateway(routes: Self.routes, upstream: upstream) { gateway in
@@ -178,7 +178,7 @@ import TollgateDev
         }
     }
 
-    /// Other services' keys begin as ours do: in a page's address or a cookie they are nobody's business here.
+    /// Other services' keys begin as ours do: in a page's address or a cookie they do not concern the gateway.
     @Test func whatIsNoKeyOfOursPasses() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
         try await withRoutedGateway(routes: Self.routes, upstream: upstream) { gateway in
@@ -208,7 +208,7 @@ import TollgateDev
         }
     }
 
-    /// An empty field says nothing, whoever has used one before.
+    /// An empty field names no caller, also after a request with a field that did.
     @Test func anEmptyKeyNamesNobody() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
         try await withRoutedGateway(routes: Self.routes, upstream: upstream) { gateway in

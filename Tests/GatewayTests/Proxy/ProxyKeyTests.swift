@@ -52,7 +52,7 @@ import Testing
                 let after = try await names()
                 #expect(after == before)
             }
-            gateway.expectsNothingAtUpstream("keys that nobody made")
+            gateway.expectsNothingAtUpstream("keys that were never made")
         }
     }
 

@@ -65,7 +65,7 @@ import Testing
                 .request("POST /verify-auth", fields: "Authorization: \(try gateway.bearer())\r\n"))
             #expect(verify.status == 200 && verify.body.contains(#""userId":"user_abc""#))
             let guarded = try await gateway.ask(.request("GET /authorize/x"))
-            #expect(guarded.status == 200 && guarded.body.isEmpty, "it tells a proxy that anybody may pass")
+            #expect(guarded.status == 200 && guarded.body.isEmpty, "it tells a proxy that every request may pass")
             gateway.expectsNothingAtUpstream("own endpoints")
             for path in ["/usage", "/usage/x", "/healthy", "/verify-auth/x"] {
                 let answer = try await gateway.ask(.request("GET \(path)"))

@@ -32,7 +32,7 @@ import Testing
         ("a head too large", [.say("HTTP/1.1 200 OK\r\nX: \(String(repeating: "y", count: 300_000))\r\n\r\n")]),
         ("too many fields", [.say("HTTP/1.1 200 OK\r\n\(String(repeating: "X: y\r\n", count: 501))\r\n")]),
         (
-            "a protocol that nobody asked for",
+            "a protocol that was not asked for",
             [.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")]
         ),
     ])
@@ -105,7 +105,7 @@ import Testing
             let (answer, duration) = try await timed { try await gateway.ask(.request(line)) }
             #expect(answer.status == 504 && answer.code == "gateway-timeout", "\(answer.text)")
             #expect(duration >= .milliseconds(200))
-            #expect(upstream.connectionCount == 1, "whoever is slow is not asked again")
+            #expect(upstream.connectionCount == 1, "a slow upstream is not asked again")
             try await eventually("the upstream is hung up on") { upstream.closedCount == 1 }
         }
     }

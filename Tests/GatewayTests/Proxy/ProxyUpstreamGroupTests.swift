@@ -38,7 +38,7 @@ import Testing
         try await withRoutedGateway(routes: Self.two, upstream: one, other: two) { gateway in
             let first = try await gateway.ask(.request())
             #expect(first.status == 502 && first.code == "bad-gateway")
-            // The breaker opens: nobody is asked any more for a while.
+            // The breaker opens: no upstream is asked any more for a while.
             try await eventually("clients are refused at once") {
                 let answer = try await gateway.ask(.request())
                 guard answer.status == 503 else { return false }

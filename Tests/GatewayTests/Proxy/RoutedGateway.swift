@@ -78,7 +78,7 @@ struct RawAnswer {
     var code: String? { body.firstMatch(of: /"code":"([a-z-]+)"/).map { String($0.1) } }
 }
 
-/// Runs `body` on a gateway whose `tollgate.yaml` has these routes and plans that nobody uses up.
+/// Runs `body` on a gateway whose `tollgate.yaml` has these routes and plans that no test uses up.
 ///
 /// - Parameters:
 ///   - routes: The list below `routes:`, without indentation; `{upstream}` and `{other}` stand for the upstreams' URLs.
@@ -106,7 +106,7 @@ func withRoutedGateway(
     try? await other?.close()
 }
 
-/// One route to one upstream that everybody may use, below `/`.
+/// One route to one upstream that every client may use, below `/`.
 let openRoute = "- {name: open, path: /, auth: none, upstreams: \"{upstream}\"}"
 
 extension ScriptedUpstream {

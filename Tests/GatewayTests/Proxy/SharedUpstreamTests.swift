@@ -199,7 +199,7 @@ import Darwin
             let other = try await gateway.ask(.request(fields: "X-Forwarded-For: 2001:db8:0:1::1\r\n"))
             #expect(other.status == 200)
             for client in clients { try? await client.close() }
-            // A proxy that names nobody speaks for all of its clients.
+            // A proxy that names no client speaks for all of its clients.
             let before = upstream.connectionCount
             let unnamed = try await Self.begin(40, port: gateway.port, from: "127.0.0.1")
             try await eventually("all come through") { upstream.connectionCount >= before + 40 - Self.shareOfAll }

@@ -28,7 +28,7 @@ import Foundation
         try identity.token(user: user, plan: "free", now: SystemClock().now())
     }
 
-    /// Users of all three servers call both workers at once, and nobody has a call more than the plan says.
+    /// Users of all three servers call both workers at once, and none has a call more than the plan says.
     @Test func limitsAreExactOnEveryServer() async throws {
         try await ClusterProcesses.run { cluster in
             try await withWorkers(2, url: cluster.url()) { workers, identity in
@@ -59,7 +59,7 @@ import Foundation
                 }
                 for server in cluster.servers {
                     let kept = try await cluster.ask(server, "DBSIZE").integer ?? 0
-                    #expect(kept > 0, "each of them serves somebody")
+                    #expect(kept > 0, "each of them serves users")
                 }
                 // What the workers tell of themselves lies on several servers.
                 try await eventually("each worker sees the other", within: .seconds(20)) {

@@ -56,7 +56,7 @@ import Foundation
                 try await fleet.load.flows(1500)
                 var kept: [Int]?
                 if fault == .hung {
-                    // What takes itself for the primary still is told otherwise before anybody believes it.
+                    // What takes itself for the primary still is told otherwise before a worker believes it.
                     primary.resume()
                     try await fleet.load.flows(1500)
                 } else {

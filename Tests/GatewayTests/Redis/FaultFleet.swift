@@ -136,7 +136,7 @@ extension RedisServerProcess {
         try await withRedisClient(inspectorConfiguration) { try await $0.send(line) }
     }
 
-    /// What a server that was killed has kept: how many calls of each user it had acknowledged. Nobody else sees it, for
+    /// What a server that was killed has kept: how many calls of each user it had acknowledged. No worker sees it, for
     /// it is read at another port.
     func keptCounts(of users: [FaultUser]) async throws -> [Int] {
         let directory = String(logPath.dropLast("/redis.log".count))

@@ -23,7 +23,7 @@ struct FaultRow {
     /// Of whom service is said to be back.
     var users: Set<Int>?
 
-    /// Counts that Redis had acknowledged and has no longer, as its own files say. Nil where nobody has looked.
+    /// Counts that Redis had acknowledged and has no longer, as its own files say. Nil where they were not read.
     var lostByRedis: Int?
     let memoryGrowth: Int
     var remark = ""

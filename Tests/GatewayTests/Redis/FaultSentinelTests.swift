@@ -61,7 +61,7 @@ import Foundation
                 try await fleet.load.flows(1000)
                 if try await group.primary.ask("ROLE").array?.first?.string == "master" {
                     let later = try await group.primary.counts(of: fleet.users)
-                    #expect(later == old, "nobody writes to it")
+                    #expect(later == old, "no worker writes to it")
                 }
                 let books = try await fleet.close(losesNothing: false) { try await group.replica.counts(of: $0) }
                 #expect(books.returnMilliseconds(since: announcement) < Self.returnLimit)
@@ -90,7 +90,7 @@ import Foundation
                 let announcement = FaultLoad.now
                 try await group.isSwitched(at: group.sentinels)
                 try await fleet.load.flows(1500)
-                // Who is left cannot decide anything, and keeps nobody from serving.
+                // The sentinel that is left cannot decide anything, and keeps no worker from serving.
                 for sentinel in group.sentinels.dropFirst() { sentinel.process.suspend() }
                 let alone = FaultLoad.now
                 try await fleet.load.flows(500)

@@ -71,7 +71,7 @@ import Foundation
             }
             let quick = books.refused(known..<known + 1_900_000_000)
             #expect(quick.count > 100)
-            #expect(FaultBooks.percentile(50, of: quick) < 50, "nobody waits for a deadline")
+            #expect(FaultBooks.percentile(50, of: quick) < 50, "no call waits for a deadline")
         }
     }
 
@@ -93,7 +93,7 @@ import Foundation
         }
     }
 
-    /// Nobody notices.
+    /// No caller notices.
     @Test func itForgetsItsScripts() async throws {
         try await withRedis { redis in
             let books = try await Self.drill("SCRIPT FLUSH, 50 times", redis) { fleet in
@@ -107,7 +107,7 @@ import Foundation
         }
     }
 
-    /// Everybody begins anew, and no call fails.
+    /// Every user begins anew, and no call fails.
     @Test func itForgetsAll() async throws {
         try await withRedis { redis in
             try await FaultFleet.run(url: redis.url) { fleet in

@@ -51,7 +51,7 @@ final class SentinelProcesses: Sendable {
     ///   - sentinelPassword: Of the sentinels. Nil for none.
     ///   - certificates: Where those of ``TestCertificates`` are: then all of them speak TLS, and name each other
     ///     `localhost`. Nil for plain text.
-    ///   - hasDeployedUsers: Whether everybody logs in as a user of `deploy/redis`, the tests excepted.
+    ///   - hasDeployedUsers: Whether all programs log in as a user of `deploy/redis`, the tests excepted.
     ///   - replicaCount: How many replicas the primary has.
     ///   - serverArguments: Of primary and replicas.
     ///   - relay: Stands between the primary and its replicas. Sentinels are slow to set that right, then.

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Bodies of any length pass through a worker at the pace of whoever reads them, and take none of its memory.
+/// Bodies of any length pass through a worker at the pace of their readers, and take none of its memory.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct BulkTests {
     private static let gigabyte = 1 << 30
     private static let memoryLimit = 80 << 20

@@ -23,7 +23,7 @@ import Testing
             }
             #expect(upstream.closedCount == 0)
             try await client.close()
-            try await eventually("the upstream sees that nobody hears its events any more") {
+            try await eventually("the upstream sees that its events have no reader any more") {
                 try? await upstream.say(isChunked ? Wire.chunk("data: 51\n\n") : "data: 51\n\n")
                 return upstream.closedCount == 1
             }

@@ -95,7 +95,7 @@ import Testing
         }
     }
 
-    /// A proxy that writes one of the two passes on what a stranger says in the other.
+    /// A proxy that writes one of the two passes on what any client says in the other.
     @Test func bothFieldsNameTheClientThatTheProxyTells() async throws {
         let settings = ["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1"]
         let fields = "X-Forwarded-For: 203.0.113.9:51000\r\nForwarded: for=6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n"

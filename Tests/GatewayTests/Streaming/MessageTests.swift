@@ -40,7 +40,7 @@ import TollgateDev
             try await client.send("POST /api HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 4\r\n\r\n")
             try await upstream.waits(for: "\r\n\r\n")
             #expect(upstream.text.lowercased().contains("expect: 100-continue\r\n"))
-            #expect(client.text.isEmpty, "nobody but the upstream asks for it")
+            #expect(client.text.isEmpty, "only the upstream asks for it")
             try await upstream.say("HTTP/1.1 100 Continue\r\n\r\n")
             try await client.waits(for: "HTTP/1.1 100 Continue\r\n\r\n")
             try await client.send("body")
@@ -128,7 +128,7 @@ import TollgateDev
         try await upstream.close()
     }
 
-    /// Proxied, answered on the spot, and answered by the control plane: whoever is slow, the order is the client's.
+    /// Proxied, answered on the spot, and answered by the control plane: whichever is slow, the order is the client's.
     @Test func pipelinedRequestsAreAnsweredInOrderWhoeverAnswers() async throws {
         let upstream = try await ScriptedUpstream { number, text in
             guard text.contains("\r\n\r\n") else { return nil }

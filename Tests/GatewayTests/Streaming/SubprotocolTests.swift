@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import TollgateDev
 
-/// A credential among the subprotocols of a WebSocket: read by the gateway, and by nobody behind it.
+/// A credential among the subprotocols of a WebSocket: read by the gateway, and by no upstream.
 @Suite(.timeLimit(.minutes(2))) struct SubprotocolTests {
     /// What a client was answered, and what the upstream got.
     private struct Handshake {

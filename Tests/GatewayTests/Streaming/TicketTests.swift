@@ -160,7 +160,7 @@ import TollgateServer
                 let answer = try await HTTP.send(method, "\(path)?tollgate_ticket=\(ticket)", port: gateways.port)
                 #expect(answer.status == 401, "\(path) is no route")
             }
-            // Where nobody is asked, it is not used, and stays here all the same.
+            // On a route without authentication it is not used, and stays here all the same.
             let open = try await HTTP.get("/open?tollgate_ticket=\(ticket)", port: gateways.port)
             #expect(open.status == 200)
             #expect(upstream.received.hasPrefix("GET /open HTTP/1.1\r\n"))
@@ -210,7 +210,7 @@ import TollgateServer
             #expect(tooMany.headers["retry-after"] == "60")
             let other = try await gateways.send("POST", "/tickets", as: "user_def")
             #expect(other.status == 201)
-            // A key that somebody made up in a user's name takes nothing from them.
+            // A key that was invented in a user's name takes nothing from them.
             let invented = try KeyedGateways.inventedKey(of: "user_ghi")
             let refused = try await HTTP.send(
                 "POST", "/tickets", port: gateways.port, headers: [("X-API-Key", invented)])
@@ -219,8 +219,8 @@ import TollgateServer
                 try await redis.send("KEYS ticket:{user_ghi}*").array?.count
             }
             #expect(left == 0)
-            let nobody = try await HTTP.send("POST", "/tickets", port: gateways.port)
-            #expect(nobody.status == 401)
+            let unauthenticated = try await HTTP.send("POST", "/tickets", port: gateways.port)
+            #expect(unauthenticated.status == 401)
             let used = try await gateways.usedCalls()
             #expect(used == 0)
         }

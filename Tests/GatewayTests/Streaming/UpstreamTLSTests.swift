@@ -22,7 +22,7 @@ import Foundation
     private static let cases = [
         Case(what: "all is well", host: "localhost", isTrusted: true, status: 200),
         Case(what: "the certificate is another host's", host: "127.0.0.1", isTrusted: true, status: 502),
-        Case(what: "nobody knows the authority", host: "localhost", isTrusted: false, status: 502),
+        Case(what: "the authority is unknown", host: "localhost", isTrusted: false, status: 502),
     ]
 
     @Test(arguments: 0..<cases.count) func theCertificateDecides(number: Int) async throws {

@@ -49,7 +49,7 @@ struct AdmissionFixture {
         return flow(.proxy, AdmissionPolicy(route))
     }
 
-    /// A key of the user, which nobody has made.
+    /// A key of the user, which no store knows.
     func key(secret: UInt8 = 7) throws -> APIKey {
         let id = try #require(KeyID("key_0123456789abcdef"))
         return try #require(

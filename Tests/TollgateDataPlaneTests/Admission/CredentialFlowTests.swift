@@ -5,7 +5,7 @@ import TollgateStore
 
 @testable import TollgateDataPlane
 
-/// Whom a request's credential names, and when nobody is asked for it.
+/// Whom a request's credential names, and when it is refused without verification.
 @Suite struct CredentialFlowTests {
     private static let platformKey = "pk_live_" + String(repeating: "0f", count: 32)
 

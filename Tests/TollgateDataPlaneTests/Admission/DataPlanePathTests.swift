@@ -32,7 +32,7 @@ import TollgateStore
             #expect(answer.status == 200 && answer.text.contains("\"userId\":\"user_abc\""), "\(answer)")
             let forged = try await bench.ask("POST /verify-auth HTTP/1.1", "Authorization: Bearer a.b.d")
             #expect(forged.status == 401 && forged.refuses("token-invalid-signature"), "\(forged)")
-            #expect(bench.store.with { $0.questions } == 1, "nobody is asked about a forged one")
+            #expect(bench.store.with { $0.questions } == 1, "the store is not asked about a forged one")
         }
     }
 
@@ -109,7 +109,7 @@ import TollgateStore
     @Test func aClientThatGoesIsNotCharged() async throws {
         let user = try #require(UserID("user_abc"))
         try await DataPlaneBench.run(tokens: ["a.b.c": .success(Principal(userID: user))]) { bench in
-            // The body never ends, so nobody is asked.
+            // The body never ends, so the store is not asked.
             try await bench.send(
                 "POST /verify-auth HTTP/1.1", "Authorization: Bearer a.b.c", "Content-Length: 2", body: "a")
             try await bench.channel.close().get()

@@ -11,7 +11,7 @@ import Testing
 
     @Test func aClientHasAGraceAtFirst() {
         var pace = BodyPace(bytesPerSecond: 240)
-        #expect(pace.deadline == nil, "nobody waits yet")
+        #expect(pace.deadline == nil, "the gateway does not wait yet")
         pace.isAwaited(true, at: start)
         #expect(pace.deadline == seconds(5))
     }

@@ -8,7 +8,7 @@ import TollgateDev
 
 let webhookSecret = "whsec_test"
 
-/// What the gateway would ask for when somebody upgrades.
+/// What the gateway would ask for when a user upgrades.
 let upgrade = [
     "mode=subscription", "line_items[0][price]=price_pro", "line_items[0][quantity]=1",
     "success_url=http%3A%2F%2Fapp.test%2Fdashboard%3Fpayment%3Dsuccess%26session%3D%7BCHECKOUT_SESSION_ID%7D",

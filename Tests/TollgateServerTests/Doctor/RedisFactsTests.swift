@@ -197,7 +197,7 @@ import TollgateStore
         ("handshakeFailed(NIOSSL.BoringSSLError.sslError([WRONG_VERSION_NUMBER]))", "encryption"),
         ("handshakeFailed(NIOSSL.BoringSSLError.sslError([CERTIFICATE_VERIFY_FAILED]))", "encryption"),
         ("Redis answered: ERR max number of clients reached", "connection"),
-        ("something that nobody has thought of", "connection"),
+        ("something that was not thought of", "connection"),
     ])
     func troubles(reason: String, code: String) {
         let finding = ConnectionTrouble(reason: reason).finding(place: "redis://host:6379/0")
