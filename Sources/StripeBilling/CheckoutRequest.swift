@@ -3,7 +3,7 @@ import TollgateCore
 
 /// What a user is about to subscribe to.
 package struct CheckoutRequest: Sendable, Hashable {
-    /// Who subscribes.
+    /// The user who subscribes.
     package var userID: UserID
 
     /// The plan's name, which the webhooks bring back.

@@ -7,7 +7,7 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// `sub_…`
     package var subscriptionID: String?
 
-    /// Who it may be about, the best source first. Empty: only the customer or the subscription can tell.
+    /// The users that it may be about, the best source first. Empty: only the customer or the subscription can tell.
     package var userIDs: [UserID] = []
 
     /// `cus_…`

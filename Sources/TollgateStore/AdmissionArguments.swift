@@ -114,6 +114,6 @@ enum SharedAdmissionArgument: String, CaseIterable {
     /// How long the usage record is kept from now on, in seconds.
     case recordSeconds
 
-    /// Who has owed a payment since then or longer has had their grace (ISO 8601).
+    /// A user who has owed a payment since then or longer has no grace left (ISO 8601).
     case graceStart
 }

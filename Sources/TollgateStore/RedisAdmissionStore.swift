@@ -151,7 +151,7 @@ private final class RedisAdmissionPort: AdmissionPort {
 }
 
 extension StoredAnswer {
-    /// Nil when a field is missing, or a person has been at it.
+    /// Nil when a field is missing, or another client of Redis has changed it.
     fileprivate init?(_ fields: [RedisReply]) {
         guard fields.count == 3, let status = fields[0].string.flatMap(Int.init), (200...599).contains(status),
             case .bytes(let head) = fields[1], case .bytes(let body) = fields[2], Self.isHead(head)

@@ -38,7 +38,7 @@ package struct RedisFleetStore: Sendable {
         ])
     }
 
-    /// The worker says goodbye.
+    /// Removes the worker, which is about to stop.
     package func remove(_ id: String) async throws(StoreUnavailable) {
         _ = try await client.ask(all: [
             RedisCommand("DEL", .worker(id)), RedisCommand("ZREM", .workers, id),

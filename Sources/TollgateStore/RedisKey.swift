@@ -113,10 +113,10 @@ extension RedisKey {
     /// The ids of the workers, by when they were seen last.
     package static let workers = RedisKey(.workers)
 
-    /// Who called most on one day (UTC).
+    /// The users who called most on one day (UTC).
     package static func topUsers(on day: CalendarDay) -> RedisKey { RedisKey(.topUsers, day.description) }
 
-    /// Whom a ticket stands for. The ticket itself is not in the name.
+    /// The user a ticket stands for. The ticket itself is not in the name.
     ///
     /// - Parameter hex: The SHA-256 of the whole ticket in 64 lower-case hexadecimal digits.
     package static func ticket(of user: UserID, sha256 hex: String) -> RedisKey { RedisKey(.ticket, user.value, hex) }

@@ -13,7 +13,7 @@ package struct UserCalls: Sendable, Hashable {
     }
 }
 
-/// Who calls most, day by day: a sorted set for each UTC day, which all workers add to.
+/// The users who call most, day by day: a sorted set for each UTC day, which all workers add to.
 ///
 /// Approximate: a worker tells only of those who called it most in the last few seconds, and of each day only the first
 /// ``maximumUsers`` are kept. So a user who calls now and then may be missing or have too few calls; none has too many.

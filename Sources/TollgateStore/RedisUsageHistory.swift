@@ -25,7 +25,7 @@ package struct RedisUsageHistory: UsageHistory {
         return zip(days, elements).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
     }
 
-    /// What is no count is left out: a person may have been at it.
+    /// What is no count is left out: another client of Redis may have written it.
     private static func calls(in fields: [RedisReply]) -> [String: Int] {
         var calls: [String: Int] = [:]
         for index in stride(from: 0, to: fields.count - 1, by: 2) {

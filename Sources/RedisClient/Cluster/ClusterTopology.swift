@@ -152,7 +152,7 @@ final class ClusterTopology: @unchecked Sendable {
         }
     }
 
-    /// Whom to ask, the best first: the one that is said to have got a slot, those that answered lately, then others.
+    /// The servers to ask, the best first: the one that is said to have got a slot, those that answered lately, then others.
     private func candidates(_ background: ClusterLink) -> [HostAndPort] {
         defer { hint = nil }
         guard let map else { return seeds.nodes.shuffled() }

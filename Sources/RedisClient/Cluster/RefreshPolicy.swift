@@ -68,6 +68,6 @@ struct ClusterInfo {
         fields = Dictionary(lines) { first, _ in first }
     }
 
-    /// The latest decision that the server has heard of. 0 when it does not tell.
+    /// The latest configuration epoch that the server knows. 0 when it does not tell.
     var currentEpoch: Int64 { fields["cluster_current_epoch"].flatMap { Int64($0) } ?? 0 }
 }

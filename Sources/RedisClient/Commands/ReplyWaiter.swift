@@ -1,6 +1,6 @@
 import Hiredis
 
-/// Who waits for a reply, and the form in which they take it. Told once.
+/// The caller that waits for a reply, and the form in which it takes it. Called once.
 package enum ReplyWaiter {
     /// Takes any reply.
     case reply((Result<RedisReply, RedisError>) -> Void)

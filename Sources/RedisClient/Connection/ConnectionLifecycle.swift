@@ -1,4 +1,4 @@
-/// From the first attempt to the last goodbye: when to connect, when to wait, when to give commands a connection.
+/// From the first attempt to the shutdown: when to connect, when to wait, when to give commands a connection.
 ///
 /// Pure: methods take what has happened and return what is to be done.
 struct ConnectionLifecycle {

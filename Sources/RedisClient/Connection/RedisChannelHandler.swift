@@ -4,12 +4,12 @@ import NIOSSL
 
 /// What a channel tells its owner. Called on the event loop.
 protocol RedisChannelDelegate: AnyObject {
-    /// The channel is of no use any more. Told once, before those who wait for replies.
+    /// The channel is of no use any more. Told once, before the callers that wait for replies.
     func channelClosed(reason: String)
     /// The last pending reply has come.
     func channelDrained()
     func pendingCountChanged(_ count: Int)
-    /// Replies are overdue: those who wait for them are told next. Told at each of the deadlines that pass.
+    /// Replies are overdue: the callers that wait for them are told next. Told at each of the deadlines that pass.
     func repliesOverdue(on handler: RedisChannelHandler)
     /// Replies are overdue, and for as long as patience lasts nothing has come.
     func channelSilent(_ handler: RedisChannelHandler)
@@ -84,7 +84,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     /// Whether a caller still waits for a reply.
     var hasWaiters: Bool { pending.hasWaiters }
 
-    /// Whom the channel is connected to. Nil once it is gone.
+    /// The server that the channel is connected to. Nil once it is gone.
     var remoteAddress: SocketAddress? { context?.channel.remoteAddress }
 
     /// Sends `command` and calls `waiter` once, with its reply or the reason why there is none.

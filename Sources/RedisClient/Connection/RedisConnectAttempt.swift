@@ -43,7 +43,7 @@ final class RedisConnectAttempt {
     private var toldName = ""
     private(set) var isLookingUp = false
 
-    /// What Redis said to something that is only a courtesy: the reason, when nothing comes after it.
+    /// What Redis answered to a command that may fail: the reason, when nothing comes after it.
     private var lastWord: String?
     private var whenEnded: ((Result<RedisChannelHandler, Failure>) -> Void)?
 

@@ -300,7 +300,7 @@ package final class RedisConnection: @unchecked Sendable {
     }
 }
 
-/// Who depends on whether a connection stands. Told on its event loop.
+/// The owner of a connection, told on its event loop whether the connection stands.
 protocol RedisConnectionObserver: AnyObject {
     func connectionStands(_ connection: RedisConnection)
 

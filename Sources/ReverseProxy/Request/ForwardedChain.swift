@@ -26,7 +26,7 @@ package struct ForwardedChain: Sendable, Hashable {
         }
     }
 
-    /// Who an element of `Forwarded` is for (RFC 7239, section 5.2). `unknown` when it does not say.
+    /// The client that an element of `Forwarded` names (RFC 7239, section 5.2). `unknown` when it does not say.
     private static func node(of element: String) -> String {
         for pair in split(element[...], at: ";") {
             guard let equals = pair.firstIndex(of: "="), trimmed(pair[..<equals]).lowercased() == "for" else {

@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// Who sent a request, as the connection shows it.
+/// The peer that sent a request, as the connection shows it.
 package struct ClientConnection: Sendable, Hashable {
     /// The peer's address without port, such as `192.0.2.7` or `2001:db8::1`.
     package var address: String

@@ -9,7 +9,7 @@ package struct ProxyRequest: Sendable {
     /// What the upstream is asked for: path and query, checked and with any prefix taken off.
     package var uri: String
 
-    /// Whom the client asked for: a valid host, perhaps with a port; empty for an HTTP/1.0 request that does not say.
+    /// The host that the client asked for: valid, perhaps with a port; empty for an HTTP/1.0 request that does not say.
     package var host: String
     package var client: ClientConnection
     package var identity: CallerIdentity

@@ -1,4 +1,4 @@
-/// What the fate of its requests says about an upstream. Pure; times are in nanoseconds of a clock that never goes back.
+/// What the outcomes of its requests say about an upstream. Pure; times are in nanoseconds of a clock that never goes back.
 struct PassiveHealth {
     private let policy: HealthPolicy
     private var failuresInARow = 0

@@ -150,7 +150,7 @@ package struct Oddities: OptionSet, Sendable, Hashable {
 
 /// Where a user's quota stands.
 package struct UsageSnapshot: Sendable, Hashable {
-    /// What a count can be. The store's may be anything that a person has written there. Less than 0 is a credit, which
+    /// What a count can be. The store's may be anything that an operator has written there. Less than 0 is a credit, which
     /// the operator has given: so many calls come on top of the limit.
     package static let countRange = -Plan.maximumLimit - 1...Plan.maximumLimit + 1
 

@@ -1,4 +1,4 @@
-/// Who a request was authenticated as, by what, and what that says of their plan.
+/// The authenticated caller of a request: a user, the credential, and what that says of their plan.
 ///
 /// A class, because it is handed on several times in each request, and remembered: copies would copy its texts.
 package final class Principal: Sendable {

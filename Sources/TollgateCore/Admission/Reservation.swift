@@ -7,7 +7,7 @@
 /// minute's count is not given back: the rate limit protects the upstream, which has seen the request. What goes back goes
 /// to the period and the day that it was charged in, as long as they are remembered.
 package struct Reservation: Sendable, Hashable {
-    /// The wish for one, as part of an admission.
+    /// The request for one, as part of an admission.
     package struct Request: Sendable, Hashable {
         /// The longest lease. A call of a day ago must not come back.
         package static let maximumLeaseSeconds: Int64 = 3600

@@ -11,7 +11,7 @@ package protocol SubscriptionStore: Sendable {
     func apply(_ update: SubscriptionUpdate, at time: UnixTime) async throws(StoreUnavailable) -> SubscriptionOutcome
 
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
-    /// newer one; and who comes second finds the newest record told, or tells it for all who waited.
+    /// newer one; and the next worker finds the newest record told, or tells it for all that waited.
     ///
     /// The turn is a lease. That of a worker that dies expires, later than its last call of Clerk can still arrive.
     ///
@@ -108,7 +108,7 @@ package protocol CredentialStore: Sendable {
     func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation
 }
 
-/// What became of a wish for credentials.
+/// The outcome of asking for credentials.
 package enum CredentialKeeping: Sendable, Hashable {
     /// Those that the user has now.
     case kept(Credentials)

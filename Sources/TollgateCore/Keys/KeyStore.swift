@@ -52,7 +52,7 @@ package struct IssuedKey: Sendable, Hashable {
     }
 }
 
-/// What became of a wish for a key.
+/// The outcome of making a key.
 package enum KeyCreation: Sendable, Hashable {
     case created(IssuedKey)
     /// The user has ``KeyLimits/maximumCount`` keys already.

@@ -1,7 +1,7 @@
 /// How often each user may pass a worker while the store cannot be asked: in each minute its part of the rate of the
 /// user's plan, and in the minute in which the outage began its part of what was left of that.
 ///
-/// Pure. Bounded: who has not been seen for longest is forgotten first, and then has the plan of their credential and a
+/// Pure. Bounded: the user not seen for longest is forgotten first, and then has the plan of their credential and a
 /// minute of which nothing is used.
 package struct OutageAllowance: Sendable {
     private struct Standing: Sendable {
@@ -44,7 +44,7 @@ package struct OutageAllowance: Sendable {
         let window = RateWindow(containing: time)
         var standing = standings.value(for: user) ?? Standing()
         let rate = standing.ratePerMinute ?? unknownRate
-        // A count below 0 is a credit for this minute. What it adds, the store knows better.
+        // A count below 0 is a credit for this minute. What it adds, only the store knows.
         let left = rate - max(0, standing.requests.in(window))
         let passes = standing.passes.in(window)
         guard passes < share.part(of: left) else { return false }

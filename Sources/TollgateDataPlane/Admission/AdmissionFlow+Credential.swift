@@ -1,7 +1,7 @@
 import HTTPTypes
 import TollgateCore
 
-/// Whom the credential of a request names. Of a key it is only found out whom: whether it is good is part of the
+/// The principal that the credential of a request names. Of a key it is only found out whom: whether it is good is part of the
 /// admission.
 extension AdmissionFlow {
     /// A request has come.

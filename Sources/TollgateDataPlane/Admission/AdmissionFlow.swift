@@ -60,10 +60,10 @@ struct AdmissionFlow {
     let policy: AdmissionPolicy
     let state: AdmissionState
 
-    /// Who asks, once it is known. Whether they may is another question.
+    /// The principal, once it is known. Whether it is admitted is decided later.
     private(set) var principal: Principal?
 
-    /// Who may pass, once it is decided.
+    /// The admitted caller, once it is decided.
     var admitted: Admitted?
 
     /// It passes though the store has decided nothing.

@@ -1,7 +1,7 @@
 import TollgateCore
 import TollgateStore
 
-/// Who calls most, in bounded memory: the algorithm Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient Computation
+/// The heaviest callers, in bounded memory: the algorithm Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient Computation
 /// of Frequent and Top-k Elements in Data Streams", 2005).
 ///
 /// A caller who is not held takes the place of one of those with the fewest calls, and that one's count with it. So

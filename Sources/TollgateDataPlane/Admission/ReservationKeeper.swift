@@ -93,7 +93,7 @@ final class AdmissionLoop {
     private var book = ReservationBook()
     private var isTimerSet = false
 
-    /// Whom it matters to that Redis was asked, by the reservation's id.
+    /// What is to be called once Redis was asked, by the reservation's id.
     private var waiters: [String: () -> Void] = [:]
 
     fileprivate init(

@@ -131,7 +131,7 @@ final class ControlPlaneBridge: Sendable {
         let pipeline = channel.pipeline.syncOperations
         do {
             var limits = NIOHTTPDecoderLimitConfiguration()
-            // Ours hold; what goes up is a little longer than what came.
+            // PublicConnection's limits hold; what goes up is a little longer than what came.
             limits.maxHeaderFieldSize = 2 << 20
             limits.maxHeaderListSize = 2 << 20
             limits.maxHeaderFieldCount = FieldSection.maximumFields + 8

@@ -127,7 +127,7 @@ extension HTTPField.Name {
     package static let xRateLimitReset = constant("X-RateLimit-Reset")
     package static let xRequestID = constant("X-Request-Id")
 
-    /// Who a request was admitted for. What a client sends in it is never believed.
+    /// The user a request was admitted for. What a client sends in it is never believed.
     package static let xTollgateUser = constant("X-Tollgate-User")
 
     /// The plan that was applied.

@@ -23,7 +23,7 @@ struct RequestAddress {
             stated = try head.host()
         } catch {
             var refusal = APIError.badRequest("The request is not valid HTTP/1.1: \(error.rawValue).")
-            // Who cannot say for whom a request is may not know where it ends either.
+            // A client that sends no valid Host may not frame its body rightly either.
             refusal.headers[.connection] = "close"
             throw refusal
         }

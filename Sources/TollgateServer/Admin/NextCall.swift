@@ -23,7 +23,7 @@ struct NextCall: Sendable, Hashable {
         code = APIError(decision, at: time)?.code
         switch decision.outcome {
         case .rateLimited:
-            // Who waits for the minute meets the quota then.
+            // A call after the minute may meet the quota.
             let isUsedUp = usage.remaining == 0
             message =
                 "It is refused with 429, for the minute is full: \(standing)"

@@ -18,7 +18,7 @@ struct OverviewEndpoint: Sendable {
     let backlog: RedisWebhookBacklog
     let inspection: RedisInspection
 
-    /// Whom the worker logs in to Redis as.
+    /// The Redis user that the worker logs in as.
     let redisUser: String
 
     let reporter: WorkerReporter

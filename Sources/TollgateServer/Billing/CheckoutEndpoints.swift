@@ -5,7 +5,7 @@ import StripeBilling
 import TollgateCore
 import TollgateDataPlane
 
-/// `POST /create-checkout` and `POST /billing-portal`: the two doors to Stripe's pages.
+/// `POST /create-checkout` and `POST /billing-portal`: the two ways to Stripe's pages.
 ///
 /// Both are limited by the minute and never refused for the quota: a user without calls left must be able to pay.
 struct CheckoutEndpoints: Sendable {

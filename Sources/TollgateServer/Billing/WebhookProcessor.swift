@@ -5,7 +5,7 @@ import TollgateCore
 
 /// Carries out what an event of Stripe's says, once: claim, apply, tell Clerk, done.
 ///
-/// A worker may die at any point. Its claim runs out, Stripe sends the event again, and every step bears to be repeated.
+/// A worker may die at any point. Its claim runs out, Stripe sends the event again, and every step is idempotent.
 struct WebhookProcessor: Sendable {
     let ledger: any WebhookLedger
     let subscriptions: any SubscriptionStore

@@ -32,9 +32,9 @@ struct TicketEndpoint: Sendable {
         let credential = try gatekeeper.presented(request.headers, from: context.network)
         let principal = try await gatekeeper.principal(credential, from: context.network)
         let body = try await request.body(upTo: bodyLimitBytes)
-        // There is nothing to be told: who sends a wish must not believe that it was heard.
+        // The request has no parameters: a client that sends some must not believe that they were read.
         if body.readableBytes > 0 { _ = try JSONBody(body, known: [], example: "{}") }
-        // Whom a key names is not to be believed, nor counted, before Redis has said that it is good.
+        // The user whom a key names is not to be believed, nor counted, before Redis has said that it is good.
         if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal, from: context.network) }
         let now = gatekeeper.time.now()
         guard issued.admits(principal.userID, at: now) else { throw Self.tooManyTickets(at: now) }

@@ -11,7 +11,7 @@ struct SentinelJudge: Sendable {
 
     private var answers: [SentinelFacts] { sightings.compactMap { try? $0.facts.get() } }
 
-    /// Of the one who has heard of the latest failover.
+    /// Of the sentinel that knows the latest failover.
     var latest: SentinelFacts? { answers.max { $0.epoch < $1.epoch } }
 
     var findings: [Finding] {

@@ -27,7 +27,7 @@ final class WorkerReporter: Service {
     /// Where the public port is. Nil as long as it is not open.
     private let address: @Sendable () -> String?
 
-    /// Hears which workers are alive.
+    /// Called with the workers that are alive.
     private let sawWorkers: @Sendable ([String]) -> Void
     private let time: any TimeSource
     private let logger: Logger
@@ -80,7 +80,7 @@ final class WorkerReporter: Service {
     /// Why the last report was not taken. Nil when it was.
     var latestFailure: String? { latest.withLock { $0.failure } }
 
-    /// Reports until the graceful shutdown, and says goodbye then.
+    /// Reports until the graceful shutdown, and removes the worker then.
     func run() async throws {
         await cancelWhenGracefulShutdown { await self.report() }
         // One that is cancelled leaves as a crash would, and is missed when its report ends.
@@ -108,7 +108,7 @@ final class WorkerReporter: Service {
                     identity: identity, seenAt: time.now(), address: address,
                     traffic: window.add(counters.read(), at: .now), isDraining: drain.isDraining)
                 latest.withLock { $0.report = report }
-                // Not cancelled half-way, or it could arrive after the goodbye.
+                // Not cancelled half-way, or it could arrive after the removal.
                 await Task { await self.send(report) }.value
             }
             try? await Task.sleep(for: Self.tick)

@@ -169,7 +169,7 @@ if not used then
   used = 0
 end
 
--- The period counted in is the present one, or a later one that has begun for another worker or at a person's wish. The
+-- The period counted in is the present one, or a later one that has begun for another worker or by an operator's hand. The
 -- count of the period before stays in the record, and so a clock that leads into another month and back makes no
 -- second quota.
 --

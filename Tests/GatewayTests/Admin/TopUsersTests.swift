@@ -12,7 +12,7 @@ import TollgateStore
 
 @testable import TollgateServer
 
-/// Who calls most: counted in each worker, and kept in Redis.
+/// The users who call most: counted in each worker, and kept in Redis.
 @Suite struct TopUsersTests {
     private static func user(_ number: Int) throws -> UserID { try #require(UserID("user_\(number)")) }
 

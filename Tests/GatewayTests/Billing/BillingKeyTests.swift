@@ -4,7 +4,7 @@ import TollgateDataPlane
 import TollgateDev
 import TollgateServer
 
-/// Who may buy and cancel with a key.
+/// Which keys may buy and cancel.
 @Suite struct BillingKeyTests {
     private static func call(_ market: Market, _ key: String, _ path: String) async throws -> HTTP.Answer {
         try await HTTP.send("POST", path, port: market.port, headers: [("X-API-Key", key)])

@@ -239,7 +239,7 @@ import TollgateServer
         }
     }
 
-    /// Who has found a key could keep the minute full, and so keep the key alive.
+    /// A finder of the key could keep the minute full, and so keep the key alive.
     @Test func aFullMinuteKeepsNobodyFromEndingAKey() async throws {
         try await withKeyedGateways { gateways in
             let key = try await gateways.makeKey(plan: "paid")

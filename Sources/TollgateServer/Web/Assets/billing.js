@@ -1,4 +1,4 @@
-// The plan card, and the two doors to Stripe's pages.
+// The plan card, and the two ways to Stripe's pages.
 
 import {explain} from "./api.js";
 import {announce, byId, element, setText, show, showText, whileBusy} from "./dom.js";
@@ -13,7 +13,7 @@ export function offers({usage, plans}) {
 }
 
 export class Billing {
-  /// - failed: called when a door did not open.
+  /// - failed: called when there is no such page.
   constructor(api, failed) {
     Object.assign(this, {api, failed});
     byId("manage-billing").addEventListener("click", (event) => this.openPortal(event.currentTarget));
@@ -36,7 +36,7 @@ export class Billing {
   showOffers(account, isProminent) {
     const plans = offers(account);
     byId("plan").classList.toggle("card--prominent", isProminent && plans.length > 0);
-    // A second subscription would be paid for beside the first: who has one changes it.
+    // A second subscription would be paid for beside the first: a subscriber changes theirs.
     this.changesInPortal = isSubscribed(account.subscription) && account.subscription.hasPortal;
     const drawn = JSON.stringify(plans);
     if (drawn !== this.drawnOffers) {

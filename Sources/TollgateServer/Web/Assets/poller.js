@@ -1,4 +1,4 @@
-// Asking again and again, politely: less often while it fails, not at all while the page is hidden.
+// Polling: less often while it fails, not at all while the page is hidden.
 
 import {SessionOver} from "./api.js";
 

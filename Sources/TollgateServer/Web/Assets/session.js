@@ -1,4 +1,4 @@
-// Who is signed in: Clerk's script, which `tollgate dev` has a stand-in for.
+// The user who is signed in: Clerk's script, which `tollgate dev` has a stand-in for.
 
 const loadSeconds = 15;
 
