@@ -21,7 +21,7 @@ package final class KeyRing: Sendable {
     /// - Parameters:
     ///   - source: Loads the keys by name. Its time must be limited: all callers wait for the one load.
     ///   - onLoss: Told the new epoch when a key disappeared or changed.
-    package init(
+    init(
         source: @escaping @Sendable () async throws -> [String: VerificationKey],
         logger: Logger,
         onLoss: @escaping @Sendable (_ epoch: Int) -> Void
@@ -32,7 +32,7 @@ package final class KeyRing: Sendable {
     }
 
     /// Whether any set of keys has been loaded yet.
-    package var isLoaded: Bool { state.withLock { $0.policy.isLoaded } }
+    var isLoaded: Bool { state.withLock { $0.policy.isLoaded } }
 
     /// The key `name`, other than the one that has just been `rejected`. May wait for a load.
     package func key(

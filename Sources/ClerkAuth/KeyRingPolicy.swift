@@ -13,9 +13,9 @@ import TollgateCore
 /// No clock, no network: the time is an argument, and the caller does what the ``Decision`` says.
 package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
     /// The least time between two loads that tokens cause.
-    package static var minimumSecondsBetweenLoads: Int64 { 5 }
+    static var minimumSecondsBetweenLoads: Int64 { 5 }
     /// How long a name counts as unknown.
-    package static var unknownNameSeconds: Int64 { 30 }
+    static var unknownNameSeconds: Int64 { 30 }
 
     /// How many unknown names are remembered, so that inventing names fills no memory.
     package static var maximumUnknownNames: Int { 256 }
@@ -49,7 +49,7 @@ package struct KeyRingPolicy<Key: Equatable & Sendable>: Sendable {
     private var keys: [String: Key]?
 
     /// Whether any set has been loaded yet.
-    package var isLoaded: Bool { keys != nil }
+    var isLoaded: Bool { keys != nil }
 
     private var isLoading = false
 

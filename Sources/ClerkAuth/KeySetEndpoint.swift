@@ -13,7 +13,7 @@ import Foundation
 /// Where the key set is read over HTTP.
 package struct KeySetEndpoint: Sendable {
     /// For all of it, from connecting to the last byte. Requests wait meanwhile.
-    package static let defaultTimeout: Duration = .seconds(5)
+    static let defaultTimeout: Duration = .seconds(5)
 
     /// A key is half a kilobyte; whatever is larger than this is no key set.
     package static let maximumBodyBytes = 1 << 20

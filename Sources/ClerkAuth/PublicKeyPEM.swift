@@ -11,7 +11,7 @@ package enum PublicKeyPEM {
     /// Reads a PEM with real newlines, with the two characters `\n` in their place, or with none at all.
     ///
     /// - Throws: ``ClerkConfigurationProblem`` naming the variable when there is no RSA key in it.
-    package static func parse(_ text: String) throws(ClerkConfigurationProblem) -> Insecure.RSA.PublicKey {
+    static func parse(_ text: String) throws(ClerkConfigurationProblem) -> Insecure.RSA.PublicKey {
         guard let pem = normalized(text) else {
             throw ClerkConfigurationProblem(
                 "CLERK_JWT_KEY is not a PEM public key; copy the whole JWKS Public Key from Clerk's dashboard, "

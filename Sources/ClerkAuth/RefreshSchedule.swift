@@ -1,10 +1,10 @@
 /// How long the background waits between two loads of the key set.
 package enum RefreshSchedule {
     /// After a load that succeeded. Clerk's SDKs keep keys as long.
-    package static let refreshInterval: Duration = .seconds(300)
+    static let refreshInterval: Duration = .seconds(300)
 
     /// The longest wait after failures, reached at the sixth in a row.
-    package static let longestRetry: Duration = .seconds(60)
+    static let longestRetry: Duration = .seconds(60)
 
     /// The wait after so many failures in a row: twice as long each time, and anywhere in the upper half of that, so
     /// that several gateways do not knock together.

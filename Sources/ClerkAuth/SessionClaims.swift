@@ -18,7 +18,7 @@ package struct SessionClaims: Sendable, Hashable {
     package let audiences: [String]
 
     /// `sts`: the user has still something to do before the session is theirs.
-    package let isPending: Bool
+    let isPending: Bool
 
     /// The plan that the instance's custom claims or a JWT template put there.
     package let plan: String?

@@ -12,13 +12,13 @@ package struct SessionToken: Sendable {
     package static let maximumBytes = 8192
 
     /// The name of the key that signed it. Nil when the header does not say.
-    package let keyID: String?
+    let keyID: String?
 
     /// What it says of the caller.
     package let claims: SessionClaims
 
     /// The bytes that the signature was made over: header and claims as they were sent.
-    package let signedBytes: [UInt8]
+    let signedBytes: [UInt8]
 
     /// The signature's bytes.
     package let signature: [UInt8]

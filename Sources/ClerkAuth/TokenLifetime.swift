@@ -3,13 +3,13 @@ import TollgateCore
 /// When a token may be used. Checked each time it is, also when all else of it is remembered.
 package struct TokenLifetime: Sendable, Hashable {
     /// How far Clerk's clock and ours may be apart. The SDKs allow the same.
-    package static let leewaySeconds: Int64 = 5
+    static let leewaySeconds: Int64 = 5
 
     /// From this moment on it is void.
     package let expiresAt: UnixTime
 
     /// Before this moment it is not valid yet. Nil: at once.
-    package let notBefore: UnixTime?
+    let notBefore: UnixTime?
 
     /// When it was made. Nil when it does not say.
     package let issuedAt: UnixTime?

@@ -9,7 +9,7 @@ package struct VerificationKey: Sendable {
     private let algorithm: any JWTAlgorithm
 
     /// Wraps a key for RS256, whatever algorithm a token's header may name.
-    package init(_ publicKey: Insecure.RSA.PublicKey) async throws {
+    init(_ publicKey: Insecure.RSA.PublicKey) async throws {
         self.publicKey = publicKey
         let keys = JWTKeyCollection()
         await keys.add(rsa: publicKey, digestAlgorithm: .sha256)
@@ -17,7 +17,7 @@ package struct VerificationKey: Sendable {
     }
 
     /// Whether this key's owner signed `token`.
-    package func verifies(_ token: SessionToken) -> Bool {
+    func verifies(_ token: SessionToken) -> Bool {
         (try? algorithm.verify(token.signature, signs: token.signedBytes)) ?? false
     }
 }

@@ -39,7 +39,7 @@ package struct BodyReader: Sendable {
     }
 
     /// Whether the end was given.
-    package var hasEnded: Bool { if case .ended = state { true } else { false } }
+    var hasEnded: Bool { if case .ended = state { true } else { false } }
 
     /// Whether nothing but the end is left to be given, without any further byte.
     package var isAtEnd: Bool {

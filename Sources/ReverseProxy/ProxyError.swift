@@ -74,7 +74,7 @@ package struct ProxyOutcome: Sendable, Hashable {
 
     /// Body bytes of the answer. In a tunnel not counted.
     package var answerBytes: Int
-    package var durationNanoseconds: Int64
+    var durationNanoseconds: Int64
 
     /// `host:port` of the upstream that was asked last; nil when none was.
     package var upstream: String?

@@ -11,7 +11,7 @@ package struct StripeAnswer: Sendable {
     package let status: Int
 
     /// The header `Stripe-Should-Retry`, with which Stripe overrules what the status suggests.
-    package let shouldRetry: Bool?
+    let shouldRetry: Bool?
 
     /// The header `Retry-After`, if it is a number.
     package let retryAfterSeconds: Int?
@@ -33,7 +33,7 @@ package struct StripeAnswer: Sendable {
     }
 
     /// Whether what was asked for has been done.
-    package var isSuccess: Bool { 200..<300 ~= status }
+    var isSuccess: Bool { 200..<300 ~= status }
 
     /// What Stripe says.
     ///

@@ -12,7 +12,7 @@ import TollgateCore
 /// A call that may have been lost on the way is made again, with the same idempotency key, so that it happens once.
 package struct StripeClient: Sendable {
     /// Stripe itself; anything else is a stand-in.
-    package static let defaultURL = "https://api.stripe.com"
+    static let defaultURL = "https://api.stripe.com"
 
     /// Stripe answers within a second or two; a user waits for it.
     package static let timeLimits = CallTimeLimits(call: .seconds(10), attempt: .seconds(6))

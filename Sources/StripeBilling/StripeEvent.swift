@@ -52,10 +52,10 @@ package enum StripeObject: Sendable, Hashable {
     package struct Checkout: Sendable, Hashable {
         /// Nothing is owed any more: goods may be handed out. Of slow ways to pay, something is at first owed when the
         /// checkout is completed.
-        package let isPaid: Bool
+        let isPaid: Bool
 
         /// It sells a subscription, not a single purchase.
-        package let isForSubscription: Bool
+        let isForSubscription: Bool
 
         /// What is told of the subscription that it sells.
         package let facts: SubscriptionFacts

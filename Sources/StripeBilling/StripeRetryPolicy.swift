@@ -6,7 +6,7 @@ package enum StripeRetryPolicy {
     package static let maximumRetries = 2
 
     /// The longest wait that a caller of ours is made to bear.
-    package static let longestRetryAfterSeconds = 3
+    static let longestRetryAfterSeconds = 3
 
     /// How long to wait before the next try, or nil to leave it.
     ///

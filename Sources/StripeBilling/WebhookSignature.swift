@@ -7,7 +7,7 @@ import TollgateCore
 /// While a secret is rolled there are two of them, on their side and on ours: one match suffices.
 package enum WebhookSignature {
     /// How far the time of signing may be from ours, either way. The SDK, with the same number, looks back only.
-    package static let toleranceSeconds: Int64 = 300
+    static let toleranceSeconds: Int64 = 300
 
     /// Two signatures take 160 bytes.
     package static let maximumHeaderBytes = 4096

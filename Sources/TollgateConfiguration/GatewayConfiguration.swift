@@ -107,7 +107,7 @@ package struct GatewayConfiguration: Sendable {
     /// The configuration as it would be if the worker were started now, in the same way.
     ///
     /// - Throws: All problems at once.
-    package func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
+    func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
 
     private static func load(_ origin: Origin) throws(InvalidConfiguration) -> GatewayConfiguration {
         let sources = ConfigurationSources(
@@ -159,7 +159,7 @@ package struct GatewayConfiguration: Sendable {
 extension GatewayConfiguration {
     /// The names of the settings, and `plans`, that differ from those of `earlier`: what a worker takes over only when
     /// it is started again. Routes are not among them.
-    package func changes(since earlier: GatewayConfiguration) -> [String] {
+    func changes(since earlier: GatewayConfiguration) -> [String] {
         let names = Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
         let plansAreSame =
             plans == earlier.plans && stripe.prices == earlier.stripe.prices && shownPrices == earlier.shownPrices

@@ -10,7 +10,7 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugS
     package var customMirror: Mirror { Mirror(self, children: []) }
 
     /// `text` in quotes, unless it may be a secret.
-    package static func quoted(_ text: String) -> String { isLikely(text) ? "that stands there" : "'\(text)'" }
+    static func quoted(_ text: String) -> String { isLikely(text) ? "that stands there" : "'\(text)'" }
 
     /// Whether `text` has the looks of a key or a login, wherever it was given: a secret key in the place of a public
     /// one is a common mistake, and the report of the mistake must not publish the key.

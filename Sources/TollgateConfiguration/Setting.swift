@@ -21,13 +21,13 @@ package struct Setting: Sendable, Hashable {
     package let kind: Kind
 
     /// The default as the documentation shows it. Nil when there is none.
-    package let defaultText: String?
+    let defaultText: String?
 
     /// The value is never printed.
-    package let isSecret: Bool
+    let isSecret: Bool
 
     /// What it does: one sentence for the documentation.
-    package let summary: String
+    let summary: String
 
     package init(
         _ name: String, _ kind: Kind = .text, default defaultText: String? = nil, isSecret: Bool = false,
@@ -51,7 +51,7 @@ extension Setting {
     private var ownWords: [String] { words.first == "tollgate" ? Array(words.dropFirst()) : words }
 
     /// The key in swift-configuration, whose environment provider turns it into ``name`` again.
-    package var keyComponents: [String] { words }
+    var keyComponents: [String] { words }
 
     /// The command line's option, such as `--admin-port`.
     package var flag: String { "--" + ownWords.joined(separator: "-") }

@@ -55,22 +55,22 @@ extension Setting {
         "`redis://[user:password@]host[:port][/database]`, `rediss://…`, `unix:///path[?db=n]`, "
             + "`redis-sentinel://[user:password@]host[:port],…/primary[/database]`, or "
             + "`redis-cluster://[user:password@]host[:port],…`. Required.")
-    package static let redisPasswordFile = Setting(
+    static let redisPasswordFile = Setting(
         "REDIS_PASSWORD_FILE", .file,
         "File with the password of Redis, in place of one in `REDIS_URL`. Read again at each login, so it may be "
             + "rotated.")
-    package static let redisSentinelUsername = Setting(
+    static let redisSentinelUsername = Setting(
         "REDIS_SENTINEL_USERNAME", .text, "The ACL user at the sentinels, where their login is not that of Redis.")
-    package static let redisSentinelPassword = Setting(
+    static let redisSentinelPassword = Setting(
         "REDIS_SENTINEL_PASSWORD", .text, isSecret: true,
         "The password at the sentinels, where their login is not that of Redis.")
     package static let redisAuthorityFile = Setting(
         "REDIS_CA_FILE", .file, "PEM file of the authority that signed Redis' certificate, for `rediss://`.")
     package static let redisCertificateFile = Setting(
         "REDIS_CERT_FILE", .file, "PEM file of our certificate, for a Redis that asks for one.")
-    package static let redisKeyFile = Setting(
+    static let redisKeyFile = Setting(
         "REDIS_KEY_FILE", .file, "PEM file of that certificate's private key.")
-    package static let redisTimeoutMilliseconds = Setting(
+    static let redisTimeoutMilliseconds = Setting(
         "REDIS_TIMEOUT_MS", .integer(10...60_000), default: "200", "Milliseconds that Redis has for an answer.")
 
     // Clerk.
@@ -78,17 +78,17 @@ extension Setting {
     package static let clerkSecretKey = Setting(
         "CLERK_SECRET_KEY", isSecret: true,
         "Clerk's secret key, `sk_live_…` or `sk_test_…`. Without it Clerk is not told what users have bought.")
-    package static let clerkPublishableKey = Setting(
+    static let clerkPublishableKey = Setting(
         "CLERK_PUBLISHABLE_KEY", .text, "Clerk's publishable key; tells the issuer and where the signing keys are.")
-    package static let clerkJWTKey = Setting(
+    static let clerkJWTKey = Setting(
         "CLERK_JWT_KEY", .publicKey, "Clerk's public key in PEM: tokens are verified without asking Clerk.")
     package static let clerkJWKSURL = Setting(
         "CLERK_JWKS_URL", .url, "Where the signing keys are, if not where the publishable key says.")
-    package static let clerkIssuer = Setting(
+    static let clerkIssuer = Setting(
         "CLERK_ISSUER", .url, "The `iss` of every token, if not the one the publishable key tells.")
-    package static let clerkAPIURL = Setting(
+    static let clerkAPIURL = Setting(
         "CLERK_API_URL", .url, default: "https://api.clerk.com", "Clerk's Backend API.")
-    package static let clerkAuthorizedParties = Setting(
+    static let clerkAuthorizedParties = Setting(
         "CLERK_AUTHORIZED_PARTIES", .list, "Origins that may have asked for a token (`azp`). Empty: any.")
     package static let clerkAudiences = Setting(
         "CLERK_AUDIENCES", .list, "Audiences, one of which a token must name (`aud`). Empty: not compared.")
@@ -106,9 +106,9 @@ extension Setting {
     package static let stripeWebhookSecret = Setting(
         "STRIPE_WEBHOOK_SECRET", .list, isSecret: true,
         "The webhook endpoint's signing secret, `whsec_…`; several during a rotation.")
-    package static let stripeAPIURL = Setting(
+    static let stripeAPIURL = Setting(
         "STRIPE_API_URL", .url, default: "https://api.stripe.com", "Stripe's API.")
-    package static let stripePastDueGraceDays = Setting(
+    static let stripePastDueGraceDays = Setting(
         "STRIPE_PAST_DUE_GRACE_DAYS", .integer(0...90), default: "7",
         "Days that a customer whose payment failed keeps the plan.")
 
@@ -120,9 +120,9 @@ extension Setting {
 
     package static let frontendURL = Setting(
         "FRONTEND_URL", .origin, "The front end's origin: where checkouts return to, and always allowed by CORS.")
-    package static let corsOrigins = Setting(
+    static let corsOrigins = Setting(
         "CORS_ORIGINS", .list, "Further origins that browsers may call from.")
-    package static let corsOriginPatterns = Setting(
+    static let corsOriginPatterns = Setting(
         "CORS_ORIGIN_PATTERNS", .list,
         "Origins where `*` stands for one run of `a-z0-9-`, such as `https://*.preview.example.com`.")
 

@@ -81,7 +81,7 @@ extension RedisKey.Pattern {
 
     /// Such as `usage:{userId}:<day>`. What stands in braces stands for an identifier in braces, which has none itself;
     /// what stands in angle brackets for a word without a colon.
-    package var template: String { row.template }
+    var template: String { row.template }
 
     /// What the value is.
     package var type: ValueType { row.type }
@@ -95,7 +95,7 @@ extension RedisKey.Pattern {
     var literals: (String, String, String) { Self.literals[rawValue] }
 
     /// The pattern of the key `name`. Nil for one that Tollgate does not write.
-    package init?(of name: String) {
+    init?(of name: String) {
         guard
             let pattern = Self.allCases.first(where: { $0.template == name })
                 ?? Self.allCases.first(where: { $0.describes(name) })
@@ -104,13 +104,13 @@ extension RedisKey.Pattern {
     }
 
     /// What Redis' ACL calls names like this: up to the first colon they are the same. Two patterns may share one.
-    package var aclPattern: String {
+    var aclPattern: String {
         guard template.contains("{"), let colon = template.firstIndex(of: ":") else { return template }
         return template[...colon] + "*"
     }
 
     /// The row of the reference, in Markdown: name, type, value, how long it is kept, and the command that shows it.
-    package var markdownRow: String {
+    var markdownRow: String {
         let type = type == .sortedSet ? "sorted set" : type.rawValue
         return "| `\(template)` | \(type) | \(row.holds) | \(row.kept) | `redis-cli \(row.look)` |"
     }

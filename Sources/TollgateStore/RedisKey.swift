@@ -58,10 +58,10 @@ extension RedisKey {
     package static func apiKey(of user: UserID) -> RedisKey { RedisKey(.apiKey, user.value) }
 
     /// Of the platform's key before the present one, or of one that was revoked.
-    package static func previousAPIKey(of user: UserID) -> RedisKey { RedisKey(.previousAPIKey, user.value) }
+    static func previousAPIKey(of user: UserID) -> RedisKey { RedisKey(.previousAPIKey, user.value) }
 
     /// Whose platform it is.
-    package static func platformUser(_ platformID: String) -> RedisKey { RedisKey(.platformUser, platformID) }
+    static func platformUser(_ platformID: String) -> RedisKey { RedisKey(.platformUser, platformID) }
 
     /// The platform that a platform key belongs to. The key itself is not in the name.
     ///
@@ -72,7 +72,7 @@ extension RedisKey {
     package static func keys(of user: UserID) -> RedisKey { RedisKey(.keys, user.value) }
 
     /// How often the user's keys were changed in one minute, and on one day.
-    package static func keyChanges(of user: UserID, at time: UnixTime) -> [RedisKey] {
+    static func keyChanges(of user: UserID, at time: UnixTime) -> [RedisKey] {
         ["\(RateWindow(containing: time).minute)", "\(CalendarDay(containing: time))"].map {
             RedisKey(.keyChanges, user.value, $0)
         }
@@ -96,16 +96,16 @@ extension RedisKey {
     package static func subscription(_ user: UserID) -> RedisKey { RedisKey(.subscription, user.value) }
 
     /// The token of the worker whose turn it is to tell Clerk of the user's plan.
-    package static func clerkTurn(_ user: UserID) -> RedisKey { RedisKey(.clerkTurn, user.value) }
+    static func clerkTurn(_ user: UserID) -> RedisKey { RedisKey(.clerkTurn, user.value) }
 
     /// Whose customer of Stripe's this is, for events that name no user.
-    package static func customerUser(customerID: String) -> RedisKey { RedisKey(.customerUser, customerID) }
+    static func customerUser(customerID: String) -> RedisKey { RedisKey(.customerUser, customerID) }
 
     /// Whether one of Stripe's events is in work or done.
     package static func webhook(eventID: String) -> RedisKey { RedisKey(.webhook, eventID) }
 
     /// Stripe's events that failed and wait to be sent again.
-    package static let waitingWebhooks = RedisKey(.waitingWebhooks)
+    static let waitingWebhooks = RedisKey(.waitingWebhooks)
 
     /// What a worker reports of itself.
     package static func worker(_ id: String) -> RedisKey { RedisKey(.worker, id) }

@@ -28,7 +28,7 @@ package struct ClerkAnswer: Sendable {
     }
 
     /// Whether what was asked for has been done.
-    package var isSuccess: Bool { 200..<300 ~= status }
+    var isSuccess: Bool { 200..<300 ~= status }
 
     /// Why Clerk said no.
     ///

@@ -15,7 +15,7 @@ package struct ClerkBackendError: Error, Sendable, Hashable {
     package var code: String?
 
     /// By which Clerk's support finds the call.
-    package var traceID: String?
+    var traceID: String?
 
     /// An error that is no more than this.
     package init(_ kind: CallFailure, _ message: String) {

@@ -42,7 +42,7 @@ package struct RedisEndpoint: Sendable, Hashable {
     package let password: String?
     package let database: Int
 
-    package static let defaultPort = 6379
+    static let defaultPort = 6379
 
     package init(
         address: Address, usesTLS: Bool = false, username: String? = nil, password: String? = nil, database: Int = 0

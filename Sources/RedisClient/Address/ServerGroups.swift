@@ -1,6 +1,6 @@
 /// The sentinels that watch over a primary, and the name that they know it by.
 package struct SentinelGroup: Sendable, Hashable {
-    package static let defaultPort = 26_379
+    static let defaultPort = 26_379
 
     /// Far more than any deployment runs.
     package static let maximumCount = 32

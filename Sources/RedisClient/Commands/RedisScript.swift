@@ -7,7 +7,7 @@ package struct RedisScript: Sendable, Hashable {
     package let source: String
 
     /// The name that EVALSHA calls it by: 40 hexadecimal digits.
-    package let sha1: String
+    let sha1: String
 
     /// How a call of it begins on the wire, by its name and by its text: what comes before the number of keys.
     let startByName: ByteBuffer

@@ -18,7 +18,7 @@ package struct Backoff: Sendable, Hashable {
     /// All waits at most.
     package var maximumMilliseconds: Int64
     /// All waits at most after what cost a handshake. Nil where that is as good as nothing.
-    package var maximumAfterHandshakeMilliseconds: Int64?
+    var maximumAfterHandshakeMilliseconds: Int64?
 
     /// The first wait at most after what cost a handshake: about what such an attempt takes.
     private static let firstAfterHandshakeMilliseconds: Int64 = 1000
@@ -40,7 +40,7 @@ package struct Backoff: Sendable, Hashable {
     /// The wait after `failures` failures in a row (1 or more), of which the last one cost that much.
     ///
     /// - Parameter jitter: A random number in 0..<1.
-    package func delayMilliseconds(failures: Int, _ cost: Cost = .little, jitter: Double) -> Int64 {
+    func delayMilliseconds(failures: Int, _ cost: Cost = .little, jitter: Double) -> Int64 {
         var (first, maximum) = (firstMilliseconds, maximumMilliseconds)
         if cost == .handshake, let maximumAfterHandshakeMilliseconds {
             first = max(first, Self.firstAfterHandshakeMilliseconds)

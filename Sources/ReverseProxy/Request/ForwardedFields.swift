@@ -6,7 +6,7 @@ package struct ClientConnection: Sendable, Hashable {
     package var address: String
 
     /// `http` or `https`: how the client reached us.
-    package var scheme: String
+    var scheme: String
 
     /// Whether the peer is a proxy of ours, so that what it says about the client is kept and added to. What any other
     /// peer says is thrown away: it could say anything.

@@ -28,7 +28,7 @@ package struct HeaderFilter {
 
     /// Whether a field of an upstream's answer goes to the client as it is. The gateway frames the body anew, and
     /// names the request itself: an upstream's echo would be a second `X-Request-Id`.
-    package func passesInAnswer(_ line: FieldLine) -> Bool {
+    func passesInAnswer(_ line: FieldLine) -> Bool {
         switch line.kind {
         case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .requestID: false
         case .host, .expect, .identity, .via: true

@@ -29,7 +29,7 @@ package struct HeaderRules: Sendable, Hashable {
     }
 
     /// Whether a rule may touch the field called `name`.
-    package static func mayName(_ name: String) -> Bool {
+    static func mayName(_ name: String) -> Bool {
         guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenByte) else { return false }
         let kind = FieldKind(folding: name)
         return switch kind {
@@ -41,7 +41,7 @@ package struct HeaderRules: Sendable, Hashable {
     }
 
     /// Whether a field of ours is to be left out.
-    package func replaces(_ name: String) -> Bool { !replaced.isEmpty && replaced.contains(Self.folded(name)) }
+    func replaces(_ name: String) -> Bool { !replaced.isEmpty && replaced.contains(Self.folded(name)) }
 
     private static func folded(_ name: String) -> String {
         String(decoding: name.utf8.map(\.foldedNameByte), as: UTF8.self)

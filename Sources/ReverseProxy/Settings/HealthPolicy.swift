@@ -1,13 +1,13 @@
 /// When an upstream that fails is left out, and for how long.
 package struct HealthPolicy: Sendable, Hashable {
     /// Failures in a row that eject an upstream.
-    package var failuresToEject: Int
+    var failuresToEject: Int
 
     /// The first time out, in milliseconds; it doubles with each ejection that follows without a success between.
-    package var firstEjectionMilliseconds: UInt64
-    package var maximumEjectionMilliseconds: UInt64
+    var firstEjectionMilliseconds: UInt64
+    var maximumEjectionMilliseconds: UInt64
 
-    package init(
+    init(
         failuresToEject: Int = 3, firstEjectionMilliseconds: UInt64 = 1000, maximumEjectionMilliseconds: UInt64 = 60_000
     ) {
         self.failuresToEject = failuresToEject
@@ -22,14 +22,14 @@ package struct BreakerPolicy: Sendable, Hashable {
     package var minimumRequests: Int
 
     /// Share of failures, in percent, that opens the breaker.
-    package var failurePercent: Int
+    var failurePercent: Int
     package var windowMilliseconds: UInt64
 
     /// How long nothing is let through, and how long the requests that try it out afterwards have before others may.
     package var openMilliseconds: UInt64
 
     /// Requests that try it out afterwards; all must succeed.
-    package var probes: Int
+    var probes: Int
 
     package init(
         minimumRequests: Int = 20, failurePercent: Int = 80, windowMilliseconds: UInt64 = 10_000,

@@ -11,11 +11,11 @@ package struct PoolPolicy: Sendable, Hashable {
     package var idleMilliseconds: UInt64
 
     /// A connection is not used again when it is older.
-    package var lifetimeMilliseconds: UInt64
+    var lifetimeMilliseconds: UInt64
 
     /// A name is looked up again after this, and when a connection fails. Connections to an address that it has no more
     /// are not used again.
-    package var lookupMilliseconds: UInt64
+    var lookupMilliseconds: UInt64
 
     /// The share of ``maximumConnections``, and of ``maximumWaiting``, that one client can hold. 100 sets no limit.
     package var clientSharePercent: Int

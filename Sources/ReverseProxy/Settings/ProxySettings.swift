@@ -13,7 +13,7 @@ package struct Upstream: Sendable, Hashable {
     package var usesTLS: Bool
 
     /// For Server Name Indication and the certificate's check; nil takes ``host``.
-    package var serverName: String?
+    var serverName: String?
 
     package init(host: String, port: Int, usesTLS: Bool = false, serverName: String? = nil) {
         self.host = host
@@ -145,7 +145,7 @@ package struct UpstreamSettings: Sendable {
 
     /// For upstreams that use TLS. Nil trusts the system's authorities and shows no certificate.
     package var tls: TLSConfiguration?
-    package var resolver: any NameResolver
+    var resolver: any NameResolver
 
     /// File descriptors with this number and above are not for connections to upstreams. Nil: all are.
     package var reservedDescriptors: Int?

@@ -4,7 +4,7 @@ import NIOCore
 /// upstreams of its own, so that no request waits for a lock or for another thread.
 package final class UpstreamGroup: Sendable {
     /// Most upstreams of one group: those that were tried are remembered as the bits of a word.
-    package static let maximumUpstreams = 64
+    static let maximumUpstreams = 64
 
     private let loops: [ObjectIdentifier: LoopUpstreams]
 

@@ -17,7 +17,7 @@ package struct IdempotentCall: Sendable, Hashable {
     package static let maximumBodyBytes = 64 * 1024
 
     package static let maximumKeyLength = 255
-    package static let maximumFingerprintLength = 128
+    static let maximumFingerprintLength = 128
 
     package let key: String
 

@@ -92,5 +92,5 @@ extension IPAddress: CustomStringConvertible {
 
     /// The number of the network that the address is in: all of an IPv4 address, the first 64 bits of an IPv6 one, which
     /// every subscriber of a provider gets at the least.
-    package var networkBits: UInt64 { UInt64(truncatingIfNeeded: isIPv4 ? bits : bits >> 64) }
+    var networkBits: UInt64 { UInt64(truncatingIfNeeded: isIPv4 ? bits : bits >> 64) }
 }

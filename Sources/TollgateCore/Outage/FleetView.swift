@@ -4,7 +4,7 @@
 package struct FleetView: Sendable {
     /// How long a worker counts after it was seen last, by the readings that follow: one that is missing in a single
     /// reading does not make the others' parts larger. As long as there are no readings, no worker is forgotten.
-    package static let keptMilliseconds: Int64 = 15_000
+    static let keptMilliseconds: Int64 = 15_000
 
     private let ownID: String
     private var seenAt: [String: Int64] = [:]

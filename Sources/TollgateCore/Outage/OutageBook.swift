@@ -16,8 +16,8 @@ package struct OutageBook: Sendable {
 
     /// How soon a batch is told again when the store was not there, and when it has answered with an error: that is most
     /// likely one user's damaged record.
-    package static let retryMilliseconds: Int64 = 1000
-    package static let errorRetryMilliseconds: Int64 = 60_000
+    static let retryMilliseconds: Int64 = 1000
+    static let errorRetryMilliseconds: Int64 = 60_000
 
     /// How long a batch may be told again that the store may have taken, which remembers the numbers that it has taken for
     /// a day longer. Then it is given up.

@@ -6,7 +6,7 @@ package enum HTTPToken {
     }
 
     /// A field's value, without blanks around it (RFC 9110, section 5.5). Only ASCII is taken.
-    package static func isFieldValue(_ text: String) -> Bool {
+    static func isFieldValue(_ text: String) -> Bool {
         let isBlank = { (byte: UInt8?) in byte == 0x20 || byte == 0x09 }
         return !isBlank(text.utf8.first) && !isBlank(text.utf8.last)
             && text.utf8.allSatisfy { (0x20...0x7E).contains($0) || $0 == 0x09 }

@@ -5,7 +5,7 @@ package struct RequestHost: Sendable, Hashable {
     package let name: String
 
     /// A port was given.
-    package let hasPort: Bool
+    let hasPort: Bool
 
     /// Fails when the text is not a host of letters, digits, `-`, `_` and `.`, or an IPv6 address in brackets, with
     /// nothing but a port after it.

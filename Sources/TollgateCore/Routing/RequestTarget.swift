@@ -22,10 +22,10 @@ package struct RequestTarget: Sendable, Hashable {
     package let normalPath: String
 
     /// The path has a `%2F`.
-    package let hasEncodedSlash: Bool
+    let hasEncodedSlash: Bool
 
     /// The path has `//`, or what becomes that when its `%2F` are decoded.
-    package let hasDoubleSlash: Bool
+    let hasDoubleSlash: Bool
 
     /// What is wrong with a target: a clause that follows "the path".
     package enum Problem: String, Error, Sendable, Hashable, CaseIterable {

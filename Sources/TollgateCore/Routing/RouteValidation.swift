@@ -11,17 +11,17 @@ extension Route {
     package static let weightRange = 0...1_000
 
     /// So that no request can be refused for ever: every plan's quota may be smaller all the same.
-    package static let costRange = 0...1_000_000
-    package static let rateRange = 0...Plan.maximumLimit
-    package static let retryRange = 0...5
-    package static let connectTimeoutRange = 1...60_000
-    package static let responseTimeoutRange = 1...3_600_000
-    package static let idleTimeoutRange = 1...86_400_000
-    package static let headLimitRange = 1_024...1_048_576
-    package static let bodyLimitRange = 0...1 << 40
-    package static let bodyRateRange = 0...1 << 30
-    package static let healthIntervalRange = 100...3_600_000
-    package static let healthTimeoutRange = 10...60_000
+    static let costRange = 0...1_000_000
+    static let rateRange = 0...Plan.maximumLimit
+    static let retryRange = 0...5
+    static let connectTimeoutRange = 1...60_000
+    static let responseTimeoutRange = 1...3_600_000
+    static let idleTimeoutRange = 1...86_400_000
+    static let headLimitRange = 1_024...1_048_576
+    static let bodyLimitRange = 0...1 << 40
+    static let bodyRateRange = 0...1 << 30
+    static let healthIntervalRange = 100...3_600_000
+    static let healthTimeoutRange = 10...60_000
 
     /// Everything that is wrong with this route alone.
     package var problems: [RouteProblem] {

@@ -4,7 +4,7 @@ import TollgateCore
 /// The refusals of keys, and of whatever else is presented.
 extension APIError {
     /// Several of what there may be one of: which one counts must not depend on who reads them.
-    package static func duplicateCredential(field: String, _ what: String = "header") -> APIError {
+    static func duplicateCredential(field: String, _ what: String = "header") -> APIError {
         APIError(
             .badRequest, error: "Authentication failed", code: "duplicate-authorization",
             message: "Send one \(field) \(what), not several.")
@@ -39,7 +39,7 @@ extension APIError {
     /// A good key that is not for this.
     ///
     /// - Parameter required: The scopes that this needs, all of them.
-    package static func scopeMissing(_ required: [KeyScope], in credential: Credential) -> APIError {
+    static func scopeMissing(_ required: [KeyScope], in credential: Credential) -> APIError {
         let names = required.map { "'\($0.value)'" }.joined(separator: ", ")
         let isOne = required.count == 1
         guard credential.platformID == nil else {
@@ -77,12 +77,12 @@ extension APIError {
         return error
     }
 
-    package static let tooManyFailedKeysCode = "too-many-failed-keys"
+    static let tooManyFailedKeysCode = "too-many-failed-keys"
 
     /// Too many keys that were none came from the caller's address.
     ///
     /// - Parameter retryAfterSeconds: Until the next minute begins.
-    package static func tooManyFailedKeys(retryAfterSeconds: Int64) -> APIError {
+    static func tooManyFailedKeys(retryAfterSeconds: Int64) -> APIError {
         var error = APIError(
             .tooManyRequests, error: "Too many failed keys", code: tooManyFailedKeysCode,
             message: "Too many wrong keys came from this address. Check the key, and try again in a minute.")
@@ -90,7 +90,7 @@ extension APIError {
         return error
     }
 
-    package static let unknownTicketCode = "ticket-unknown"
+    static let unknownTicketCode = "ticket-unknown"
 
     /// 160 bits are not guessed: it is a ticket that was used, or is too old.
     static var unknownTicket: APIError {
@@ -108,7 +108,7 @@ extension APIError {
             + "without blanks, braces, quotes and backslashes.")
 
     /// Whether it refuses a key that may have been guessed.
-    package var isFailedKey: Bool { Self.codesOfFailedKeys.contains(code) }
+    var isFailedKey: Bool { Self.codesOfFailedKeys.contains(code) }
 
     private static let codesOfFailedKeys = Set(
         APIKey.Problem.allCases.map(\.rawValue) + [KeyRefusal.unknown, .revoked].map(\.rawValue))

@@ -143,7 +143,7 @@ extension AdmissionFlow {
     }
 
     /// Refuses, and counts what may be a guess.
-    package func refuse(
+    func refuse(
         _ error: APIError, at now: ClockReading, from network: @autoclosure () -> ClientNetwork
     ) -> Action {
         state.guesses.count(error, from: network(), at: now.time)

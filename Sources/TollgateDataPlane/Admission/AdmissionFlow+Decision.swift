@@ -3,7 +3,7 @@ import TollgateCore
 /// What the store's answer means, and what becomes of the charge.
 extension AdmissionFlow {
     /// The store has answered, or could not.
-    package mutating func decided(
+    mutating func decided(
         _ result: Result<AdmissionDecision, StoreUnavailable>, at now: ClockReading,
         from network: @autoclosure () -> ClientNetwork
     ) -> Action {
@@ -139,7 +139,7 @@ extension AdmissionFlow {
     // MARK: The end
 
     /// The request has ended so. Once: what comes later changes nothing.
-    package mutating func settle(as outcome: Reservation.Outcome) -> Action {
+    mutating func settle(as outcome: Reservation.Outcome) -> Action {
         if let charge = outageCharge {
             outageCharge = nil
             if outcome != .giveBack { state.outage.book(charge) }

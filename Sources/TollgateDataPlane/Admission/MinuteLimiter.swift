@@ -69,7 +69,7 @@ package final class GuessLimiter: Sendable {
     package static let maximumFailures = 30
 
     /// Networks that are remembered.
-    package static let standardCapacity = 16_384
+    static let standardCapacity = 16_384
 
     private let failures: MinuteLimiter<ClientNetwork>
 

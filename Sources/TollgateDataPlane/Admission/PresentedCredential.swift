@@ -33,7 +33,7 @@ package enum PresentedCredential: Sendable, Hashable {
 
     /// Whether the value of an `Authorization` field holds what begins like a key of this gateway's, good or bad, in
     /// whatever form: as it is, or in the user name or the password of Basic authentication.
-    package static func holdsKey(_ authorization: String) -> Bool {
+    static func holdsKey(_ authorization: String) -> Bool {
         if KeyTrace.isIn(Array(authorization.utf8)) { return true }
         // Some take a list for several credentials.
         return authorization.split(separator: ",").contains { member in
@@ -161,5 +161,5 @@ extension APIError {
 }
 
 extension HTTPField.Name {
-    package static let xAPIKey = constant("X-API-Key")
+    static let xAPIKey = constant("X-API-Key")
 }

@@ -55,7 +55,7 @@ package final class ReservationKeeper: Sendable {
     }
 
     /// Keeps `reservation` from now on.
-    package func keep(_ reservation: Reservation, leaseSeconds: Int64) -> Kept? {
+    func keep(_ reservation: Reservation, leaseSeconds: Int64) -> Kept? {
         guard let loop = loops.randomElement() else { return nil }
         loop.eventLoop.execute { loop.value.opened(reservation, leaseSeconds: leaseSeconds) }
         return Kept(reservation: reservation, loop: loop)

@@ -10,14 +10,14 @@ package struct ConnectionLimits: Sendable {
     package var requestTimeout: TimeAmount
 
     /// Bytes that must arrive in a second, of a body that the gateway itself reads.
-    package var bodyRate: Int
+    var bodyRate: Int
 
     /// After the last answer of a connection, what the client still sends is read for this long, so that it can read
     /// the answer and hang up.
-    package var lingerTimeout: TimeAmount
+    var lingerTimeout: TimeAmount
 
     /// And no longer than this when it sends nothing.
-    package var lingerSilence: TimeAmount
+    var lingerSilence: TimeAmount
 
     /// The largest head of a request.
     package var headBytes: Int

@@ -88,11 +88,11 @@ extension APIError {
         return error
     }
 
-    package static let headersTooLarge = APIError(
+    static let headersTooLarge = APIError(
         .requestHeaderFieldsTooLarge, error: "Request headers too large", code: "headers-too-large",
         message: "Send fewer or shorter header fields.")
 
-    package static func versionNotSupported(_ message: String) -> APIError {
+    static func versionNotSupported(_ message: String) -> APIError {
         APIError(
             .httpVersionNotSupported, error: "HTTP version not supported", code: "http-version-not-supported",
             message: message)
@@ -103,7 +103,7 @@ extension APIError {
         message: "The request did not arrive in time.")
 
     /// A body that trickles.
-    package static func bodyTooSlow(bytesPerSecond: Int) -> APIError {
+    static func bodyTooSlow(bytesPerSecond: Int) -> APIError {
         APIError(
             .requestTimeout, error: requestTimeout.error, code: requestTimeout.code,
             message: "The body came too slowly. Send at least \(bytesPerSecond) bytes per second.")
@@ -119,7 +119,7 @@ extension APIError {
     }
 
     /// One client too many.
-    package static let tooManyConnections: APIError = {
+    static let tooManyConnections: APIError = {
         var error = APIError(
             .serviceUnavailable, error: "Too many connections", code: "too-many-connections",
             message: "This worker has as many connections as it can. Try again in a second.")
@@ -145,7 +145,7 @@ extension APIError {
     }
 
     /// The upstream of a route leads back to the gateway.
-    package static let loopDetected = APIError(
+    static let loopDetected = APIError(
         .init(code: 508, reasonPhrase: "Loop Detected"), error: "Loop detected", code: "loop-detected",
         message: "The request has passed \(Via.maximumPassages) Tollgates, as its Via field says. "
             + "Let the route's upstreams be other servers than the gateway.")

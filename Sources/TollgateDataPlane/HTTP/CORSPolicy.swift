@@ -23,7 +23,7 @@ package struct CORSPolicy: Sendable, Hashable {
         for field in Self.constantFields { headers.append(field) }
     }
 
-    package func allows(_ origin: String) -> Bool {
+    func allows(_ origin: String) -> Bool {
         origin == frontendOrigin || origins.contains(origin) || patterns.contains { Self.matches(origin, $0) }
     }
 

@@ -121,18 +121,18 @@ private struct Limits {
 
 extension HTTPField.Name {
     package static let rateLimit = constant("RateLimit")
-    package static let rateLimitPolicy = constant("RateLimit-Policy")
-    package static let xRateLimitLimit = constant("X-RateLimit-Limit")
-    package static let xRateLimitRemaining = constant("X-RateLimit-Remaining")
-    package static let xRateLimitReset = constant("X-RateLimit-Reset")
+    static let rateLimitPolicy = constant("RateLimit-Policy")
+    static let xRateLimitLimit = constant("X-RateLimit-Limit")
+    static let xRateLimitRemaining = constant("X-RateLimit-Remaining")
+    static let xRateLimitReset = constant("X-RateLimit-Reset")
     package static let xRequestID = constant("X-Request-Id")
 
     /// The user a request was admitted for. What a client sends in it is never believed.
-    package static let xTollgateUser = constant("X-Tollgate-User")
+    static let xTollgateUser = constant("X-Tollgate-User")
 
     /// The plan that was applied.
-    package static let xTollgatePlan = constant("X-Tollgate-Plan")
+    static let xTollgatePlan = constant("X-Tollgate-Plan")
 
     /// The secret key that opened the gateway.
-    package static let xTollgateKeyID = constant("X-Tollgate-Key-Id")
+    static let xTollgateKeyID = constant("X-Tollgate-Key-Id")
 }

@@ -77,7 +77,7 @@ extension GatewayRequest {
     }
 
     /// Answers with an error, and so ends the request.
-    package func refuse(_ error: APIError) {
+    func refuse(_ error: APIError) {
         guard !flow.isOver else { return }
         ended()
         // Of a request that was carried nothing is left to be settled; any other has got nothing for its calls.

@@ -6,7 +6,7 @@ package struct SampleUser: Sendable, Hashable {
     package let name: String
 
     /// What there is to see.
-    package let story: String
+    let story: String
 
     /// Calls of this month.
     package let calls: Int

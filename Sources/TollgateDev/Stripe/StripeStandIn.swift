@@ -25,10 +25,10 @@ package final class StripeStandIn: Service {
         package var webhookSecret: String
 
         /// What one unit of any price costs, in cents.
-        package var unitAmount: Int64 = 2_900
+        var unitAmount: Int64 = 2_900
 
         /// What the webhook endpoint is registered for; `*` stands for all events.
-        package var enabledEvents = ["*"]
+        var enabledEvents = ["*"]
 
         package init(webhookSecret: String) { self.webhookSecret = webhookSecret }
     }
@@ -102,7 +102,7 @@ package final class StripeStandIn: Service {
     ///   - tier: The plan, as the metadata names it.
     /// - Returns: The subscription's id.
     @discardableResult
-    package func sell(price: String, tier: String, to user: String) throws -> String {
+    func sell(price: String, tier: String, to user: String) throws -> String {
         let metadata: JSON = ["userId": .string(user), "tier": .string(tier)]
         let parameters: JSON = [
             "mode": "subscription", "line_items": [["price": .string(price), "quantity": 1]],

@@ -139,7 +139,7 @@ package struct Gateway: Sendable {
     /// Takes other routes into force, without dropping a request.
     ///
     /// - Throws: What makes the upstreams' TLS settings unusable; the old routes stay then.
-    package func replaceRoutes(with table: RouteTable) throws { try dataPlane.routing.replace(with: table) }
+    func replaceRoutes(with table: RouteTable) throws { try dataPlane.routing.replace(with: table) }
 
     /// Serves until SIGTERM or SIGINT, then drains: not ready any more, still serving; then the public port closes when
     /// its requests are answered, then everything below it.

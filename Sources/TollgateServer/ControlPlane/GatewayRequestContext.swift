@@ -6,10 +6,10 @@ package struct GatewayRequestContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
 
     /// In the answer's `X-Request-Id`, in error bodies and in the log.
-    package var requestID = ""
+    var requestID = ""
 
     /// Where the request comes from.
-    package var network = ClientNetwork.unknown
+    var network = ClientNetwork.unknown
 
     package init(source: Source) {
         coreContext = CoreRequestContextStorage(source: source)

@@ -8,7 +8,7 @@ package struct LogBudget: Sendable {
     package static let linesPerMinute = 60
 
     /// Kinds that are told apart, far more than the program has.
-    package static let maximumKinds = 256
+    static let maximumKinds = 256
 
     /// What becomes of a line.
     package enum Verdict: Sendable, Hashable {

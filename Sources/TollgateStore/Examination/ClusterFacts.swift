@@ -11,7 +11,7 @@ package struct ClusterFacts: Sendable, Hashable {
 
         /// Of a replica: whose.
         package let primaryID: String?
-        package let isLinked: Bool
+        let isLinked: Bool
         package let slots: [ClosedRange<Int>]
 
         /// Slots that are on their way to or from this server. Each server tells of its own alone.

@@ -139,13 +139,13 @@ package struct RedisExamination: Sendable {
 
 extension RedisFacts {
     /// Whether it has some of the users alone.
-    package var isOfCluster: Bool {
+    var isOfCluster: Bool {
         guard case .success(let info) = info else { return false }
         return info["cluster_enabled"] == "1"
     }
 
     /// Whether it may be tried what a worker does. A replica would only close the connection over it.
-    package var takesWrites: Bool {
+    var takesWrites: Bool {
         guard case .success(let info) = info else { return true }
         return info["role"] != "slave"
     }
