@@ -4,9 +4,6 @@ import OutboundCalls
 
 /// An HTTP answer that came instead of none, not yet understood.
 package struct StripeAnswer: Sendable {
-    /// Longer messages are cut: they go to a log.
-    private static let maximumMessageLength = 500
-
     /// The HTTP status.
     package let status: Int
 
@@ -37,45 +34,40 @@ package struct StripeAnswer: Sendable {
 
     /// What Stripe says.
     ///
-    /// - Parameter secret: Blotted out should Stripe, or a proxy in between, repeat it in an error.
-    /// - Throws: ``StripeError`` when it says no, or when the answer is not Stripe's.
-    func value(hiding secret: String) throws(StripeError) -> JSON {
-        guard let value = JSON(parsingUTF8: body), case .object = value else { throw unintelligible }
+    /// - Parameter secret: Blotted out should Stripe, or whoever stands between, repeat it in an error.
+    /// - Throws: ``CallError`` when it says no, or when the answer is not Stripe's.
+    func value(hiding secret: String) throws(CallError) -> JSON {
+        guard let value = JSON(parsingUTF8: body), case .object = value else { throw foreign }
         guard !isSuccess else { return value }
         throw refusal(value["error"], hiding: secret)
     }
 
     /// An error of this answer because of `member`, which it should have.
-    func lacks(_ member: String) -> StripeError {
-        located(StripeError(.unintelligible, "Stripe's answer has no '\(member)', or one of another type."))
+    func lacks(_ member: String) -> CallError {
+        unintelligible("Stripe's answer has no '\(member)', or one of another type.")
     }
 
-    private func refusal(_ error: JSON, hiding secret: String) -> StripeError {
-        func readable(_ text: String?) -> String? {
-            text.map { String($0.replacing(secret, with: "[key]").prefix(Self.maximumMessageLength)) }
+    private func refusal(_ error: JSON, hiding secret: String) -> CallError {
+        func quoted(_ member: String) -> String? {
+            error[member].nonEmptyString.map { CallError.quoted($0, hiding: secret) }
         }
-        let message = readable(error["message"].nonEmptyString) ?? "Stripe answered without saying what is wrong."
-        var refusal = located(StripeError(.refused, message))
-        refusal.type = readable(error["type"].nonEmptyString)
-        refusal.code = readable(error["code"].nonEmptyString)
-        refusal.parameter = readable(error["param"].nonEmptyString)
-        return refusal
+        return CallError(
+            .stripe, .refused, quoted("message") ?? "Stripe answered without saying what is wrong.",
+            httpStatus: status,
+            details: [
+                .type: quoted("type"), .code: quoted("code"), .parameter: quoted("param"), .requestID: requestID,
+            ])
     }
 
-    /// The body stays out of it: it is the page of a proxy in between, of any length.
-    private var unintelligible: StripeError {
+    /// The body stays out of it: it is somebody else's page, of any length.
+    private var foreign: CallError {
         let isMarkup = contentType?.lowercased().hasPrefix("text/html") == true || body.first == UInt8(ascii: "<")
-        return located(
-            StripeError(
-                .unintelligible,
-                "The answer is \(isMarkup ? "HTML" : "something else") instead of Stripe's JSON; "
-                    + "is a proxy in between, or STRIPE_API_URL wrong?"))
+        return unintelligible(
+            "The answer is \(isMarkup ? "HTML" : "something else") instead of Stripe's JSON; "
+                + "is a proxy in between, or STRIPE_API_URL wrong?")
     }
 
-    private func located(_ error: StripeError) -> StripeError {
-        var error = error
-        error.httpStatus = status
-        error.requestID = requestID
-        return error
+    private func unintelligible(_ message: String) -> CallError {
+        CallError(.stripe, .unintelligible, message, httpStatus: status, details: [.requestID: requestID])
     }
 }

@@ -45,7 +45,7 @@ package struct StripeClient: Sendable {
     ///   too: so it names the user, what is bought and a few minutes' window, never the user alone.
     package func createCheckoutSession(
         _ checkout: CheckoutRequest, idempotencyKey: String
-    ) async throws(StripeError) -> CheckoutSession {
+    ) async throws(CallError) -> CheckoutSession {
         let call = StripeCall(
             method: .POST, path: "/v1/checkout/sessions", form: checkout.form, idempotencyKey: idempotencyKey)
         return try await transport.send(call) { session throws(UnexpectedShape) in
@@ -59,7 +59,7 @@ package struct StripeClient: Sendable {
     /// - Parameter idempotencyKey: Another one for each page, for an old page is of no use.
     package func createPortalSession(
         customerID: String, returnURL: String, idempotencyKey: String = RandomBytes.hex(count: 16)
-    ) async throws(StripeError) -> String {
+    ) async throws(CallError) -> String {
         let call = StripeCall(
             method: .POST, path: "/v1/billing_portal/sessions",
             form: ["customer": .text(customerID), "return_url": .text(returnURL)], idempotencyKey: idempotencyKey)
@@ -69,7 +69,7 @@ package struct StripeClient: Sendable {
     }
 
     /// The subscription as it is now. Nil when Stripe has none of that id, and for what can be no id.
-    package func subscription(id: String) async throws(StripeError) -> SubscriptionFacts? {
+    package func subscription(id: String) async throws(CallError) -> SubscriptionFacts? {
         guard let segment = PercentEncoding.pathSegment(id) else { return nil }
         let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + segment)
         do {

@@ -1,5 +1,6 @@
 import JSONValue
 import NIOHTTP1
+import OutboundCalls
 import PercentCoding
 
 /// A price, as far as an operator may have set it up wrongly.
@@ -47,7 +48,7 @@ extension StripeClient {
     /// Whether the key may read subscriptions, which webhooks need.
     ///
     /// - Throws: Why not.
-    package func checkKey() async throws(StripeError) {
+    package func checkKey() async throws(CallError) {
         let call = StripeCall(method: .GET, path: "/v1/subscriptions?limit=1")
         try await transport.send(call) { list throws(UnexpectedShape) in
             _ = try list.required("object", \.nonEmptyString)
@@ -55,7 +56,7 @@ extension StripeClient {
     }
 
     /// Nil when Stripe has none of that id in the key's mode.
-    package func price(id: String) async throws(StripeError) -> StripePrice? {
+    package func price(id: String) async throws(CallError) -> StripePrice? {
         guard let segment = PercentEncoding.pathSegment(id) else { return nil }
         do {
             return try await transport.send(StripeCall(method: .GET, path: "/v1/prices/" + segment)) {
@@ -74,7 +75,7 @@ extension StripeClient {
     }
 
     /// The endpoints that are registered, up to 100.
-    package func webhookRegistrations() async throws(StripeError) -> [StripeWebhookRegistration] {
+    package func webhookRegistrations() async throws(CallError) -> [StripeWebhookRegistration] {
         let call = StripeCall(method: .GET, path: "/v1/webhook_endpoints?limit=100")
         return try await transport.send(call) { list throws(UnexpectedShape) in
             var found: [StripeWebhookRegistration] = []

@@ -43,7 +43,7 @@ struct StripeTransport: Sendable {
     /// What `read` makes of the answer to `call`.
     func send<Value>(
         _ call: StripeCall, read: (JSON) throws(UnexpectedShape) -> Value
-    ) async throws(StripeError) -> Value {
+    ) async throws(CallError) -> Value {
         let answer = try await answer(to: call)
         let value = try answer.value(hiding: secretKey)
         do {
@@ -53,7 +53,7 @@ struct StripeTransport: Sendable {
         }
     }
 
-    private func answer(to call: StripeCall) async throws(StripeError) -> StripeAnswer {
+    private func answer(to call: StripeCall) async throws(CallError) -> StripeAnswer {
         try await retrying(within: timeLimits, sleep: sleep) { retries, answer in
             answer?.isSuccess == true
                 ? nil : StripeRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1))
@@ -62,7 +62,7 @@ struct StripeTransport: Sendable {
         }
     }
 
-    private func attempt(_ call: StripeCall, within limit: Duration) async -> Result<StripeAnswer, StripeError> {
+    private func attempt(_ call: StripeCall, within limit: Duration) async -> Result<StripeAnswer, CallError> {
         var metadata: Logger.Metadata = ["method": "\(call.method)", "path": "\(call.path)"]
         do {
             let answer = try await withTimeLimit(limit) { try await fetch(call, within: limit) }
@@ -71,7 +71,7 @@ struct StripeTransport: Sendable {
             logger.debug("Stripe answered", metadata: metadata)
             return .success(answer)
         } catch {
-            let error = StripeError(transportError: error)
+            let error = CallError(error, calling: .stripe)
             metadata["error"] = "\(error)"
             logger.debug("Stripe did not answer", metadata: metadata)
             return .failure(error)
@@ -101,11 +101,4 @@ extension StripeTransport: CustomStringConvertible, CustomReflectable {
     var description: String { "Stripe at \(apiURL)" }
 
     var customMirror: Mirror { Mirror(self, children: ["apiURL": apiURL]) }
-}
-
-extension StripeError {
-    fileprivate init(transportError error: any Error) {
-        let (failure, message) = CallFailure.explained(error, calling: "Stripe")
-        self.init(failure, message)
-    }
 }

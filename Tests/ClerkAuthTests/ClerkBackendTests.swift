@@ -80,16 +80,16 @@ import TollgateDev
     }
 
     @Test(arguments: [
-        (Fault.status(500), CallFailure.refused), (.status(429, retryAfterSeconds: 30), .refused),
+        (Fault.status(500), CallError.Kind.refused), (.status(429, retryAfterSeconds: 30), .refused),
         (.status(422), .refused), (.html(502), .unintelligible), (.stall(.seconds(20)), .timedOut),
     ])
-    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallFailure) async throws {
+    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallError.Kind) async throws {
         let limits = CallTimeLimits(call: .seconds(1), attempt: .milliseconds(400))
         try await withBackend(timeLimits: limits) { backend, clerk in
             clerk.faults.inject(fault, times: 10)
             let user = try user()
             let (error, duration) = await timed {
-                await #expect(throws: ClerkBackendError.self) {
+                await #expect(throws: CallError.self) {
                     try await backend.merge(BillingMetadata(plan: "paid"), into: user)
                 }
             }
@@ -101,7 +101,7 @@ import TollgateDev
     @Test func theKeyIsNeverTold() async throws {
         try await withBackend(key: "sk_test_wrong") { backend, _ in
             let user = try user()
-            let error = await #expect(throws: ClerkBackendError.self) {
+            let error = await #expect(throws: CallError.self) {
                 try await backend.merge(BillingMetadata(plan: "paid"), into: user)
             }
             #expect(error?.httpStatus == 401)

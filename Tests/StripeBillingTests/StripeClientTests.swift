@@ -100,7 +100,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
     @Test(arguments: [StripeServer.Answer.html(404), .json(404, "{}")])
     func aServerThatIsNotStripeKnowsNothingOfSubscriptions(_ answer: StripeServer.Answer) async throws {
         try await StripeServer.with(answer) { _, url in
-            let error = await failure { () throws(StripeError) in try await stripeClient(url).subscription(id: "sub_1")
+            let error = await failure { () throws(CallError) in try await stripeClient(url).subscription(id: "sub_1")
             }
             #expect(error?.httpStatus == 404)
         }
@@ -113,7 +113,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
             """
         try await StripeServer.with(.json(402, body, ["request-id": "req_1"])) { server, url in
             let checkout = try checkout()
-            let error = await failure { () throws(StripeError) in
+            let error = await failure { () throws(CallError) in
                 try await stripeClient(url).createCheckoutSession(checkout, idempotencyKey: "k")
             }
             #expect(error?.kind == .refused)
@@ -140,7 +140,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
 
         // A header that cannot be sent is quoted by the HTTP client's error.
         for key in [testKey, "sk_test_secret\nx"] {
-            let error = await failure { () throws(StripeError) in
+            let error = await failure { () throws(CallError) in
                 try await stripeClient("http://127.0.0.1:1", key: key).subscription(id: "sub_1")
             }
             var dumped = ""
@@ -166,7 +166,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
     func answersThatAreNotStripes(_ answer: StripeServer.Answer, _ words: String) async throws {
         try await StripeServer.with(answer) { _, url in
             let checkout = try checkout()
-            let error = await failure { () throws(StripeError) in
+            let error = await failure { () throws(CallError) in
                 try await stripeClient(url).createCheckoutSession(checkout, idempotencyKey: "k")
             }
             #expect(error?.kind == .unintelligible)

@@ -9,7 +9,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
 
 /// Calls that are made again, and those that are not.
 @Suite struct StripeRetryTests {
-    private func portal(_ client: StripeClient) async throws(StripeError) -> String {
+    private func portal(_ client: StripeClient) async throws(CallError) -> String {
         try await client.createPortalSession(
             customerID: "cus_1", returnURL: "https://a.example", idempotencyKey: "key_1")
     }
@@ -29,7 +29,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
 
     @Test func threeAreNot() async throws {
         try await StripeServer.with(fault, fault, fault, page) { server, url in
-            let error = await failure { () throws(StripeError) in try await portal(stripeClient(url)) }
+            let error = await failure { () throws(CallError) in try await portal(stripeClient(url)) }
             #expect(error?.httpStatus == 500)
             #expect(error?.message == "Oops")
             #expect(error?.isTemporary == true)
@@ -48,7 +48,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
     @Test func nobodyListens() async throws {
         let url = try await StripeServer.with(page) { _, url in url }
         let pauses = Pauses()
-        let error = await failure { () throws(StripeError) in try await portal(stripeClient(url, pauses: pauses)) }
+        let error = await failure { () throws(CallError) in try await portal(stripeClient(url, pauses: pauses)) }
         #expect(error?.kind == .unreachable)
         #expect(error?.httpStatus == nil)
         #expect(error?.isTemporary == true)
@@ -70,7 +70,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
     func aCallIsGivenUp(_ answer: StripeServer.Answer) async throws {
         try await StripeServer.with(answer) { server, url in
             let limits = CallTimeLimits(call: .milliseconds(100), attempt: .seconds(6))
-            let error = await failure { () throws(StripeError) in
+            let error = await failure { () throws(CallError) in
                 try await portal(stripeClient(url, timeLimits: limits))
             }
             #expect(error?.kind == .timedOut)
@@ -83,7 +83,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
         try await StripeServer.with(.json(500, "{}", ["Retry-After": "3"])) { server, url in
             let limits = CallTimeLimits(call: .seconds(2), attempt: .seconds(6))
             let pauses = Pauses()
-            let error = await failure { () throws(StripeError) in
+            let error = await failure { () throws(CallError) in
                 try await portal(stripeClient(url, pauses: pauses, timeLimits: limits))
             }
             #expect(error?.httpStatus == 500)
@@ -102,7 +102,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
     func tooManyRequests(_ answer: StripeServer.Answer, _ expected: [Duration]) async throws {
         try await StripeServer.with(answer, page) { server, url in
             let pauses = Pauses()
-            let error = await failure { () throws(StripeError) in try await portal(stripeClient(url, pauses: pauses)) }
+            let error = await failure { () throws(CallError) in try await portal(stripeClient(url, pauses: pauses)) }
             #expect((error == nil) == !expected.isEmpty)
             #expect(pauses.all == expected)
             #expect(server.requests.count == 1 + expected.count)
@@ -111,7 +111,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
 
     @Test func stripeKnowsBest() async throws {
         try await StripeServer.with(.json(500, "{}", ["Stripe-Should-Retry": "false"]), page) { server, url in
-            let error = await failure { () throws(StripeError) in try await portal(stripeClient(url)) }
+            let error = await failure { () throws(CallError) in try await portal(stripeClient(url)) }
             #expect(error?.httpStatus == 500)
             #expect(server.requests.count == 1)
         }
@@ -133,7 +133,7 @@ private let fault = StripeServer.Answer.json(500, #"{"error":{"type":"api_error"
             let pauses = Pauses()
             let error = await withTaskGroup { group in
                 group.addTask {
-                    await failure { () throws(StripeError) in try await portal(stripeClient(url, pauses: pauses)) }
+                    await failure { () throws(CallError) in try await portal(stripeClient(url, pauses: pauses)) }
                 }
                 group.cancelAll()
                 return await group.next() ?? nil

@@ -139,7 +139,7 @@ func stripeClient(
 }
 
 /// The error that `call` throws.
-func failure<Value>(of call: () async throws(StripeError) -> Value) async -> StripeError? {
+func failure<Value>(of call: () async throws(CallError) -> Value) async -> CallError? {
     do {
         _ = try await call()
         return nil

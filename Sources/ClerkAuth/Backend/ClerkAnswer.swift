@@ -9,9 +9,6 @@ import Foundation
 
 /// An HTTP answer of Clerk's Backend API, not yet understood.
 package struct ClerkAnswer: Sendable {
-    /// Longer messages are cut: they go to a log.
-    private static let maximumMessageLength = 500
-
     /// The HTTP status.
     package let status: Int
 
@@ -32,24 +29,19 @@ package struct ClerkAnswer: Sendable {
 
     /// Why Clerk said no.
     ///
-    /// - Parameter secret: Blotted out should Clerk, or a proxy in between, repeat it.
-    func refusal(hiding secret: String) -> ClerkBackendError {
+    /// - Parameter secret: Blotted out should Clerk, or whoever stands between, repeat it.
+    func refusal(hiding secret: String) -> CallError {
         guard let document = try? JSONDecoder().decode(ErrorDocument.self, from: Data(body)),
             let first = document.errors.first
         else {
-            var error = ClerkBackendError(
-                .unintelligible, "The answer is not Clerk's JSON; is a proxy in between, or CLERK_API_URL wrong?")
-            error.httpStatus = status
-            return error
+            return CallError(
+                .clerk, .unintelligible,
+                "The answer is not Clerk's JSON; is a proxy in between, or CLERK_API_URL wrong?", httpStatus: status)
         }
-        func readable(_ text: String) -> String {
-            String(text.replacing(secret, with: "[key]").prefix(Self.maximumMessageLength))
-        }
-        var error = ClerkBackendError(.refused, readable(first.long_message ?? first.message ?? "Clerk said no."))
-        error.httpStatus = status
-        error.code = first.code.map(readable)
-        error.traceID = document.clerk_trace_id.map(readable)
-        return error
+        func quoted(_ text: String) -> String { CallError.quoted(text, hiding: secret) }
+        return CallError(
+            .clerk, .refused, quoted(first.long_message ?? first.message ?? "Clerk said no."), httpStatus: status,
+            details: [.code: first.code.map(quoted), .traceID: document.clerk_trace_id.map(quoted)])
     }
 
     /// `{"errors": [{"code", "message", "long_message"}], "clerk_trace_id"}`
@@ -63,4 +55,14 @@ package struct ClerkAnswer: Sendable {
         let errors: [Entry]
         let clerk_trace_id: String?
     }
+}
+
+extension CalledService {
+    /// Its Backend API, and where its signing keys are read.
+    package static let clerk = CalledService(name: "Clerk")
+}
+
+extension CallError.Detail {
+    /// By which Clerk's support finds the call.
+    fileprivate static let traceID = Self("trace")
 }

@@ -45,7 +45,7 @@ package struct ClerkBackend: Sendable {
     ///
     /// - Returns: False when Clerk knows no such user: they were deleted, and there is nothing left to tell.
     @discardableResult
-    package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(ClerkBackendError) -> Bool {
+    package func merge(_ metadata: BillingMetadata, into user: UserID) async throws(CallError) -> Bool {
         // What can be no segment of a path can be no user either.
         guard let segment = PercentEncoding.pathSegment(user.value) else { return false }
         let body: JSON = ["public_metadata": metadata.json]
@@ -55,7 +55,7 @@ package struct ClerkBackend: Sendable {
         return true
     }
 
-    private func answer(path: String, body: String) async throws(ClerkBackendError) -> ClerkAnswer {
+    private func answer(path: String, body: String) async throws(CallError) -> ClerkAnswer {
         try await retrying(within: timeLimits, sleep: { try await Task.sleep(for: $0) }) { retries, answer in
             ClerkRetryPolicy.delay(afterRetries: retries, answer: answer, jitter: .random(in: 0...1))
         } attempt: { limit in
@@ -65,13 +65,13 @@ package struct ClerkBackend: Sendable {
 
     private func attempt(
         path: String, body: String, within limit: Duration
-    ) async -> Result<ClerkAnswer, ClerkBackendError> {
+    ) async -> Result<ClerkAnswer, CallError> {
         do {
             let answer = try await withTimeLimit(limit) { try await patch(path: path, body: body, within: limit) }
             logger.debug("Clerk answered", metadata: ["path": "\(path)", "status": "\(answer.status)"])
             return .success(answer)
         } catch {
-            let error = ClerkBackendError(transportError: error)
+            let error = CallError(error, calling: .clerk)
             logger.debug("Clerk did not answer", metadata: ["path": "\(path)", "error": "\(error)"])
             return .failure(error)
         }

@@ -32,9 +32,9 @@ struct BillingMetrics: Sendable {
         count("tollgate_webhooks", [("outcome", outcome.rawValue), ("reason", reason)])
     }
 
-    func stripeError(_ error: StripeError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
+    func stripeError(_ error: CallError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
 
-    func clerkError(_ error: ClerkBackendError) { count("tollgate_clerk_errors", [("kind", error.kind.rawValue)]) }
+    func clerkError(_ error: CallError) { count("tollgate_clerk_errors", [("kind", error.kind.rawValue)]) }
 
     private func count(_ label: String, _ dimensions: [(String, String)]) {
         Counter(label: label, dimensions: dimensions, factory: factory).increment()

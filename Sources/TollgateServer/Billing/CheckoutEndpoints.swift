@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import JSONValue
+import OutboundCalls
 import StripeBilling
 import TollgateCore
 import TollgateDataPlane
@@ -111,7 +112,7 @@ struct CheckoutEndpoints: Sendable {
                 throw Self.noAccount
             }
             let url: String
-            do throws(StripeError) {
+            do throws(CallError) {
                 url = try await shop.stripe.createPortalSession(customerID: customerID, returnURL: shop.dashboardURL)
             } catch {
                 throw error.isAboutMissingCustomer ? Self.noAccount : refusal(error)
@@ -134,7 +135,7 @@ struct CheckoutEndpoints: Sendable {
             message: "Set \(missingSettings.joined(separator: ", ")).")
     }
 
-    private func refusal(_ error: StripeError) -> APIError {
+    private func refusal(_ error: CallError) -> APIError {
         metrics.stripeError(error)
         return .paymentProvider(error)
     }
@@ -145,7 +146,7 @@ extension SubscriptionStatus {
     fileprivate var isLasting: Bool { !isFinal && self != .incomplete }
 }
 
-extension StripeError {
+extension CallError {
     /// The customer that was named is none of the account's any more.
     fileprivate var isAboutMissingCustomer: Bool { code == "resource_missing" && parameter == "customer" }
 }

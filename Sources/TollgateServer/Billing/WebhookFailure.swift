@@ -9,8 +9,8 @@ import TollgateDataPlane
 /// again.
 enum WebhookFailure: Error, Sendable {
     case store(StoreUnavailable)
-    case stripe(StripeError)
-    case clerk(ClerkBackendError)
+    case stripe(CallError)
+    case clerk(CallError)
 
     /// Others were telling Clerk of the same user all the while.
     case clerkIsBusy
@@ -45,7 +45,7 @@ enum WebhookFailure: Error, Sendable {
 
 extension APIError {
     /// Stripe said no, or did not answer.
-    static func paymentProvider(_ problem: StripeError) -> APIError {
+    static func paymentProvider(_ problem: CallError) -> APIError {
         if problem.isTemporary {
             var error = APIError(
                 problem.kind == .timedOut ? .gatewayTimeout : .serviceUnavailable,

@@ -68,7 +68,7 @@ struct NeighbourDoctor: Sendable {
         } catch is DecodingError {
             return .failure(PortProbe.Failure(reason: "the answer is no key set"))
         } catch {
-            return .failure(PortProbe.Failure(reason: CallFailure.explained(error, calling: "Clerk").message))
+            return .failure(PortProbe.Failure(reason: CallError(error, calling: .clerk).message))
         }
     }
 
@@ -94,16 +94,16 @@ struct NeighbourDoctor: Sendable {
             return [.skipped(.stripe, "secret-key", "not configured")]
         }
         let prices = configuration.stripe.prices
-        async let key = outcome { () throws(StripeError) in try await client.checkKey() }
+        async let key = outcome { () throws(CallError) in try await client.checkKey() }
         async let sales = each(of: prices.plans.compactMap { plan in prices.price(ofPlan: plan).map { (plan, $0) } }) {
             plan, id in
             StripeFacts.Sale(
                 plan: plan, priceID: id, shown: configuration.shownPrices[plan],
-                price: await outcome { () throws(StripeError) in try await client.price(id: id) })
+                price: await outcome { () throws(CallError) in try await client.price(id: id) })
         }
-        var registrations: Result<[StripeWebhookRegistration], StripeError>?
+        var registrations: Result<[StripeWebhookRegistration], CallError>?
         if !configuration.stripe.webhookSecrets.isEmpty {
-            registrations = await outcome { () throws(StripeError) in try await client.webhookRegistrations() }
+            registrations = await outcome { () throws(CallError) in try await client.webhookRegistrations() }
         }
         return await StripeFacts(key: key, sales: sales, registrations: registrations).findings
     }
@@ -117,9 +117,9 @@ struct NeighbourDoctor: Sendable {
     }
 
     private func outcome<Value>(
-        _ question: () async throws(StripeError) -> Value
-    ) async -> Result<Value, StripeError> {
-        do throws(StripeError) { return .success(try await question()) } catch { return .failure(error) }
+        _ question: () async throws(CallError) -> Value
+    ) async -> Result<Value, CallError> {
+        do throws(CallError) { return .success(try await question()) } catch { return .failure(error) }
     }
 
     // MARK: Upstreams and certificates

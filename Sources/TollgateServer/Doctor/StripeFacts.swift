@@ -1,3 +1,4 @@
+import OutboundCalls
 import StripeBilling
 import TollgateConfiguration
 import TollgateCore
@@ -11,15 +12,15 @@ struct StripeFacts: Sendable {
 
         /// What customers are told. Nil when they are told nothing.
         let shown: PlanPrice?
-        let price: Result<StripePrice?, StripeError>
+        let price: Result<StripePrice?, CallError>
     }
 
     /// Whether the key may do what webhooks need.
-    let key: Result<Void, StripeError>
+    let key: Result<Void, CallError>
     let sales: [Sale]
 
     /// Nil when no webhook is to be received.
-    let registrations: Result<[StripeWebhookRegistration], StripeError>?
+    let registrations: Result<[StripeWebhookRegistration], CallError>?
 }
 
 extension StripeFacts {

@@ -17,16 +17,14 @@ import TollgateDataPlane
 
     // MARK: Stripe
 
-    private static func error(_ status: Int?) -> StripeError {
-        var error = StripeError(status == nil ? .unreachable : .refused, "no")
-        error.httpStatus = status
-        return error
+    private static func error(_ status: Int?) -> CallError {
+        CallError(.stripe, status == nil ? .unreachable : .refused, "no", httpStatus: status)
     }
 
     private static func price(
         _ amount: Int64? = 2900, _ currency: String = "usd", isActive: Bool = true, isRecurring: Bool = true,
         isMonthly: Bool = true
-    ) -> Result<StripePrice?, StripeError> {
+    ) -> Result<StripePrice?, CallError> {
         .success(
             StripePrice(
                 isActive: isActive, isRecurring: isRecurring, isMonthly: isMonthly, currency: currency,
@@ -34,8 +32,8 @@ import TollgateDataPlane
     }
 
     private static func stripe(
-        key: Result<Void, StripeError> = .success(()), price: Result<StripePrice?, StripeError> = price(),
-        shown: String? = "29 USD", registrations: Result<[StripeWebhookRegistration], StripeError>? = nil
+        key: Result<Void, CallError> = .success(()), price: Result<StripePrice?, CallError> = price(),
+        shown: String? = "29 USD", registrations: Result<[StripeWebhookRegistration], CallError>? = nil
     ) -> [Finding] {
         let sale = StripeFacts.Sale(
             plan: "paid", priceID: "price_1", shown: shown.flatMap { PlanPrice($0) }, price: price)
@@ -58,8 +56,8 @@ import TollgateDataPlane
             (price(29_000, isMonthly: false), "29 USD", .ok), (price(isActive: false), "29 USD", .fail),
             (price(isRecurring: false), "29 USD", .fail), (.success(nil), "29 USD", .fail),
             (.failure(error(403)), "29 USD", .skipped),
-        ] as [(Result<StripePrice?, StripeError>, String?, Finding.Verdict)])
-    func prices(price: Result<StripePrice?, StripeError>, shown: String?, verdict: Finding.Verdict) {
+        ] as [(Result<StripePrice?, CallError>, String?, Finding.Verdict)])
+    func prices(price: Result<StripePrice?, CallError>, shown: String?, verdict: Finding.Verdict) {
         let findings = Self.stripe(price: price, shown: shown)
         #expect(Self.verdict("prices", findings) == verdict, "\(findings)")
     }

@@ -1,0 +1,128 @@
+import AsyncHTTPClient
+import NIOCore
+
+/// A company whose API is called.
+package struct CalledService: Sendable, Hashable {
+    /// As people know it.
+    package let name: String
+
+    /// HTTP statuses besides 429 and those from 500 on that another try may get past.
+    package let temporaryStatuses: Set<Int>
+
+    package init(name: String, temporaryStatuses: Set<Int> = []) {
+        (self.name, self.temporaryStatuses) = (name, temporaryStatuses)
+    }
+}
+
+/// Why a call of another company's API did not succeed. For the operator's log; it never holds our key.
+package struct CallError: Error, Sendable, Hashable {
+    /// What went wrong. The raw value is the label of the metric.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// They answered, and said no or that they have a fault. The status tells which.
+        case refused
+
+        /// No connection, or it broke.
+        case unreachable
+
+        /// No answer in time.
+        case timedOut = "timed-out"
+
+        /// An answer that is not theirs: HTML, or JSON without what was asked for.
+        case unintelligible
+
+        /// The caller gave up.
+        case cancelled
+    }
+
+    /// The name of something that a service tells about a failure. Each service has some of its own beside these.
+    package struct Detail: Sendable, Hashable {
+        /// The service's own word for what is wrong, such as `resource_missing`.
+        package static let code = Detail("code")
+
+        fileprivate let label: String
+
+        /// - Parameter label: What stands before the value in the log.
+        package init(_ label: String) { self.label = label }
+    }
+
+    private struct Told: Sendable, Hashable {
+        let detail: Detail
+        let value: String
+    }
+
+    /// Longer texts are cut: they go to a log.
+    private static let maximumTextLength = 500
+
+    /// Whose API was called.
+    package let service: CalledService
+
+    /// What went wrong.
+    package let kind: Kind
+
+    /// One sentence: the service's own, or ours.
+    package let message: String
+
+    /// Nil when there was no answer.
+    package let httpStatus: Int?
+
+    private let told: [Told]
+
+    /// - Parameter details: What the service tells besides, in the order of the log. Nil for what it does not.
+    package init(
+        _ service: CalledService, _ kind: Kind, _ message: String, httpStatus: Int? = nil,
+        details: KeyValuePairs<Detail, String?> = [:]
+    ) {
+        (self.service, self.kind, self.message, self.httpStatus) = (service, kind, message, httpStatus)
+        told = details.compactMap { detail, value in value.map { Told(detail: detail, value: $0) } }
+    }
+
+    /// What the HTTP client threw, in few words: its own descriptions may repeat a header.
+    package init(_ error: any Error, calling service: CalledService) {
+        let name = service.name
+        switch error {
+        case _ where Task.isCancelled: self.init(service, .cancelled, "The call of \(name) was cancelled.")
+        case is TimeLimitExceeded: self.init(service, .timedOut, "\(name) did not answer in time.")
+        case let error as NIOTooManyBytesError:
+            self.init(service, .unintelligible, "\(name)'s answer is longer than \(error.maxBytes ?? 0) bytes.")
+        case let error as HTTPClientError where Self.timeouts.contains(error):
+            self.init(service, .timedOut, "\(name) did not answer in time: \(error.shortDescription).")
+        case let error as HTTPClientError:
+            self.init(service, .unreachable, "\(name) could not be reached: \(error.shortDescription).")
+        default: self.init(service, .unreachable, "\(name) could not be reached: \(error).")
+        }
+    }
+
+    private static let timeouts: [HTTPClientError] = [
+        .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout, .readTimeout, .writeTimeout,
+        .deadlineExceeded,
+    ]
+
+    /// A service's text, fit for a log: without our key, should the service or a proxy repeat it, and not too long.
+    package static func quoted(_ text: String, hiding secret: String) -> String {
+        String(text.replacing(secret, with: "[key]").prefix(maximumTextLength))
+    }
+
+    /// What the service told of `detail`, if it did.
+    package subscript(detail: Detail) -> String? { told.first { $0.detail == detail }?.value }
+
+    /// The service's own word for what is wrong.
+    package var code: String? { self[.code] }
+
+    /// Another try may succeed, with everything as it is.
+    package var isTemporary: Bool {
+        switch kind {
+        case .unreachable, .timedOut: true
+        case .refused, .unintelligible:
+            httpStatus.map { $0 == 429 || $0 >= 500 || service.temporaryStatuses.contains($0) } ?? false
+        case .cancelled: false
+        }
+    }
+}
+
+extension CallError: CustomStringConvertible {
+    /// One line with all that is known.
+    package var description: String {
+        let details = (httpStatus.map { ["status \($0)"] } ?? []) + told.map { "\($0.detail.label) \($0.value)" }
+        return details.isEmpty ? message : "\(message) (\(details.joined(separator: ", ")))"
+    }
+}
