@@ -106,7 +106,7 @@ extension RouteReader {
         return nil
     }
 
-    private mutating func upstream(_ node: Node) -> Upstream? {
+    private mutating func upstream(_ node: Node) -> Route.Upstream? {
         let remedy = "Write it as http://host:port or https://host:port."
         guard let text = node.scalar?.string, !node.isNull else {
             fail(node, Place(.upstreams), "this is not a URL", remedy: remedy)
@@ -116,7 +116,7 @@ extension RouteReader {
             let url = try WebURL(text)
             if url.isHTTP, url.isOrigin {
                 let usesTLS = url.scheme == "https"
-                let upstream = Upstream(usesTLS: usesTLS, host: url.host, port: url.port ?? (usesTLS ? 443 : 80))
+                let upstream = Route.Upstream(usesTLS: usesTLS, host: url.host, port: url.port ?? (usesTLS ? 443 : 80))
                 note(node, Place(.upstreams, upstream.origin))
                 return upstream
             }
@@ -133,8 +133,8 @@ extension RouteReader {
 
 /// Values may be credentials of an upstream, and a slip turns one into a key: neither is ever shown.
 extension RouteReader {
-    mutating func headerRules(_ node: Node, _ field: Field) -> HeaderRules {
-        var rules = HeaderRules()
+    mutating func headerRules(_ node: Node, _ field: Field) -> Route.HeaderRules {
+        var rules = Route.HeaderRules()
         for (key, node) in parts(node, Place(field), known: ["set", "remove"]) {
             if key == "set" {
                 rules.set = fields(node, field)
@@ -148,7 +148,7 @@ extension RouteReader {
         return rules
     }
 
-    private mutating func fields(_ node: Node, _ field: Field) -> [HeaderRules.Field] {
+    private mutating func fields(_ node: Node, _ field: Field) -> [Route.HeaderRules.Field] {
         let place = Place(field, "set")
         guard let mapping = node.mapping else {
             fail(node, place, "this is not a mapping", remedy: "Write `Name: value` below it.")
@@ -163,7 +163,7 @@ extension RouteReader {
                     remedy: "Write `Name: value`, or '' for an empty one; to take a field away use remove.")
                 return nil
             }
-            return HeaderRules.Field(name, value)
+            return Route.HeaderRules.Field(name, value)
         }
     }
 }

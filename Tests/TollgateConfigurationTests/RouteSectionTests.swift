@@ -51,9 +51,9 @@ import TollgateCore
             name: "orders", hosts: [.exactly("api.example.com"), .below("example.org")], path: .prefix("/orders"),
             methods: ["GET", "POST"],
             upstreams: [
-                Upstream(host: "10.0.0.7", port: 3_000, weight: 3),
-                Upstream(usesTLS: true, host: "orders.internal", port: 443),
-                Upstream(host: "[2001:db8::1]", port: 80),
+                Route.Upstream(host: "10.0.0.7", port: 3_000, weight: 3),
+                Route.Upstream(usesTLS: true, host: "orders.internal", port: 443),
+                Route.Upstream(host: "[2001:db8::1]", port: 80),
             ], authentication: .key, requiredScopes: ["orders:read", "orders:write"].compactMap(KeyScope.init),
             cost: 2, ratePerMinute: 30, charge: .success, idempotency: .replay, onRedisDown: .open,
             timeouts: .init(connectMilliseconds: 500, responseMilliseconds: 60_000, idleMilliseconds: 90_000),
@@ -79,7 +79,7 @@ import TollgateCore
         }
         #expect(
             try RouteFixture.routes(RouteFixture.yaml("upstreams: http://a:81"))[0].upstreams
-                == [Upstream(host: "a", port: 81)])
+                == [Route.Upstream(host: "a", port: 81)])
         #expect(try RouteFixture.routes(RouteFixture.yaml("auth: none"))[0].cost == 0)
     }
 

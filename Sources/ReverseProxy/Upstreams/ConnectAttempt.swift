@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import NameResolution
 
 /// One attempt at a connection to an upstream, from the lookup of its name to the end of the TLS handshake.
 ///
@@ -42,7 +43,7 @@ final class ConnectAttempt {
         let bound = NIOLoopBound((attempt: self, makeConnection: makeConnection), eventLoop: eventLoop)
         ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
-            .resolver(KnownAddresses(addresses: addresses, eventLoop: eventLoop))
+            .resolver(KnownAddresses(addresses, eventLoop: eventLoop))
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in

@@ -206,62 +206,64 @@ extension Route {
     }
 }
 
-/// Where a route's requests go.
-package struct Upstream: Sendable, Hashable {
-    package var usesTLS: Bool
+extension Route {
+    /// Where a route's requests go.
+    package struct Upstream: Sendable, Hashable {
+        package var usesTLS: Bool
 
-    /// Lower case; an IPv6 address stands in brackets.
-    package var host: String
-    package var port: Int
+        /// Lower case; an IPv6 address stands in brackets.
+        package var host: String
+        package var port: Int
 
-    /// The share of the requests, relative to the other upstreams. 0: none.
-    package var weight: Int
+        /// The share of the requests, relative to the other upstreams. 0: none.
+        package var weight: Int
 
-    package init(usesTLS: Bool = false, host: String, port: Int, weight: Int = 1) {
-        self.usesTLS = usesTLS
-        self.host = host
-        self.port = port
-        self.weight = weight
-    }
-
-    /// `scheme://host:port`: what two upstreams may not have in common.
-    package var origin: String { (usesTLS ? "https://" : "http://") + host + ":" + String(port) }
-}
-
-/// Fields that are set, or else removed, on the way through.
-///
-/// Values may be credentials of the upstream, so no description shows them.
-package struct HeaderRules: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
-    CustomReflectable
-{
-    package struct Field: Sendable, Hashable {
-        package var name: String
-        package var value: String
-
-        package init(_ name: String, _ value: String) {
-            self.name = name
-            self.value = value
+        package init(usesTLS: Bool = false, host: String, port: Int, weight: Int = 1) {
+            self.usesTLS = usesTLS
+            self.host = host
+            self.port = port
+            self.weight = weight
         }
+
+        /// `scheme://host:port`: what two upstreams may not have in common.
+        package var origin: String { (usesTLS ? "https://" : "http://") + host + ":" + String(port) }
     }
 
-    /// Replace every field of that name.
-    package var set: [Field]
+    /// Fields that are set, or else removed, on the way through.
+    ///
+    /// Values may be credentials of the upstream, so no description shows them.
+    package struct HeaderRules: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible,
+        CustomReflectable
+    {
+        package struct Field: Sendable, Hashable {
+            package var name: String
+            package var value: String
 
-    /// Names.
-    package var remove: [String]
+            package init(_ name: String, _ value: String) {
+                self.name = name
+                self.value = value
+            }
+        }
 
-    package init(set: [Field] = [], remove: [String] = []) {
-        self.set = set
-        self.remove = remove
+        /// Replace every field of that name.
+        package var set: [Field]
+
+        /// Names.
+        package var remove: [String]
+
+        package init(set: [Field] = [], remove: [String] = []) {
+            self.set = set
+            self.remove = remove
+        }
+
+        package var isEmpty: Bool { self.set.isEmpty && remove.isEmpty }
+
+        /// Names only.
+        package var description: String {
+            (self.set.map { "set \($0.name)" } + remove.map { "remove \($0)" }).joined(separator: ", ")
+        }
+
+        package var debugDescription: String { description }
+        package var customMirror: Mirror { Mirror(self, children: []) }
     }
-
-    package var isEmpty: Bool { self.set.isEmpty && remove.isEmpty }
-
-    /// Names only.
-    package var description: String {
-        (self.set.map { "set \($0.name)" } + remove.map { "remove \($0)" }).joined(separator: ", ")
-    }
-
-    package var debugDescription: String { description }
-    package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -142,7 +142,7 @@ extension Route {
     }
 }
 
-extension HeaderRules {
+extension Route.HeaderRules {
     /// Fields that frame the message or belong to one connection (RFC 9110, section 7.6.1), in lower case.
     private static let reserved: Set = [
         "connection", "content-length", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization",

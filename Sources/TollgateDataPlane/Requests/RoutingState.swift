@@ -85,13 +85,14 @@ extension Route {
         }
         return upstreams.filter { $0.weight > 0 }.map {
             UpstreamMember(
+                // Unqualified it is the route's own.
                 ReverseProxy.Upstream(host: $0.connectHost, port: $0.port, usesTLS: $0.usesTLS), weight: $0.weight,
                 check: check)
         }
     }
 }
 
-extension TollgateCore.Upstream {
+extension Route.Upstream {
     /// Without the brackets of an IPv6 address.
     fileprivate var connectHost: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
 }
@@ -101,8 +102,8 @@ extension ProxyRoute {
         let timeouts = route.timeouts
         self.init(
             hostHeader: route.hostHeader == .upstream ? .upstream : .client,
-            requestRules: ReverseProxy.HeaderRules(route.requestHeaders),
-            answerRules: ReverseProxy.HeaderRules(route.responseHeaders),
+            requestRules: HeaderRules(route.requestHeaders),
+            answerRules: HeaderRules(route.responseHeaders),
             timeouts: ProxyTimeouts(
                 connect: .milliseconds(Int64(timeouts.connectMilliseconds)),
                 firstByte: .milliseconds(Int64(timeouts.responseMilliseconds)),
@@ -113,8 +114,8 @@ extension ProxyRoute {
     }
 }
 
-extension ReverseProxy.HeaderRules {
-    fileprivate init(_ rules: TollgateCore.HeaderRules) {
+extension HeaderRules {
+    fileprivate init(_ rules: Route.HeaderRules) {
         self.init(remove: rules.remove, set: rules.set.compactMap { Field(name: $0.name, value: $0.value) })
     }
 }

@@ -125,14 +125,14 @@ struct NeighbourDoctor: Sendable {
     // MARK: Upstreams and certificates
 
     func upstreams() async -> [Finding] {
-        var upstreams: [Upstream] = []
+        var upstreams: [Route.Upstream] = []
         for upstream in configuration.routes.routes.flatMap(\.upstreams)
         where !upstreams.contains(where: { $0.origin == upstream.origin }) { upstreams.append(upstream) }
         guard !upstreams.isEmpty else { return [.skipped(.upstreams, "upstream", "not configured")] }
         return await each(of: Array(upstreams.prefix(Self.maximumUpstreams))) { await findings(of: $0) }.flatMap(\.self)
     }
 
-    private func findings(of upstream: Upstream) async -> [Finding] {
+    private func findings(of upstream: Route.Upstream) async -> [Finding] {
         let tls = upstream.usesTLS ? upstreamTLS : nil
         let certificate = await certificate(of: upstream.origin, host: upstream.host, port: upstream.port, tls: tls)
         switch await PortProbe(eventLoopGroup: eventLoopGroup).connect(to: upstream.host, port: upstream.port, tls: tls)

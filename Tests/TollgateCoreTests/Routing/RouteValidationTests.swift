@@ -14,8 +14,8 @@ import TollgateCore
         route { ($0.upstreams, $0.healthCheck) = ([upstream("a")], check) }
     }
 
-    private static func upstream(_ host: String, weight: Int = 1) -> Upstream {
-        Upstream(host: host, port: 80, weight: weight)
+    private static func upstream(_ host: String, weight: Int = 1) -> Route.Upstream {
+        Route.Upstream(host: host, port: 80, weight: weight)
     }
 
     @Test(arguments: [
@@ -79,7 +79,7 @@ import TollgateCore
             .invalidHeaderValue(.responseHeaders, name: "X-A")
         ),
         (
-            route { $0.requestHeaders = HeaderRules(set: [.init("X-A", "1")], remove: ["x-a"]) },
+            route { $0.requestHeaders = Route.HeaderRules(set: [.init("X-A", "1")], remove: ["x-a"]) },
             .duplicateHeader(.requestHeaders, name: "x-a")
         ),
         (
