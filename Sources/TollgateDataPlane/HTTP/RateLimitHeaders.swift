@@ -126,13 +126,4 @@ extension HTTPField.Name {
     static let xRateLimitRemaining = constant("X-RateLimit-Remaining")
     static let xRateLimitReset = constant("X-RateLimit-Reset")
     package static let xRequestID = constant("X-Request-Id")
-
-    /// The user a request was admitted for. What a client sends in it is never believed.
-    static let xTollgateUser = constant("X-Tollgate-User")
-
-    /// The plan that was applied.
-    static let xTollgatePlan = constant("X-Tollgate-Plan")
-
-    /// The secret key that opened the gateway.
-    static let xTollgateKeyID = constant("X-Tollgate-Key-Id")
 }
