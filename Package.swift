@@ -240,8 +240,8 @@ let package = Package(
         .testTarget(
             name: "StripeBillingTests",
             dependencies: [
-                "StripeBilling", "OutboundCalls", "TollgateCore", "Libcrypto", httpClient, nioCore, nioPosix, nioHTTP1,
-                logging,
+                "TestSupport", "StripeBilling", "OutboundCalls", "TollgateCore", "Libcrypto", httpClient, nioCore,
+                nioHTTP1, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -3,8 +3,8 @@ import ClerkAuth
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Synchronization
+import TestSupport
 
 /// A pretended JWKS endpoint on a port of its own, that counts what it is asked.
 final class JWKSServer: Sendable {
@@ -37,22 +37,8 @@ final class JWKSServer: Sendable {
         _ answer: Answer, _ body: (JWKSServer, _ url: String) async throws -> Result
     ) async throws -> Result {
         let server = JWKSServer(answer)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Handler(server: server))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        do {
-            let port = channel.localAddress?.port ?? 0
-            let result = try await body(server, "http://127.0.0.1:\(port)/v1/jwks")
-            try await channel.close()
-            return result
-        } catch {
-            try? await channel.close()
-            throw error
+        return try await withHTTPServer({ Handler(server: server) }) { url in
+            try await body(server, "\(url)/v1/jwks")
         }
     }
 

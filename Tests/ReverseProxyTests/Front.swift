@@ -9,9 +9,8 @@ import TestSupport
 /// It is also the pattern for embedding: one exchange at a time on a connection, reads held while the exchange takes no
 /// body, a cut-off answer never ended.
 final class Front: Sendable {
-    let port: Int
     let group: UpstreamGroup
-    private let channel: any Channel
+    private let server: TestServer
     private let eventLoops: MultiThreadedEventLoopGroup
     private let record: Outcomes
     private let upstreams: UpstreamRegistry
@@ -25,14 +24,15 @@ final class Front: Sendable {
     }
 
     private init(
-        port: Int, group: UpstreamGroup, channel: any Channel, eventLoops: MultiThreadedEventLoopGroup,
-        record: Outcomes, upstreams: UpstreamRegistry
+        group: UpstreamGroup, server: TestServer, eventLoops: MultiThreadedEventLoopGroup, record: Outcomes,
+        upstreams: UpstreamRegistry
     ) {
         self.upstreams = upstreams
-        (self.port, self.group, self.channel) = (port, group, channel)
+        (self.group, self.server) = (group, server)
         (self.eventLoops, self.record) = (eventLoops, record)
     }
 
+    var port: Int { server.port }
     var outcomes: [ProxyOutcome] { record.all }
 
     /// Idle and busy connections to the upstreams.
@@ -53,22 +53,13 @@ final class Front: Sendable {
         }
         let record = Outcomes()
         let service = Service(group: group, route: route, client: client, identity: identity) { record.add($0) }
-        let channel = try await ServerBootstrap(group: eventLoops)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(FrontHandler(service: service))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
+        let server = try await TestServer(on: eventLoops) { try $0.addHandler(FrontHandler(service: service)) }
         return Front(
-            port: channel.localAddress?.port ?? 0, group: group, channel: channel, eventLoops: eventLoops,
-            record: record, upstreams: upstreams)
+            group: group, server: server, eventLoops: eventLoops, record: record, upstreams: upstreams)
     }
 
     func close() async throws {
-        try await channel.close()
+        try await server.close()
         upstreams.shutDown()
         try await eventLoops.shutdownGracefully()
     }

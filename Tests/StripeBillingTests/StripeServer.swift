@@ -2,10 +2,10 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import OutboundCalls
 import StripeBilling
 import Synchronization
+import TestSupport
 
 /// A pretended Stripe on a port of its own, that remembers what it was asked.
 final class StripeServer: Sendable {
@@ -42,21 +42,8 @@ final class StripeServer: Sendable {
         _ answers: Answer..., body: (StripeServer, _ url: String) async throws -> Result
     ) async throws -> Result {
         let server = StripeServer(answers)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Handler(server: server))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        do {
-            let result = try await body(server, "http://127.0.0.1:\(channel.localAddress?.port ?? 0)")
-            try await channel.close()
-            return result
-        } catch {
-            try? await channel.close()
-            throw error
+        return try await withHTTPServer({ Handler(server: server) }) { url in
+            try await body(server, url)
         }
     }
 

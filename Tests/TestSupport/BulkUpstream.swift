@@ -1,14 +1,12 @@
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 import Synchronization
 
 /// A real HTTP server of long bodies: takes one of any length, counting and comparing its bytes, and answers a GET of
 /// `/<bytes>` with a body of so many, in chunks for `/<bytes>?chunked`.
 package final class BulkUpstream: Sendable {
-    private let channel: any Channel
+    private let server: TestServer
     private let state: State
-    package let port: Int
 
     final class State: Sendable {
         let body = BodyTally()
@@ -19,16 +17,7 @@ package final class BulkUpstream: Sendable {
     package init() async throws {
         let state = State()
         self.state = state
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    try channel.pipeline.syncOperations.addHandler(BulkServerHandler(state: state))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        port = channel.localAddress?.port ?? 0
+        server = try await .http(isPipelined: false) { BulkServerHandler(state: state) }
     }
 
     /// Bytes of the body that came.
@@ -53,7 +42,9 @@ package final class BulkUpstream: Sendable {
         for channel in channels { try await channel.setOption(.autoRead, value: !isHeld).get() }
     }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 private final class BulkServerHandler: ChannelInboundHandler {

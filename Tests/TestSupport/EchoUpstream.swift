@@ -1,28 +1,18 @@
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 /// A real HTTP server that answers with the body and the trailers it gets, as they come, reading no faster than it can
 /// write.
 package final class EchoUpstream: Sendable {
-    private let channel: any Channel
-    package let port: Int
+    private let server: TestServer
 
     package init() async throws {
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false)
-                    try pipeline.addHandler(EchoHandler())
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        port = channel.localAddress?.port ?? 0
+        server = try await .http(isPipelined: false) { EchoHandler() }
     }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 private final class EchoHandler: ChannelDuplexHandler {

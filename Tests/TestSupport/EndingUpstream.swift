@@ -1,13 +1,11 @@
 import NIOCore
-import NIOPosix
 import Synchronization
 
 /// An upstream that changes to a protocol in which each side says when it is done: it hears the client to its end and
 /// then answers `heard … to its end`, or is done first and only listens.
 package final class EndingUpstream: Sendable {
-    private let channel: any Channel
+    private let server: TestServer
     private let state: State
-    package let port: Int
 
     final class State: Sendable {
         let heard = Mutex((text: "", hasEnded: false))
@@ -23,20 +21,14 @@ package final class EndingUpstream: Sendable {
     package init(switching: String, endsFirst: Bool = false) async throws {
         let state = State()
         self.state = state
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        EndingHandler(state: state, switching: switching, endsFirst: endsFirst))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        port = channel.localAddress?.port ?? 0
+        server = try await TestServer(allowsHalfClosure: true) { pipeline in
+            try pipeline.addHandler(EndingHandler(state: state, switching: switching, endsFirst: endsFirst))
+        }
     }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 private final class EndingHandler: ChannelInboundHandler {

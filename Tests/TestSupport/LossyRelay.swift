@@ -6,9 +6,8 @@ import Synchronization
 /// the client never learns of it. It can be a long way. And it can know fewer commands than the server, as the proxies of
 /// some services do.
 package final class LossyRelay: Sendable {
-    private let channel: any Channel
+    private let server: TestServer
     private let state: State
-    package let port: Int
 
     final class State: Sendable {
         let serverPort = Atomic<Int>(0)
@@ -32,15 +31,7 @@ package final class LossyRelay: Sendable {
     package init(delay: TimeAmount = .zero, unknownCommands: [String] = []) async throws {
         let state = State(delay: delay, unknownCommands: unknownCommands)
         self.state = state
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ClientSide(state: state))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        port = channel.localAddress?.port ?? 0
+        server = try await TestServer { try $0.addHandler(ClientSide(state: state)) }
     }
 
     /// Where the server of clients that come from now on listens, on 127.0.0.1.
@@ -67,7 +58,9 @@ package final class LossyRelay: Sendable {
     /// Ends what ``cut()`` began, for connections that are made from now on.
     package func mend() { state.isCut.store(false, ordering: .releasing) }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 /// What both sides of one connection share, which live on one event loop.

@@ -1,12 +1,10 @@
 import NIOCore
-import NIOPosix
 import Synchronization
 
 /// An upstream that says each word when the test tells it to, on the connection that was made last.
 package final class ManualUpstream: Sendable {
-    private let channel: any Channel
+    private let server: TestServer
     private let state: State
-    package let port: Int
 
     final class State: Sendable {
         struct Value {
@@ -23,15 +21,7 @@ package final class ManualUpstream: Sendable {
     package init(port: Int = 0) async throws {
         let state = State()
         self.state = state
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ListeningHandler(state: state))
-                }
-            }
-            .bind(host: "127.0.0.1", port: port).get()
-        self.port = channel.localAddress?.port ?? 0
+        server = try await TestServer(port: port) { try $0.addHandler(ListeningHandler(state: state)) }
     }
 
     package var connectionCount: Int { state.value.connections.count }
@@ -67,7 +57,9 @@ package final class ManualUpstream: Sendable {
 
     package func hangUp() async throws { try await last.close() }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 
     private var last: any Channel {
         get throws {

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 
 /// A TCP server that says what a test wants, whatever it is sent: for servers that are broken in ways a real one is not.
 package final class ScriptedServer: Sendable {
@@ -10,25 +9,18 @@ package final class ScriptedServer: Sendable {
         case nothing
     }
 
-    private let channel: any Channel
-    package let port: Int
+    private let server: TestServer
 
     /// - Parameters:
     ///   - port: 0 takes a free one.
     ///   - react: Called with each portion of bytes that comes.
     package init(port: Int = 0, react: @escaping @Sendable (String) -> Reaction) async throws {
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ReactionHandler(react: react))
-                }
-            }
-            .bind(host: "127.0.0.1", port: port).get()
-        self.port = channel.localAddress?.port ?? 0
+        server = try await TestServer(port: port) { try $0.addHandler(ReactionHandler(react: react)) }
     }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 private final class ReactionHandler: ChannelInboundHandler {

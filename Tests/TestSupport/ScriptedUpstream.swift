@@ -18,9 +18,8 @@ package final class ScriptedUpstream: Sendable {
         case pause(TimeAmount)
     }
 
-    private let channel: any Channel
+    private let server: TestServer
     private let state: State
-    package let port: Int
 
     /// Connections that were accepted.
     package var connectionCount: Int { state.value.connections }
@@ -53,15 +52,9 @@ package final class ScriptedUpstream: Sendable {
     ) async throws {
         let state = State()
         self.state = state
-        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(ScriptHandler(state: state, script: script))
-                }
-            }
-            .bind(host: host, port: port).get()
-        self.port = channel.localAddress?.port ?? 0
+        server = try await TestServer(host: host, port: port) { pipeline in
+            try pipeline.addHandler(ScriptHandler(state: state, script: script))
+        }
     }
 
     /// Answers each request whose head is complete.
@@ -69,7 +62,9 @@ package final class ScriptedUpstream: Sendable {
         try await ScriptedUpstream { _, text in text.contains("\r\n\r\n") ? steps : nil }
     }
 
-    package func close() async throws { try await channel.close() }
+    package var port: Int { server.port }
+
+    package func close() async throws { try await server.close() }
 }
 
 private final class ScriptHandler: ChannelInboundHandler {

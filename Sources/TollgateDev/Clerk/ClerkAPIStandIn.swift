@@ -71,14 +71,7 @@ package final class ClerkAPIStandIn: Service {
         let router = Router()
         router.add(middleware: ClerkGate(secretKey: configuration.secretKey, faults: faults))
         addRoutes(to: router)
-        let application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
-            onServerRunning: { [onRunning] channel in
-                if let port = channel.localAddress?.port { await onRunning(port) }
-            },
-            logger: logger)
-        try await application.run()
+        try await Application(onLoopback: router, port: configuration.port, logger: logger, onRunning: onRunning).run()
     }
 
     private func addRoutes(to router: Router<BasicRequestContext>) {

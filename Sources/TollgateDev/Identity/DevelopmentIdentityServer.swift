@@ -26,13 +26,7 @@ package struct DevelopmentIdentityServer: Service {
         router.get("/.well-known/jwks.json") { _, _ in Response.json(keys) }
         SignInPages(issuer: identity.issuer).add(to: router)
         ClerkBrowserAPI(identity: identity, time: time).add(to: router)
-        application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
-            onServerRunning: { channel in
-                if let port = channel.localAddress?.port { await onRunning(port) }
-            },
-            logger: logger)
+        application = Application(onLoopback: router, port: port, logger: logger, onRunning: onRunning)
     }
 
     /// What stands in for Clerk's publishable key of the instance that listens on `port`.

@@ -77,15 +77,11 @@ package final class StripeStandIn: Service {
         addPages(to: router)
         addEventPages(to: router)
         let application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: configuration.port)),
-            services: [webhooks],
-            onServerRunning: { [self] channel in
-                guard let port = channel.localAddress?.port else { return }
-                state.withLock { $0.url = "http://127.0.0.1:\(port)" }
-                await onRunning(port)
-            },
-            logger: logger)
+            onLoopback: router, port: configuration.port, services: [webhooks], logger: logger
+        ) { [self] port in
+            state.withLock { $0.url = "http://127.0.0.1:\(port)" }
+            await onRunning(port)
+        }
         try await application.run()
     }
 

@@ -86,9 +86,7 @@ final class WebhookReceiver: Sendable {
             return Response(status: .init(code: note(signature, text)), headers: [.location: "/elsewhere"])
         }
         try await withRunning { onRunning in
-            Application(
-                router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-                onServerRunning: { channel in onRunning(channel.localAddress?.port ?? 0) }, logger: standInLogger)
+            Application(onLoopback: router, logger: standInLogger, onRunning: onRunning)
         } _: { _, url in
             try await body("\(url)/webhook")
         }
