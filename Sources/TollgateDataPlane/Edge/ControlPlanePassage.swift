@@ -8,26 +8,25 @@ import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 import TollgateCore
 
-/// The way of one request up to the control plane and of its answer down: behind ``PublicConnection``, the HTTP
-/// handlers of NIO and Hummingbird's own task, put there when the first request of a connection needs them.
+/// The way of one request up to the control plane and of its answer down: behind ``PublicConnection``, Hummingbird's own
+/// task, put there when the first request of a connection needs it.
 ///
-/// The request goes up as bytes again, written anew: framing as it was understood, nothing of this hop.
+/// The request goes up as it was understood, in the parts that Hummingbird reads: nothing is parsed a second time, and
+/// nothing of this hop is in it.
 ///
 /// Confined to its event loop.
 final class ControlPlanePassage: RequestWorker {
     private let connection: PublicConnection
-    private let context: ChannelHandlerContext
-    private let isChunked: Bool
+    private let entrance: ControlPlaneEntrance
 
     var takesBody: Bool { true }
     var limitsArrival: Bool { true }
     var minimumBodyRate: Int { connection.limits.bodyRate }
     var awaitsBody: Bool { true }
 
-    private init(_ head: RequestHead, connection: PublicConnection, context: ChannelHandlerContext) {
+    private init(connection: PublicConnection, entrance: ControlPlaneEntrance) {
         self.connection = connection
-        self.context = context
-        isChunked = head.framing == .chunked
+        self.entrance = entrance
     }
 
     /// Sends the request up.
@@ -38,9 +37,9 @@ final class ControlPlanePassage: RequestWorker {
         bridge: ControlPlaneBridge
     ) -> ControlPlanePassage? {
         guard let context = connection.context else { return nil }
-        let passage = ControlPlanePassage(head, connection: connection, context: context)
+        let entrance: ControlPlaneEntrance
         do {
-            try bridge.attach(to: context.channel, for: connection)
+            entrance = try bridge.attach(to: context.channel, for: connection)
         } catch {
             connection.abort()
             return nil
@@ -50,24 +49,35 @@ final class ControlPlanePassage: RequestWorker {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
-        passage.sendHead(head, target: target, host: host, network: client.network(of: head.fields))
-        return passage
+        let network = client.network(of: head.fields)
+        if let request = request(head, target: target, host: host, network: network) {
+            entrance.take(.head(request))
+        } else {
+            entrance.fail(HTTPParserError.invalidMethod)
+        }
+        return ControlPlanePassage(connection: connection, entrance: entrance)
     }
 
-    private func sendHead(_ head: RequestHead, target: String, host: String, network: ClientNetwork) {
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(head.byteCount + 64)
-        buffer.writeString(head.method)
-        buffer.writeInteger(UInt8(ascii: " "))
-        buffer.writeString(target)
-        buffer.writeStaticString(" HTTP/1.1\r\n")
-        buffer.writeField("Host", host)
+    /// Nil for a method that is in no registry of HTTP.
+    private static func request(
+        _ head: RequestHead, target: String, host: String, network: ClientNetwork
+    ) -> HTTPRequest? {
+        guard isRegistered(head.method), let method = HTTPRequest.Method(head.method) else { return nil }
+        var fields = HTTPFields()
+        fields.reserveCapacity(head.fields.lines.count + 2)
         // What only the gateway may say, it says here to itself.
-        buffer.writeField(ClientNetwork.fieldName, network.address)
-        for line in head.fields.lines where Self.passes(line.kind) { buffer.writeLine(line, of: head.fields) }
-        if isChunked { buffer.writeField("Transfer-Encoding", "chunked") }
-        buffer.writeLineEnd()
-        up(buffer)
+        fields.append(HTTPField(name: .xTollgateClient, value: network.address))
+        for line in head.fields.lines where passes(line.kind) {
+            guard let name = HTTPField.Name(head.fields.name(of: line)) else { continue }
+            fields.append(HTTPField(name: name, value: head.fields.value(of: line)))
+        }
+        if head.framing == .chunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
+        return HTTPRequest(method: method, scheme: "http", authority: host, path: target, headerFields: fields)
+    }
+
+    private static func isRegistered(_ method: String) -> Bool {
+        if case .RAW = HTTPMethod(rawValue: method) { return method == "QUERY" || method == "M-SEARCH" }
+        return true
     }
 
     private static func passes(_ kind: FieldKind) -> Bool {
@@ -77,28 +87,19 @@ final class ControlPlanePassage: RequestWorker {
         }
     }
 
-    private func up(_ bytes: ByteBuffer) { context.fireChannelRead(NIOAny(bytes)) }
-
-    func body(_ bytes: ByteBuffer) {
-        guard isChunked else { return up(bytes) }
-        var chunk = ByteBuffer()
-        chunk.writeChunkSize(bytes.readableBytes)
-        chunk.writeImmutableBuffer(bytes)
-        chunk.writeLineEnd()
-        up(chunk)
-    }
+    func body(_ bytes: ByteBuffer) { if bytes.readableBytes > 0 { entrance.take(.body(bytes)) } }
 
     func flushBody() {}
 
     func bodyEnded(trailers: FieldSection) {
-        if isChunked { up(ByteBuffer(staticString: "0\r\n\r\n")) }
-        context.fireChannelReadComplete()
+        entrance.take(.end(nil))
+        entrance.takeNoMoreForNow()
     }
 
     func clientWritabilityChanged(isWritable: Bool) {}
 
-    /// An endpoint that still waits for the rest of a body is told that it does not come.
-    func clientGone() { context.fireErrorCaught(HTTPParserError.unknown) }
+    /// Whoever still waits for the rest of a body is told that it does not come.
+    func clientGone() { entrance.fail(HTTPParserError.unknown) }
 }
 
 /// Makes one connection's pipeline speak to the control plane, once.
@@ -107,13 +108,19 @@ final class ControlPlaneBridge: Sendable {
 
     /// Told of the channel when the control plane is needed, and failed when it never was.
     private let whenNeeded: EventLoopPromise<AsyncChannel>
-    private let isAttached: NIOLoopBoundBox<Bool>
+    private let state: NIOLoopBoundBox<State>
     private let clock: AnswerClock
+
+    private enum State {
+        case unneeded
+        case attached(ControlPlaneEntrance)
+        case closed
+    }
 
     init(eventLoop: any EventLoop, clock: AnswerClock) {
         self.clock = clock
         whenNeeded = eventLoop.makePromise()
-        isAttached = NIOLoopBoundBox(false, eventLoop: eventLoop)
+        state = NIOLoopBoundBox(.unneeded, eventLoop: eventLoop)
     }
 
     /// The channel that the control plane reads requests from. Nil when the connection ends without a need for it.
@@ -121,29 +128,28 @@ final class ControlPlaneBridge: Sendable {
 
     /// The connection is over. On its event loop.
     func connectionClosed() {
-        if !isAttached.value { whenNeeded.fail(ChannelError.alreadyClosed) }
-        isAttached.value = true
+        if case .unneeded = state.value { whenNeeded.fail(ChannelError.alreadyClosed) }
+        state.value = .closed
     }
 
-    func attach(to channel: any Channel, for connection: PublicConnection) throws {
-        guard !isAttached.value else { return }
-        isAttached.value = true
+    /// Where requests go up.
+    func attach(to channel: any Channel, for connection: PublicConnection) throws -> ControlPlaneEntrance {
+        switch state.value {
+        case .attached(let entrance): return entrance
+        case .closed: throw ChannelError.alreadyClosed
+        case .unneeded: break
+        }
+        let entrance = ControlPlaneEntrance(connection: connection)
+        state.value = .attached(entrance)
         let pipeline = channel.pipeline.syncOperations
         do {
-            var limits = NIOHTTPDecoderLimitConfiguration()
-            // PublicConnection's limits hold; what goes up is a little longer than what came.
-            limits.maxHeaderFieldSize = 2 << 20
-            limits.maxHeaderListSize = 2 << 20
-            limits.maxHeaderFieldCount = FieldSection.maximumFields + 8
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
-                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
-            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
-            try pipeline.addHandler(ControlPlaneAnswers(connection: connection))
-            try pipeline.addHandler(AnswerDate(clock: clock))
+            try pipeline.addHandlers([
+                HTTPResponseEncoder(), HTTP1ToHTTPServerCodec(secure: false), entrance, AnswerDate(clock: clock),
+            ])
             whenNeeded.succeed(
                 try NIOAsyncChannel(
                     wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
+            return entrance
         } catch {
             whenNeeded.fail(error)
             throw error
@@ -151,14 +157,33 @@ final class ControlPlaneBridge: Sendable {
     }
 }
 
-/// Watches the control plane's answers on their way down: says where each ends, and whether the connection does.
-private final class ControlPlaneAnswers: ChannelOutboundHandler {
+/// Where requests go up to the control plane, and its answers come down: says where each ends, and whether the connection
+/// does. What encodes them stands between this and ``PublicConnection``.
+///
+/// Confined to its event loop.
+final class ControlPlaneEntrance: ChannelOutboundHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
     private let connection: PublicConnection
+    private var context: ChannelHandlerContext?
 
     init(connection: PublicConnection) { self.connection = connection }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    // MARK: Up
+
+    func take(_ part: HTTPRequestPart) { context?.fireChannelRead(NIOAny(part)) }
+
+    /// Has what was taken read now: the parts of a read of the socket are read together.
+    func takeNoMoreForNow() { context?.fireChannelReadComplete() }
+
+    /// Ends what is read. It is answered with 400 when nothing was answered yet.
+    func fail(_ error: HTTPParserError) { context?.fireErrorCaught(error) }
+
+    // MARK: Down
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
@@ -185,3 +210,6 @@ private final class ControlPlaneAnswers: ChannelOutboundHandler {
     /// The connection was answered on the control plane's behalf.
     private func drop(_ promise: EventLoopPromise<Void>?) { promise?.fail(ChannelError.ioOnClosedChannel) }
 }
+
+@available(*, unavailable)
+extension ControlPlaneEntrance: Sendable {}
