@@ -34,7 +34,7 @@ package struct StripeAnswer: Sendable {
 
     /// What Stripe says.
     ///
-    /// - Parameter secret: Blotted out should Stripe, or whoever stands between, repeat it in an error.
+    /// - Parameter secret: Blotted out should Stripe, or a proxy in between, repeat it in an error.
     /// - Throws: ``CallError`` when it says no, or when the answer is not Stripe's.
     func value(hiding secret: String) throws(CallError) -> JSON {
         guard let value = JSON(parsingUTF8: body), case .object = value else { throw foreign }
@@ -59,7 +59,7 @@ package struct StripeAnswer: Sendable {
             ])
     }
 
-    /// The body stays out of it: it is somebody else's page, of any length.
+    /// The body stays out of it: it is the page of a proxy in between, of any length.
     private var foreign: CallError {
         let isMarkup = contentType?.lowercased().hasPrefix("text/html") == true || body.first == UInt8(ascii: "<")
         return unintelligible(

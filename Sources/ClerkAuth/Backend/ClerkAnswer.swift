@@ -29,7 +29,7 @@ package struct ClerkAnswer: Sendable {
 
     /// Why Clerk said no.
     ///
-    /// - Parameter secret: Blotted out should Clerk, or whoever stands between, repeat it.
+    /// - Parameter secret: Blotted out should Clerk, or a proxy in between, repeat it.
     func refusal(hiding secret: String) -> CallError {
         guard let document = try? JSONDecoder().decode(ErrorDocument.self, from: Data(body)),
             let first = document.errors.first

@@ -98,7 +98,7 @@ final class ControlPlanePassage: RequestWorker {
 
     func clientWritabilityChanged(isWritable: Bool) {}
 
-    /// Whoever still waits for the rest of a body is told that it does not come.
+    /// A handler that still waits for the rest of a body is told that it does not come.
     func clientGone() { entrance.fail(HTTPParserError.unknown) }
 }
 
