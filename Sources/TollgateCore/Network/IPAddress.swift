@@ -8,6 +8,9 @@ package struct IPAddress: Sendable, Hashable {
     /// How many bits addresses of this kind have.
     var width: Int { isIPv4 ? 32 : 128 }
 
+    /// `::`, which no host sends from (RFC 4291, section 2.5.2).
+    static let unspecified = IPAddress(bits: 0, isIPv4: false)
+
     private init(bits: UInt128, isIPv4: Bool) {
         self.bits = bits
         self.isIPv4 = isIPv4
@@ -40,6 +43,11 @@ package struct IPAddress: Sendable, Hashable {
         } else {
             return nil
         }
+    }
+
+    /// The last address of the network that this is the first one of.
+    func last(in mask: UInt128) -> IPAddress {
+        IPAddress(bits: bits | ~mask & UInt128.max >> (128 - width), isIPv4: isIPv4)
     }
 
     private static func ipv4(_ text: Substring) -> UInt128? {
@@ -88,6 +96,22 @@ extension IPAddress: CustomStringConvertible {
             ? [24, 16, 8, 0].map { String(bits >> $0 & 0xFF) }.joined(separator: ".")
             : stride(from: 112, through: 0, by: -16).map { String(bits >> $0 & 0xFFFF, radix: 16) }
                 .joined(separator: ":")
+    }
+
+    /// All bits as hexadecimal digits: 8 of an IPv4 address, which lie in the string itself without an allocation, and 32
+    /// of an IPv6 one. As texts, addresses of one kind are in their order.
+    package var digits: String {
+        let digits = isIPv4 ? String(UInt32(truncatingIfNeeded: bits), radix: 16) : String(bits, radix: 16)
+        return String(repeating: "0", count: width / 4 - digits.utf8.count) + digits
+    }
+
+    /// Reads ``digits``, lower-case ones.
+    init?(digits: Substring) {
+        let isIPv4 = digits.utf8.count == 8
+        guard isIPv4 || digits.utf8.count == 32, digits.utf8.allSatisfy(\.isLowercaseHexadecimalDigit),
+            let bits = UInt128(digits, radix: 16)
+        else { return nil }
+        self.init(bits: bits, isIPv4: isIPv4)
     }
 
     /// The number of the network that the address is in: all of an IPv4 address, the first 64 bits of an IPv6 one, which

@@ -6,22 +6,41 @@ package struct NetworkList: Sendable, Hashable {
     package static let empty = NetworkList(networks: [])
 
     fileprivate struct Network: Sendable, Hashable {
-        let bits: UInt128
+        /// The first of its addresses.
+        let address: IPAddress
         let mask: UInt128
-        let isIPv4: Bool
+
+        var text: String { "\(address)/\(mask.nonzeroBitCount)" }
+        var range: String { "\(address.digits)-\(address.last(in: mask).digits)" }
     }
 
     private let networks: [Network]
 
     package var isEmpty: Bool { networks.isEmpty }
+    package var count: Int { networks.count }
+
+    /// Each network in its one form, from which ``init(_:)`` reads the same list again: the address as
+    /// ``IPAddress/description`` has it, and its length (`192.0.2.1/32`).
+    package var texts: [String] { networks.map(\.text) }
+
+    /// Each network as its first and its last address (`0a000000-0affffff`, ``IPAddress/digits``): for a store that can
+    /// compare texts, and no bits.
+    package var ranges: [String] { networks.map(\.range) }
 
     private init(networks: [Network]) { self.networks = networks }
 
     /// Reads addresses (`192.0.2.1`, `2001:db8::1`) and networks (`10.0.0.0/8`, `2001:db8::/32`). Fails when one of them
     /// is neither, when an address has bits that its network's length leaves out, and for more than ``maximumCount``.
     package init?(_ texts: [String]) {
-        let networks = texts.compactMap(Network.init)
+        let networks = texts.compactMap { Network($0) }
         guard networks.count == texts.count, networks.count <= Self.maximumCount else { return nil }
+        self.init(networks: networks)
+    }
+
+    /// Reads ``ranges``. Fails when one of them has another form, or is no network, and for more than ``maximumCount``.
+    package init?(ranges: [String]) {
+        let networks = ranges.compactMap { Network(range: $0) }
+        guard networks.count == ranges.count, networks.count <= Self.maximumCount else { return nil }
         self.init(networks: networks)
     }
 
@@ -33,7 +52,7 @@ package struct NetworkList: Sendable, Hashable {
 
     /// Whether one of the networks has the address in it. An IPv4 address is in IPv4 networks only.
     package func contains(_ address: IPAddress) -> Bool {
-        networks.contains { $0.isIPv4 == address.isIPv4 && $0.bits == address.bits & $0.mask }
+        networks.contains { $0.address.isIPv4 == address.isIPv4 && $0.address.bits == address.bits & $0.mask }
     }
 }
 
@@ -51,9 +70,24 @@ extension NetworkList.Network {
             else { return nil }
             length = number - leftOut
         }
-        let hostBits = address.width - length
-        let mask: UInt128 = (UInt128.max >> (128 - address.width)) & (UInt128.max << hostBits)
+        self.init(address, length: length)
+    }
+
+    fileprivate init?(range: String) {
+        let ends = range.split(separator: "-", omittingEmptySubsequences: false)
+        guard ends.count == 2, let first = IPAddress(digits: ends[0]), let last = IPAddress(digits: ends[1]) else {
+            return nil
+        }
+        let length = first.width - (128 - (first.bits ^ last.bits).leadingZeroBitCount)
+        self.init(first, length: length)
+        guard self.range == range else { return nil }
+    }
+
+    /// Fails when `address` has bits behind `length`.
+    private init?(_ address: IPAddress, length: Int) {
+        guard (0...address.width).contains(length) else { return nil }
+        let mask: UInt128 = (UInt128.max >> (128 - address.width)) & (UInt128.max << (address.width - length))
         guard address.bits & mask == address.bits else { return nil }
-        self.init(bits: address.bits, mask: mask, isIPv4: address.isIPv4)
+        self.init(address: address, mask: mask)
     }
 }

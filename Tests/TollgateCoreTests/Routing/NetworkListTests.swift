@@ -50,4 +50,40 @@ import TollgateCore
         #expect(NetworkList(texts) == nil)
         #expect(NetworkList(Array(texts.dropLast())) != nil)
     }
+
+    @Test func networksAreToldInOneForm() throws {
+        let list = try #require(
+            NetworkList([
+                "10.0.0.0/8", "::1", "192.0.2.7", "::ffff:198.51.100.0/120", "2001:DB8::/32", "::/0", "0.0.0.0/0",
+            ]))
+        let texts = [
+            "10.0.0.0/8", "0:0:0:0:0:0:0:1/128", "192.0.2.7/32", "198.51.100.0/24", "2001:db8:0:0:0:0:0:0/32",
+            "0:0:0:0:0:0:0:0/0", "0.0.0.0/0",
+        ]
+        #expect(list.texts == texts && list.count == 7)
+        #expect(NetworkList(texts) == list)
+    }
+
+    @Test func networksAreToldAsRanges() throws {
+        let list = try #require(NetworkList(["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"]))
+        let ranges = [
+            "0a000000-0affffff", "c0000207-c0000207",
+            "20010db8000000000000000000000000-20010db8ffffffffffffffffffffffff",
+            "00000000000000000000000000000001-00000000000000000000000000000001", "00000000-ffffffff",
+            String(repeating: "0", count: 32) + "-" + String(repeating: "f", count: 32),
+        ]
+        #expect(list.ranges == ranges)
+        #expect(NetworkList(ranges: ranges) == list)
+        #expect(IPAddress("1.2.3.4")?.digits == "01020304" && IPAddress("::ffff:1.2.3.4")?.digits == "01020304")
+    }
+
+    @Test(arguments: [
+        "", "-", "0a000000", "0a000000-", "0a000000-0affffff-", "0A000000-0AFFFFFF", "0a000001-0a000002",
+        "0a000000-0a000002", "0affffff-0a000000", "0a000000-0afffff", "0a00000-0afffff", " 0a000000-0affffff",
+        "0a000000-" + String(repeating: "f", count: 32), "+a000000-+affffff", "10.0.0.0/8", "0g000000-0gffffff",
+    ])
+    func otherRangesAreNot(text: String) {
+        #expect(NetworkList(ranges: [text]) == nil)
+        #expect(NetworkList(ranges: ["00000000-ffffffff", text]) == nil)
+    }
 }

@@ -98,7 +98,14 @@ import TollgateCore
         let network = try Self.network(address)
         #expect(network.description == name)
         #expect(ClientNetwork(address: network.address) == network, "it is told the same again")
+        #expect(ClientNetwork(address: network.address)?.client == network.client, "with all of the address")
         #expect(ClientNetwork(address: ClientNetwork.unknown.address) == .unknown)
+    }
+
+    @Test func theWholeAddressIsKept() throws {
+        #expect(try Self.network("2001:db8::1").client == IPAddress("2001:db8::1"))
+        #expect(try Self.network("::ffff:192.0.2.7").client == IPAddress("192.0.2.7"))
+        #expect(ClientNetwork.unknown.client == nil && ClientNetwork(address: "::")?.client == nil)
     }
 
     @Test func networksAreToldApart() throws {
