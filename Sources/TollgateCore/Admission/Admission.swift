@@ -5,6 +5,10 @@ package final class AdmissionRequest: Sendable {
     package let principal: Principal
     package let time: UnixTime
 
+    /// Where the request comes from. Only worked out for a key: nil for a session token, and for a question that no
+    /// request is behind.
+    package let network: ClientNetwork?
+
     /// Calls of the quota that this request costs.
     package let cost: Int
 
@@ -36,12 +40,13 @@ package final class AdmissionRequest: Sendable {
     package let routeLimit: RouteLimit?
 
     package init(
-        principal: Principal, time: UnixTime, cost: Int = 1, route: String = "other",
+        principal: Principal, time: UnixTime, network: ClientNetwork? = nil, cost: Int = 1, route: String = "other",
         quotaPolicy: QuotaPolicy = .enforce, requiredScopes: [KeyScope] = [], idempotentCall: IdempotentCall? = nil,
         reservation: Reservation.Request? = nil, routeLimit: RouteLimit? = nil
     ) {
         self.principal = principal
         self.time = time
+        self.network = network
         self.cost = cost
         self.route = route
         self.quotaPolicy = quotaPolicy

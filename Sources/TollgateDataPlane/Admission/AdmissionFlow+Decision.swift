@@ -3,9 +3,8 @@ import TollgateCore
 /// What the store's answer means, and what becomes of the charge.
 extension AdmissionFlow {
     /// The store has answered, or could not.
-    mutating func decided(
-        _ result: Result<AdmissionDecision, StoreUnavailable>, at now: ClockReading,
-        from network: @autoclosure () -> ClientNetwork
+    package mutating func decided(
+        _ result: Result<AdmissionDecision, StoreUnavailable>, at now: ClockReading
     ) -> Action {
         guard let request else { return .nothing }
         switch result {
@@ -19,7 +18,7 @@ extension AdmissionFlow {
                 try conclude(decision, of: request)
             } catch {
                 if purpose != .endpoint, decision.endsKey { state.outage.refused(request.principal.credential) }
-                return refuse(error, at: now, from: network())
+                return refuse(error, at: now, from: request.network ?? .unknown)
             }
             admitted = Admitted(principal: request.principal, decision: decision, time: request.time)
             noteAdmission(of: request.principal)

@@ -36,7 +36,7 @@ struct AdmissionFlow {
         case redeem(Ticket)
         /// Gather the request's body, if it is not there yet, and tell the flow by ``bodyGathered(fingerprint:at:)``.
         case gatherBody
-        /// Ask the store, and tell the flow its answer by ``decided(_:at:from:)``.
+        /// Ask the store, and tell the flow its answer by ``decided(_:at:)``.
         case ask(AdmissionRequest)
         /// Read the answer that was kept for repeats, and tell the flow by ``storedAnswerRead(_:at:)``.
         case readStoredAnswer(IdempotentCall, UserID)
@@ -63,7 +63,10 @@ struct AdmissionFlow {
     /// The principal, once it is known. Whether it is admitted is decided later.
     private(set) var principal: Principal?
 
-    /// The admitted caller, once it is decided.
+    /// Where a key comes from, once it is known whom it names.
+    private var network: ClientNetwork?
+
+    /// Who may pass, once it is decided.
     var admitted: Admitted?
 
     /// It passes though the store has decided nothing.
@@ -107,11 +110,15 @@ struct AdmissionFlow {
     ) -> Action {
         self.principal = principal
         if presentation != nil, !principal.credential.isSecretKey { presentation = nil }
-        // Others behind the same address keep the keys that are known to be good.
-        if principal.credential.isKey, !isKnownKey, !state.outage.isKnown(principal.credential),
-            let refusal = guessRefusal(at: now.time, from: network())
-        {
-            return .refuse(refusal)
+        if principal.credential.isKey {
+            let network = network()
+            // Others behind the same address keep the keys that are known to be good.
+            if !isKnownKey, !state.outage.isKnown(principal.credential),
+                let refusal = guessRefusal(at: now.time, from: network)
+            {
+                return .refuse(refusal)
+            }
+            self.network = network
         }
         return idempotencyKey == nil ? ask(at: now.time) : .gatherBody
     }
@@ -139,9 +146,9 @@ struct AdmissionFlow {
     mutating func ask(at time: UnixTime) -> Action {
         guard let principal else { return .nothing }
         let request = AdmissionRequest(
-            principal: principal, time: time, cost: policy.cost, route: bookedUnder, quotaPolicy: policy.quotaPolicy,
-            requiredScopes: policy.scopes, idempotentCall: idempotentCall, reservation: reservationWish,
-            routeLimit: policy.routeLimit)
+            principal: principal, time: time, network: network, cost: policy.cost, route: bookedUnder,
+            quotaPolicy: policy.quotaPolicy, requiredScopes: policy.scopes, idempotentCall: idempotentCall,
+            reservation: reservationWish, routeLimit: policy.routeLimit)
         self.request = request
         return .ask(request)
     }

@@ -142,7 +142,7 @@ package final class Gatekeeper: Sendable {
                 reservation = (try? result.get().reservation).flatMap {
                     gatekeeper.reservations.keep($0, leaseSeconds: flow.policy.leaseSeconds)
                 }
-                action = flow.decided(result, at: now, from: network)
+                action = flow.decided(result, at: now)
             }
             guard case .admit = action, let admitted = flow.admitted else { throw Self.refusal(action) }
             return admitted

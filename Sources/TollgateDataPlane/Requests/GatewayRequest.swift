@@ -133,7 +133,7 @@ final class GatewayRequest {
         if case .success(let decision) = result, let granted = decision.reservation {
             loop.opened(granted, leaseSeconds: flow.policy.leaseSeconds)
         }
-        perform(flow.decided(result, at: now, from: network))
+        perform(flow.decided(result, at: now))
     }
 
     /// Ends the reservation, if there is one.

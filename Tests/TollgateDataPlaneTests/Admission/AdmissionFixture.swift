@@ -128,7 +128,7 @@ extension AdmissionFlow {
         case .verified(let result): return verified(result, at: now, from: network).words
         case .redeemed(let result): return redeemed(result, at: now, from: network).words
         case .bodyGathered(let fingerprint): return bodyGathered(fingerprint: fingerprint, at: now).words
-        case .decided(let result): return decided(result, at: now, from: network).words
+        case .decided(let result): return decided(result, at: now).words
         case .storedAnswer(let result): return storedAnswerRead(result, at: now).words
         case .ended(let outcome): return settle(as: outcome).words
         case .clientGone:
