@@ -119,6 +119,14 @@ package enum KeyRefusal: String, Sendable, Hashable, CaseIterable {
     /// The key is good, and not for this.
     case scopeMissing = "scope-missing"
 
+    /// Whether the key passes elsewhere: it is good, and not for this.
+    package var isOfGoodKey: Bool {
+        switch self {
+        case .unknown, .revoked, .expired: false
+        case .scopeMissing: true
+        }
+    }
+
     /// One sentence for the caller: what is wrong and what to do.
     package var message: String {
         switch self {

@@ -27,7 +27,7 @@ extension APIError {
 
     /// A key that the store does not let in. Both limits are its owner's business and not told.
     package static func key(_ refusal: KeyRefusal, message: String? = nil) -> APIError {
-        let isForbidden = refusal == .scopeMissing
+        let isForbidden = refusal.isOfGoodKey
         var error = APIError(
             isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
             code: refusal.rawValue, message: message ?? refusal.message)

@@ -152,6 +152,6 @@ extension AdmissionFlow {
 extension AdmissionDecision {
     /// The key that was presented is good for nothing any more.
     fileprivate var endsKey: Bool {
-        if case .keyRefused(let reason) = outcome { reason != .scopeMissing } else { false }
+        if case .keyRefused(let reason) = outcome { !reason.isOfGoodKey } else { false }
     }
 }
