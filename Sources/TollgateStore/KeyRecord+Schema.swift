@@ -15,6 +15,12 @@ extension KeyRecord {
             HashRow(\.lastUsedAt, "lastUsedAt", .optional(.moment)),
             HashRow(\.previous, Previous.schema.optional))
     }
+
+    /// The names of the fields, in the order in which they are written. They are those of every key.
+    static let fieldNames: [String] = {
+        let anyID = KeyID(bytes: [UInt8](repeating: 0, count: KeyID.byteCount))
+        return anyID.map { schema(of: $0).names } ?? []
+    }()
 }
 
 extension KeyTerms {

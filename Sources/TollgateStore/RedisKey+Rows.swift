@@ -1,3 +1,5 @@
+import TollgateCore
+
 extension RedisKey.Pattern {
     /// What is said of each pattern, in the order of the patterns. The reference of Redis keys is made of it.
     static let rows: [Row] = [
@@ -52,9 +54,8 @@ extension RedisKey.Pattern {
         Row(
             .key, "key:{userId}:{keyId}", .hash, .mayStay, kept: "for ever, or a week after its revocation or end",
             holds: """
-                `name mode scopes expiresAt status createdAt hash lastUsedAt previousHash previousUntil \
-                previousUsedAt`; of one that has ended `hash status previousHash` and `revokedAt` or `expiresAt`; of \
-                the secret only its SHA-256
+                `\(KeyRecord.fieldNames.joined(separator: " "))`; of one that has ended `hash status previousHash` \
+                and `revokedAt` or `expiresAt`; of the secret only its SHA-256
                 """,
             look: "HGETALL 'key:{user_abc}:{key_…}'"),
         Row(
