@@ -104,6 +104,9 @@ enum AdmissionArgument: String, CaseIterable {
     /// The scopes that are needed, with spaces between them; of a platform's key only those that it never has.
     case scopes
 
+    /// Where a key comes from: 8 or 32 hexadecimal digits. Empty when that is not known.
+    case clientAddress
+
     /// The plan that the credential claims, and when it was issued (ISO 8601). Empty when it does not say.
     case claimedPlan, issuedAt
 
@@ -165,7 +168,9 @@ enum AdmissionForm: String, CaseIterable {
     private static let keysOfKey: [AdmissionKey] = keysOfToken + [.credential]
     private static let allKeys = AdmissionKey.allCases
     private static let argumentsOfToken: [AdmissionArgument] = [.cost, .route, .claimedPlan, .issuedAt]
-    private static let argumentsOfKey: [AdmissionArgument] = [.cost, .route, .credentialKind, .digest, .scopes]
+    private static let argumentsOfKey: [AdmissionArgument] = [
+        .cost, .route, .credentialKind, .digest, .scopes, .clientAddress,
+    ]
     private static let allArguments = AdmissionArgument.allCases
 }
 
@@ -195,6 +200,7 @@ extension AdmissionCall {
         case .route: buffer.writeArgument(request.route)
         case .credentialKind, .digest: write(argument, of: request.principal.credential, to: &buffer)
         case .scopes: writeScopes(to: &buffer)
+        case .clientAddress: buffer.writeArgument(request.network?.client?.digits ?? "")
         case .claimedPlan: buffer.writeArgument(request.principal.claimedPlan ?? "")
         case .issuedAt: write(request.principal.issuedAt, to: &buffer)
         case .enforcesQuota: buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)

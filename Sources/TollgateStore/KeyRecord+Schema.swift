@@ -25,11 +25,12 @@ extension KeyRecord {
 
 extension KeyTerms {
     fileprivate static let schema = HashSchema(
-        KeyTerms.init(name:mode:scopes:expiresAt:),
+        KeyTerms.init(name:mode:scopes:expiresAt:allowedIPs:),
         HashRow(\.name, "name", .orElse("", .text)),
         HashRow(\.mode, "mode", .rawValue),
         HashRow(\.scopes, "scopes", .scopes),
-        HashRow(\.expiresAt, "expiresAt", .end))
+        HashRow(\.expiresAt, "expiresAt", .end),
+        HashRow(\.allowedIPs, "allowedIPs", .networks))
 }
 
 extension KeyRecord.Previous {
@@ -49,4 +50,17 @@ extension FieldCoding where Value == [KeyScope] {
     fileprivate static let scopes = FieldCoding(
         write: { $0.map(\.value).joined(separator: " ") },
         read: { text in (text ?? "").split(separator: " ").compactMap { KeyScope(String($0)) } })
+}
+
+extension FieldCoding where Value == NetworkList? {
+    /// As ranges with spaces between them, which `admit.lua` compares as texts. In another form they are no network at all.
+    fileprivate static let networks = FieldCoding(
+        write: { $0?.ranges.joined(separator: " ") },
+        read: { text in
+            .some(
+                text.map { text in
+                    NetworkList(
+                        ranges: text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)) ?? .empty
+                })
+        })
 }

@@ -32,6 +32,22 @@ import TollgateCore
         #expect(try KeyDraft(KeyTerms(name: "n", expiresAt: time.adding(seconds: 1)), at: time).terms.expiresAt != nil)
     }
 
+    @Test func addressesOfADraftAreOneToSixteen() throws {
+        func networks(_ count: Int) throws -> NetworkList {
+            try #require(NetworkList((0..<count).map { "192.0.2.\($0)" }))
+        }
+        for count in [0, 17, 256] {
+            #expect(throws: KeyDraft.Problem.allowedIPs(count)) {
+                try KeyDraft(KeyTerms(name: "n", allowedIPs: networks(count)), at: Self.time)
+            }
+        }
+        for count in [1, 16] {
+            let draft = try KeyDraft(KeyTerms(name: "n", allowedIPs: networks(count)), at: Self.time)
+            #expect(draft.terms.allowedIPs?.count == count)
+        }
+        #expect(try KeyDraft(KeyTerms(name: "n"), at: Self.time).terms.allowedIPs == nil)
+    }
+
     @Test func namesAndHashesHaveOneForm() {
         #expect(KeyID("key_0123456789abcdef")?.value == "key_0123456789abcdef")
         for other in ["", "key_", "key_0123456789abcde", "key_0123456789abcdeu", "key-0123456789abcdef"] {

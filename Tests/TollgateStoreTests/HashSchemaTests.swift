@@ -13,7 +13,7 @@ import TollgateCore
             id: try #require(KeyID("key_0123456789abcdef")),
             terms: KeyTerms(
                 name: "ci", mode: .test, scopes: [try #require(KeyScope("read")), try #require(KeyScope("write"))],
-                expiresAt: time.adding(seconds: 60)),
+                expiresAt: time.adding(seconds: 60), allowedIPs: NetworkList(["10.0.0.0/8", "2001:db8::1"])),
             status: .revoked, createdAt: time,
             hash: try #require(KeyHash(hex: String(repeating: "a", count: 64))), lastUsedAt: time.adding(seconds: 1),
             previous: KeyRecord.Previous(
@@ -80,6 +80,8 @@ import TollgateCore
             case "createdAt": #expect(without == nil && unreadable?.createdAt == longAgo)
             case "name": #expect(without?.terms.name == "" && unreadable?.terms.name == "?")
             case "scopes": #expect(without?.terms.scopes == [] && unreadable?.terms.scopes == [])
+            case "allowedIPs":
+                #expect(without != nil && without?.terms.allowedIPs == nil && unreadable?.terms.allowedIPs == .empty)
             case "expiresAt":
                 #expect(without != nil && without?.terms.expiresAt == nil && unreadable?.terms.expiresAt == longAgo)
             case "lastUsedAt":

@@ -116,7 +116,8 @@ import TollgateStore
             for round in 0..<60 {
                 var secrets = [
                     try await gateway.makeKey(
-                        scopes: scopes.filter { _ in one(of: [true, false]) }, expiresAfter: one(of: [nil, 50, 150]))
+                        scopes: scopes.filter { _ in one(of: [true, false]) }, expiresAfter: one(of: [nil, 50, 150]),
+                        allowedIPs: one(of: [nil, nil, ["10.0.0.0/9", "2001:db8::/33"]]))
                 ]
                 let id = secrets[0].key.id
                 for _ in 0..<one(of: [0, 1, 2]) {
@@ -131,10 +132,11 @@ import TollgateStore
                 for _ in 0..<30 {
                     let (key, seconds) = (one(of: secrets).key, one(of: [0, 49, 50, 79, 80, 150]) as Int64)
                     let required = ["read", "write"].filter { _ in one(of: [true, false]) }
+                    let address = one(of: ["10.1.2.3", "10.128.0.0", "2001:db8:7fff::1", "2001:db8:8000::", nil])
                     let expected = record.refusal(
                         of: KeyHash(of: key), requiring: required.compactMap { KeyScope($0) },
-                        at: Self.time.adding(seconds: seconds))
-                    let decision = try await gateway.call(key, after: seconds, requiring: required)
+                        from: address.flatMap { IPAddress($0) }, at: Self.time.adding(seconds: seconds))
+                    let decision = try await gateway.call(key, after: seconds, requiring: required, from: address)
                     #expect(
                         decision.outcome == (expected.map { .keyRefused($0) } ?? .admitted), "round \(round), \(record)"
                     )
@@ -142,7 +144,7 @@ import TollgateStore
                 }
                 #expect(try await gateway.keys.revoke(id, of: gateway.user, at: Self.time) == .revoked)
             }
-            #expect(seen == [nil, .unknown, .expired, .scopeMissing], "every case came up")
+            #expect(seen == [nil, .unknown, .expired, .scopeMissing, .addressNotAllowed], "every case came up")
         }
     }
 

@@ -44,11 +44,12 @@ struct KeyGateway {
     /// A key of the user.
     func makeKey(
         name: String = "ci", scopes: [String] = ["*"], expiresAfter: Int64? = nil, mode: KeyMode = .live,
-        at time: UnixTime = time
+        allowedIPs: [String]? = nil, at time: UnixTime = time
     ) async throws -> IssuedKey {
         let terms = KeyTerms(
             name: name, mode: mode, scopes: try scopes.map { try #require(KeyScope($0)) },
-            expiresAt: expiresAfter.map { time.adding(seconds: $0) })
+            expiresAt: expiresAfter.map { time.adding(seconds: $0) },
+            allowedIPs: try allowedIPs.map { try #require(NetworkList($0)) })
         let draft = try KeyDraft(terms, at: time)
         guard case .created(let issued) = try await keys.create(draft, of: user, at: time) else {
             throw Refused()
@@ -60,10 +61,12 @@ struct KeyGateway {
 
     /// What becomes of a call with `key`, `seconds` after the beginning.
     func call(
-        _ key: APIKey, after seconds: Int64 = 0, requiring scopes: [String] = [], onOtherWorker: Bool = false
+        _ key: APIKey, after seconds: Int64 = 0, requiring scopes: [String] = [], from address: String? = nil,
+        onOtherWorker: Bool = false
     ) async throws -> AdmissionDecision {
         let request = AdmissionRequest(
             principal: Principal(key), time: Self.time.adding(seconds: seconds),
+            network: address.flatMap { ClientNetwork(address: $0) },
             requiredScopes: try scopes.map { try #require(KeyScope($0)) })
         return try await (onOtherWorker ? otherAdmissions : admissions).admit(request)
     }

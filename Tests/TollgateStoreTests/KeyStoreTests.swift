@@ -18,13 +18,15 @@ import TollgateStore
     @Test func recordsAreReadableAndHoldNoSecret() async throws {
         try await KeyGateway.run { gateway in
             let issued = try await gateway.makeKey(
-                name: "CI, nightly", scopes: ["read", "orders:write"], expiresAfter: 86_400)
+                name: "CI, nightly", scopes: ["read", "orders:write"], expiresAfter: 86_400,
+                allowedIPs: ["10.0.0.0/8", "2001:db8::1"])
             let id = issued.key.id
             let record = try await gateway.hash("key:{user_abc}:{\(id)}")
             #expect(
                 record == [
                     "name": "CI, nightly", "mode": "live", "scopes": "read orders:write", "status": "active",
                     "createdAt": "2025-11-26T23:00:00Z", "expiresAt": "2025-11-27T23:00:00Z",
+                    "allowedIPs": "0a000000-0affffff 20010db8000000000000000000000001-20010db8000000000000000000000001",
                     "hash": SHA256.digest(issued.key.text).hex,
                 ])
             // A day to its end, and a week in which its user is told that it has expired.

@@ -9,12 +9,19 @@ package struct KeyTerms: Sendable, Hashable {
     /// From when on the key is refused, in whole seconds. Nil: never.
     package let expiresAt: UnixTime?
 
+    /// The addresses and networks that the key may be used from. Nil: from everywhere.
+    package let allowedIPs: NetworkList?
+
     /// - Parameter expiresAt: Fractions of a second are dropped.
-    package init(name: String, mode: KeyMode = .live, scopes: [KeyScope] = [.all], expiresAt: UnixTime? = nil) {
+    package init(
+        name: String, mode: KeyMode = .live, scopes: [KeyScope] = [.all], expiresAt: UnixTime? = nil,
+        allowedIPs: NetworkList? = nil
+    ) {
         self.name = name
         self.mode = mode
         self.scopes = scopes
         self.expiresAt = expiresAt.map { UnixTime(seconds: $0.seconds) }
+        self.allowedIPs = allowedIPs
     }
 }
 
@@ -23,6 +30,9 @@ package struct KeyDraft: Sendable, Hashable {
     /// Bytes of UTF-8.
     package static let maximumNameLength = 100
 
+    /// Addresses and networks of a key that may not be used from everywhere.
+    package static let maximumAllowedIPs = 16
+
     /// The field that is wrong, and how.
     package enum Problem: Error, Sendable, Hashable {
         /// Empty, longer than ``maximumNameLength``, or with characters that break a line.
@@ -30,6 +40,8 @@ package struct KeyDraft: Sendable, Hashable {
         case tooManyScopes(Int)
         /// The end lies in the past.
         case expiry
+        /// No network at all, or more than ``maximumAllowedIPs``.
+        case allowedIPs(Int)
     }
 
     /// What the key is to be made with.
@@ -44,6 +56,9 @@ package struct KeyDraft: Sendable, Hashable {
         guard terms.scopes.count <= KeyScope.maximumCount else { throw .tooManyScopes(terms.scopes.count) }
         if let end = terms.expiresAt {
             guard end.seconds > time.seconds else { throw .expiry }
+        }
+        if let networks = terms.allowedIPs {
+            guard (1...Self.maximumAllowedIPs).contains(networks.count) else { throw .allowedIPs(networks.count) }
         }
         self.terms = terms
     }
@@ -118,12 +133,14 @@ package enum KeyRefusal: String, Sendable, Hashable, CaseIterable {
     case expired = "key-expired"
     /// The key is good, and not for this.
     case scopeMissing = "scope-missing"
+    /// The key is good, and not for the address that it comes from.
+    case addressNotAllowed = "address-not-allowed"
 
     /// Whether the key passes elsewhere: it is good, and not for this.
     package var isOfGoodKey: Bool {
         switch self {
         case .unknown, .revoked, .expired: false
-        case .scopeMissing: true
+        case .scopeMissing, .addressNotAllowed: true
         }
     }
 
@@ -134,6 +151,8 @@ package enum KeyRefusal: String, Sendable, Hashable, CaseIterable {
         case .revoked: "The key was revoked. Make a new one."
         case .expired: "The key has expired. Use its successor, or make a new one."
         case .scopeMissing: "The key does not have the scope that this needs. Use another one."
+        case .addressNotAllowed:
+            "The key is not for the address that it comes from. Use it from one that it allows, or make another one."
         }
     }
 }

@@ -12,19 +12,21 @@ enum KeyBodies {
 
     private static let maximumExpiryDays = 3650
 
-    /// `{"name": …, "mode": …, "scopes": […], "expiresAt": … or "expiresInDays": …}`; all but the name may be left out.
+    /// `{"name": …, "mode": …, "scopes": […], "allowedIPs": […], "expiresAt": … or "expiresInDays": …}`; all but the name
+    /// may be left out.
     ///
     /// - Parameter time: Now.
     static func draft(_ body: ByteBuffer, at time: UnixTime) throws(APIError) -> KeyDraft {
         let members = try JSONBody(
-            body, known: ["name", "mode", "scopes", "expiresAt", "expiresInDays"], example: example)
+            body, known: ["name", "mode", "scopes", "allowedIPs", "expiresAt", "expiresInDays"], example: example)
         guard let name = try members.string("name", example: "build server") else {
             throw .badRequest("'name' is missing. Say what the key is for: \(example).")
         }
         let (mode, scopes, expiry) = (try mode(members), try scopes(members), try expiry(members, at: time))
+        let allowedIPs = try allowedIPs(members)
         do throws(KeyDraft.Problem) {
             return try KeyDraft(
-                KeyTerms(name: name, mode: mode, scopes: scopes, expiresAt: expiry), at: time)
+                KeyTerms(name: name, mode: mode, scopes: scopes, expiresAt: expiry, allowedIPs: allowedIPs), at: time)
         } catch {
             throw refusal(of: error)
         }
@@ -58,6 +60,17 @@ enum KeyBodies {
         return scopes
     }
 
+    private static func allowedIPs(_ members: JSONBody) throws(APIError) -> NetworkList? {
+        guard let texts = try members.strings("allowedIPs", example: #"["203.0.113.7"]"#) else { return nil }
+        for (place, text) in texts.enumerated() where NetworkList([text]) == nil {
+            throw .badRequest(
+                "'allowedIPs[\(place)]' is no address or network. One is such as \"203.0.113.7\", \"10.0.0.0/8\" or "
+                    + "\"2001:db8::/32\", a network with zeros behind its length.")
+        }
+        guard let networks = NetworkList(texts) else { throw refusal(of: .allowedIPs(texts.count)) }
+        return networks
+    }
+
     private static func expiry(_ members: JSONBody, at time: UnixTime) throws(APIError) -> UnixTime? {
         let moment = try members.string("expiresAt", example: momentExample)
         let days = try members.integer("expiresInDays", in: 1...maximumExpiryDays)
@@ -78,6 +91,10 @@ enum KeyBodies {
         case .tooManyScopes(let count):
             .badRequest("'scopes' takes up to \(KeyScope.maximumCount) scopes, not \(count).")
         case .expiry: .badRequest("'expiresAt' takes a moment that is still to come.")
+        case .allowedIPs(let count):
+            .badRequest(
+                "'allowedIPs' takes 1 to \(KeyDraft.maximumAllowedIPs) addresses and networks, not \(count). Leave it out "
+                    + "for a key that works from everywhere.")
         }
     }
 }
@@ -96,6 +113,8 @@ extension KeyRecord {
             JSON.Member(name: "name", value: .string(terms.name)),
             JSON.Member(name: "mode", value: .string(terms.mode.rawValue)),
             JSON.Member(name: "scopes", value: .array(terms.scopes.map { .string($0.value) })),
+            JSON.Member(
+                name: "allowedIPs", value: terms.allowedIPs.map { .array($0.texts.map { .string($0) }) } ?? .null),
             JSON.Member(name: "createdAt", value: .moment(createdAt)),
             JSON.Member(name: "expiresAt", value: .moment(terms.expiresAt)),
         ]

@@ -68,8 +68,19 @@ if kind ~= '' then
     end
     if not refusal and scopes ~= '' then refusal = SCOPE_MISSING end
   else
-    local key = try('HMGET', KEYS[CREDENTIAL_KEY], 'hash', 'status', 'expiresAt', 'lastUsedAt')
+    local key = try('HMGET', KEYS[CREDENTIAL_KEY], 'hash', 'status', 'expiresAt', 'lastUsedAt', 'allowedIPs')
     if key.err then return tools().failure(KEYS[CREDENTIAL_KEY], key) end
+    -- Whether one of the key's networks has the address in it. They are ranges of digits with a space between two; what
+    -- stands there in another form refuses every address.
+    local allows = key[5] and function(address)
+      local is_in, length = false, 0
+      for first, last in string.gmatch(key[5] .. ' ', '([0-9a-f]+)%-([0-9a-f]+) ') do
+        if #first ~= #last or #first ~= 8 and #first ~= 32 then return false end
+        is_in = is_in or #first == #address and first <= address and address <= last
+        length = length + #first + #last + 2
+      end
+      return is_in and length == #key[5] + 1
+    end
     local before = key[1] ~= digest and call('HMGET', KEYS[CREDENTIAL_KEY], 'previousHash', 'previousUntil', 'previousUsedAt')
     if before and before[1] ~= digest then
       refusal = KEY_UNKNOWN
@@ -77,6 +88,8 @@ if kind ~= '' then
       refusal = KEY_REVOKED
     elseif key[3] and (key[3] <= now or not tools().moment(key[3])) or before and (tools().moment(before[2]) or '') <= now then
       refusal = KEY_EXPIRED
+    elseif allows and not allows(ARGV[CLIENT_ADDRESS]) then
+      refusal = ADDRESS_NOT_ALLOWED
     elseif scopes ~= '' then
       local granted = ' ' .. (call('HGET', KEYS[CREDENTIAL_KEY], 'scopes') or '') .. ' '
       if not string.find(granted, ' * ', 1, true) then

@@ -21,7 +21,7 @@ import TollgateServer
             #expect(id.wholeMatch(of: /key_[0-9a-z]{16}/) != nil)
             #expect(key.hasPrefix("sk_test_"))
             let members =
-                #""name":"CI \"x\"","mode":"test","scopes":["read","orders:write"],"#
+                #""name":"CI \"x\"","mode":"test","scopes":["read","orders:write"],"allowedIPs":null,"#
                 + #""createdAt":"2025-11-26T23:00:00Z","expiresAt":"2025-12-26T23:00:00Z""#
             #expect(made.body == #"{"id":"\#(id)","key":"\#(key)",\#(members)}"#)
 
@@ -36,7 +36,7 @@ import TollgateServer
             #expect(!used.body.contains("hash") && !used.body.contains(key))
 
             let plain = try await gateways.send("POST", "/keys", body: #"{"name":"plain","expiresAt":null}"#)
-            #expect(plain.body.contains(#""name":"plain","mode":"live","scopes":["*"],"#))
+            #expect(plain.body.contains(#""name":"plain","mode":"live","scopes":["*"],"allowedIPs":null,"#))
             #expect(plain.body.hasSuffix(#""expiresAt":null}"#))
             let others = try await gateways.send("GET", "/keys", as: "user_def")
             #expect(others.body == #"{"keys":[]}"#)
@@ -52,6 +52,7 @@ import TollgateServer
             #expect(second != key.text)
             #expect(
                 rotated.body == #"{"id":"\#(key.id)","key":"\#(second)","name":"CI","mode":"live","scopes":["*"],"#
+                    + #""allowedIPs":null,"#
                     + #""createdAt":"2025-11-26T23:00:00Z","expiresAt":null,"previousUntil":"2025-11-27T00:00:00Z"}"#)
             let listed = try await gateways.send("GET", "/keys")
             #expect(listed.body.contains(#""previousUntil":"2025-11-27T00:00:00Z","previousLastUsedAt":null"#))
@@ -114,6 +115,20 @@ import TollgateServer
         (#"{"name":"a","mode":"prod"}"#, #"'mode' takes "live" or "test""#),
         (#"{"name":"a","scopes":"read"}"#, "'scopes' takes a list of strings"),
         (#"{"name":"a","scopes":["read","Write all"]}"#, "'scopes[1]' is no scope"),
+        (#"{"name":"a","allowedIPs":"10.0.0.1"}"#, "'allowedIPs' takes a list of strings"),
+        (#"{"name":"a","allowedIPs":[]}"#, "'allowedIPs' takes 1 to 16 addresses and networks, not 0"),
+        (#"{"name":"a","allowedIPs":["10.0.0.1","10.0.0.1/8"]}"#, "'allowedIPs[1]' is no address or network"),
+        (#"{"name":"a","allowedIPs":["example.com"]}"#, "'allowedIPs[0]' is no address or network"),
+        (#"{"name":"a","allowedIPs":["10.0.0.1:80"]}"#, "'allowedIPs[0]' is no address or network"),
+        (#"{"name":"a","allowedIPs":["2001:db8::/129"]}"#, "'allowedIPs[0]' is no address or network"),
+        (
+            #"{"name":"a","allowedIPs":["::1"# + String(repeating: #"","::1"#, count: 16) + #""]}"#,
+            "'allowedIPs' takes 1 to 16 addresses and networks, not 17"
+        ),
+        (
+            #"{"name":"a","allowedIPs":["::1"# + String(repeating: #"","::1"#, count: 256) + #""]}"#,
+            "'allowedIPs' takes 1 to 16 addresses and networks, not 257"
+        ),
         (#"{"name":"a","expiresAt":"tomorrow"}"#, "'expiresAt' takes a moment of the calendar"),
         (#"{"name":"a","expiresAt":"0000-01-00T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),
         (#"{"name":"a","expiresAt":"2029-02-29T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),

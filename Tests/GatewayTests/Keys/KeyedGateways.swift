@@ -77,14 +77,17 @@ struct KeyedGateways {
 }
 
 /// Runs `body` on gateways and a redis-server of their own, at 2025-11-26T23:00:00Z.
+///
+/// - Parameter settings: Environment variables beside the usual ones.
 func withKeyedGateways(
-    _ count: Int = 1, _ body: @escaping @Sendable (KeyedGateways) async throws -> Void
+    _ count: Int = 1, settings: [String: String] = [:], _ body: @escaping @Sendable (KeyedGateways) async throws -> Void
 ) async throws {
     let time = ManualTime(UnixTime(seconds: 1_764_198_000))
     try await withTemporaryDirectory { directory in
         try await withRedis(in: directory) { redis in
             let identity = try DevelopmentIdentity.shared()
             let environment = Worker.environment(redisURL: redis.url, identity: identity)
+                .merging(settings) { $1 }
             try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
                 try await body(KeyedGateways(ports: ports, redis: redis, time: time, identity: identity))
             }

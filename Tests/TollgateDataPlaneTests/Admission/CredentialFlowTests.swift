@@ -213,6 +213,40 @@ import TollgateStore
         #expect(flow.isKnownKey)
     }
 
+    /// With each question, for a key that is remembered as well; of a token nothing is worked out.
+    @Test func theQuestionSaysWhereAKeyComesFrom() throws {
+        let fixture = try AdmissionFixture()
+        let key = Presented.key(try fixture.key().text)
+        let other = try #require(ClientNetwork(address: "2001:db8::7"))
+        for (network, address) in [(fixture.network, "192.0.2.7"), (other, "2001:db8::7")] {
+            var flow = fixture.flow()
+            #expect(flow.after(.begins(key), from: network) == "ask")
+            #expect(flow.request?.network?.client == IPAddress(address))
+            #expect(flow.after(.decided(.failure(.clockDiffers)), from: fixture.network) == "ask")
+            #expect(flow.request?.network?.client == IPAddress(address), "also when it is asked once more")
+            fixture.tell([(.decided(.success(fixture.decision())), "admit")], to: &flow)
+        }
+        var token = fixture.flow()
+        fixture.tell(
+            [(.begins(.token), "verify session token"), (.verified(.success(fixture.token())), "ask")], to: &token)
+        #expect(token.request != nil && token.request?.network == nil)
+    }
+
+    /// No stranger guesses it, and others who hold it may go on.
+    @Test func aKeyFromAnotherAddressIsNoWrongKey() throws {
+        let fixture = try AdmissionFixture()
+        let key = Presented.key(try fixture.key().text)
+        for _ in 0...GuessLimiter.maximumFailures {
+            var flow = fixture.flow()
+            fixture.tell(
+                [
+                    (.begins(key), "ask"),
+                    (.decided(.success(fixture.decision(.keyRefused(.addressNotAllowed)))), "403 address-not-allowed"),
+                ], to: &flow)
+        }
+        #expect(fixture.failures("address-not-allowed") == GuessLimiter.maximumFailures + 1)
+    }
+
     @Test func tokensAndWhatStandsOutsideTheFieldsAreNotRemembered() throws {
         let fixture = try AdmissionFixture()
         var token = fixture.flow()

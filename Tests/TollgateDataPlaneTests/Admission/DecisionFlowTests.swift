@@ -22,6 +22,7 @@ import TollgateCore
             (.admitted, "admit"), (.rateLimited, "429 rate-limit-exceeded"), (.quotaExceeded, "403 quota-exceeded"),
             (.keyRefused(.unknown), "401 key-unknown"), (.keyRefused(.revoked), "401 key-revoked"),
             (.keyRefused(.expired), "401 key-expired"), (.keyRefused(.scopeMissing), "403 scope-missing"),
+            (.keyRefused(.addressNotAllowed), "403 address-not-allowed"),
             (.idempotencyKeyReused, "422 idempotency-key-reused"), (.idempotencyKeyInUse, "409 idempotency-key-in-use"),
         ]
         for (outcome, expected) in rows {
