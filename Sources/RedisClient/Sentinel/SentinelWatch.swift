@@ -29,7 +29,7 @@ final class SentinelWatch {
 
     /// - Parameters:
     ///   - timeout: How long the sentinel has for an answer.
-    ///   - whenSwitched: Called at each word of a switch.
+    ///   - whenSwitched: Called at each announced failover.
     init(
         _ place: HostAndPort, of primary: String, connector: SentinelConnector, eventLoop: any EventLoop,
         timeout: TimeAmount, whenSwitched: @escaping () -> Void
@@ -137,7 +137,7 @@ final class SentinelWatches: Sendable {
         watches = .makeEmptyBox(valueType: [SentinelWatch].self, eventLoop: eventLoop)
     }
 
-    /// - Parameter whenSwitched: Called at each word of a switch, from each sentinel.
+    /// - Parameter whenSwitched: Called at each announced failover, from each sentinel.
     func start(_ whenSwitched: @escaping @Sendable () -> Void) {
         eventLoop.execute { [self] in
             let started = group.places.map {

@@ -2,7 +2,7 @@ import NIOCore
 import NIOSSL
 import Synchronization
 
-/// All upstreams of a worker. Each has one pool, one breaker and one opinion of its health on every event loop, and one
+/// All upstreams of a worker. Each has one pool, one breaker and one verdict on its health on every event loop, and one
 /// check of each kind, however many routes name it; they outlive a change of the routes.
 package final class UpstreamRegistry: Sendable {
     private struct CheckKey: Hashable {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOSSL
 
-/// One upstream as one event loop sees it: its connections, and an opinion about its health. All routes that name the
+/// One upstream as one event loop sees it: its connections, and its verdict on the health. All routes that name the
 /// upstream share it.
 package final class LoopUpstream: @unchecked Sendable {
     // @unchecked Sendable, reason 1: every mutable property is read and written on `eventLoop` only, which each entry

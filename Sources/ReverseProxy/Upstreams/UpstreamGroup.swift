@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The upstreams of a route, for all event loops of a worker. Every loop has connections and an opinion about the
+/// The upstreams of a route, for all event loops of a worker. Every loop has connections and a verdict on the
 /// upstreams of its own, so that no request waits for a lock or for another thread.
 package final class UpstreamGroup: Sendable {
     /// Most upstreams of one group: those that were tried are remembered as the bits of a word.

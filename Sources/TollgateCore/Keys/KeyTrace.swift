@@ -1,4 +1,4 @@
-/// A key, or what begins like one, in the middle of other text: so that none goes where it has no business.
+/// A key, or what begins like one, in the middle of other text: so that none reaches an upstream or a log.
 package struct KeyTrace: Sendable, Hashable {
     /// From the prefix to the last character that a key may have.
     package let range: Range<Int>

@@ -25,7 +25,7 @@ extension APIError {
         return error
     }
 
-    /// A key that the store does not let in. Both limits are its owner's business and not told.
+    /// A key that the store does not let in. Its owner's limits are not told to its presenter.
     package static func key(_ refusal: KeyRefusal, message: String? = nil) -> APIError {
         let isForbidden = refusal.isOfGoodKey
         var error = APIError(

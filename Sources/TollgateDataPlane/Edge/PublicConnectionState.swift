@@ -287,7 +287,7 @@ struct PublicConnectionState: ~Copyable {
     /// Something has come, or has found a place.
     ///
     /// - Parameter awaitsBody: Whether it is the client that is waited for. Nil when the request has no worker.
-    /// - Returns: When the timer has to fire at the latest. Nil while the time is the worker's affair.
+    /// - Returns: When the timer has to fire at the latest. Nil while only the worker limits the time.
     mutating func watchArrival(awaitsBody: Bool?, limitsArrival: Bool, at now: NIODeadline) -> NIODeadline? {
         if let awaitsBody, case .serving(var request) = state, !request.isComplete {
             request.pace.isAwaited(awaitsBody, at: now)
@@ -296,7 +296,7 @@ struct PublicConnectionState: ~Copyable {
         return deadline(limitsArrival: limitsArrival)
     }
 
-    /// When the client has taken too long. Nil while the time is the worker's affair.
+    /// When the client has taken too long. Nil while only the worker limits the time.
     private func deadline(limitsArrival: Bool) -> NIODeadline? {
         let idleEnd = lastActivity + limits.idleTimeout
         switch state {

@@ -36,7 +36,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
             plan: flow.admitted?.decision.usage.plan, keyID: principal.credential.keyID?.value)
     }
 
-    /// The field with the key that opened the gateway, which is no upstream's business. A session token is passed on: it
+    /// The field with the key that opened the gateway, which no upstream may learn. A session token is passed on: it
     /// is signed, short-lived, and tells the upstream more.
     private var openingField: WithheldFields {
         // Fields beside a ticket or a subprotocol were not looked at.

@@ -49,7 +49,7 @@ package struct OriginalRequest {
         self.host = told.host.text ?? host
     }
 
-    /// One thing, as often as it is told.
+    /// One value, from all fields that may tell it.
     private struct Telling {
         private(set) var text: String?
         private(set) var contradictsItself = false

@@ -28,7 +28,7 @@ extension StripeStandIn {
         list("/v1/webhook_endpoints", on: router) { $0.registrations }
     }
 
-    /// One endpoint, when there is somewhere to deliver events to.
+    /// The endpoint that events are delivered to, if there is one.
     private var registrations: [JSON] {
         guard let url = webhooks.url else { return [] }
         return [

@@ -8,7 +8,7 @@ import Synchronization
 import TollgateCore
 
 /// Delivers events to the gateway as Stripe does: signed, again until it answers 2xx, and, when a test asks for it,
-/// more than once, late and in any order. Events are kept from the start, and delivered once there is somewhere to.
+/// more than once, late and in any order. Events are kept from the start, and delivered once there is an endpoint.
 package final class StripeWebhooks: Service {
     /// How events are delivered. What is on its way already keeps its order.
     package struct Behaviour: Sendable {

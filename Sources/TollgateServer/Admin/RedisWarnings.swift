@@ -1,7 +1,7 @@
 import TollgateDataPlane
 import TollgateStore
 
-/// Something about the Redis server that will hurt sooner or later, and what to do.
+/// A setting or a state of the Redis server that will cost calls or data, and what to do.
 struct RedisWarning: Sendable, Hashable {
     /// For programs: never changes its meaning.
     let code: String

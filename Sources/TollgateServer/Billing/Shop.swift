@@ -1,12 +1,12 @@
 import StripeBilling
 import TollgateConfiguration
 
-/// What it takes to sell plans: Stripe, prices, and somewhere to come back to.
+/// What it takes to sell plans: Stripe, prices, and the page to return to.
 struct Shop: Sendable {
     let stripe: StripeClient
     let prices: PriceTable
 
-    /// The front end's page of the user's own affairs, to which Stripe's pages lead back.
+    /// The front end's page with the user's account, to which Stripe's pages lead back.
     let dashboardURL: String
 
     /// The page that is come back to after a checkout.

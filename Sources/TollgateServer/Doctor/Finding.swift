@@ -2,7 +2,7 @@
 package struct Finding: Sendable, Hashable {
     package enum Verdict: String, Sendable, Hashable, CaseIterable {
         case ok
-        /// It works, and will hurt sooner or later.
+        /// It works, and may cost calls or data later.
         case warn
         /// Calls are refused, or something does not work.
         case fail
