@@ -18,17 +18,17 @@ extension RedisAdmissionStore: OutageBookings {
         } catch {
             throw StoreUnavailable(error, keys: call.keys)
         }
-        switch reply.integer {
-        case 0, 1: return
-        case 2: throw .clockDiffers(at: time)
-        default: throw .unexpectedReply(of: "book_passes.lua")
+        switch RedisScript.Call.bookingScript.outcome(of: reply) {
+        case .bookedBefore, .booked: return
+        case .clockDiffers: throw .clockDiffers(at: time)
+        case nil: throw RedisScript.Call.bookingScript.unexpectedReply()
         }
     }
 }
 
 extension RedisScript.Call {
-    private static let bookingScript = NamedScript<BookPassesArgument>(
-        resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
+    fileprivate static let bookingScript = NamedScript<BookPassesSignature>(
+        "book_passes.lua", resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
 
     /// Which keys and arguments `book_passes.lua` is given.
     fileprivate static func booking(
@@ -39,7 +39,12 @@ extension RedisScript.Call {
             let period = BillingPeriod(containing: line.day)
             return ["\(period.firstDay)", "\(period.lastDay)", "\(line.day)", line.route, "\(line.calls)"]
         }
-        return bookingScript.call(on: [.usage(batch.userID), .booked(batch.userID)], rest: lines) { argument in
+        return bookingScript.call(rest: lines) { key in
+            switch key {
+            case .usage: .usage(batch.userID)
+            case .booked: .booked(batch.userID)
+            }
+        } with: { argument in
             switch argument {
             case .worker: worker
             case .number: "\(batch.number)"
@@ -55,23 +60,29 @@ extension RedisScript.Call {
     }
 }
 
-/// What `book_passes.lua` is given before the lines.
-private enum BookPassesArgument: String, ScriptArgument {
-    case worker
+/// What `book_passes.lua` is given before the lines, and what it answers.
+private enum BookPassesSignature: ScriptSignature {
+    enum Key: String, ScriptName { case usage, booked }
 
-    /// Of the batch: larger than that of the worker's batches before.
-    case number
-    case now
+    enum Argument: String, ScriptName {
+        case worker
 
-    /// The clock minute that it lies in.
-    case minute
+        /// Of the batch: larger than that of the worker's batches before.
+        case number
+        case now
 
-    /// How far the worker's time may be from that of Redis, in seconds. Empty = it is not to be compared.
-    case clockTolerance
+        /// The clock minute that it lies in.
+        case minute
 
-    /// The first and the last day of the billing period (YYYY-MM-DD).
-    case periodStart, periodEnd
+        /// How far the worker's time may be from that of Redis, in seconds. Empty = it is not to be compared.
+        case clockTolerance
 
-    /// How long the usage record is kept from now on, and `booked:{user}`.
-    case recordSeconds, bookedSeconds
+        /// The first and the last day of the billing period (YYYY-MM-DD).
+        case periodStart, periodEnd
+
+        /// How long the usage record is kept from now on, and `booked:{user}`.
+        case recordSeconds, bookedSeconds
+    }
+
+    enum Outcome: String, ScriptName { case bookedBefore, booked, clockDiffers }
 }

@@ -62,8 +62,10 @@ package struct RedisAdmissionStore: AdmissionStore {
         _ reservation: Reservation, as outcome: Reservation.Outcome
     ) async throws(StoreUnavailable) -> Bool {
         let reply = try await client.ask(RedisScript.Call.settlement(reservation, outcome))
-        guard let ended = reply.integer else { throw .unexpectedReply(of: "settle_reservation.lua") }
-        return ended == 1
+        guard let outcome = RedisScript.Call.settleScript.outcome(of: reply) else {
+            throw RedisScript.Call.settleScript.unexpectedReply()
+        }
+        return outcome == .ended
     }
 
     /// Gives `reservation` time until `leaseEnd`, if it has not ended.
@@ -72,7 +74,8 @@ package struct RedisAdmissionStore: AdmissionStore {
     package func renew(
         _ reservation: Reservation, until leaseEnd: UnixTime
     ) async throws(StoreUnavailable) -> Bool {
-        try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd)).integer == 1
+        let reply = try await client.ask(RedisScript.Call.renewal(reservation, until: leaseEnd))
+        return RedisScript.Call.renewScript.outcome(of: reply) == .renewed
     }
 
     /// The store as `eventLoop` has it. Nil when the loop is none of the Redis client's.
@@ -110,8 +113,12 @@ private final class RedisAdmissionPort: AdmissionPort {
         link.run(call) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error, keys: call.keys)))
-            case .success(.integer(let ended)): completion(.success(ended == 1))
-            case .success: completion(.failure(.unexpectedReply(of: "settle_reservation.lua")))
+            case .success(let reply):
+                let script = RedisScript.Call.settleScript
+                guard let outcome = script.outcome(of: reply) else {
+                    return completion(.failure(script.unexpectedReply()))
+                }
+                completion(.success(outcome == .ended))
             }
         }
     }
@@ -123,8 +130,12 @@ private final class RedisAdmissionPort: AdmissionPort {
         link.run(RedisScript.Call.renewal(reservation, until: leaseEnd)) { result in
             switch result {
             case .failure(let error): completion(.failure(StoreUnavailable(error)))
-            case .success(.integer(let isOpen)): completion(.success(isOpen == 1))
-            case .success: completion(.failure(.unexpectedReply(of: "renew_reservation.lua")))
+            case .success(let reply):
+                let script = RedisScript.Call.renewScript
+                guard let outcome = script.outcome(of: reply) else {
+                    return completion(.failure(script.unexpectedReply()))
+                }
+                completion(.success(outcome == .renewed))
             }
         }
     }

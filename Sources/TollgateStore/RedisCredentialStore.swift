@@ -10,13 +10,14 @@ import TollgateCore
 /// plainly after every call: what a crash left out comes with the next. They are hints: an admission compares the key
 /// with the pair.
 package struct RedisCredentialStore: CredentialStore {
-    private static let keepScript = NamedScript<KeepCredentialsArgument>(
-        resource: PackageResources.keep_credentials_lua,
+    private static let keepScript = NamedScript<KeepCredentialsSignature>(
+        "keep_credentials.lua", resource: PackageResources.keep_credentials_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
-    private static let rotateScript = NamedScript<RotateCredentialsArgument>(
-        resource: PackageResources.rotate_credentials_lua,
+    private static let rotateScript = NamedScript<RotateCredentialsSignature>(
+        "rotate_credentials.lua", resource: PackageResources.rotate_credentials_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
-    private static let revokeScript = RedisScript(resource: PackageResources.revoke_credentials_lua)
+    private static let revokeScript = NamedScript<RevokeCredentialsSignature>(
+        "revoke_credentials.lua", resource: PackageResources.revoke_credentials_lua)
 
     private let client: RedisClient
     private let changes: KeyChangeLimits
@@ -30,9 +31,14 @@ package struct RedisCredentialStore: CredentialStore {
         for user: UserID, candidate: Credentials, at time: UnixTime
     ) async throws(StoreUnavailable) -> CredentialKeeping {
         let reply = try await client.ask(
-            Self.keepScript.call(
-                on: [.platformID(of: user), .apiKey(of: user)] + RedisKey.keyChanges(of: user, at: time)
-            ) { argument in
+            Self.keepScript.call { key in
+                switch key {
+                case .platform: .platformID(of: user)
+                case .current: .apiKey(of: user)
+                case .minuteChanges: .keyChanges(of: user, inMinuteOf: time)
+                case .dayChanges: .keyChanges(of: user, onDayOf: time)
+                }
+            } with: { argument in
                 switch argument {
                 case .platformID: candidate.platformID
                 case .apiKey: candidate.apiKey
@@ -40,11 +46,13 @@ package struct RedisCredentialStore: CredentialStore {
                 case .dayLimit: "\(changes.perDay)"
                 }
             })
-        guard let elements = reply.array else { throw .unexpectedReply(of: "keep_credentials.lua") }
-        guard elements.first?.integer == 0 else {
-            return .tooOften(try KeyChangeLimit(scriptCode: elements.first?.integer, of: "keep_credentials.lua"))
+        switch Self.keepScript.outcome(of: reply) {
+        case .kept: break
+        case .minuteReached: return .tooOften(.ofMinute)
+        case .dayReached: return .tooOften(.ofDay)
+        case nil: throw Self.keepScript.unexpectedReply()
         }
-        guard elements.count == 3,
+        guard let elements = reply.array, elements.count == 3,
             let kept = Credentials(platformID: elements[1].string ?? "", apiKey: elements[2].string ?? "")
         else { throw StoreUnavailable(reason: "a user's stored credentials are damaged") }
         try await index(kept, of: user)
@@ -75,10 +83,15 @@ package struct RedisCredentialStore: CredentialStore {
         let until = UnixTime(seconds: time.seconds + overlap)
         let kept = overlap + KeyLimits.refusalKeptSeconds
         let reply = try await client.ask(
-            Self.rotateScript.call(
-                on: [.platformID(of: user), .apiKey(of: user), .previousAPIKey(of: user)]
-                    + RedisKey.keyChanges(of: user, at: time)
-            ) { argument in
+            Self.rotateScript.call { key in
+                switch key {
+                case .platform: .platformID(of: user)
+                case .current: .apiKey(of: user)
+                case .previous: .previousAPIKey(of: user)
+                case .minuteChanges: .keyChanges(of: user, inMinuteOf: time)
+                case .dayChanges: .keyChanges(of: user, onDayOf: time)
+                }
+            } with: { argument in
                 switch argument {
                 case .apiKey: key.text
                 // Without an overlap it has ended whatever the clock will say.
@@ -88,34 +101,43 @@ package struct RedisCredentialStore: CredentialStore {
                 case .dayLimit: "\(changes.perDay)"
                 }
             })
-        guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_credentials.lua") }
-        switch elements.first?.integer {
-        case 0:
-            guard elements.count == 4,
+        switch Self.rotateScript.outcome(of: reply) {
+        case .rotated:
+            guard let elements = reply.array, elements.count == 4,
                 let rotated = Credentials(
                     platformID: elements[1].string ?? "", apiKey: key.text, previousUntil: until)
             else { throw StoreUnavailable(reason: "a user's stored credentials are damaged") }
             try await index(rotated, of: user)
             try await forget(elements[3].string, keeping: elements[2].string, seconds: kept)
             return .rotated(rotated)
-        case 3: return .unknown
-        case let code: return .tooOften(try KeyChangeLimit(scriptCode: code, of: "rotate_credentials.lua"))
+        case .minuteReached: return .tooOften(.ofMinute)
+        case .dayReached: return .tooOften(.ofDay)
+        case .unknown: return .unknown
+        case nil: throw Self.rotateScript.unexpectedReply()
         }
     }
 
     package func revoke(for user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.revokeScript, on: [.apiKey(of: user), .previousAPIKey(of: user)],
-                arguments: [time.iso8601, "\(KeyLimits.refusalKeptSeconds)"]))
-        guard let elements = reply.array else { throw .unexpectedReply(of: "revoke_credentials.lua") }
-        switch elements.first?.integer {
-        case 0: return .unknown
-        case 1 where elements.count == 3:
+            Self.revokeScript.call { key in
+                switch key {
+                case .current: .apiKey(of: user)
+                case .previous: .previousAPIKey(of: user)
+                }
+            } with: { argument in
+                switch argument {
+                case .now: time.iso8601
+                case .keptSeconds: "\(KeyLimits.refusalKeptSeconds)"
+                }
+            })
+        switch Self.revokeScript.outcome(of: reply) {
+        case .unknown: return .unknown
+        case .revoked:
+            guard let elements = reply.array, elements.count == 3 else { throw Self.revokeScript.unexpectedReply() }
             try await forget(elements[2].string, keeping: elements[1].string, seconds: KeyLimits.refusalKeptSeconds)
             return .revoked
-        case 2: return .revokedBefore
-        default: throw .unexpectedReply(of: "revoke_credentials.lua")
+        case .revokedBefore: return .revokedBefore
+        case nil: throw Self.revokeScript.unexpectedReply()
         }
     }
 
@@ -150,24 +172,49 @@ package struct RedisCredentialStore: CredentialStore {
     private static func name(of apiKey: String) -> RedisKey { .apiKey(sha256: SHA256.digest(apiKey).hex) }
 }
 
-// MARK: What the scripts are given
+// MARK: What the scripts are given, and what they answer
 
-private enum KeepCredentialsArgument: String, ScriptArgument {
-    /// The candidates.
-    case platformID, apiKey
+private enum KeepCredentialsSignature: ScriptSignature {
+    enum Key: String, ScriptName { case platform, current, minuteChanges, dayChanges }
 
-    /// The limits are those of changes of keys (``KeyChangeLimits``).
-    case minuteLimit, dayLimit
+    enum Argument: String, ScriptName {
+        /// The candidates.
+        case platformID, apiKey
+
+        /// The limits are those of changes of keys (``KeyChangeLimits``).
+        case minuteLimit, dayLimit
+    }
+
+    enum Outcome: String, ScriptName { case kept, minuteReached, dayReached }
 }
 
-private enum RotateCredentialsArgument: String, ScriptArgument {
-    /// The new one.
-    case apiKey
+private enum RotateCredentialsSignature: ScriptSignature {
+    enum Key: String, ScriptName { case platform, current, previous, minuteChanges, dayChanges }
 
-    /// Until when the one so far works (ISO 8601).
-    case overlapEnd
+    enum Argument: String, ScriptName {
+        /// The new one.
+        case apiKey
 
-    /// How long from now on the one so far is remembered.
-    case keptSeconds
-    case minuteLimit, dayLimit
+        /// Until when the one so far works (ISO 8601).
+        case overlapEnd
+
+        /// How long from now on the one so far is remembered.
+        case keptSeconds
+        case minuteLimit, dayLimit
+    }
+
+    enum Outcome: String, ScriptName { case rotated, minuteReached, dayReached, unknown }
+}
+
+private enum RevokeCredentialsSignature: ScriptSignature {
+    enum Key: String, ScriptName { case current, previous }
+
+    enum Argument: String, ScriptName {
+        case now
+
+        /// How long it is remembered that the key was revoked.
+        case keptSeconds
+    }
+
+    enum Outcome: String, ScriptName { case unknown, revoked, revokedBefore }
 }

@@ -71,11 +71,14 @@ extension RedisKey {
     /// The ids of the user's secret keys that are not revoked.
     package static func keys(of user: UserID) -> RedisKey { RedisKey(.keys, user.value) }
 
-    /// How often the user's keys were changed in one minute, and on one day.
-    static func keyChanges(of user: UserID, at time: UnixTime) -> [RedisKey] {
-        ["\(RateWindow(containing: time).minute)", "\(CalendarDay(containing: time))"].map {
-            RedisKey(.keyChanges, user.value, $0)
-        }
+    /// How often the user's keys were changed in the clock minute of `time`.
+    package static func keyChanges(of user: UserID, inMinuteOf time: UnixTime) -> RedisKey {
+        RedisKey(.keyChanges, user.value, "\(RateWindow(containing: time).minute)")
+    }
+
+    /// How often the user's keys were changed on the day of `time`.
+    package static func keyChanges(of user: UserID, onDayOf time: UnixTime) -> RedisKey {
+        RedisKey(.keyChanges, user.value, "\(CalendarDay(containing: time))")
     }
 
     /// The record of a secret key.

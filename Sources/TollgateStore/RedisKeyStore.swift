@@ -5,14 +5,14 @@ import TollgateCore
 
 /// Secret keys in Redis: one hash for each, and a sorted set of each user's.
 package struct RedisKeyStore: KeyStore {
-    private static let createScript = NamedScript<CreateKeyArgument>(
-        resource: PackageResources.create_key_lua,
+    private static let createScript = NamedScript<CreateKeySignature>(
+        "create_key.lua", resource: PackageResources.create_key_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua + PackageResources.end_key_lua)
     private static let listScript = RedisScript(resource: PackageResources.list_keys_lua)
-    private static let revokeScript = NamedScript<RevokeKeyArgument>(
-        resource: PackageResources.revoke_key_lua, prelude: PackageResources.end_key_lua)
-    private static let rotateScript = NamedScript<RotateKeyArgument>(
-        resource: PackageResources.rotate_key_lua,
+    private static let revokeScript = NamedScript<RevokeKeySignature>(
+        "revoke_key.lua", resource: PackageResources.revoke_key_lua, prelude: PackageResources.end_key_lua)
+    private static let rotateScript = NamedScript<RotateKeySignature>(
+        "rotate_key.lua", resource: PackageResources.rotate_key_lua,
         prelude: PackageResources.values_lua + PackageResources.change_limit_lua)
 
     private let client: RedisClient
@@ -34,10 +34,14 @@ package struct RedisKeyStore: KeyStore {
             id: id, terms: draft.terms, createdAt: UnixTime(seconds: time.seconds), hash: KeyHash(of: key))
         let keptSeconds = draft.terms.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds } ?? 0
         let reply = try await client.ask(
-            Self.createScript.call(
-                on: [.keys(of: user), .key(id, of: user)] + RedisKey.keyChanges(of: user, at: time),
-                rest: KeyRecord.schema(of: id).fields(of: record)
-            ) { argument in
+            Self.createScript.call(rest: KeyRecord.schema(of: id).fields(of: record)) { key in
+                switch key {
+                case .list: .keys(of: user)
+                case .record: .key(id, of: user)
+                case .minuteChanges: .keyChanges(of: user, inMinuteOf: time)
+                case .dayChanges: .keyChanges(of: user, onDayOf: time)
+                }
+            } with: { argument in
                 switch argument {
                 case .id: id.value
                 case .score: time.score
@@ -50,10 +54,12 @@ package struct RedisKeyStore: KeyStore {
                 case .endedSeconds: "\(KeyLimits.refusalKeptSeconds)"
                 }
             })
-        switch reply.integer {
-        case 0: return .created(IssuedKey(key: key, record: record))
-        case 3: return .tooMany
-        case let code: return .tooOften(try KeyChangeLimit(scriptCode: code, of: "create_key.lua"))
+        switch Self.createScript.outcome(of: reply) {
+        case .made: return .created(IssuedKey(key: key, record: record))
+        case .minuteReached: return .tooOften(.ofMinute)
+        case .dayReached: return .tooOften(.ofDay)
+        case .tooMany: return .tooMany
+        case nil: throw Self.createScript.unexpectedReply()
         }
     }
 
@@ -74,7 +80,12 @@ package struct RedisKeyStore: KeyStore {
         _ id: KeyID, of user: UserID, at time: UnixTime
     ) async throws(StoreUnavailable) -> KeyRevocation {
         let reply = try await client.ask(
-            Self.revokeScript.call(on: [.keys(of: user), .key(id, of: user)]) { argument in
+            Self.revokeScript.call { key in
+                switch key {
+                case .list: .keys(of: user)
+                case .record: .key(id, of: user)
+                }
+            } with: { argument in
                 switch argument {
                 case .id: id.value
                 case .score: time.score
@@ -83,11 +94,11 @@ package struct RedisKeyStore: KeyStore {
                 case .endedSeconds: "\(KeyLimits.refusalKeptSeconds)"
                 }
             })
-        switch reply.integer {
-        case 0: return .unknown
-        case 1: return .revoked
-        case 2: return .revokedBefore
-        default: throw .unexpectedReply(of: "revoke_key.lua")
+        switch Self.revokeScript.outcome(of: reply) {
+        case .unknown: return .unknown
+        case .revoked: return .revoked
+        case .revokedBefore: return .revokedBefore
+        case nil: throw Self.revokeScript.unexpectedReply()
         }
     }
 
@@ -99,7 +110,13 @@ package struct RedisKeyStore: KeyStore {
         let key = try Self.makeKey(id, of: user, before.terms.mode)
         let overlap = min(max(0, overlapSeconds), KeyLimits.maximumOverlapSeconds)
         let reply = try await client.ask(
-            Self.rotateScript.call(on: [.key(id, of: user)] + RedisKey.keyChanges(of: user, at: time)) { argument in
+            Self.rotateScript.call { key in
+                switch key {
+                case .record: .key(id, of: user)
+                case .minuteChanges: .keyChanges(of: user, inMinuteOf: time)
+                case .dayChanges: .keyChanges(of: user, onDayOf: time)
+                }
+            } with: { argument in
                 switch argument {
                 case .hash: KeyHash(of: key).hex
                 case .now: time.iso8601
@@ -108,12 +125,17 @@ package struct RedisKeyStore: KeyStore {
                 case .dayLimit: "\(changes.perDay)"
                 }
             })
-        guard let elements = reply.array else { throw .unexpectedReply(of: "rotate_key.lua") }
-        switch (elements.first?.integer, Self.record(id, in: elements.dropFirst())) {
-        case (0, let record?): return .rotated(IssuedKey(key: key, record: record))
-        case (3, _): return .unknown
-        case (4, _): return .expired
-        case (let code, _): return .tooOften(try KeyChangeLimit(scriptCode: code, of: "rotate_key.lua"))
+        switch Self.rotateScript.outcome(of: reply) {
+        case .rotated:
+            guard let record = Self.record(id, in: (reply.array ?? []).dropFirst()) else {
+                throw Self.rotateScript.unexpectedReply()
+            }
+            return .rotated(IssuedKey(key: key, record: record))
+        case .minuteReached: return .tooOften(.ofMinute)
+        case .dayReached: return .tooOften(.ofDay)
+        case .unknown: return .unknown
+        case .expired: return .expired
+        case nil: throw Self.rotateScript.unexpectedReply()
         }
     }
 
@@ -144,51 +166,56 @@ extension UnixTime {
     fileprivate var score: String { iso8601.filter(\.isNumber) }
 }
 
-// MARK: What the scripts are given
+// MARK: What the scripts are given, and what they answer
 
 /// The limits are those of changes of keys (``KeyChangeLimits``).
-private enum CreateKeyArgument: String, ScriptArgument {
-    case id
+private enum CreateKeySignature: ScriptSignature {
+    enum Key: String, ScriptName { case list, record, minuteChanges, dayChanges }
 
-    /// Now, for the sorted set (YYYYMMDDhhmmss) and for people (ISO 8601).
-    case score, now
+    enum Argument: String, ScriptName {
+        case id
 
-    /// The most keys that a user may have.
-    case maximumKeys
+        /// Now, for the sorted set (YYYYMMDDhhmmss) and for people (ISO 8601).
+        case score, now
 
-    /// How long the record is kept. 0 = for good.
-    case keptSeconds
-    case minuteLimit, dayLimit
+        /// The most keys that a user may have.
+        case maximumKeys
 
-    /// How many keys that have ended are kept, and how long.
-    case maximumEnded, endedSeconds
-}
+        /// How long the record is kept. 0 = for good.
+        case keptSeconds
+        case minuteLimit, dayLimit
 
-private enum RevokeKeyArgument: String, ScriptArgument {
-    case id
-    case score, now
-    case maximumEnded, endedSeconds
-}
-
-private enum RotateKeyArgument: String, ScriptArgument {
-    /// Of the new secret.
-    case hash
-    case now
-
-    /// Now or earlier when there is no overlap.
-    case overlapEnd
-    case minuteLimit, dayLimit
-}
-
-// MARK: How often keys change
-
-extension KeyChangeLimit {
-    /// What `change_limit.lua` says. Throws when `script` answers something else.
-    init(scriptCode: Int64?, of script: String) throws(StoreUnavailable) {
-        switch scriptCode {
-        case 1: self = .ofMinute
-        case 2: self = .ofDay
-        default: throw .unexpectedReply(of: script)
-        }
+        /// How many keys that have ended are kept, and how long.
+        case maximumEnded, endedSeconds
     }
+
+    enum Outcome: String, ScriptName { case made, minuteReached, dayReached, tooMany }
+}
+
+private enum RevokeKeySignature: ScriptSignature {
+    enum Key: String, ScriptName { case list, record }
+
+    enum Argument: String, ScriptName {
+        case id
+        case score, now
+        case maximumEnded, endedSeconds
+    }
+
+    enum Outcome: String, ScriptName { case unknown, revoked, revokedBefore }
+}
+
+private enum RotateKeySignature: ScriptSignature {
+    enum Key: String, ScriptName { case record, minuteChanges, dayChanges }
+
+    enum Argument: String, ScriptName {
+        /// Of the new secret.
+        case hash
+        case now
+
+        /// Now or earlier when there is no overlap.
+        case overlapEnd
+        case minuteLimit, dayLimit
+    }
+
+    enum Outcome: String, ScriptName { case rotated, minuteReached, dayReached, unknown, expired }
 }

@@ -13,8 +13,10 @@ package struct RedisWebhookLedger: WebhookLedger {
     /// A claim that lasts longer than a day was written by hand.
     private static let longestWaitMilliseconds: Int64 = 86_400_000
 
-    private static let claimScript = RedisScript(resource: PackageResources.claim_webhook_lua)
-    private static let settleScript = RedisScript(resource: PackageResources.settle_webhook_lua)
+    private static let claimScript = NamedScript<ClaimWebhookSignature>(
+        "claim_webhook.lua", resource: PackageResources.claim_webhook_lua)
+    private static let settleScript = NamedScript<SettleWebhookSignature>(
+        "settle_webhook.lua", resource: PackageResources.settle_webhook_lua)
 
     private let client: RedisClient
     private let leaseMilliseconds: Int64
@@ -27,16 +29,23 @@ package struct RedisWebhookLedger: WebhookLedger {
 
     package func claim(eventID: String, token: String) async throws(StoreUnavailable) -> WebhookClaim {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.claimScript, on: [.webhook(eventID: eventID)], arguments: [token, "\(leaseMilliseconds)"]))
-        guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 2 else {
-            throw .unexpectedReply(of: "claim_webhook.lua")
-        }
-        switch numbers[0] {
-        case 1: return .claimed
-        case 2: return .inWork(retryAfterSeconds: retryAfterSeconds(milliseconds: numbers[1]))
-        case 3: return .done
-        default: throw .unexpectedReply(of: "claim_webhook.lua")
+            Self.claimScript.call { key in
+                switch key {
+                case .event: .webhook(eventID: eventID)
+                }
+            } with: { argument in
+                switch argument {
+                case .token: token
+                case .leaseMilliseconds: "\(leaseMilliseconds)"
+                }
+            })
+        guard let numbers = reply.array?.compactMap({ $0.integer }), numbers.count == 2,
+            let outcome = Self.claimScript.outcome(of: reply)
+        else { throw Self.claimScript.unexpectedReply() }
+        switch outcome {
+        case .claimed: return .claimed
+        case .inWork: return .inWork(retryAfterSeconds: retryAfterSeconds(milliseconds: numbers[1]))
+        case .done: return .done
         }
     }
 
@@ -54,11 +63,19 @@ package struct RedisWebhookLedger: WebhookLedger {
 
     private func settle(eventID: String, token: String, value: String) async throws(StoreUnavailable) -> Bool {
         let reply = try await client.ask(
-            RedisScript.Call(
-                Self.settleScript, on: [.webhook(eventID: eventID)],
-                arguments: [token, value, "\(Self.doneKeptSeconds)"]))
-        guard let settled = reply.integer else { throw .unexpectedReply(of: "settle_webhook.lua") }
-        return settled == 1
+            Self.settleScript.call { key in
+                switch key {
+                case .event: .webhook(eventID: eventID)
+                }
+            } with: { argument in
+                switch argument {
+                case .token: token
+                case .doneAt: value
+                case .keptSeconds: "\(Self.doneKeptSeconds)"
+                }
+            })
+        guard let outcome = Self.settleScript.outcome(of: reply) else { throw Self.settleScript.unexpectedReply() }
+        return outcome == .settled
     }
 
     /// Whole seconds, rounded up. A claim without a TTL was written by hand: come back after a lease.
@@ -66,4 +83,35 @@ package struct RedisWebhookLedger: WebhookLedger {
         let wait = milliseconds < 0 ? leaseMilliseconds : min(milliseconds, Self.longestWaitMilliseconds)
         return max(1, (wait + 999) / 1000)
     }
+}
+
+// MARK: What the scripts are given, and what they answer
+
+private enum ClaimWebhookSignature: ScriptSignature {
+    enum Key: String, ScriptName { case event }
+
+    enum Argument: String, ScriptName {
+        /// Of this try.
+        case token
+        case leaseMilliseconds
+    }
+
+    enum Outcome: String, ScriptName { case claimed, inWork, done }
+}
+
+private enum SettleWebhookSignature: ScriptSignature {
+    enum Key: String, ScriptName { case event }
+
+    enum Argument: String, ScriptName {
+        /// Of this try.
+        case token
+
+        /// ISO 8601. Empty: the event is free for the next try.
+        case doneAt
+
+        /// How long it is remembered that the event is done.
+        case keptSeconds
+    }
+
+    enum Outcome: String, ScriptName { case leaseRunOut, settled }
 }

@@ -2,17 +2,22 @@ import RedisClient
 import TollgateCore
 
 extension RedisScript.Call {
-    static let settleScript = NamedScript<SettlementArgument>(
-        resource: PackageResources.settle_reservation_lua,
+    static let settleScript = NamedScript<SettlementSignature>(
+        "settle_reservation.lua", resource: PackageResources.settle_reservation_lua,
         prelude: PackageResources.values_lua + PackageResources.give_back_lua)
-    static let renewScript = NamedScript<RenewalArgument>(resource: PackageResources.renew_reservation_lua)
+    static let renewScript = NamedScript<RenewalSignature>(
+        "renew_reservation.lua", resource: PackageResources.renew_reservation_lua)
 
     /// The call that ends `reservation`: which keys and arguments `settle_reservation.lua` is given.
     static func settlement(_ reservation: Reservation, _ outcome: Reservation.Outcome) -> RedisScript.Call {
         let answer: StoredAnswer? = if case .keepAndReplay(let answer) = outcome { answer } else { nil }
-        return settleScript.call(
-            on: [.usage(reservation.userID)] + reservation.keys, upTo: answer == nil ? .outcome : .maximumBytes
-        ) { argument in
+        return settleScript.call(upTo: answer == nil ? .outcome : .maximumBytes) { key in
+            switch key {
+            case .usage: .usage(reservation.userID)
+            case .reservations: .reservations(reservation.userID)
+            case .call: reservation.callKey
+            }
+        } with: { argument in
             switch argument {
             case .member: .text(reservation.record)
             case .id: .text(reservation.id)
@@ -28,7 +33,12 @@ extension RedisScript.Call {
 
     /// The call that gives `reservation` more time.
     static func renewal(_ reservation: Reservation, until leaseEnd: UnixTime) -> RedisScript.Call {
-        renewScript.call(on: reservation.keys) { argument in
+        renewScript.call { key in
+            switch key {
+            case .reservations: .reservations(reservation.userID)
+            case .call: reservation.callKey
+            }
+        } with: { argument in
             switch argument {
             case .member: reservation.record
             case .id: reservation.id
@@ -38,37 +48,48 @@ extension RedisScript.Call {
     }
 }
 
-/// What `settle_reservation.lua` is given.
-enum SettlementArgument: String, ScriptArgument {
-    /// Of `reservations:{user}`, as `admit.lua` gave it. Empty when there is nothing to give back.
-    case member
+/// What `settle_reservation.lua` is given, and what it answers.
+enum SettlementSignature: ScriptSignature {
+    enum Key: String, ScriptName { case usage, reservations, call }
 
-    /// Of the reservation.
-    case id
+    enum Argument: String, ScriptName {
+        /// Of `reservations:{user}`, as `admit.lua` gave it. Empty when there is nothing to give back.
+        case member
 
-    /// `keep` or `giveBack`.
-    case outcome
+        /// Of the reservation.
+        case id
 
-    /// The answer that repeats get.
-    case status, head, body
+        /// `keep` or `giveBack`.
+        case outcome
 
-    /// How many answers of one user are kept, and how many bytes they have together.
-    case maximumAnswers, maximumBytes
+        /// The answer that repeats get.
+        case status, head, body
+
+        /// How many answers of one user are kept, and how many bytes they have together.
+        case maximumAnswers, maximumBytes
+    }
+
+    enum Outcome: String, ScriptName { case endedBefore, ended }
 }
 
-/// What `renew_reservation.lua` is given.
-enum RenewalArgument: String, ScriptArgument {
-    /// As of a settlement.
-    case member, id
+/// What `renew_reservation.lua` is given, and what it answers.
+enum RenewalSignature: ScriptSignature {
+    enum Key: String, ScriptName { case reservations, call }
 
-    /// ISO 8601.
-    case leaseEnd
+    enum Argument: String, ScriptName {
+        /// As of a settlement.
+        case member, id
+
+        /// ISO 8601.
+        case leaseEnd
+    }
+
+    enum Outcome: String, ScriptName { case endedBefore, renewed }
 }
 
 extension Reservation {
-    /// The set of the user's reservations, and the record of the idempotent call, or the set again for want of one.
-    fileprivate var keys: [RedisKey] {
-        let set = RedisKey.reservations(userID)
-        return [set, idempotencyKey.map { .idempotency(userID, key: $0) } ?? set]
+    /// The record of the idempotent call, or the set of the user's reservations for want of one.
+    fileprivate var callKey: RedisKey {
+        idempotencyKey.map { .idempotency(userID, key: $0) } ?? .reservations(userID)
     }
 }

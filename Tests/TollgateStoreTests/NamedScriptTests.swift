@@ -8,14 +8,28 @@ import TollgateCore
 
 /// The names that scripts and Swift have in common.
 @Suite struct NamedScriptTests {
-    private enum Argument: String, ScriptArgument {
-        case first, keptSeconds, ownID
+    private enum Signature: ScriptSignature {
+        enum Key: String, ScriptName { case one, anotherOne }
+        enum Argument: String, ScriptName { case first, keptSeconds, ownID }
+        enum Outcome: String, ScriptName { case nothing, some, tooMany }
     }
 
-    private static let script = NamedScript<Argument>(
-        resource: Array("return { ARGV[FIRST], ARGV[KEPT_SECONDS], ARGV[OWN_ID] or 'none', #ARGV, REST }".utf8))
+    private static let script = NamedScript<Signature>(
+        "test.lua",
+        resource: Array(
+            """
+            return { TOO_MANY, KEYS[ONE_KEY], KEYS[ANOTHER_ONE_KEY], ARGV[FIRST], ARGV[KEPT_SECONDS],
+              ARGV[OWN_ID] or 'none', #ARGV, REST }
+            """.utf8))
 
-    private static func value(of argument: Argument) -> String {
+    private static func key(of key: Signature.Key) -> RedisKey {
+        switch key {
+        case .anotherOne: .waitingWebhooks
+        case .one: .workers
+        }
+    }
+
+    private static func value(of argument: Signature.Argument) -> String {
         switch argument {
         case .ownID: "c"
         case .first: "a"
@@ -26,13 +40,24 @@ import TollgateCore
     @Test func namesOfBothSidesMeetInTheSamePlace() async throws {
         try await withRedis { server in
             try await withRedisClient(server.configuration) { client in
-                let all = try await client.run(Self.script.call(on: [.workers], rest: ["x"], Self.value))
-                #expect(all.array?.prefix(3).map(\.string) == ["a", "b", "c"])
+                let all = try await client.run(Self.script.call(rest: ["x"], on: Self.key, with: Self.value))
+                #expect(Self.script.outcome(of: all) == .tooMany)
+                #expect(
+                    all.array?[1..<6].map(\.string)
+                        == [RedisKey.workers.description, RedisKey.waitingWebhooks.description, "a", "b", "c"])
                 #expect(all.array?.suffix(2).map(\.integer) == [4, 4])
                 let some = try await client.run(
-                    Self.script.call(on: [.workers], upTo: .keptSeconds) { .text(Self.value(of: $0)) })
-                #expect(some.array?.prefix(3).map(\.string) == ["a", "b", "none"])
+                    Self.script.call(upTo: .keptSeconds, on: Self.key) { .text(Self.value(of: $0)) })
+                #expect(some.array?[3..<6].map(\.string) == ["a", "b", "none"])
             }
+        }
+    }
+
+    @Test func outcomesAreTheIntegersOfTheirOrder() {
+        #expect(Self.script.outcome(of: .integer(0)) == .nothing)
+        #expect(Self.script.outcome(of: .array([.integer(1), .null])) == .some)
+        for reply in [RedisReply.integer(3), .integer(-1), .integer(.max), .null, .array([]), .array([.null])] {
+            #expect(Self.script.outcome(of: reply) == nil, "\(reply)")
         }
     }
 

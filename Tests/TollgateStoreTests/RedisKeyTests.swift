@@ -61,7 +61,10 @@ import TollgateCore
                 (.webhook(eventID: "evt_1"), "webhook:stripe:{eventId}"),
                 (.worker("1f"), "worker:{id}"), (.workers, "workers"),
                 (.topUsers(on: day), "topusers:{day}"), (.waitingWebhooks, "webhooks:waiting"),
-            ] + RedisKey.keyChanges(of: user, at: time).map { ($0, "keys:{userId}:changes:<minute or day>") }
+            ]
+            + [RedisKey.keyChanges(of: user, inMinuteOf: time), .keyChanges(of: user, onDayOf: time)].map {
+                ($0, "keys:{userId}:changes:<minute or day>")
+            }
         for (key, template) in keys {
             #expect(RedisKey.Pattern(of: key.text)?.template == template, "\(key)")
             #expect(key.pattern.template == template, "\(key)")

@@ -5,14 +5,13 @@
 -- Fields that others have written beside these stay, and so does the time that the record has to live, if an operator gave
 -- it one: a plan that is given until a day ends on that day.
 --
--- KEYS[1] subscription:{user}
--- ARGV by the names of ApplySubscriptionArgument, then the update: field, value, field, value, ... An absent field says
--- nothing. eventTime, eventId and status are always there. endedRival is no field of the record: the subscription that
--- Stripe says has ended.
+-- SUBSCRIPTION_KEY subscription:{user}
+-- Names are those of ApplySubscriptionSignature. Behind the arguments stands the update: field, value, field, value, ...
+-- An absent field says nothing. eventTime, eventId and status are always there. endedRival is no field of the record: the
+-- subscription that Stripe says has ended.
 --
--- Reply: outcome (1 applied, 2 already applied, 3 stale, 4 tie, 5 rivalry), then the record as HGETALL gives it.
+-- Reply: the outcome, then the record as HGETALL gives it.
 
-local APPLIED, ALREADY_APPLIED, STALE, TIE, RIVALRY = 1, 2, 3, 4, 5
 local LIVE = { active = true, trialing = true, past_due = true }
 local FINAL = { canceled = true, incomplete_expired = true }
 
@@ -24,7 +23,7 @@ end
 
 local authoritative = ARGV[IS_AUTHORITATIVE] == '1'
 local update = fields_to_table(ARGV, REST)
-local record = fields_to_table(redis.call('HGETALL', KEYS[1]), 1)
+local record = fields_to_table(redis.call('HGETALL', KEYS[SUBSCRIPTION_KEY]), 1)
 -- Without a plan it is no record.
 local has_record = record.plan ~= nil
 if not has_record then record = {} end
@@ -97,10 +96,10 @@ local function write()
       silent[#silent + 1] = field
     end
   end
-  redis.call('HSET', KEYS[1], unpack(said))
-  if #silent > 0 then redis.call('HDEL', KEYS[1], unpack(silent)) end
+  redis.call('HSET', KEYS[SUBSCRIPTION_KEY], unpack(said))
+  if #silent > 0 then redis.call('HDEL', KEYS[SUBSCRIPTION_KEY], unpack(silent)) end
 end
 
 local outcome = verdict()
 if outcome == APPLIED then write() end
-return { outcome, unpack(redis.call('HGETALL', KEYS[1])) }
+return { outcome, unpack(redis.call('HGETALL', KEYS[SUBSCRIPTION_KEY])) }

@@ -4,23 +4,23 @@
 -- They are counted where admit.lua would have counted them: in the day and the month that they passed in. The quota may be
 -- exceeded by it.
 --
--- KEYS[1] usage:{user}                  KEYS[2] booked:{user}
--- ARGV by the names of BookPassesArgument.
--- Then for each day and route, the earliest day first: first and last day of its period, the day, the route, calls.
+-- USAGE_KEY usage:{user}  BOOKED_KEY booked:{user}
+-- Names are those of BookPassesSignature. Behind the arguments stand, for each day and route, the earliest day first:
+-- first and last day of its period, the day, the route, calls.
 --
 -- The days are in usage:{user}:<day>; their names are made here, they lie in the same slot. Values of another type are
 -- found before the first write.
 --
--- Reply: 1 booked, 0 it was booked before, 2 the worker's time is not that of Redis: nothing was written.
+-- Reply: the outcome. With CLOCK_DIFFERS nothing was written.
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
 local DAY_TTL_SECONDS, LINE_LENGTH = 32 * 86400, 5
-local usage_key, booked_key, worker, number, now = KEYS[1], KEYS[2], ARGV[WORKER], ARGV[NUMBER], ARGV[NOW]
+local usage_key, booked_key, worker, number, now = KEYS[USAGE_KEY], KEYS[BOOKED_KEY], ARGV[WORKER], ARGV[NUMBER], ARGV[NOW]
 local present, present_end = ARGV[PERIOD_START], ARGV[PERIOD_END]
 
 local latest = try('HGET', booked_key, worker)
 if type(latest) == 'table' then return tools().failure(booked_key, latest) end
-if (whole_number(latest) or 0) >= tonumber(number) then return 0 end
+if (whole_number(latest) or 0) >= tonumber(number) then return BOOKED_BEFORE end
 
 local record = try('HMGET', usage_key, 'usageCount', 'periodStart', 'previousPeriodStart', 'previousUsageCount',
   'takenOverPeriodStart')
@@ -30,7 +30,7 @@ for place = REST, #ARGV, LINE_LENGTH do
   local calls = try('HGET', day_key, ARGV[place + 3])
   if type(calls) == 'table' then return tools().failure(day_key, calls) end
 end
-if tools().clock_differs(ARGV[MINUTE], now, tonumber(ARGV[CLOCK_TOLERANCE])) then return 2 end
+if tools().clock_differs(ARGV[MINUTE], now, tonumber(ARGV[CLOCK_TOLERANCE])) then return CLOCK_DIFFERS end
 
 -- The first write.
 call('HSET', booked_key, worker, number)
@@ -82,7 +82,7 @@ end
 
 local function text(count) return string.format('%.0f', math.min(count, 9007199254740992)) end
 
-if not adds and not adds_before then return 1 end
+if not adds and not adds_before then return BOOKED end
 if adds then call('HSET', usage_key, 'usageCount', text(count)) end
 call('HSET', usage_key, 'lastUpdated', now)
 if new_end then
@@ -93,4 +93,4 @@ if adds_before then
   call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount', text(before_count))
 end
 call('EXPIRE', usage_key, ARGV[RECORD_SECONDS])
-return 1
+return BOOKED

@@ -4,10 +4,10 @@
 
 local MINUTE_TTL_SECONDS, DAY_TTL_SECONDS = 120, 2 * 86400
 
--- The limit that has been reached (1 of the minute, 2 of the day), or nothing.
+-- The limit that has been reached, as the outcome of the script behind it, or nothing.
 local function change_limit(minute_key, minute_limit, day_key, day_limit)
-  if (whole_number(redis.call('GET', minute_key)) or 0) >= tonumber(minute_limit) then return 1 end
-  if (whole_number(redis.call('GET', day_key)) or 0) >= tonumber(day_limit) then return 2 end
+  if (whole_number(redis.call('GET', minute_key)) or 0) >= tonumber(minute_limit) then return MINUTE_REACHED end
+  if (whole_number(redis.call('GET', day_key)) or 0) >= tonumber(day_limit) then return DAY_REACHED end
 end
 
 local function count_change(minute_key, day_key)

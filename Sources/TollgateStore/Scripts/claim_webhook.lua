@@ -1,16 +1,15 @@
 -- Claims a webhook event for one try, unless another is working on it or it is done.
 --
--- KEYS[1] webhook:stripe:{event}
--- ARGV[1] token of this try             ARGV[2] length of the lease in milliseconds
+-- EVENT_KEY webhook:stripe:{event}
+-- Names are those of ClaimWebhookSignature.
 --
 -- The value is 'claimed <token>' while in work, with the lease as its TTL; then the moment it was done.
--- Reply, all integers: outcome (1 claimed, 2 in work, 3 done), milliseconds until the other's lease runs out.
+-- Reply, all integers: the outcome, milliseconds until the other's lease runs out.
 
-local CLAIMED, IN_WORK, DONE = 1, 2, 3
 local PREFIX = 'claimed '
 
-if redis.call('SET', KEYS[1], PREFIX .. ARGV[1], 'NX', 'PX', ARGV[2]) then return { CLAIMED, 0 } end
+if redis.call('SET', KEYS[EVENT_KEY], PREFIX .. ARGV[TOKEN], 'NX', 'PX', ARGV[LEASE_MILLISECONDS]) then return { CLAIMED, 0 } end
 
-local value = redis.call('GET', KEYS[1])
+local value = redis.call('GET', KEYS[EVENT_KEY])
 if string.sub(value, 1, #PREFIX) ~= PREFIX then return { DONE, 0 } end
-return { IN_WORK, redis.call('PTTL', KEYS[1]) }
+return { IN_WORK, redis.call('PTTL', KEYS[EVENT_KEY]) }

@@ -2,19 +2,19 @@
 -- which one half was lost is made whole. Making the key is a change of keys. values.lua and
 -- change_limit.lua stand before it.
 --
--- KEYS[1] user:{user}:platformId        KEYS[2] user:{user}:apiKey
--- KEYS[3] keys:{user}:changes:<minute>  KEYS[4] keys:{user}:changes:<day>
--- ARGV by the names of KeepCredentialsArgument.
+-- PLATFORM_KEY user:{user}:platformId  CURRENT_KEY user:{user}:apiKey
+-- MINUTE_CHANGES_KEY keys:{user}:changes:<minute>  DAY_CHANGES_KEY keys:{user}:changes:<day>
+-- Names are those of KeepCredentialsSignature.
 --
--- Reply: outcome (0 kept, 1 too often in this minute, 2 too often on this day). With the first: platform, key.
+-- Reply: the outcome. With KEPT: platform, key.
 
-local key = redis.call('GET', KEYS[2])
+local key = redis.call('GET', KEYS[CURRENT_KEY])
 if not key then
-  local reached = change_limit(KEYS[3], ARGV[MINUTE_LIMIT], KEYS[4], ARGV[DAY_LIMIT])
+  local reached = change_limit(KEYS[MINUTE_CHANGES_KEY], ARGV[MINUTE_LIMIT], KEYS[DAY_CHANGES_KEY], ARGV[DAY_LIMIT])
   if reached then return { reached } end
   key = ARGV[API_KEY]
-  redis.call('SET', KEYS[2], key)
-  count_change(KEYS[3], KEYS[4])
+  redis.call('SET', KEYS[CURRENT_KEY], key)
+  count_change(KEYS[MINUTE_CHANGES_KEY], KEYS[DAY_CHANGES_KEY])
 end
-redis.call('SET', KEYS[1], ARGV[PLATFORM_ID], 'NX')
-return { 0, redis.call('GET', KEYS[1]), key }
+redis.call('SET', KEYS[PLATFORM_KEY], ARGV[PLATFORM_ID], 'NX')
+return { KEPT, redis.call('GET', KEYS[PLATFORM_KEY]), key }

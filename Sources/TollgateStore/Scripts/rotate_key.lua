@@ -4,21 +4,18 @@
 --
 -- values.lua and change_limit.lua stand before it.
 --
--- KEYS[1] key:{user}:{id}
--- KEYS[2] keys:{user}:changes:<minute>  KEYS[3] keys:{user}:changes:<day>
--- ARGV by the names of RotateKeyArgument.
+-- RECORD_KEY key:{user}:{id}
+-- MINUTE_CHANGES_KEY keys:{user}:changes:<minute>  DAY_CHANGES_KEY keys:{user}:changes:<day>
+-- Names are those of RotateKeySignature.
 --
--- Reply: outcome (0 rotated, 1 too often in this minute, 2 too often on this day, 3 no such key, 4 expired), then the
--- record as HGETALL gives it.
-
-local ROTATED, UNKNOWN, EXPIRED = 0, 3, 4
+-- Reply: the outcome, then the record as HGETALL gives it.
 
 local hash, status, expires, used, before, before_until = unpack(
-  redis.call('HMGET', KEYS[1], 'hash', 'status', 'expiresAt', 'lastUsedAt', 'previousHash', 'previousUntil'))
+  redis.call('HMGET', KEYS[RECORD_KEY], 'hash', 'status', 'expiresAt', 'lastUsedAt', 'previousHash', 'previousUntil'))
 if not hash or status ~= 'active' then return { UNKNOWN } end
 -- An end that cannot be read has come.
 if expires and (not tools().moment(expires) or expires <= ARGV[NOW]) then return { EXPIRED } end
-local reached = change_limit(KEYS[2], ARGV[MINUTE_LIMIT], KEYS[3], ARGV[DAY_LIMIT])
+local reached = change_limit(KEYS[MINUTE_CHANGES_KEY], ARGV[MINUTE_LIMIT], KEYS[DAY_CHANGES_KEY], ARGV[DAY_LIMIT])
 if reached then return { reached } end
 
 -- No secret outlives its key.
@@ -27,12 +24,12 @@ local works_until = expires and expires < ARGV[OVERLAP_END] and expires or ARGV[
 if works_until <= ARGV[NOW] then works_until = '1970-01-01T00:00:00Z' end
 local has_overlap = works_until > ARGV[NOW]
 if has_overlap and not used and before and (tools().moment(before_until) or '') > ARGV[NOW] then
-  redis.call('HSET', KEYS[1], 'previousUntil', works_until)
+  redis.call('HSET', KEYS[RECORD_KEY], 'previousUntil', works_until)
 else
-  redis.call('HDEL', KEYS[1], 'lastUsedAt', 'previousUsedAt')
-  redis.call('HSET', KEYS[1], 'previousHash', hash, 'previousUntil', works_until)
-  if used then redis.call('HSET', KEYS[1], 'previousUsedAt', used) end
+  redis.call('HDEL', KEYS[RECORD_KEY], 'lastUsedAt', 'previousUsedAt')
+  redis.call('HSET', KEYS[RECORD_KEY], 'previousHash', hash, 'previousUntil', works_until)
+  if used then redis.call('HSET', KEYS[RECORD_KEY], 'previousUsedAt', used) end
 end
-redis.call('HSET', KEYS[1], 'hash', ARGV[HASH])
-count_change(KEYS[2], KEYS[3])
-return { ROTATED, unpack(redis.call('HGETALL', KEYS[1])) }
+redis.call('HSET', KEYS[RECORD_KEY], 'hash', ARGV[HASH])
+count_change(KEYS[MINUTE_CHANGES_KEY], KEYS[DAY_CHANGES_KEY])
+return { ROTATED, unpack(redis.call('HGETALL', KEYS[RECORD_KEY])) }
