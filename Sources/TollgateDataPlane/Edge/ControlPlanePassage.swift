@@ -75,9 +75,14 @@ final class ControlPlanePassage: RequestWorker {
         return HTTPRequest(method: method, scheme: "http", authority: host, path: target, headerFields: fields)
     }
 
+    /// As NIO knows them, with two names that it does not read.
     private static func isRegistered(_ method: String) -> Bool {
-        if case .RAW = HTTPMethod(rawValue: method) { return method == "QUERY" || method == "M-SEARCH" }
-        return true
+        switch HTTPMethod(rawValue: method) {
+        case .RAW: method == "QUERY" || method == "M-SEARCH"
+        // Its name has a hyphen.
+        case .MSEARCH: false
+        default: true
+        }
     }
 
     private static func passes(_ kind: FieldKind) -> Bool {

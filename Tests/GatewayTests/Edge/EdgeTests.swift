@@ -103,6 +103,35 @@ import Testing
         }
     }
 
+    /// A head with and without a length, a body in pieces that is asked for, and one request behind the other.
+    @Test func theControlPlaneGetsRequestsAsTheyCame() async throws {
+        try await withLocalGateway { gateway in
+            let fields = " /keys HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(try gateway.token("user_abc"))\r\n"
+            let answers = try await RawHTTP.exchange(
+                port: gateway.port,
+                pieces: [
+                    "POST" + fields + "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+                    "7\r\n{\"name\"\r\n", "5\r\n:\"x\"}\r\n0\r\n",
+                    "\r\nPOST" + fields + "Content-Length: 12\r\n\r\n{\"name\":\"y\"}GET" + fields + "\r\n",
+                    Self.health,
+                ], answers: 5)
+            #expect(answers.map(\.status) == [100, 201, 201, 200, 200])
+            let names = answers.map { $0.body.matches(of: /"name":"(\w)"/).map { String($0.1) }.sorted() }
+            #expect(names == [[], ["x"], ["y"], ["x", "y"], []])
+        }
+    }
+
+    @Test(arguments: [("BREW", [400]), ("get", [400]), ("M-SEARCH", [404, 200]), ("QUERY", [404, 200])])
+    func methodsOfNoRegistryAreRefusedByTheControlPlane(method: String, statuses: [Int]) async throws {
+        try await withLocalGateway { gateway in
+            let answers = try await RawHTTP.exchange(
+                port: gateway.port, pieces: ["\(method) /nothing HTTP/1.1\r\nHost: a\r\n\r\n" + Self.health], answers: 2
+            )
+            #expect(answers.map(\.status) == statuses)
+            if statuses == [400] { #expect(answers.first?.headers["connection"] == "close") }
+        }
+    }
+
     @Test(arguments: [
         ("half a head", "GET /health HTTP/1.1\r\nHo"),
         ("half a body", "POST /verify-auth HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"),
