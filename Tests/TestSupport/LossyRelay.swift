@@ -64,7 +64,7 @@ package final class LossyRelay: Sendable {
 }
 
 /// What both sides of one connection share, which live on one event loop.
-private final class Passage {
+private final class RelayedConnection {
     var losesAnswers = false
     var losesAll = false
 }
@@ -76,7 +76,7 @@ private final class ClientSide: ChannelInboundHandler {
     private var server: (any Channel)?
     private var early = ByteBuffer()
     private var isClosed = false
-    private let passage = Passage()
+    private let connection = RelayedConnection()
 
     /// The end of what the client has said.
     private var said = ""
@@ -86,12 +86,12 @@ private final class ClientSide: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         state.connectionCount.add(1, ordering: .relaxed)
         let (client, state) = (context.channel, state)
-        let passage = NIOLoopBound(passage, eventLoop: context.eventLoop)
+        let connection = NIOLoopBound(connection, eventLoop: context.eventLoop)
         ClientBootstrap(group: context.eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
-                        ServerSide(client: client, state: state, passage: passage.value))
+                        ServerSide(client: client, state: state, connection: connection.value))
                 }
             }
             .connect(host: "127.0.0.1", port: state.serverPort.load(ordering: .acquiring))
@@ -110,8 +110,8 @@ private final class ClientSide: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if state.isCut.load(ordering: .acquiring) { passage.losesAll = true }
-        guard !passage.losesAll else { return }
+        if state.isCut.load(ordering: .acquiring) { connection.losesAll = true }
+        guard !connection.losesAll else { return }
         let incoming = unwrapInboundIn(data)
         listen(to: String(buffer: incoming))
         var bytes = misspelt(incoming)
@@ -137,7 +137,7 @@ private final class ClientSide: ChannelInboundHandler {
         state.fatalText.withLock { fatal in
             guard let awaited = fatal else { return }
             said += text
-            if said.contains(awaited) { (passage.losesAnswers, fatal) = (true, nil) }
+            if said.contains(awaited) { (connection.losesAnswers, fatal) = (true, nil) }
             said = String(said.suffix(awaited.count))
         }
     }
@@ -156,17 +156,17 @@ private final class ServerSide: ChannelInboundHandler {
 
     private let client: any Channel
     private let state: LossyRelay.State
-    private let passage: Passage
+    private let connection: RelayedConnection
 
-    init(client: any Channel, state: LossyRelay.State, passage: Passage) {
-        (self.client, self.state, self.passage) = (client, state, passage)
+    init(client: any Channel, state: LossyRelay.State, connection: RelayedConnection) {
+        (self.client, self.state, self.connection) = (client, state, connection)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // What came behind a gap would be taken for the answer to something else.
-        if state.losesAnswers.load(ordering: .acquiring) { passage.losesAnswers = true }
-        if state.isCut.load(ordering: .acquiring) { passage.losesAll = true }
-        if !passage.losesAnswers, !passage.losesAll { client.passOn(unwrapInboundIn(data), after: state.delay) }
+        if state.losesAnswers.load(ordering: .acquiring) { connection.losesAnswers = true }
+        if state.isCut.load(ordering: .acquiring) { connection.losesAll = true }
+        if !connection.losesAnswers, !connection.losesAll { client.passOn(unwrapInboundIn(data), after: state.delay) }
     }
 
     func channelInactive(context: ChannelHandlerContext) { client.close(promise: nil) }

@@ -167,9 +167,9 @@ import TollgateStore
     }
 
     @Test func theNextMinuteAndTheNextDayAreTold() {
-        #expect(KeyChangeLimit.ofMinute.retryAfterSeconds(at: Self.time.adding(seconds: 18)) == 42)
-        #expect(KeyChangeLimit.ofDay.retryAfterSeconds(at: Self.time) == 3600)
-        #expect(KeyChangeLimit.ofDay.retryAfterSeconds(at: Self.time.adding(seconds: 3600)) == 86_400)
+        #expect(KeyChangeRefusal.ofMinute.retryAfterSeconds(at: Self.time.adding(seconds: 18)) == 42)
+        #expect(KeyChangeRefusal.ofDay.retryAfterSeconds(at: Self.time) == 3600)
+        #expect(KeyChangeRefusal.ofDay.retryAfterSeconds(at: Self.time.adding(seconds: 3600)) == 86_400)
     }
 }
 

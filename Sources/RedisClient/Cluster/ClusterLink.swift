@@ -20,7 +20,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
 
     /// By place in the map's primaries: those that were opened.
     private var connectionsByPlace: [RedisConnection?] = []
-    private var parked: [ClusterErrand] = []
+    private var parked: [ClusterRequest] = []
     private var nextTry: Scheduled<Void>?
     private var isShutDown = false
 
@@ -85,30 +85,30 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         guard identifier != 0 else { return }
         let cancelled = parked.filter { $0.identifier == identifier }
         parked.removeAll { $0.identifier == identifier }
-        for errand in cancelled { errand.fail(.cancelled) }
+        for request in cancelled { request.fail(.cancelled) }
     }
 
     private func begin(
-        _ work: ClusterErrand.Work, _ waiter: ReplyWaiter, to destination: ClusterErrand.Destination,
+        _ work: ClusterRequest.Work, _ waiter: ReplyWaiter, to destination: ClusterRequest.Destination,
         _ identifier: UInt64
     ) {
         eventLoop.preconditionInEventLoop()
         advance(
-            ClusterErrand(
+            ClusterRequest(
                 work: work, waiter: waiter, destination: destination, identifier: identifier,
                 deadline: .now() + configuration.commandTimeout))
     }
 
-    private func advance(_ errand: ClusterErrand) {
-        guard !isShutDown else { return errand.fail(.closed) }
-        switch destination(of: errand) {
-        case .connection(let connection): advance(errand, over: connection)
+    private func advance(_ request: ClusterRequest) {
+        guard !isShutDown else { return request.fail(.closed) }
+        switch destination(of: request) {
+        case .connection(let connection): advance(request, over: connection)
         case .unknown(let error):
             topology.refresh()
-            var errand = errand
-            errand.reason = error
-            park(errand)
-        case .unreachable(let error): errand.fail(error)
+            var request = request
+            request.reason = error
+            park(request)
+        case .unreachable(let error): request.fail(error)
         }
     }
 
@@ -120,10 +120,10 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         case unreachable(RedisError)
     }
 
-    private func destination(of errand: ClusterErrand) -> Found {
-        if case .node(let node) = errand.destination { return .connection(connection(to: node)) }
+    private func destination(of request: ClusterRequest) -> Found {
+        if case .node(let node) = request.destination { return .connection(connection(to: node)) }
         guard let map else { return .unreachable(.notConnected(lastFailure)) }
-        if case .slot(let slot) = errand.destination {
+        if case .slot(let slot) = request.destination {
             guard let place = map.owner(of: slot) else {
                 return .unknown(.notConnected("no server of the cluster keeps slot \(slot.number)"))
             }
@@ -137,20 +137,20 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         return .connection(standing ?? first)
     }
 
-    private func advance(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool = false) {
-        if connection.isReady { return dispatch(errand, over: connection, asking: asking) }
-        var errand = errand
-        errand.reason = .notConnected(connection.lastFailure)
+    private func advance(_ request: ClusterRequest, over connection: RedisConnection, asking: Bool = false) {
+        if connection.isReady { return dispatch(request, over: connection, asking: asking) }
+        var request = request
+        request.reason = .notConnected(connection.lastFailure)
         // It is not known yet whether that server can be reached, or it is known that it can not.
-        if connection.isOpening { park(errand) } else { errand.fail(errand.reason) }
+        if connection.isOpening { park(request) } else { request.fail(request.reason) }
     }
 
-    private func dispatch(_ errand: ClusterErrand, over connection: RedisConnection, asking: Bool) {
-        let identifier = errand.identifier
-        let waiter = errand.waiter.guarded { error in
-            error.map { self.goesOn(errand, after: $0, from: connection) } ?? false
+    private func dispatch(_ request: ClusterRequest, over connection: RedisConnection, asking: Bool) {
+        let identifier = request.identifier
+        let waiter = request.waiter.guarded { error in
+            error.map { self.goesOn(request, after: $0, from: connection) } ?? false
         }
-        switch errand.work {
+        switch request.work {
         case .script(let call): connection.run(call, identifier: identifier, waiter: waiter)
         case .command(let command):
             // Lets the server carry out the next command alone.
@@ -159,29 +159,29 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         }
     }
 
-    /// - Returns: Whether the errand is on its way again.
-    private func goesOn(_ errand: ClusterErrand, after error: RedisError, from connection: RedisConnection) -> Bool {
+    /// - Returns: Whether the request is on its way again.
+    private func goesOn(_ request: ClusterRequest, after error: RedisError, from connection: RedisConnection) -> Bool {
         guard let node = connection.node, let redirection = Redirection(error, from: node.host) else { return false }
         if redirection != .tryAgain { topology.refresh(after: redirection) }
-        if case .node = errand.destination { return false }
-        guard !isShutDown, .now() < errand.deadline else { return false }
-        var errand = errand
-        errand.redirections += 1
-        errand.reason = error
+        if case .node = request.destination { return false }
+        guard !isShutDown, .now() < request.deadline else { return false }
+        var request = request
+        request.redirections += 1
+        request.reason = error
         switch redirection {
-        case .moved(let node) where errand.redirections <= Self.swiftRedirections:
-            advance(errand, over: self.connection(to: node))
-        case .ask(let node) where !errand.isScript: advance(errand, over: self.connection(to: node), asking: true)
-        case .moved, .ask, .tryAgain, .clusterDown: park(errand)
+        case .moved(let node) where request.redirections <= Self.swiftRedirections:
+            advance(request, over: self.connection(to: node))
+        case .ask(let node) where !request.isScript: advance(request, over: self.connection(to: node), asking: true)
+        case .moved, .ask, .tryAgain, .clusterDown: park(request)
         }
         return true
     }
 
     // MARK: Commands that wait
 
-    private func park(_ errand: ClusterErrand) {
-        guard parked.count < configuration.maximumPendingCommands else { return errand.fail(.queueFull) }
-        parked.append(errand)
+    private func park(_ request: ClusterRequest) {
+        guard parked.count < configuration.maximumPendingCommands else { return request.fail(.queueFull) }
+        parked.append(request)
         scheduleTry()
     }
 
@@ -194,11 +194,11 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
     }
 
     private func tryParked() {
-        let errands = parked
+        let requests = parked
         parked = []
         let now = NIODeadline.now()
-        for errand in errands {
-            if now >= errand.deadline { errand.fail(errand.reason) } else { advance(errand) }
+        for request in requests {
+            if now >= request.deadline { request.fail(request.reason) } else { advance(request) }
         }
         scheduleTry()
     }
@@ -256,7 +256,7 @@ final class ClusterLink: RedisLink, @unchecked Sendable {
         nextTry?.cancel()
         let waiting = parked
         parked = []
-        for errand in waiting { errand.fail(.closed) }
+        for request in waiting { request.fail(.closed) }
         topology.stop()
         return EventLoopFuture.andAllComplete(connectionsByNode.values.map { $0.shutDown() }, on: eventLoop)
     }

@@ -48,7 +48,7 @@ struct ExchangeState: ~Copyable {
     private var isKeptAlive = false
     private var isUpgrading = false
     private var needsFlush = false
-    private var client = ClientFlow()
+    private var client = ClientBackpressure()
 
     /// - Parameter problem: Why the request must not be carried to any upstream.
     init(_ terms: Terms, problem: RequestProblem? = nil, at now: NIODeadline) {

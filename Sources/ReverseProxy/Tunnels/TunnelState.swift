@@ -47,11 +47,11 @@ struct TunnelState: ~Copyable {
     private enum End {
         /// Its channel is still to come; until then its bytes wait here.
         case awaited(early: [ByteBuffer])
-        case standing(Standing)
+        case connected(Connected)
         case closed
     }
 
-    private struct Standing {
+    private struct Connected {
         var isWritable: Bool
         var isReadOutstanding = false
 
@@ -83,14 +83,14 @@ struct TunnelState: ~Copyable {
     /// The channel of `side` is there. Gives what has waited for it, to be written before ``opened(_:)``.
     mutating func stands(_ side: Side, isWritable: Bool) -> [ByteBuffer] {
         guard case .awaited(let early) = self[side] else { return [] }
-        self[side] = .standing(Standing(isWritable: isWritable))
+        self[side] = .connected(Connected(isWritable: isWritable))
         return early
     }
 
     /// What has waited for `side` was written.
     mutating func opened(_ side: Side) -> Actions {
         var actions = Actions(.flush, at: side)
-        if case .standing(let other) = self[side.other], other.hasInputEnded {
+        if case .connected(let other) = self[side.other], other.hasInputEnded {
             actions[side].formUnion(endOutput(at: side))
         }
         actions[side.other] = [.flush, read(at: side.other)]
@@ -110,36 +110,36 @@ struct TunnelState: ~Copyable {
             early.append(bytes)
             self[side.other] = .awaited(early: early)
             return false
-        case .standing: return true
+        case .connected: return true
         case .closed: return false
         }
     }
 
     /// What was asked for at `side` has come.
     mutating func readCompleted(at side: Side) -> Actions {
-        guard case .standing(var end) = self[side] else { return Actions() }
+        guard case .connected(var end) = self[side] else { return Actions() }
         end.isReadOutstanding = false
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         var actions = Actions(.flush, at: side.other)
         actions[side] = read(at: side)
         return actions
     }
 
     mutating func writabilityChanged(at side: Side, isWritable: Bool) -> Actions {
-        guard case .standing(var end) = self[side] else { return Actions() }
+        guard case .connected(var end) = self[side] else { return Actions() }
         end.isWritable = isWritable
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         return Actions(read(at: side.other), at: side.other)
     }
 
     /// Reads at `side` when what comes has a place to go.
     private mutating func read(at side: Side) -> EndActions {
-        guard case .standing(var end) = self[side], !end.isReadOutstanding,
-            case .standing(let other) = self[side.other],
+        guard case .connected(var end) = self[side], !end.isReadOutstanding,
+            case .connected(let other) = self[side.other],
             other.isWritable
         else { return [] }
         end.isReadOutstanding = true
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         return .read
     }
 
@@ -147,9 +147,9 @@ struct TunnelState: ~Copyable {
 
     /// The peer of `side` sends nothing more.
     mutating func inputEnded(at side: Side) -> Actions {
-        guard case .standing(var end) = self[side] else { return Actions() }
+        guard case .connected(var end) = self[side] else { return Actions() }
         end.hasInputEnded = true
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         var actions = Actions(endOutput(at: side.other), at: side.other)
         if end.output == .ended { actions[side] = .close }
         return actions
@@ -157,9 +157,9 @@ struct TunnelState: ~Copyable {
 
     /// What was written at `side` has left, and with it the word that nothing more comes.
     mutating func outputEnded(at side: Side) -> Actions {
-        guard case .standing(var end) = self[side] else { return Actions() }
+        guard case .connected(var end) = self[side] else { return Actions() }
         end.output = .ended
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         return end.hasInputEnded ? Actions(.close, at: side) : Actions()
     }
 
@@ -183,21 +183,21 @@ struct TunnelState: ~Copyable {
 
     /// Tells the peer of `side` that nothing more comes.
     private mutating func endOutput(at side: Side) -> EndActions {
-        guard case .standing(var end) = self[side], end.output == .open else { return [] }
+        guard case .connected(var end) = self[side], end.output == .open else { return [] }
         // Of a connection whose other half is closed, closing this one would not wait for what is still to leave.
         if end.hasInputEnded { return endConnection(at: side) }
         end.output = .ending
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         return [.flush, .closeOutput]
     }
 
     /// Closes the connection of `side` when everything written before has left.
     private mutating func endConnection(at side: Side) -> EndActions {
-        guard case .standing(var end) = self[side] else { return [] }
+        guard case .connected(var end) = self[side] else { return [] }
         let output = end.output
         end.hasInputEnded = true
         if output == .open { end.output = .ending }
-        self[side] = .standing(end)
+        self[side] = .connected(end)
         switch output {
         case .open: return .flushToEnd
         case .ending: return []

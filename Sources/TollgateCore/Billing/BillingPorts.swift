@@ -113,7 +113,7 @@ package enum CredentialKeeping: Sendable, Hashable {
     /// Those that the user has now.
     case kept(Credentials)
     /// The user has none, and has changed keys too often lately.
-    case tooOften(KeyChangeLimit)
+    case tooOften(KeyChangeRefusal)
 }
 
 /// What became of a rotation of credentials.
@@ -122,5 +122,5 @@ package enum CredentialRotation: Sendable, Hashable {
     /// The user has none.
     case unknown
     /// The user has changed keys too often lately.
-    case tooOften(KeyChangeLimit)
+    case tooOften(KeyChangeRefusal)
 }

@@ -58,7 +58,7 @@ package enum KeyCreation: Sendable, Hashable {
     /// The user has ``KeyLimits/maximumCount`` keys already.
     case tooMany
     /// The user has changed keys too often lately.
-    case tooOften(KeyChangeLimit)
+    case tooOften(KeyChangeRefusal)
 }
 
 /// What became of a revocation.
@@ -78,7 +78,7 @@ package enum KeyRotation: Sendable, Hashable {
     /// Its end has come, and a rotation does not lift it.
     case expired
     /// The user has changed keys too often lately.
-    case tooOften(KeyChangeLimit)
+    case tooOften(KeyChangeRefusal)
 }
 
 /// How often a user's keys may be made and rotated, secret keys and the publishable one together. Each change writes to
@@ -99,7 +99,7 @@ package struct KeyChangeLimits: Sendable, Hashable {
 }
 
 /// The limit that a change of a key has met.
-package enum KeyChangeLimit: Sendable, Hashable {
+package enum KeyChangeRefusal: Sendable, Hashable {
     case ofMinute
     case ofDay
 

@@ -4,7 +4,7 @@
 /// Pure. Bounded: the user not seen for longest is forgotten first, and then has the plan of their credential and a
 /// minute of which nothing is used.
 package struct OutageAllowance: Sendable {
-    private struct Standing: Sendable {
+    private struct MinuteUsage: Sendable {
         /// By the plan that counted last. Nil for a user whom the store has not admitted here.
         var ratePerMinute: Int?
         /// As the store has said last, of all workers together.
@@ -20,17 +20,17 @@ package struct OutageAllowance: Sendable {
         func `in`(_ window: RateWindow) -> Int { self.window == window ? number : 0 }
     }
 
-    private var standings: GenerationCache<UserID, Standing>
+    private var usages: GenerationCache<UserID, MinuteUsage>
 
     /// - Parameter capacity: Users that are remembered.
-    package init(capacity: Int) { standings = GenerationCache(capacity: capacity) }
+    package init(capacity: Int) { usages = GenerationCache(capacity: capacity) }
 
     /// The store has said where the rate of `user` stands.
     package mutating func saw(_ rate: RateSnapshot, of user: UserID) {
-        var standing = standings.value(for: user) ?? Standing()
-        standing.ratePerMinute = rate.limit
-        standing.requests = Count(window: rate.window, number: rate.count)
-        standings.insert(standing, for: user)
+        var usage = usages.value(for: user) ?? MinuteUsage()
+        usage.ratePerMinute = rate.limit
+        usage.requests = Count(window: rate.window, number: rate.count)
+        usages.insert(usage, for: user)
     }
 
     /// Whether `user` may pass now; counted if so.
@@ -42,14 +42,14 @@ package struct OutageAllowance: Sendable {
         _ user: UserID, unknownRate: Int, share: WorkerShare, at time: UnixTime
     ) -> Bool {
         let window = RateWindow(containing: time)
-        var standing = standings.value(for: user) ?? Standing()
-        let rate = standing.ratePerMinute ?? unknownRate
+        var usage = usages.value(for: user) ?? MinuteUsage()
+        let rate = usage.ratePerMinute ?? unknownRate
         // A count below 0 is a credit for this minute. What it adds, only the store knows.
-        let left = rate - max(0, standing.requests.in(window))
-        let passes = standing.passes.in(window)
+        let left = rate - max(0, usage.requests.in(window))
+        let passes = usage.passes.in(window)
         guard passes < share.part(of: left) else { return false }
-        standing.passes = Count(window: window, number: passes + 1)
-        standings.insert(standing, for: user)
+        usage.passes = Count(window: window, number: passes + 1)
+        usages.insert(usage, for: user)
         return true
     }
 }

@@ -66,7 +66,7 @@ extension APIError {
         message: "The account is for session tokens, not for keys. Sign in and send one; GET /usage takes a key.")
 
     /// Keys were made and rotated too often.
-    package static func tooManyKeyChanges(_ limit: KeyChangeLimit, at time: UnixTime) -> APIError {
+    package static func tooManyKeyChanges(_ limit: KeyChangeRefusal, at time: UnixTime) -> APIError {
         let (limits, seconds) = (KeyChangeLimits.standard, limit.retryAfterSeconds(at: time))
         var error = APIError(
             .tooManyRequests, error: "Too many key changes", code: "too-many-key-changes",

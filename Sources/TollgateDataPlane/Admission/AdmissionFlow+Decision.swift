@@ -20,7 +20,7 @@ extension AdmissionFlow {
                 if purpose != .endpoint, decision.endsKey { state.outage.refused(request.principal.credential) }
                 return refuse(error, at: now, from: request.network ?? .unknown)
             }
-            admitted = Admitted(principal: request.principal, decision: decision, time: request.time)
+            admitted = AdmittedCaller(principal: request.principal, decision: decision, time: request.time)
             noteAdmission(of: request.principal)
             if decision.outcome == .replayed, let call = request.idempotentCall {
                 return .readStoredAnswer(call, request.principal.userID)

@@ -67,7 +67,7 @@ struct AdmissionFlow {
     private var network: ClientNetwork?
 
     /// Who may pass, once it is decided.
-    var admitted: Admitted?
+    var admitted: AdmittedCaller?
 
     /// It passes though the store has decided nothing.
     var isDegraded = false

@@ -31,7 +31,7 @@ package final class Gatekeeper: Sendable {
     /// - Throws: The refusal, ready to be answered.
     package func serve<Value>(
         _ headers: HTTPFields, _ policy: AdmissionPolicy, from network: ClientNetwork,
-        _ work: (Admitted) async throws -> Value
+        _ work: (AdmittedCaller) async throws -> Value
     ) async throws(APIError) -> Value {
         try await serve(try presented(headers, from: network), policy, from: network, work)
     }
@@ -39,7 +39,7 @@ package final class Gatekeeper: Sendable {
     /// The same for what was read from the headers already.
     package func serve<Value>(
         _ credential: PresentedCredential, _ policy: AdmissionPolicy, from network: ClientNetwork,
-        _ work: (Admitted) async throws -> Value
+        _ work: (AdmittedCaller) async throws -> Value
     ) async throws(APIError) -> Value {
         var walk = Walk(policy, self, from: network)
         let admitted = try await walk.admitted(after: walk.begin(credential))
@@ -57,13 +57,13 @@ package final class Gatekeeper: Sendable {
     /// minute.
     ///
     /// - Throws: The refusal of a caller who is not let in at all.
-    package func standing(_ headers: HTTPFields, from network: ClientNetwork) async throws(APIError) -> Admitted {
+    package func limits(_ headers: HTTPFields, from network: ClientNetwork) async throws(APIError) -> AdmittedCaller {
         var walk = Walk(.onlyTelling, self, from: network)
         return try await walk.admitted(after: walk.begin(try presented(headers, from: network)))
     }
 
     /// The same for a caller who is known already.
-    package func standing(of principal: Principal, from network: ClientNetwork) async throws(APIError) -> Admitted {
+    package func limits(of principal: Principal, from network: ClientNetwork) async throws(APIError) -> AdmittedCaller {
         var walk = Walk(.onlyTelling, self, from: network)
         return try await walk.admitted(after: walk.begin(principal))
     }
@@ -135,7 +135,7 @@ package final class Gatekeeper: Sendable {
         }
 
         /// Goes on until the caller is let in, or is not.
-        mutating func admitted(after first: AdmissionFlow.Action) async throws(APIError) -> Admitted {
+        mutating func admitted(after first: AdmissionFlow.Action) async throws(APIError) -> AdmittedCaller {
             var action = AdmissionFlow.Action.ask(try await question(after: first))
             while case .ask(let request) = action {
                 let result = await gatekeeper.answer(to: request, onlyTells: flow.policy.onlyTells)

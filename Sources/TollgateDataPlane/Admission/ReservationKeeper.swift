@@ -7,7 +7,7 @@ import TollgateCore
 /// Sees to it that every reservation of this worker ends as its request did: gives it time while the request is in work,
 /// and tells Redis the end until Redis has heard it. One ``ReservationBook`` on every event loop.
 package final class ReservationKeeper: Sendable {
-    private let loops: [NIOLoopBoundBox<AdmissionLoop>]
+    private let loops: [NIOLoopBoundBox<LoopAdmissions>]
     private let tally: ReservationTally
 
     /// - Parameters:
@@ -23,7 +23,7 @@ package final class ReservationKeeper: Sendable {
         loops = eventLoopGroup.makeIterator().map { eventLoop in
             // The worker starts on none of them.
             NIOLoopBoundBox.makeBoxSendingValue(
-                AdmissionLoop(
+                LoopAdmissions(
                     port: port(eventLoop), time: time, monotonicMilliseconds: monotonicMilliseconds,
                     eventLoop: eventLoop, tally: tally), eventLoop: eventLoop)
         }
@@ -33,7 +33,7 @@ package final class ReservationKeeper: Sendable {
     package var counts: ReservationTally.Counts { tally.counts }
 
     /// What `eventLoop` has for itself. Call on it. Nil for a loop of another group.
-    func on(_ eventLoop: any EventLoop) -> AdmissionLoop? {
+    func on(_ eventLoop: any EventLoop) -> LoopAdmissions? {
         loops.first { $0.eventLoop === eventLoop }?.value
     }
 
@@ -42,7 +42,7 @@ package final class ReservationKeeper: Sendable {
     /// A reservation that is being kept.
     package struct Kept: Sendable {
         fileprivate let reservation: Reservation
-        fileprivate let loop: NIOLoopBoundBox<AdmissionLoop>
+        fileprivate let loop: NIOLoopBoundBox<LoopAdmissions>
 
         /// Ends it. Returns when Redis has been asked once; what it did not hear it is told again.
         package func end(as outcome: Reservation.Outcome) async {
@@ -80,7 +80,7 @@ package final class ReservationKeeper: Sendable {
 /// What an event loop has for admissions: its port to the store, and the reservations of its requests.
 ///
 /// Confined to it.
-final class AdmissionLoop {
+final class LoopAdmissions {
     /// How often it is looked what is due.
     private static let interval: TimeAmount = .seconds(1)
 
@@ -179,4 +179,4 @@ final class AdmissionLoop {
 }
 
 @available(*, unavailable)
-extension AdmissionLoop: Sendable {}
+extension LoopAdmissions: Sendable {}

@@ -1,7 +1,7 @@
 import HTTPWire
 import NIOCore
 
-/// One connection of a client: hands each request to a worker, and sees to it that it gets an answer that a client can
+/// One connection of a client: hands each request to a responder, and sees to it that it gets an answer that a client can
 /// use. What is to be done is decided by ``PublicConnectionState``.
 ///
 /// While the gateway drains it puts `Connection: close` on the last answer of each connection, so that no client loses a
@@ -21,7 +21,7 @@ final class PublicConnection: ChannelDuplexHandler {
     private var state: PublicConnectionState
 
     /// Answers the request in progress.
-    private var worker: (any RequestWorker)?
+    private var responder: (any RequestResponder)?
     private var isProcessing = false
     private var isReadHeld = false
     private var timer: Scheduled<Void>?
@@ -58,22 +58,22 @@ final class PublicConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        worker?.flushBody()
+        responder?.flushBody()
         context.fireChannelReadComplete()
     }
 
     /// Takes what has come as far as it can be taken now.
     private func process() {
-        // A worker that is called may call back; one loop is enough.
+        // A responder that is called may call back; one loop is enough.
         guard !isProcessing else { return }
         isProcessing = true
         defer { isProcessing = false }
         while true {
-            switch state.next(workerTakesBody: worker?.takesBody ?? true) {
+            switch state.next(responderTakesBody: responder?.takesBody ?? true) {
             case .none: return
             case .head(let head): begin(head)
-            case .body(let bytes): worker?.body(bytes)
-            case .bodyEnded(let trailers): worker?.bodyEnded(trailers: trailers)
+            case .body(let bytes): responder?.body(bytes)
+            case .bodyEnded(let trailers): responder?.bodyEnded(trailers: trailers)
             case .refuse(let problem): refuse(APIError(problem))
             case .close: close()
             case .linger: linger()
@@ -82,9 +82,9 @@ final class PublicConnection: ChannelDuplexHandler {
     }
 
     private func begin(_ head: RequestHead) {
-        guard let worker = dispatcher.begin(head, on: self) else { return }
-        let rate = state.expectsBody ? worker.minimumBodyRate : 0
-        if state.workerBegan(minimumBodyRate: rate) { self.worker = worker }
+        guard let responder = dispatcher.begin(head, on: self) else { return }
+        let rate = state.expectsBody ? responder.minimumBodyRate : 0
+        if state.responderBegan(minimumBodyRate: rate) { self.responder = responder }
     }
 
     /// What the client has sent behind its request, for a protocol that is not HTTP.
@@ -93,10 +93,10 @@ final class PublicConnection: ChannelDuplexHandler {
         return state.becomeTunnel()
     }
 
-    /// The worker takes more of the body.
-    func workerTakesBody() {
+    /// The responder takes more of the body.
+    func responderTakesBody() {
         process()
-        worker?.flushBody()
+        responder?.flushBody()
         watchArrival(at: .now())
         releaseRead()
     }
@@ -107,7 +107,7 @@ final class PublicConnection: ChannelDuplexHandler {
         if mayRead { context.read() } else { isReadHeld = true }
     }
 
-    private var mayRead: Bool { state.mayRead(workerTakesBody: worker?.takesBody ?? true) }
+    private var mayRead: Bool { state.mayRead(responderTakesBody: responder?.takesBody ?? true) }
 
     private func releaseRead() {
         guard isReadHeld, mayRead else { return }
@@ -116,7 +116,7 @@ final class PublicConnection: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        worker?.clientWritabilityChanged(isWritable: context.channel.isWritable)
+        responder?.clientWritabilityChanged(isWritable: context.channel.isWritable)
         context.fireChannelWritabilityChanged()
     }
 
@@ -155,7 +155,7 @@ final class PublicConnection: ChannelDuplexHandler {
         guard let context, state.mayAnswer else { return }
         context.flush()
         let isLast = state.answerEnded(at: .now())
-        worker = nil
+        responder = nil
         if isLast { return linger() }
         process()
         releaseRead()
@@ -163,20 +163,20 @@ final class PublicConnection: ChannelDuplexHandler {
 
     /// The answer cannot be completed: the client must see that it was cut off.
     func abort() {
-        worker = nil
+        responder = nil
         if state.abort() { context?.channel.closesWithReset() }
         context?.close(promise: nil)
     }
 
-    /// Answers instead of the worker.
+    /// Answers instead of the responder.
     private func refuse(_ error: APIError) {
         switch state.refuse() {
         case .none: break
         case .answer:
-            worker.take()?.clientGone()
+            responder.take()?.clientGone()
             answers.write(error, on: self)
         case .abort:
-            worker.take()?.clientGone()
+            responder.take()?.clientGone()
             abort()
         }
     }
@@ -184,7 +184,7 @@ final class PublicConnection: ChannelDuplexHandler {
     // MARK: The end
 
     private func linger() {
-        worker = nil
+        responder = nil
         scheduleTimer(at: state.linger(at: .now()))
         guard let context else { return }
         let written = context.eventLoop.makePromise(of: Void.self)
@@ -211,14 +211,14 @@ final class PublicConnection: ChannelDuplexHandler {
 
     private func close() {
         state.close()
-        worker.take()?.clientGone()
+        responder.take()?.clientGone()
         context?.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         cancelTimer()
         state.close()
-        worker.take()?.clientGone()
+        responder.take()?.clientGone()
         context.fireChannelInactive()
     }
 
@@ -231,7 +231,7 @@ final class PublicConnection: ChannelDuplexHandler {
         case .none: break
         case .wait(let until): scheduleTimer(at: until)
         case .refuseLate: refuse(.requestTimeout)
-        case .refuseTooSlow: refuse(.bodyTooSlow(bytesPerSecond: worker?.minimumBodyRate ?? 0))
+        case .refuseTooSlow: refuse(.bodyTooSlow(bytesPerSecond: responder?.minimumBodyRate ?? 0))
         case .close: close()
         case .hangUp: context?.close(promise: nil)
         }
@@ -242,7 +242,7 @@ final class PublicConnection: ChannelDuplexHandler {
         timerDeadline = deadline
         timer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
             guard let self else { return }
-            perform(state.timePassed(limitsArrival: worker?.limitsArrival ?? true, at: .now()))
+            perform(state.timePassed(limitsArrival: responder?.limitsArrival ?? true, at: .now()))
         }
     }
 
@@ -255,7 +255,7 @@ final class PublicConnection: ChannelDuplexHandler {
     private func watchArrival(at now: NIODeadline) {
         guard !state.isRequestComplete else { return }
         let deadline = state.watchArrival(
-            awaitsBody: worker?.awaitsBody, limitsArrival: worker?.limitsArrival ?? true, at: now)
+            awaitsBody: responder?.awaitsBody, limitsArrival: responder?.limitsArrival ?? true, at: now)
         if let deadline, deadline < timerDeadline { scheduleTimer(at: deadline) }
     }
 }

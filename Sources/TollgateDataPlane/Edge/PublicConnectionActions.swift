@@ -30,10 +30,10 @@ enum PublicConnectionWait: Hashable {
     case hangUp
 }
 
-/// Whether the connection answers instead of the worker, which is told that its client is gone.
+/// Whether the connection answers instead of the responder, which is told that its client is gone.
 enum PublicConnectionRefusal: Hashable {
     case none
     case answer
-    /// The worker's answer has begun: it can only be cut off.
+    /// The responder's answer has begun: it can only be cut off.
     case abort
 }

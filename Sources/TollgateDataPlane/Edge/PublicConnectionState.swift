@@ -10,7 +10,7 @@ import NIOCore
 /// not lost to a reset, and then hangs up. A client that has closed its half of the connection gets the answers to the
 /// requests that were complete.
 ///
-/// Pure: methods take what has happened, and when, and return what is to be done. It sees no channel, and no worker: what
+/// Pure: methods take what has happened, and when, and return what is to be done. It sees no channel, and no responder: what
 /// it has to know of that is an argument.
 struct PublicConnectionState: ~Copyable {
     private enum State {
@@ -80,8 +80,8 @@ struct PublicConnectionState: ~Copyable {
 
     /// The next that is to be done with what has come.
     ///
-    /// - Parameter workerTakesBody: Whether there is a place for more of the body.
-    mutating func next(workerTakesBody: Bool) -> PublicConnectionStep {
+    /// - Parameter responderTakesBody: Whether there is a place for more of the body.
+    mutating func next(responderTakesBody: Bool) -> PublicConnectionStep {
         do throws(MessageProblem) {
             switch state {
             case .waiting(let arrivalBegan):
@@ -89,7 +89,7 @@ struct PublicConnectionState: ~Copyable {
                 // What was complete is answered.
                 return hasClientStopped ? .linger : .none
             case .serving(let request) where !request.isComplete:
-                return try nextPart(of: request, workerTakesBody: workerTakesBody)
+                return try nextPart(of: request, responderTakesBody: responderTakesBody)
             case .serving, .lingering, .tunnel, .closed: return .none
             }
         } catch {
@@ -108,10 +108,10 @@ struct PublicConnectionState: ~Copyable {
     }
 
     private mutating func nextPart(
-        of request: RequestProgress, workerTakesBody: Bool
+        of request: RequestProgress, responderTakesBody: Bool
     ) throws(MessageProblem) -> PublicConnectionStep {
         // Its own end is always taken; bytes only when there is a place for them.
-        if request.hasWorker, !workerTakesBody, inbound.readableBytes > 0, request.expectsBody { return .none }
+        if request.hasResponder, !responderTakesBody, inbound.readableBytes > 0, request.expectsBody { return .none }
         var request = request
         guard let part = try request.body.next(from: &inbound) else {
             state = .serving(request)
@@ -129,13 +129,13 @@ struct PublicConnectionState: ~Copyable {
         }
     }
 
-    /// The request in progress has a worker.
+    /// The request in progress has a responder.
     ///
     /// - Parameter minimumBodyRate: Bytes of the body that have to come in a second. 0 sets no limit.
     /// - Returns: Whether it has something to do: the request may have been answered already.
-    mutating func workerBegan(minimumBodyRate: Int) -> Bool {
+    mutating func responderBegan(minimumBodyRate: Int) -> Bool {
         guard case .serving(var request) = state else { return false }
-        request.hasWorker = true
+        request.hasResponder = true
         request.pace = BodyPace(bytesPerSecond: minimumBodyRate)
         request.pace.received(inbound.readableBytes)
         state = .serving(request)
@@ -150,10 +150,10 @@ struct PublicConnectionState: ~Copyable {
     }
 
     /// Whether more is to be read.
-    func mayRead(workerTakesBody: Bool) -> Bool {
+    func mayRead(responderTakesBody: Bool) -> Bool {
         guard case .serving(let request) = state else { return true }
         if request.isComplete, inbound.readableBytes >= ConnectionLimits.maximumWaitingBytes { return false }
-        return !request.hasWorker || workerTakesBody
+        return !request.hasResponder || responderTakesBody
     }
 
     // MARK: Answers
@@ -195,7 +195,7 @@ struct PublicConnectionState: ~Copyable {
         return isAnswerToHTTP10
     }
 
-    /// What has come, or has not come in time, is answered by the connection itself. Its worker is told that its
+    /// What has come, or has not come in time, is answered by the connection itself. Its responder is told that its
     /// client is gone.
     mutating func refuse() -> PublicConnectionRefusal {
         switch state {
@@ -203,7 +203,7 @@ struct PublicConnectionState: ~Copyable {
             state = .serving(RequestProgress(unreadableSince: arrivalBegan))
             return .answer
         case .serving(var request):
-            request.hasWorker = false
+            request.hasResponder = false
             request.isLast = true
             state = .serving(request)
             return request.isAnswerBegun ? .abort : .answer
@@ -238,7 +238,7 @@ struct PublicConnectionState: ~Copyable {
     /// The client has closed its half of the connection. It still waits for its answers, or has gone altogether: then
     /// it resets the connection when it is written to.
     ///
-    /// - Returns: Whether the connection is to be closed now. Else ``next(workerTakesBody:)`` knows more.
+    /// - Returns: Whether the connection is to be closed now. Else ``next(responderTakesBody:)`` knows more.
     mutating func clientStopped() -> Bool {
         hasClientStopped = true
         // Else the last answer is still on its way. A tunnel's ends see to it themselves.
@@ -286,8 +286,8 @@ struct PublicConnectionState: ~Copyable {
 
     /// Something has come, or has found a place.
     ///
-    /// - Parameter awaitsBody: Whether it is the client that is waited for. Nil when the request has no worker.
-    /// - Returns: When the timer has to fire at the latest. Nil while only the worker limits the time.
+    /// - Parameter awaitsBody: Whether it is the client that is waited for. Nil when the request has no responder.
+    /// - Returns: When the timer has to fire at the latest. Nil while only the responder limits the time.
     mutating func watchArrival(awaitsBody: Bool?, limitsArrival: Bool, at now: NIODeadline) -> NIODeadline? {
         if let awaitsBody, case .serving(var request) = state, !request.isComplete {
             request.pace.isAwaited(awaitsBody, at: now)
@@ -296,7 +296,7 @@ struct PublicConnectionState: ~Copyable {
         return deadline(limitsArrival: limitsArrival)
     }
 
-    /// When the client has taken too long. Nil while only the worker limits the time.
+    /// When the client has taken too long. Nil while only the responder limits the time.
     private func deadline(limitsArrival: Bool) -> NIODeadline? {
         let idleEnd = lastActivity + limits.idleTimeout
         switch state {

@@ -7,8 +7,8 @@ struct RequestProgress {
     var body: BodyReader
     var pace = BodyPace(bytesPerSecond: 0)
 
-    /// Whether a worker answers it. Not before that is known, nor when the connection does so itself.
-    var hasWorker = false
+    /// Whether a responder answers it. Not before that is known, nor when the connection does so itself.
+    var hasResponder = false
     let isHead: Bool
     let isHTTP10: Bool
 
@@ -47,5 +47,5 @@ struct RequestProgress {
     }
 
     /// Whether `now` is later than the pace of the body allows.
-    func isTooSlow(at now: NIODeadline) -> Bool { hasWorker && pace.deadline.map { $0 <= now } ?? false }
+    func isTooSlow(at now: NIODeadline) -> Bool { hasResponder && pace.deadline.map { $0 <= now } ?? false }
 }

@@ -3,27 +3,27 @@ import NIOCore
 import ReverseProxy
 import TollgateCore
 
-/// Says what each request of one connection is for, and makes the worker that answers it.
+/// Says what each request of one connection is for, and makes the responder that answers it.
 ///
 /// The gateway's own endpoints are exact paths and go before every prefix; a route goes before them only with the same
 /// exact path.
 struct ConnectionDispatcher: RequestDispatcher {
     let dataPlane: DataPlane
-    let client: Client
+    let peer: ConnectionPeer
     let bridge: ControlPlaneBridge
 
     /// Nil on an event loop of another group than the worker's.
-    private let loop: AdmissionLoop?
+    private let loop: LoopAdmissions?
 
     /// On the channel's event loop.
     init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
         self.dataPlane = dataPlane
         self.bridge = bridge
         loop = dataPlane.reservations.on(channel.eventLoop)
-        client = Client(address: channel.remoteAddress?.ipAddress, trustedProxies: dataPlane.trustedProxies)
+        peer = ConnectionPeer(address: channel.remoteAddress?.ipAddress, trustedProxies: dataPlane.trustedProxies)
     }
 
-    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)? {
+    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestResponder)? {
         do throws(APIError) {
             let address = try RequestAddress(head)
             switch try destination(of: head, address) {
@@ -32,13 +32,13 @@ struct ConnectionDispatcher: RequestDispatcher {
                 if head.method == "CONNECT" {
                     throw APIError.badRequest("CONNECT asks for a tunnel; there is none here.")
                 }
-                return ControlPlanePassage.begin(
-                    head, target: address.target.text, host: address.host, client: client, connection: connection,
+                return ControlPlaneRequest.begin(
+                    head, target: address.target.text, host: address.host, peer: peer, connection: connection,
                     bridge: bridge)
             case .gateway(let purpose):
                 guard let loop else { throw .internalError(cause: "the connection's event loop has no store") }
                 return GatewayRequest.begin(
-                    head, address: address, purpose: purpose, client: client, dataPlane: dataPlane,
+                    head, address: address, purpose: purpose, peer: peer, dataPlane: dataPlane,
                     connection: connection, loop: loop)
             }
         } catch {

@@ -5,13 +5,13 @@ import TollgateCore
 
 /// What becomes of a request's body: it goes to the upstream; or it is gathered first, since it tells whether the request
 /// is a repeat; or it is not looked at.
-extension GatewayRequest: RequestWorker {
+extension GatewayRequest: RequestResponder {
     // MARK: A body that is gathered
 
     func gather() {
         isGathering = true
         sendContinue()
-        connection.workerTakesBody()
+        connection.responderTakesBody()
     }
 
     private func sendContinue() {
@@ -58,7 +58,7 @@ extension GatewayRequest: RequestWorker {
 
     private func refuseBody() { refuse(.bodyTooLarge(limitBytes: connection.limits.bodyBytes)) }
 
-    // MARK: RequestWorker
+    // MARK: RequestResponder
 
     var takesBody: Bool { exchange?.takesBody ?? (isBodyComplete || readsBody || isGathering) }
     var limitsArrival: Bool { readsBody || isGathering }

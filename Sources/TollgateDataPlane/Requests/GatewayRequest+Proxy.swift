@@ -19,14 +19,14 @@ extension GatewayRequest: ProxyExchangeDelegate {
             return refuse(error)
         }
         let request = ProxyRequest(
-            head: clean.head, uri: clean.uri, host: address.host, client: client.connection, identity: identity,
+            head: clean.head, uri: clean.uri, host: address.host, client: peer.connection, identity: identity,
             requestID: requestID, withheld: keys.withheld, subprotocols: subprotocol?.others)
         let exchange = upstreams.exchange(request, route: route.proxy, delegate: self)
         self.exchange = exchange
         if flow.keepsAnswer { capture = AnswerCapture() }
         exchange.start(isClientWritable: connection.isWritable)
         if let gathered, gathered.bytes.readableBytes > 0 { exchange.sendBody(gathered.bytes) }
-        connection.workerTakesBody()
+        connection.responderTakesBody()
     }
 
     private var identity: CallerIdentity {
@@ -60,7 +60,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         connection.write(head)
         connection.flush()
         // It may have been the word that the client waits for.
-        connection.workerTakesBody()
+        connection.responderTakesBody()
     }
 
     func proxyExchange(_ exchange: ProxyExchange, answers answer: ProxyAnswer) {
@@ -112,9 +112,9 @@ extension GatewayRequest: ProxyExchangeDelegate {
         }
     }
 
-    func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.workerTakesBody() }
+    func proxyExchangeTakesBody(_ exchange: ProxyExchange) { connection.responderTakesBody() }
 
-    func proxyExchangeClient(_ exchange: ProxyExchange) -> ClientShare? { client.share(of: head.fields) }
+    func proxyExchangeClient(_ exchange: ProxyExchange) -> ClientShare? { peer.share(of: head.fields) }
 
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
         settle(outcome)

@@ -30,10 +30,10 @@ final class GatewayRequest {
     let head: RequestHead
     let address: RequestAddress
     let purpose: Purpose
-    let client: Client
+    let peer: ConnectionPeer
     let dataPlane: DataPlane
     let connection: PublicConnection
-    let loop: AdmissionLoop
+    let loop: LoopAdmissions
     let requestID: String
 
     /// What of the offered subprotocols is the gateway's.
@@ -47,7 +47,7 @@ final class GatewayRequest {
     var capture: AnswerCapture?
 
     /// The body, when it decides whether the request is a repeat.
-    var gathered: GatheredBody?
+    var gathered: BufferedBody?
 
     /// The body is gathered before the store is asked.
     var isGathering = false
@@ -56,13 +56,13 @@ final class GatewayRequest {
     var discardedBytes = 0
 
     private init(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client, dataPlane: DataPlane,
-        connection: PublicConnection, loop: AdmissionLoop
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, peer: ConnectionPeer, dataPlane: DataPlane,
+        connection: PublicConnection, loop: LoopAdmissions
     ) {
         self.head = head
         self.address = address
         self.purpose = purpose
-        self.client = client
+        self.peer = peer
         self.dataPlane = dataPlane
         self.connection = connection
         self.loop = loop
@@ -74,16 +74,16 @@ final class GatewayRequest {
             case .authorize(let question): AdmissionFlow(.authorize, question.policy, dataPlane.admission)
             case .proxy(let route): AdmissionFlow(.proxy, route.policy, dataPlane.admission)
             }
-        if head.fields.contains(.idempotencyKey), flow.honoursIdempotencyKeys { gathered = GatheredBody(head.framing) }
+        if head.fields.contains(.idempotencyKey), flow.honoursIdempotencyKeys { gathered = BufferedBody(head.framing) }
     }
 
     /// - Returns: Nil when the request was answered at once.
     static func begin(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, client: Client, dataPlane: DataPlane,
-        connection: PublicConnection, loop: AdmissionLoop
+        _ head: RequestHead, address: RequestAddress, purpose: Purpose, peer: ConnectionPeer, dataPlane: DataPlane,
+        connection: PublicConnection, loop: LoopAdmissions
     ) -> GatewayRequest? {
         let request = GatewayRequest(
-            head, address: address, purpose: purpose, client: client, dataPlane: dataPlane, connection: connection,
+            head, address: address, purpose: purpose, peer: peer, dataPlane: dataPlane, connection: connection,
             loop: loop)
         if request.readsBody { request.expectBody() } else { request.authenticate() }
         return request.flow.isOver ? nil : request
@@ -145,7 +145,7 @@ final class GatewayRequest {
     var now: AdmissionFlow.ClockReading { dataPlane.time.reading }
 
     /// Where the request comes from.
-    private var network: ClientNetwork { client.network(of: head.fields) }
+    private var network: ClientNetwork { peer.network(of: head.fields) }
 
     var elapsedNanoseconds: Int64 { (NIODeadline.now() - start).nanoseconds }
 }

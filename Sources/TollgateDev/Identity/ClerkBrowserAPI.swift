@@ -18,12 +18,12 @@ struct ClerkBrowserAPI: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get(RouterPath(Self.scriptPath)) { _, _ in script }
         router.get("/v1/client") { request, _ in
-            answer(to: request, ["user": person(request)?.json ?? .null])
+            answer(to: request, ["user": user(request)?.json ?? .null])
         }
         router.post("/v1/client/token") { request, _ in answer(to: request, try token(for: request)) }
         router.post("/v1/client/sign-out") { request, _ in
             var response = answer(to: request, [:])
-            response.headers[.setCookie] = SignedInPerson.noCookie
+            response.headers[.setCookie] = SignedInUser.noCookie
             return response
         }
     }
@@ -38,14 +38,14 @@ struct ClerkBrowserAPI: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: PackageResources.clerk_stand_in_js)))
     }
 
-    private func person(_ request: Request) -> SignedInPerson? {
-        SignedInPerson(cookies: request.headers[.cookie])
+    private func user(_ request: Request) -> SignedInUser? {
+        SignedInUser(cookies: request.headers[.cookie])
     }
 
     private func token(for request: Request) throws -> JSON {
-        guard let person = person(request) else { return ["jwt": nil, "expiresInSeconds": 0] }
+        guard let user = user(request) else { return ["jwt": nil, "expiresInSeconds": 0] }
         let token = try identity.token(
-            user: person.userID.value, plan: person.plan, now: time.now(),
+            user: user.userID.value, plan: user.plan, now: time.now(),
             lifetimeSeconds: Self.tokenLifetimeSeconds, authorizedParty: request.headers[.origin])
         return ["jwt": .string(token), "expiresInSeconds": .integer(Self.tokenLifetimeSeconds)]
     }

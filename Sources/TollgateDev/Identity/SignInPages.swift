@@ -54,16 +54,16 @@ struct SignInPages: Sendable {
 
     private func signIn(_ request: Request) async throws -> Response {
         let form = String(buffer: try await request.body.collect(upTo: 16_384))
-        guard let person = SignedInPerson(form: form) else {
+        guard let user = SignedInUser(form: form) else {
             return HTMLPage(
                 title: "That is no user id",
                 body: "<p>It takes up to 128 letters, digits and <code>_ - . : @ | + =</code>, such as "
                     + "<code>user_abc</code>. <a href=\"/sign-in\">Again</a></p>"
             ).response(status: .badRequest)
         }
-        let target = SignedInPerson.fields(of: form)["redirect_url"].flatMap(Loopback.page) ?? "/"
+        let target = SignedInUser.fields(of: form)["redirect_url"].flatMap(Loopback.page) ?? "/"
         var response = Response.seeOther(target)
-        response.headers[.setCookie] = person.cookie
+        response.headers[.setCookie] = user.cookie
         return response
     }
 }

@@ -10,7 +10,7 @@ struct StandInStripeEvent {
     var previousAttributes: JSON?
 
     /// The event as webhooks carry it.
-    func json(id: String = Identifier.make("evt"), created: UnixTime) -> JSON {
+    func json(id: String = StripeObjectID.make("evt"), created: UnixTime) -> JSON {
         var data: JSON = ["object": object]
         if let previousAttributes { data["previous_attributes"] = previousAttributes }
         return [

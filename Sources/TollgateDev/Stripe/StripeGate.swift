@@ -27,7 +27,7 @@ struct StripeGate: RouterMiddleware {
             let message = "Unrecognized request URL (\(request.method.rawValue): \(path))."
             response = StandInStripeError(message, status: .notFound).answer.response()
         }
-        response.headers[.requestID] = Identifier.make("req", length: 14)
+        response.headers[.requestID] = StripeObjectID.make("req", length: 14)
         response.headers[.stripeVersion] = StripeStandIn.apiVersion
         return response
     }

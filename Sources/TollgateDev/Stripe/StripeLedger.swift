@@ -77,7 +77,7 @@ struct StripeLedger: Sendable {
             throw StandInStripeError(
                 "The `expires_at` timestamp must be from 30 minutes to 24 hours ahead.", parameter: "expires_at")
         }
-        let id = Identifier.make("cs_test", length: 40)
+        let id = StripeObjectID.make("cs_test", length: 40)
         let object = StripeObjects.checkoutSession(
             id: id, url: "\(pages)/pay/\(id)", parameters: parameters, unitAmount: unitAmount, now: now)
         checkouts[id] = Checkout(object: object, parameters: parameters)
@@ -89,7 +89,7 @@ struct StripeLedger: Sendable {
         guard customers[customer] != nil else {
             throw StandInStripeError.noSuch("customer", customer, parameter: "customer")
         }
-        let id = Identifier.make("bps")
+        let id = StripeObjectID.make("bps")
         let portal = StripeObjects.portalSession(
             id: id, url: "\(pages)/portal/\(id)", parameters: parameters, now: now)
         portals[id] = portal
@@ -108,11 +108,11 @@ struct StripeLedger: Sendable {
             throw StandInStripeError("This Checkout Session has expired.")
         }
         let email = checkout.object["customer_email"].string
-        let customer = checkout.object["customer"].string ?? Identifier.make("cus", length: 14)
+        let customer = checkout.object["customer"].string ?? StripeObjectID.make("cus", length: 14)
         if customers[customer] == nil { addCustomer(customer, email: email, now: now) }
 
         var subscription = StripeObjects.subscription(
-            id: Identifier.make("sub"), customer: customer, checkout: checkout.parameters, unitAmount: unitAmount,
+            id: StripeObjectID.make("sub"), customer: customer, checkout: checkout.parameters, unitAmount: unitAmount,
             now: now)
         let isTrial = subscription["status"].string == "trialing"
         let invoice = StripeObjects.invoice(

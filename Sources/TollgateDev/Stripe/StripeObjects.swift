@@ -77,7 +77,7 @@ enum StripeObjects {
         _ line: JSON, subscription: String, unitAmount: Int64, now: UnixTime, trialEnd: Int64?
     ) -> JSON {
         [
-            "id": .string(Identifier.make("si", length: 14)), "object": "subscription_item",
+            "id": .string(StripeObjectID.make("si", length: 14)), "object": "subscription_item",
             "created": .integer(now.seconds),
             "current_period_start": .integer(now.seconds),
             // Every month has 30 days here.
@@ -102,7 +102,7 @@ enum StripeObjects {
         subscription: JSON, reason: String, amount: Int64, isPaid: Bool, now: UnixTime
     ) -> JSON {
         [
-            "id": .string(Identifier.make("in")), "object": "invoice",
+            "id": .string(StripeObjectID.make("in")), "object": "invoice",
             "amount_due": .integer(amount), "amount_paid": .integer(isPaid ? amount : 0),
             "amount_remaining": .integer(isPaid ? 0 : amount),
             "attempt_count": 1, "attempted": true, "billing_reason": .string(reason),

@@ -136,7 +136,7 @@ package final class StripeStandIn: Service {
     package func emit(
         type: String, object: JSON, previousAttributes: JSON? = nil, created: UnixTime? = nil
     ) -> String {
-        let id = Identifier.make("evt")
+        let id = StripeObjectID.make("evt")
         let event = StandInStripeEvent(type: type, object: object, previousAttributes: previousAttributes)
         webhooks.send([event.json(id: id, created: created ?? time.now())])
         return id

@@ -22,14 +22,14 @@ struct Billing {
     var offers: PlanOffers {
         PlanOffers(
             plans: configuration.plans, prices: configuration.shownPrices,
-            sold: Set(shop.map(\.prices.plans) ?? []), pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+            sold: Set(sales.map(\.prices.plans) ?? []), pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
     }
 
     var subscriptions: RedisSubscriptionStore { RedisSubscriptionStore(client: redis) }
 
     func checkoutEndpoints(gatekeeper: Gatekeeper) -> CheckoutEndpoints {
         CheckoutEndpoints(
-            gatekeeper: gatekeeper, shop: shop, missingSettings: configuration.settingsMissingForSale,
+            gatekeeper: gatekeeper, sales: sales, missingSettings: configuration.settingsMissingForSale,
             subscriptions: subscriptions, time: time, metrics: metrics,
             bodyLimitBytes: configuration.bodyLimitBytes)
     }
@@ -46,11 +46,11 @@ struct Billing {
     /// Stripe waits for the answer to a webhook, and the lease of the event runs.
     private static let webhookTimeLimits = CallTimeLimits(call: .seconds(3), attempt: .seconds(2))
 
-    private var shop: Shop? {
+    private var sales: PlanSales? {
         guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeClient.timeLimits),
             let frontendURL = configuration.frontendURL
         else { return nil }
-        return Shop(stripe: stripe, prices: configuration.stripe.prices, dashboardURL: "\(frontendURL)/dashboard")
+        return PlanSales(stripe: stripe, prices: configuration.stripe.prices, dashboardURL: "\(frontendURL)/dashboard")
     }
 
     private func stripe(_ timeLimits: CallTimeLimits) -> StripeClient? {
@@ -64,17 +64,17 @@ struct Billing {
     private func processor(_ stripe: StripeClient) -> WebhookProcessor {
         WebhookProcessor(
             ledger: RedisWebhookLedger(client: redis), subscriptions: subscriptions, stripe: stripe,
-            prices: configuration.stripe.prices, herald: herald, time: time, metrics: metrics, logger: logger)
+            prices: configuration.stripe.prices, clerkPlans: clerkPlans, time: time, metrics: metrics, logger: logger)
     }
 
-    private var herald: ClerkHerald? {
+    private var clerkPlans: ClerkPlanUpdater? {
         guard let key = configuration.clerk.secretKey else {
             logger.warning("CLERK_SECRET_KEY is not set: Clerk is not told what users have bought")
             return nil
         }
         let clerk = ClerkBackend(
             apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger)
-        return ClerkHerald(
+        return ClerkPlanUpdater(
             clerk: clerk, subscriptions: subscriptions, time: time,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, metrics: metrics)
     }

@@ -13,7 +13,7 @@ struct CheckoutEndpoints: Sendable {
     let gatekeeper: Gatekeeper
 
     /// Nil when a setting is missing.
-    let shop: Shop?
+    let sales: PlanSales?
 
     /// Which.
     let missingSettings: [String]
@@ -35,9 +35,9 @@ struct CheckoutEndpoints: Sendable {
     /// Counts one call while there is one left.
     @Sendable private func createCheckout(_ request: Request, _ context: GatewayRequestContext) async throws -> Response
     {
-        let shop = try openShop()
+        let sales = try openSales()
         let body = try await request.body(upTo: bodyLimitBytes)
-        let (tier, price) = try Self.goods(in: shop, asked: try CheckoutBody.tier(in: body))
+        let (tier, price) = try Self.offer(in: sales, asked: try CheckoutBody.tier(in: body))
         return try await gatekeeper.serve(
             request.headers,
             .endpoint("create-checkout", quotaPolicy: .countWhileSomeIsLeft, scopes: [.billing]),
@@ -47,21 +47,21 @@ struct CheckoutEndpoints: Sendable {
             try refuseSecondSubscription(to: tier, record, admitted)
             let checkout = CheckoutRequest(
                 userID: admitted.principal.userID, tier: tier, priceID: price,
-                successURL: shop.returnURL(after: "success"), cancelURL: shop.returnURL(after: "cancelled"),
+                successURL: sales.returnURL(after: "success"), cancelURL: sales.returnURL(after: "cancelled"),
                 customerID: record?.customerID)
-            let session = try await session(for: checkout, in: shop)
+            let session = try await session(for: checkout, in: sales)
             return Response(
                 json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
                 headers: admitted.rateLimitHeaders)
         }
     }
 
-    private static func goods(in shop: Shop, asked: String?) throws(APIError) -> (tier: String, price: String) {
-        let sold = shop.prices.plans.joined(separator: ", ")
-        guard let tier = asked ?? shop.standardPlan else {
+    private static func offer(in sales: PlanSales, asked: String?) throws(APIError) -> (tier: String, price: String) {
+        let sold = sales.prices.plans.joined(separator: ", ")
+        guard let tier = asked ?? sales.standardPlan else {
             throw .badRequest("Say which plan: {\"tier\": \"…\"} with one of \(sold).")
         }
-        guard let price = shop.prices.price(ofPlan: tier) else {
+        guard let price = sales.prices.price(ofPlan: tier) else {
             throw APIError(
                 .badRequest, error: "Unknown tier", code: "unknown-tier", message: "These plans are sold: \(sold).")
         }
@@ -70,7 +70,7 @@ struct CheckoutEndpoints: Sendable {
 
     /// A second subscription would be paid for beside the first.
     private func refuseSecondSubscription(
-        to tier: String, _ record: SubscriptionRecord?, _ admitted: Admitted
+        to tier: String, _ record: SubscriptionRecord?, _ admitted: AdmittedCaller
     ) throws(APIError) {
         let hasSubscription = record.map { $0.subscriptionID != nil && $0.status.isLasting } ?? false
         guard hasSubscription || admitted.usage.plan == tier else { return }
@@ -84,16 +84,16 @@ struct CheckoutEndpoints: Sendable {
         throw error
     }
 
-    private func session(for checkout: CheckoutRequest, in shop: Shop) async throws(APIError) -> CheckoutSession {
+    private func session(for checkout: CheckoutRequest, in sales: PlanSales) async throws(APIError) -> CheckoutSession {
         do {
-            return try await shop.stripe.createCheckoutSession(
+            return try await sales.stripe.createCheckoutSession(
                 checkout, idempotencyKey: checkout.idempotencyKey(at: time.now()))
         } catch {
             // Deleted at Stripe since: the user becomes a new customer.
             guard error.isAboutMissingCustomer, checkout.customerID != nil else { throw refusal(error) }
             var checkout = checkout
             checkout.customerID = nil
-            return try await session(for: checkout, in: shop)
+            return try await session(for: checkout, in: sales)
         }
     }
 
@@ -101,7 +101,7 @@ struct CheckoutEndpoints: Sendable {
 
     /// Costs no call.
     @Sendable private func openPortal(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let shop = try openShop()
+        let sales = try openSales()
         _ = try await request.body(upTo: bodyLimitBytes)
         return try await gatekeeper.serve(
             request.headers,
@@ -113,7 +113,7 @@ struct CheckoutEndpoints: Sendable {
             }
             let url: String
             do throws(CallError) {
-                url = try await shop.stripe.createPortalSession(customerID: customerID, returnURL: shop.dashboardURL)
+                url = try await sales.stripe.createPortalSession(customerID: customerID, returnURL: sales.dashboardURL)
             } catch {
                 throw error.isAboutMissingCustomer ? Self.noAccount : refusal(error)
             }
@@ -128,8 +128,8 @@ struct CheckoutEndpoints: Sendable {
 
     // MARK: Both
 
-    private func openShop() throws(APIError) -> Shop {
-        if let shop { return shop }
+    private func openSales() throws(APIError) -> PlanSales {
+        if let sales { return sales }
         throw APIError(
             .notImplemented, error: "Billing is not configured", code: "billing-not-configured",
             message: "Set \(missingSettings.joined(separator: ", ")).")

@@ -13,7 +13,7 @@ struct WebhookProcessor: Sendable {
     let prices: PriceTable
 
     /// Nil when there is no key for Clerk's Backend API: then the record alone counts.
-    let herald: ClerkHerald?
+    let clerkPlans: ClerkPlanUpdater?
 
     let time: any TimeSource
     let metrics: BillingMetrics
@@ -66,7 +66,7 @@ struct WebhookProcessor: Sendable {
         if try await isForeign(evidence.change, user) { return .foreign }
         switch try await apply(evidence, to: user) {
         case .applied, .alreadyApplied:
-            try await herald?.tell(of: user)
+            try await clerkPlans?.tell(of: user)
             return .applied
         case .stale, .tie, .rivalry: return .stale
         }

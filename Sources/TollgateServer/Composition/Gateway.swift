@@ -123,15 +123,15 @@ package struct Gateway: Sendable {
             trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
         readiness = Readiness(
             drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
-        let observation = Observation(
+        let monitoring = FleetMonitoring(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
             workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
             reservations: reservations, outage: outage, logger: logger)
-        reporter = observation.reporter
+        reporter = monitoring.reporter
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
-            overview: observation.overviewEndpoint(readiness),
-            explanation: observation.explainEndpoint(
+            overview: monitoring.overviewEndpoint(readiness),
+            explanation: monitoring.explainEndpoint(
                 admissions: store, subscriptions: billing.subscriptions, keys: keys),
             renderMetrics: Self.renderMetrics(of: metricsRegistry, redis, clock))
     }

@@ -34,30 +34,30 @@ struct AccountEndpoint: Sendable {
         let principal = try await gatekeeper.principal(credential, from: context.network)
         let now = gatekeeper.time.now()
         guard reads.admits(principal.userID, at: now) else { throw Self.tooManyReads(at: now) }
-        let standing = try await gatekeeper.standing(of: principal, from: context.network)
+        let admitted = try await gatekeeper.limits(of: principal, from: context.network)
         do throws(StoreUnavailable) {
-            let account = try await stores.account(of: standing.principal.userID, at: standing.time)
-            var headers = RateLimitHeaders.fields(for: standing.decision, at: standing.time)
+            let account = try await stores.account(of: admitted.principal.userID, at: admitted.time)
+            var headers = RateLimitHeaders.fields(for: admitted.decision, at: admitted.time)
             headers.append(HTTPField(name: .cacheControl, value: "no-store"))
-            return Response(json: json(standing, account), headers: headers)
+            return Response(json: json(admitted, account), headers: headers)
         } catch {
             throw gatekeeper.refusal(of: error)
         }
     }
 
-    private func json(_ standing: Admitted, _ account: Account) -> JSON {
-        let decision = standing.decision
+    private func json(_ admitted: AdmittedCaller, _ account: Account) -> JSON {
+        let decision = admitted.decision
         return [
-            "userId": .string(standing.principal.userID.value),
-            "time": .moment(standing.time),
+            "userId": .string(admitted.principal.userID.value),
+            "time": .moment(admitted.time),
             "usage": decision.usage.json,
-            "rateLimit": decision.rate.json(at: standing.time),
+            "rateLimit": decision.rate.json(at: admitted.time),
             "plans": offers.json,
             "subscription": account.subscription.map { offers.json(of: $0) } ?? .null,
             "credentials": account.credentials.map {
-                .object($0.members + [$0.previousMember(at: standing.time)])
+                .object($0.members + [$0.previousMember(at: admitted.time)])
             } ?? .null,
-            "keys": .array(account.keys.map { $0.json(at: standing.time) }),
+            "keys": .array(account.keys.map { $0.json(at: admitted.time) }),
             "maximumKeys": .integer(KeyLimits.maximumCount),
             "history": Self.json(of: account.days),
         ]

@@ -86,7 +86,7 @@ struct CredentialEndpoints: Sendable {
 
     private func serveChange(
         _ request: Request, _ context: GatewayRequestContext, endsKey: Bool = false,
-        _ work: (Admitted) async throws -> Response
+        _ work: (AdmittedCaller) async throws -> Response
     ) async throws(APIError) -> Response {
         try await gatekeeper.serve(
             request.headers,
@@ -115,7 +115,7 @@ struct CredentialEndpoints: Sendable {
         return key
     }
 
-    private static func response(_ members: [JSON.Member], _ admitted: Admitted) -> Response {
+    private static func response(_ members: [JSON.Member], _ admitted: AdmittedCaller) -> Response {
         Response(
             json: .object(members + [JSON.Member(name: "usage", value: admitted.usage.json)]),
             headers: admitted.rateLimitHeaders)

@@ -35,7 +35,7 @@ struct TicketEndpoint: Sendable {
         // The request has no parameters: a client that sends some must not believe that they were read.
         if body.readableBytes > 0 { _ = try JSONBody(body, known: [], example: "{}") }
         // The user whom a key names is not to be believed, nor counted, before Redis has said that it is good.
-        if principal.credential.isKey { _ = try await gatekeeper.standing(of: principal, from: context.network) }
+        if principal.credential.isKey { _ = try await gatekeeper.limits(of: principal, from: context.network) }
         let now = gatekeeper.time.now()
         guard issued.admits(principal.userID, at: now) else { throw Self.tooManyTickets(at: now) }
         do throws(StoreUnavailable) {

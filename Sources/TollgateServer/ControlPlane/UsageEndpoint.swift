@@ -11,15 +11,15 @@ struct UsageEndpoint: Sendable {
     var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/usage", handler: tell) }
 
     @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let standing = try await gatekeeper.standing(request.headers, from: context.network)
-        let (usage, rate) = (standing.decision.usage, standing.decision.rate)
+        let admitted = try await gatekeeper.limits(request.headers, from: context.network)
+        let (usage, rate) = (admitted.decision.usage, admitted.decision.rate)
         return Response(
             json: [
-                "userId": .string(standing.principal.userID.value),
+                "userId": .string(admitted.principal.userID.value),
                 "usage": usage.json,
-                "rateLimit": rate.json(at: standing.time),
+                "rateLimit": rate.json(at: admitted.time),
             ],
-            headers: RateLimitHeaders.fields(for: standing.decision, at: standing.time))
+            headers: RateLimitHeaders.fields(for: admitted.decision, at: admitted.time))
     }
 }
 

@@ -11,7 +11,7 @@ struct ClusterJudge: Sendable {
 
     /// Judges whether the servers in the configuration lead to the cluster.
     static func findings(
-        ofSeeds seeds: [(place: HostAndPort, facts: Result<ClusterFacts, RedisVisitor.Unreachable>)], user: String
+        ofSeeds seeds: [(place: HostAndPort, facts: Result<ClusterFacts, RedisProbe.Unreachable>)], user: String
     ) -> [Finding] {
         let silent = seeds.compactMap { seed in seed.facts.failure.map { "\(seed.place): \($0.reason)" } }
         guard let reason = silent.first else {

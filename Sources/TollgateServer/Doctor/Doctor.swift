@@ -33,14 +33,14 @@ package struct Doctor: Sendable {
         let httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
         let redis = RedisDoctor(
             configuration: configuration, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
-        let neighbours = NeighbourDoctor(
+        let dependencies = DependencyDoctor(
             configuration: configuration, time: time, httpClient: httpClient, eventLoopGroup: eventLoopGroup,
             logger: logger)
         async let ofRedis = Self.bounded(.redis) { await redis.findings() }
-        async let ofClerk = Self.bounded(.clerk) { await neighbours.clerk() }
-        async let ofStripe = Self.bounded(.stripe) { await neighbours.stripe() }
-        async let ofUpstreams = Self.bounded(.upstreams) { await neighbours.upstreams() }
-        async let ofCertificates = Self.bounded(.certificates) { await neighbours.certificates() }
+        async let ofClerk = Self.bounded(.clerk) { await dependencies.clerk() }
+        async let ofStripe = Self.bounded(.stripe) { await dependencies.stripe() }
+        async let ofUpstreams = Self.bounded(.upstreams) { await dependencies.upstreams() }
+        async let ofCertificates = Self.bounded(.certificates) { await dependencies.certificates() }
         let findings = await ofRedis + ofClerk + ofStripe + ofUpstreams + ofCertificates
         let report = DoctorReport([configured(httpClient)] + findings + [descriptors])
         try? await httpClient.shutdown()

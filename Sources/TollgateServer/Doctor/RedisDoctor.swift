@@ -13,9 +13,9 @@ struct RedisDoctor: Sendable {
     let logger: Logger
 
     func findings() async -> [Finding] {
-        let visitor: RedisVisitor
+        let probe: RedisProbe
         do {
-            visitor = try RedisVisitor(
+            probe = try RedisProbe(
                 settings: configuration.redis, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
         } catch {
             return [
@@ -26,15 +26,15 @@ struct RedisDoctor: Sendable {
             ]
         }
         async let topology = TopologyDoctor(
-            visitor: visitor, timeoutMilliseconds: configuration.redis.timeoutMilliseconds
+            probe: probe, timeoutMilliseconds: configuration.redis.timeoutMilliseconds
         ).findings()
-        return await server(visitor) + topology
+        return await server(probe) + topology
     }
 
     /// What serves the workers' calls: one server, the primary of sentinels, or all of a cluster.
-    private func server(_ visitor: RedisVisitor) async -> [Finding] {
-        let endpoint = visitor.endpoint
-        let result = await visitor.visit(visitor.configuration) { client, clock in
+    private func server(_ probe: RedisProbe) async -> [Finding] {
+        let endpoint = probe.endpoint
+        let result = await probe.visit(probe.configuration) { client, clock in
             let examination = RedisExamination(client: client, database: endpoint.database, time: time)
             let store = RedisAdmissionStore(
                 client: client, plans: configuration.plans,
@@ -49,7 +49,7 @@ struct RedisDoctor: Sendable {
                 endpoint: endpoint, hasPassword: endpoint.password != nil || configuration.redis.passwordFile != nil)
             return findings.prefix(1) + [judge.encryption, judge.login] + findings.dropFirst()
         case .failure(let error):
-            return [await trouble(error.reason, visitor), .skipped(.redis, "server", "unreachable")]
+            return [await diagnosis(error.reason, probe), .skipped(.redis, "server", "unreachable")]
         }
     }
 
@@ -58,7 +58,7 @@ struct RedisDoctor: Sendable {
         let connection =
             switch facts.latency {
             case .success(let latency): Finding.connected(endpoint, latency: latency)
-            case .failure(let error): ConnectionTrouble(reason: "\(error)").finding(place: endpoint.description)
+            case .failure(let error): ConnectionDiagnosis(reason: "\(error)").finding(place: endpoint.description)
             }
         return [connection]
             + facts.findings(
@@ -75,9 +75,9 @@ struct RedisDoctor: Sendable {
     }
 
     /// A server that says nothing may have been asked in the wrong way: with TLS, or without.
-    private func trouble(_ reason: String, _ visitor: RedisVisitor) async -> Finding {
-        let (trouble, endpoint) = (ConnectionTrouble(reason: reason), visitor.endpoint)
-        if trouble.mayBeOfTLS, case .tcp = endpoint.address, await visitor.answersOtherwise() {
+    private func diagnosis(_ reason: String, _ probe: RedisProbe) async -> Finding {
+        let (diagnosis, endpoint) = (ConnectionDiagnosis(reason: reason), probe.endpoint)
+        if diagnosis.mayBeOfTLS, case .tcp = endpoint.address, await probe.answersOtherwise() {
             return .fail(
                 .redis, "encryption",
                 "\(endpoint.description): Redis speaks TLS \(endpoint.usesTLS ? "not" : "only") at this port.",
@@ -85,7 +85,7 @@ struct RedisDoctor: Sendable {
                     ? "Begin REDIS_URL with redis://, or give the port that redis.conf has as tls-port."
                     : "Begin REDIS_URL with rediss://.")
         }
-        return trouble.finding(place: endpoint.description)
+        return diagnosis.finding(place: endpoint.description)
     }
 }
 

@@ -7,7 +7,7 @@ struct SentinelJudge: Sendable {
     let primary: String
 
     /// What each of the sentinels in the configuration says, or why it says nothing.
-    let sightings: [(place: HostAndPort, facts: Result<SentinelFacts, RedisVisitor.Unreachable>)]
+    let sightings: [(place: HostAndPort, facts: Result<SentinelFacts, RedisProbe.Unreachable>)]
 
     private var answers: [SentinelFacts] { sightings.compactMap { try? $0.facts.get() } }
 

@@ -5,7 +5,7 @@ struct ServerGroupJudge: Sendable {
     struct Server: Sendable {
         let place: String
         let part: RedisFacts.Part
-        let facts: Result<RedisFacts, RedisVisitor.Unreachable>
+        let facts: Result<RedisFacts, RedisProbe.Unreachable>
 
         /// It is judged for itself elsewhere.
         var isForComparison = false
@@ -33,10 +33,10 @@ struct ServerGroupJudge: Sendable {
             let version = (try? facts.info.get().version).map { ", version \($0)" } ?? ""
             return .ok(.topology, "server", "\(server.place): \(kind)\(version)")
         case .failure(let error):
-            let trouble = ConnectionTrouble(reason: error.reason).finding(place: server.place)
+            let diagnosis = ConnectionDiagnosis(reason: error.reason).finding(place: server.place)
             return server.part == .replica
-                ? .warn(.topology, "server", trouble.found, remedy: trouble.remedy ?? "")
-                : .fail(.topology, "server", trouble.found, remedy: trouble.remedy ?? "")
+                ? .warn(.topology, "server", diagnosis.found, remedy: diagnosis.remedy ?? "")
+                : .fail(.topology, "server", diagnosis.found, remedy: diagnosis.remedy ?? "")
         }
     }
 

@@ -6,11 +6,11 @@ struct TopologyDoctor: Sendable {
     /// Servers that are asked, all at once. More are seldom in one cluster.
     private static let maximumServers = 64
 
-    let visitor: RedisVisitor
+    let probe: RedisProbe
     let timeoutMilliseconds: Int
 
     func findings() async -> [Finding] {
-        switch visitor.endpoint.address {
+        switch probe.endpoint.address {
         case .sentinels(let group): await sentinelFindings(group)
         case .cluster(let seeds): await clusterFindings(seeds)
         default: []
@@ -22,9 +22,9 @@ struct TopologyDoctor: Sendable {
     private func sentinelFindings(_ group: SentinelGroup) async -> [Finding] {
         let places = group.places.map { HostAndPort(host: $0.host, port: $0.port) }
         let sightings = await each(of: places) { place in
-            await visitor.visit(visitor.configuration(of: place, isSentinel: true), hasTime: false) { client, _ in
+            await probe.visit(probe.configuration(of: place, isSentinel: true), hasTime: false) { client, _ in
                 await Self.outcome { () throws(RedisError) in
-                    try await RedisExamination(client: client, database: 0, time: visitor.time)
+                    try await RedisExamination(client: client, database: 0, time: probe.time)
                         .sentinelFacts(ofPrimary: group.primary)
                 }
             }.flattened()
@@ -62,22 +62,22 @@ struct TopologyDoctor: Sendable {
             + ServerGroupJudge(user: user, timeoutMilliseconds: timeoutMilliseconds, servers: servers).findings
     }
 
-    private func clusterFacts(at node: HostAndPort) async -> Result<ClusterFacts, RedisVisitor.Unreachable> {
-        await visitor.visit(visitor.configuration(of: node)) { client, _ in
+    private func clusterFacts(at node: HostAndPort) async -> Result<ClusterFacts, RedisProbe.Unreachable> {
+        await probe.visit(probe.configuration(of: node)) { client, _ in
             await Self.outcome { () throws(RedisError) in
-                try await RedisExamination(client: client, database: 0, time: visitor.time)
-                    .clusterFacts(from: node.host, usesTLS: visitor.endpoint.usesTLS)
+                try await RedisExamination(client: client, database: 0, time: probe.time)
+                    .clusterFacts(from: node.host, usesTLS: probe.endpoint.usesTLS)
             }
         }.flattened()
     }
 
     // MARK: Servers
 
-    private var user: String { visitor.endpoint.username ?? "default" }
+    private var user: String { probe.endpoint.username ?? "default" }
 
     private func server(at node: HostAndPort, as part: RedisFacts.Part) async -> ServerGroupJudge.Server {
-        let facts = await visitor.visit(visitor.configuration(of: node)) { client, clock in
-            await RedisExamination(client: client, database: visitor.endpoint.database, time: visitor.time)
+        let facts = await probe.visit(probe.configuration(of: node)) { client, clock in
+            await RedisExamination(client: client, database: probe.endpoint.database, time: probe.time)
                 .facts(admissions: nil, clock: clock)
         }
         return ServerGroupJudge.Server(place: node.description, part: part, facts: facts)
@@ -90,10 +90,10 @@ struct TopologyDoctor: Sendable {
     }
 }
 
-extension Result where Failure == RedisVisitor.Unreachable {
+extension Result where Failure == RedisProbe.Unreachable {
     /// An answer that is an error is as good as none.
-    fileprivate func flattened<Value>() -> Result<Value, RedisVisitor.Unreachable>
+    fileprivate func flattened<Value>() -> Result<Value, RedisProbe.Unreachable>
     where Success == Result<Value, RedisError> {
-        flatMap { $0.mapError { RedisVisitor.Unreachable(reason: "\($0)") } }
+        flatMap { $0.mapError { RedisProbe.Unreachable(reason: "\($0)") } }
     }
 }

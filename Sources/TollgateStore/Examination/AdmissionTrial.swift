@@ -27,7 +27,7 @@ package struct AdmissionTrial: Sendable {
 }
 
 /// Makes an ``AdmissionTrial``.
-struct AdmissionTrialist: Sendable {
+struct AdmissionTrialRunner: Sendable {
     /// Admissions that are made.
     private static let wantedCount = 200
 

@@ -49,7 +49,7 @@ package struct RedisExamination: Sendable {
 
     /// Makes admissions of a user of its own.
     package func admissions(_ store: RedisAdmissionStore, clock: RedisClock) async -> AdmissionTrial {
-        await AdmissionTrialist(client: client, store: store, clock: clock).run()
+        await AdmissionTrialRunner(client: client, store: store, clock: clock).run()
     }
 
     private func outcome<Value>(

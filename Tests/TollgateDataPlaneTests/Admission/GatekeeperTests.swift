@@ -96,8 +96,8 @@ import TollgateStore
     @Test func limitsAreToldWhenTheyAreUsedUp() async throws {
         try await Bench.run { bench in
             bench.store.with { $0.count = 5 }
-            let standing = try await bench.gatekeeper.standing(Self.token, from: bench.fixture.network)
-            #expect(standing.usage.remaining == 0 && standing.principal.userID == bench.fixture.user)
+            let admitted = try await bench.gatekeeper.limits(Self.token, from: bench.fixture.network)
+            #expect(admitted.usage.remaining == 0 && admitted.principal.userID == bench.fixture.user)
             #expect(bench.store.with { $0.count } == 5)
         }
     }

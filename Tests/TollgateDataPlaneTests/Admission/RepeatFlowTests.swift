@@ -136,7 +136,7 @@ import TollgateCore
 
     @Test func aFingerprintIsOfMethodAddressAndBody() throws {
         func fingerprint(_ method: String, _ address: String, _ body: String, isWhole: Bool = true) -> String? {
-            var gathered = GatheredBody(.chunked)
+            var gathered = BufferedBody(.chunked)
             gathered.append(ByteBuffer(string: body))
             if isWhole { gathered.end(trailers: .none) }
             return RequestFingerprint.text(method: method, address: address, body: gathered)

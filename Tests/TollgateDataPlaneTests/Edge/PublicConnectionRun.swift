@@ -3,7 +3,7 @@ import NIOCore
 
 @testable import TollgateDataPlane
 
-/// A connection that does in made-up time what it is told, and says what that was. Every request has a worker.
+/// A connection that does in made-up time what it is told, and says what that was. Every request has a responder.
 struct PublicConnectionRun: ~Copyable {
     private static let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
@@ -20,7 +20,7 @@ struct PublicConnectionRun: ~Copyable {
         case .takesBody(let takesBody):
             self.takesBody = takesBody
             return process()
-        case .mayRead: return state.mayRead(workerTakesBody: takesBody) ? "yes" : "no"
+        case .mayRead: return state.mayRead(responderTakesBody: takesBody) ? "yes" : "no"
         case .answerBegins(let asksToClose, let isDraining):
             return state.answerBegins(asksToClose: asksToClose, isDraining: isDraining) ?? ""
         case .answerEnded: return state.answerEnded(at: now) ? linger() : process()
@@ -47,11 +47,11 @@ struct PublicConnectionRun: ~Copyable {
     private mutating func process() -> String {
         var steps: [String] = []
         while true {
-            switch state.next(workerTakesBody: takesBody) {
+            switch state.next(responderTakesBody: takesBody) {
             case .none: return steps.joined(separator: ", ")
             case .head(let head):
                 steps.append("\(head.method) \(head.target)")
-                _ = state.workerBegan(minimumBodyRate: state.expectsBody ? 240 : 0)
+                _ = state.responderBegan(minimumBodyRate: state.expectsBody ? 240 : 0)
             case .body(let bytes): steps.append(String(buffer: bytes))
             case .bodyEnded(let trailers):
                 steps.append(trailers.lines.isEmpty ? "end" : "end+\(trailers.lines.count)")

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PublicConnectionStateTests {
     enum Event: Sendable {
         case bytes(String)
-        /// Whether the worker has a place for more of the body.
+        /// Whether the responder has a place for more of the body.
         case takesBody(Bool)
         case mayRead
         case answerBegins(asksToClose: Bool = false, isDraining: Bool = false)
@@ -78,7 +78,7 @@ import Testing
                 (.bytes("\r\n"), "GET /a, end"),
             ]),
         Row(
-            "a body as its worker takes it",
+            "a body as its responder takes it",
             [
                 (.takesBody(false), ""), (.bytes(post(4, "ab")), "POST /p"), (.mayRead, "no"),
                 (.takesBody(true), "ab"), (.mayRead, "yes"), (.bytes("cd" + get("/b")), "cd, end"),
@@ -105,7 +105,7 @@ import Testing
                 (.answerBegins(), "keep-alive"), (.answerEnded, ""),
             ]),
         Row(
-            "the worker wants it to be the last",
+            "the responder wants it to be the last",
             [(.bytes(get("/a")), "GET /a, end"), (.answerBegins(asksToClose: true), "close")]),
         Row(
             "an answer before the request is complete is the last",
@@ -248,7 +248,7 @@ import Testing
                 (.time(1000, limitsArrival: false), "until 1060"),
             ]),
         Row(
-            "a complete request has the worker's time",
+            "a complete request has the responder's time",
             [(.bytes(get("/a")), "GET /a, end"), (.time(1000), "until 1060")]),
         Row(
             "a client that does not read the last answer", lingering + [(.time(59), "until 60"), (.time(1), "hang up")]),

@@ -7,10 +7,10 @@ import TollgateCore
 
 @testable import TollgateDataPlane
 
-/// The handler of a client's connection does to its channel, and to the workers, what ``PublicConnectionState`` says.
+/// The handler of a client's connection does to its channel, and to the responders, what ``PublicConnectionState`` says.
 @Suite struct PublicConnectionTests {
     /// Notes what it is told, and answers when a test wants it to.
-    private final class Worker: RequestWorker {
+    private final class Responder: RequestResponder {
         private let connection: PublicConnection
         private(set) var told: [String]
         var takesBody: Bool
@@ -39,15 +39,15 @@ import TollgateCore
     }
 
     private final class Dispatcher: RequestDispatcher {
-        var workers: [Worker] = []
+        var responders: [Responder] = []
         var takesBody = true
         var answersAtOnce = false
 
-        func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)? {
-            let worker = Worker(head, connection: connection, takesBody: takesBody)
-            workers.append(worker)
-            guard answersAtOnce else { return worker }
-            worker.answer(head.target)
+        func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestResponder)? {
+            let responder = Responder(head, connection: connection, takesBody: takesBody)
+            responders.append(responder)
+            guard answersAtOnce else { return responder }
+            responder.answer(head.target)
             return nil
         }
     }
@@ -57,8 +57,8 @@ import TollgateCore
         let record: ChannelRecord
         let dispatcher: Dispatcher
 
-        /// What the workers were told, one line each.
-        var told: [String] { dispatcher.workers.map { $0.told.joined(separator: " ") } }
+        /// What the responders were told, one line each.
+        var told: [String] { dispatcher.responders.map { $0.told.joined(separator: " ") } }
     }
 
     private func connection(drains: Bool = true) throws -> Public {
@@ -79,7 +79,7 @@ import TollgateCore
         let connection = try connection()
         connection.channel.receive(Self.get("/a") + Self.get("/b"))
         #expect(connection.told == ["/a end flush"])
-        connection.dispatcher.workers[0].answer()
+        connection.dispatcher.responders[0].answer()
         #expect(connection.told == ["/a end flush", "/b end"])
         #expect(connection.record.taken() == "write 200 , flush")
     }
@@ -88,7 +88,7 @@ import TollgateCore
         let connection = try connection()
         connection.dispatcher.answersAtOnce = true
         connection.channel.receive((1...500).map { Self.get("/\($0)") }.joined())
-        #expect(connection.dispatcher.workers.count == 500)
+        #expect(connection.dispatcher.responders.count == 500)
         let written = (1...500).map { "write /\($0) , flush" }.joined(separator: ", ")
         #expect(connection.record.taken() == written)
     }
@@ -100,9 +100,9 @@ import TollgateCore
         connection.channel.pipeline.read()
         connection.channel.pipeline.read()
         #expect(connection.record.taken() == "" && connection.told == ["/p flush"])
-        let worker = connection.dispatcher.workers[0]
-        worker.takesBody = true
-        try connection.channel.pipeline.syncOperations.handler(type: PublicConnection.self).workerTakesBody()
+        let responder = connection.dispatcher.responders[0]
+        responder.takesBody = true
+        try connection.channel.pipeline.syncOperations.handler(type: PublicConnection.self).responderTakesBody()
         #expect(connection.record.taken() == "read" && connection.told == ["/p flush ab flush"])
         connection.channel.receive("cd")
         #expect(connection.told == ["/p flush ab flush cd end flush"])
@@ -120,7 +120,7 @@ import TollgateCore
     @Test func theLastAnswerIsFollowedByTheEndOfTheOutput() throws {
         let connection = try connection(drains: false)
         connection.channel.receive(Self.get("/a"))
-        connection.dispatcher.workers[0].answer(asksToClose: true)
+        connection.dispatcher.responders[0].answer(asksToClose: true)
         #expect(connection.record.taken() == "write 200 close, flush, close output")
         connection.record.drain()
         connection.channel.receive("what it still sends")
@@ -135,7 +135,7 @@ import TollgateCore
         connection.channel.receive(Self.get("/a"))
         connection.channel.receiveEnd()
         #expect(connection.record.taken() == "" && connection.told == ["/a end flush"])
-        connection.dispatcher.workers[0].answer()
+        connection.dispatcher.responders[0].answer()
         #expect(
             connection.record.taken() == "write 200 close, flush, write , flush", "the output is not closed by halves")
         connection.record.drain()

@@ -13,7 +13,7 @@ import TollgateCore
     ) throws -> String {
         let text = "GET / HTTP/1.1\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n"
         let head = try RequestHead(parsing: ByteBuffer(string: text))
-        let client = Client(address: peer, trustedProxies: try #require(NetworkList(trusted)))
+        let client = ConnectionPeer(address: peer, trustedProxies: try #require(NetworkList(trusted)))
         return client.network(of: head.fields).description
     }
 
@@ -54,8 +54,8 @@ import TollgateCore
     @Test func noPeerIsWithoutALimit() throws {
         #expect(try Self.network("X-Forwarded-For: 203.0.113.5", peer: nil) == ClientNetwork.unknown.description)
         let trusted = try #require(NetworkList(["10.0.0.0/8"]))
-        let dual = Client(address: "::ffff:10.0.0.1", trustedProxies: trusted).connection
+        let dual = ConnectionPeer(address: "::ffff:10.0.0.1", trustedProxies: trusted).connection
         #expect(dual.address == "10.0.0.1" && dual.isTrustedProxy, "of a socket for both families")
-        #expect(Client(address: "2001:db8::1", trustedProxies: trusted).connection.address == "2001:db8::1")
+        #expect(ConnectionPeer(address: "2001:db8::1", trustedProxies: trusted).connection.address == "2001:db8::1")
     }
 }

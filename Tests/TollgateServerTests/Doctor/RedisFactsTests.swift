@@ -200,7 +200,7 @@ import TollgateStore
         ("something that was not thought of", "connection"),
     ])
     func troubles(reason: String, code: String) {
-        let finding = ConnectionTrouble(reason: reason).finding(place: "redis://host:6379/0")
+        let finding = ConnectionDiagnosis(reason: reason).finding(place: "redis://host:6379/0")
         #expect(finding.code == code && finding.verdict == .fail)
         #expect(finding.found.contains(reason) && finding.remedy?.isEmpty == false)
     }

@@ -17,7 +17,7 @@ import TollgateStore
 
     private static func sentinels(_ facts: SentinelFacts?...) -> SentinelJudge {
         let sightings = facts.enumerated().map { index, facts in
-            let result: Result<SentinelFacts, RedisVisitor.Unreachable> =
+            let result: Result<SentinelFacts, RedisProbe.Unreachable> =
                 facts.map { .success($0) } ?? .failure(.init(reason: "Connection refused"))
             return (place: HostAndPort(host: "10.0.1.\(index)", port: 26_379), facts: result)
         }
@@ -140,10 +140,10 @@ import TollgateStore
 
     @Test func seedsThatAreAwayAreTold() {
         let (place, view) = (Self.primary, Self.view())
-        let silent: Result<ClusterFacts, RedisVisitor.Unreachable> = .failure(.init(reason: "Connection refused"))
-        let forbidden: Result<ClusterFacts, RedisVisitor.Unreachable> = .failure(
+        let silent: Result<ClusterFacts, RedisProbe.Unreachable> = .failure(.init(reason: "Connection refused"))
+        let forbidden: Result<ClusterFacts, RedisProbe.Unreachable> = .failure(
             .init(reason: "Redis answered: NOPERM User gateway has no permissions to run the 'cluster|info' command"))
-        func verdict(_ facts: [Result<ClusterFacts, RedisVisitor.Unreachable>]) -> Finding.Verdict? {
+        func verdict(_ facts: [Result<ClusterFacts, RedisProbe.Unreachable>]) -> Finding.Verdict? {
             ClusterJudge.findings(ofSeeds: facts.map { (place, $0) }, user: "gateway").first?.verdict
         }
         #expect(verdict([.success(view)]) == .ok && verdict([.success(view), silent]) == .warn)

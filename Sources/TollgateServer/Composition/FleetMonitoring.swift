@@ -8,7 +8,7 @@ import TollgateDataPlane
 import TollgateStore
 
 /// What a worker tells of itself, and what the operator is told of all of them, put together.
-struct Observation {
+struct FleetMonitoring {
     let configuration: GatewayConfiguration
     let redis: RedisClient
     let reporter: WorkerReporter

@@ -3,7 +3,7 @@ import NIOCore
 
 /// Answers one request. Called on the connection's event loop; after ``clientGone()`` or the end of its answer
 /// it hears nothing more.
-protocol RequestWorker: AnyObject {
+protocol RequestResponder: AnyObject {
     /// Whether the connection is to be read on for the body. Once the body is complete: whether it is to be watched for
     /// the client to hang up.
     var takesBody: Bool { get }
@@ -30,10 +30,10 @@ protocol RequestWorker: AnyObject {
     func clientGone()
 }
 
-/// Makes the worker for each request of a connection.
+/// Makes the responder for each request of a connection.
 protocol RequestDispatcher {
     /// Begins to work on the request with `head`.
     ///
     /// - Returns: Nil when the answer was written already.
-    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestWorker)?
+    func begin(_ head: RequestHead, on connection: PublicConnection) -> (any RequestResponder)?
 }

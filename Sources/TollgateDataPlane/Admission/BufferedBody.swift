@@ -5,7 +5,7 @@ import TollgateCore
 
 /// The body of a request that bears an idempotency key, gathered before the request is admitted: what is in it decides
 /// whether the request is a repeat.
-struct GatheredBody {
+struct BufferedBody {
     private(set) var bytes = ByteBuffer()
     private(set) var trailers = FieldSection.none
     private(set) var isComplete = false
@@ -43,7 +43,7 @@ enum RequestFingerprint {
     /// 64 hexadecimal digits. Nil when `body` is too long, or not complete: such a request is an ordinary call.
     ///
     /// - Parameter address: Host, path and query.
-    static func text(method: String, address: String, body: GatheredBody) -> String? {
+    static func text(method: String, address: String, body: BufferedBody) -> String? {
         guard body.isComplete, !body.isTooLong else { return nil }
         // A repeat comes with a ticket of its own.
         let address = Ticket.parameter.removed(from: address)

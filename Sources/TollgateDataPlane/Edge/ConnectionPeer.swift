@@ -3,7 +3,7 @@ import ReverseProxy
 import TollgateCore
 
 /// The peer of a connection: a client, or a proxy that tells of one.
-struct Client: Sendable {
+struct ConnectionPeer: Sendable {
     let connection: ClientConnection
     private let network: ClientNetwork
     private let trustedProxies: NetworkList

@@ -1,5 +1,5 @@
 /// Why there is no connection to Redis, and what to do about it.
-struct ConnectionTrouble: Sendable {
+struct ConnectionDiagnosis: Sendable {
     /// As the client tells it.
     let reason: String
 

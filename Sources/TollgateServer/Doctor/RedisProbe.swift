@@ -8,7 +8,7 @@ import TollgateCore
 import TollgateStore
 
 /// Connects to Redis servers, one after another or several at a time, for as long as each is asked.
-struct RedisVisitor: Sendable {
+struct RedisProbe: Sendable {
     /// Why a server could not be asked.
     struct Unreachable: Error, Sendable, Hashable {
         let reason: String
@@ -127,7 +127,7 @@ struct RedisVisitor: Sendable {
             clientName: configuration.clientName)
         switch await visit(settings, hasTime: false, { _, _ in }) {
         case .success: return true
-        case .failure(let error): return ConnectionTrouble(reason: error.reason).isOfRedis
+        case .failure(let error): return ConnectionDiagnosis(reason: error.reason).isOfRedis
         }
     }
 }

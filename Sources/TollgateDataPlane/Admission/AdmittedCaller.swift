@@ -4,7 +4,7 @@ import TollgateCore
 
 /// A caller who was let in: who it is, what was decided, and when. Of one who has only asked where their limits stand,
 /// where they stood then.
-package struct Admitted: Sendable {
+package struct AdmittedCaller: Sendable {
     package let principal: Principal
     package let decision: AdmissionDecision
     package let time: UnixTime
@@ -43,7 +43,7 @@ extension AdmissionDecision {
 
 extension Answer {
     /// Of `POST /verify-auth`: who the caller is and where their quota stands, this call included.
-    package init(verified admitted: Admitted) {
+    package init(verified admitted: AdmittedCaller) {
         self.init(
             json: [
                 "success": true, "userId": .string(admitted.principal.userID.value), "usage": admitted.usage.json,

@@ -5,7 +5,7 @@ import TollgateCore
 /// The user who is signed in at the development identity provider, as its cookie says it.
 ///
 /// The cookie is not signed: a client that can reach the provider may sign in as any user.
-struct SignedInPerson: Sendable, Hashable {
+struct SignedInUser: Sendable, Hashable {
     static let cookieName = "__tollgate_dev_client"
 
     let userID: UserID

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Whether a client takes what it is sent. Pure.
-struct ClientFlow {
+struct ClientBackpressure {
     var isWritable = true
     private var blockedSince: NIODeadline?
     private var longestBlock = TimeAmount.zero

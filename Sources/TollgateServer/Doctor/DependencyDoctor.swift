@@ -12,7 +12,7 @@ import TollgateCore
 import TollgateDataPlane
 
 /// Looks at every service but Redis that a worker deals with: Clerk, Stripe, upstreams, and at certificates.
-struct NeighbourDoctor: Sendable {
+struct DependencyDoctor: Sendable {
     /// An operator waits.
     private static let timeLimits = CallTimeLimits(call: .seconds(6), attempt: .seconds(5))
 

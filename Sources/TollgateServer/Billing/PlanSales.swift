@@ -2,7 +2,7 @@ import StripeBilling
 import TollgateConfiguration
 
 /// What it takes to sell plans: Stripe, prices, and the page to return to.
-struct Shop: Sendable {
+struct PlanSales: Sendable {
     let stripe: StripeClient
     let prices: PriceTable
 

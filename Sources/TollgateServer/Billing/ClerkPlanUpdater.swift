@@ -5,7 +5,7 @@ import TollgateCore
 /// Tells Clerk what billing says of a user's plan, so that the user's next token carries it.
 ///
 /// One worker at a time tells of one user, and always the newest record; a worker that waited finds it told.
-struct ClerkHerald: Sendable {
+struct ClerkPlanUpdater: Sendable {
     let clerk: ClerkBackend
     let subscriptions: any SubscriptionStore
     let time: any TimeSource

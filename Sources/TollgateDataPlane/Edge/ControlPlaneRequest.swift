@@ -15,7 +15,7 @@ import TollgateCore
 /// nothing of this hop is in it.
 ///
 /// Confined to its event loop.
-final class ControlPlanePassage: RequestWorker {
+final class ControlPlaneRequest: RequestResponder {
     private let connection: PublicConnection
     private let entrance: ControlPlaneEntrance
 
@@ -33,9 +33,9 @@ final class ControlPlanePassage: RequestWorker {
     ///
     /// - Parameter target: Path and query, checked.
     static func begin(
-        _ head: RequestHead, target: String, host: String, client: Client, connection: PublicConnection,
+        _ head: RequestHead, target: String, host: String, peer: ConnectionPeer, connection: PublicConnection,
         bridge: ControlPlaneBridge
-    ) -> ControlPlanePassage? {
+    ) -> ControlPlaneRequest? {
         guard let context = connection.context else { return nil }
         let entrance: ControlPlaneEntrance
         do {
@@ -49,13 +49,13 @@ final class ControlPlanePassage: RequestWorker {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
-        let network = client.network(of: head.fields)
+        let network = peer.network(of: head.fields)
         if let request = request(head, target: target, host: host, network: network) {
             entrance.take(.head(request))
         } else {
             entrance.fail(HTTPParserError.invalidMethod)
         }
-        return ControlPlanePassage(connection: connection, entrance: entrance)
+        return ControlPlaneRequest(connection: connection, entrance: entrance)
     }
 
     /// Nil for a method that is in no registry of HTTP.

@@ -3,7 +3,7 @@ import NIOCore
 
 /// A command or a script's call on its way to the server of its slot. A server that did not carry it out may send it
 /// elsewhere, or it waits and is tried again; once it was carried out, or may have been, it never is.
-struct ClusterErrand {
+struct ClusterRequest {
     enum Work {
         case command(RedisCommand)
         case script(any ScriptCall)
