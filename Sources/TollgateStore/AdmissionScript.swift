@@ -1,4 +1,125 @@
+import Hiredis
+import NIOCore
+import RedisClient
+import Synchronization
 import TollgateCore
+
+/// What many admissions have in common: the script with the plan table in it, and everything that changes once a second,
+/// which is encoded once and sent by all of them.
+final class AdmissionArguments: Sendable {
+    /// How long a usage record outlives its period, for operators who look at it afterwards.
+    private static let recordKeptSeconds: Int64 = 31 * 86_400
+
+    let plans: [Plan]
+    let fallback: Plan
+
+    /// `admit.lua` for these plans.
+    let script: RedisScript
+
+    /// Whether scripts compare the time of a call with that of Redis.
+    let comparesClocks: Bool
+
+    private let pastDueGraceSeconds: Int64
+    private let latest: Mutex<Moment>
+
+    /// What holds for one second.
+    struct Moment: Sendable {
+        let second: Int64
+        let period: BillingPeriod
+        let window: RateWindow
+
+        /// How long the usage record is kept from now on, in seconds.
+        let recordLifetimeSeconds: Int64
+
+        /// The clock minute as it stands in the names of counters.
+        let minute: String
+
+        /// Those that come first, ``SharedAdmissionArgument``, as they go over the wire.
+        let arguments: ByteBuffer
+    }
+
+    init(plans: PlanTable, pastDueGraceSeconds: Int64, comparesClocks: Bool) {
+        self.plans = plans.plans
+        fallback = plans.fallback
+        self.pastDueGraceSeconds = pastDueGraceSeconds
+        self.comparesClocks = comparesClocks
+        script = Self.script(plans, comparesClocks: comparesClocks)
+        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
+    }
+
+    static func script(_ plans: PlanTable, comparesClocks: Bool) -> RedisScript {
+        RedisScript(
+            resource: PackageResources.admit_lua,
+            prelude: PackageResources.values_lua + PackageResources.give_back_lua
+                + Array(AdmissionPrelude.source(plans, comparesClocks: comparesClocks).utf8))
+    }
+
+    /// What holds at `time`. Remembered until another second is asked for.
+    func moment(at time: UnixTime) -> Moment {
+        let second = time.seconds
+        return latest.withLock { latest in
+            if latest.second != second { latest = Self.moment(at: time, pastDueGraceSeconds) }
+            return latest
+        }
+    }
+
+    private static func moment(at time: UnixTime, _ pastDueGraceSeconds: Int64) -> Moment {
+        let (period, window) = (BillingPeriod(containing: time), RateWindow(containing: time))
+        let recordLifetime = period.end.seconds - time.seconds + recordKeptSeconds
+        var arguments = ByteBuffer()
+        for argument in SharedAdmissionArgument.allCases {
+            switch argument {
+            case .periodStart: arguments.writeArgument(period.firstDay.description)
+            case .periodEnd: arguments.writeArgument(period.lastDay.description)
+            case .now: arguments.writeArgument(time)
+            case .recordSeconds: arguments.writeArgument(Int(recordLifetime))
+            case .graceStart:
+                arguments.writeArgument(UnixTime(seconds: max(0, time.seconds - pastDueGraceSeconds)))
+            }
+        }
+        return Moment(
+            second: time.seconds, period: period, window: window, recordLifetimeSeconds: recordLifetime,
+            minute: String(window.minute), arguments: arguments)
+    }
+}
+
+extension ByteBuffer {
+    /// A moment as ISO 8601 in UTC.
+    mutating func writeArgument(_ time: UnixTime) {
+        let (date, minute, second) = time.iso8601Words
+        writeArgument(date, minute, second)
+    }
+}
+
+extension RedisAdmissionStore {
+    /// The scripts that requests take, for the handshake of a connection: a Redis that has just started, or taken
+    /// another's place, knows them before the first call. The others travel with a call when Redis does not know them.
+    ///
+    /// - Parameter comparesClocks: Whether the store goes by the clock of Redis.
+    package static func hotScripts(plans: PlanTable, comparesClocks: Bool) -> [RedisScript] {
+        [
+            AdmissionArguments.script(plans, comparesClocks: comparesClocks), RedisScript.Call.settleScript.script,
+            RedisScript.Call.renewScript.script,
+        ]
+    }
+}
+
+/// What many admissions have in common, in the order in which it is given to `admit.lua`: it comes first of all arguments.
+enum SharedAdmissionArgument: String, CaseIterable {
+    /// The first and the last day of the billing period (YYYY-MM-DD).
+    case periodStart, periodEnd
+
+    /// For people (ISO 8601).
+    case now
+
+    /// How long the usage record is kept from now on, in seconds.
+    case recordSeconds
+
+    /// A user who has owed a payment since then or longer has no grace left (ISO 8601).
+    case graceStart
+}
+
+// MARK: What stands before the script
 
 extension AdmissionForm {
     /// Where the arguments of the longest form are; where those of a shorter form are that are elsewhere there
@@ -48,5 +169,126 @@ enum AdmissionPrelude {
                 \(branches.joined())end
 
                 """
+    }
+}
+
+// MARK: The answer
+
+/// What `admit.lua` answers first.
+enum AdmissionVerdict {
+    case decided(AdmissionDecision.Outcome)
+
+    /// The worker's time is not that of Redis. Nothing was decided.
+    case clockDiffers
+
+    /// The script's names for all, in the order of its numbers for them, which begin with 1. Refusals of keys are called
+    /// by their codes: `scope-missing` is `SCOPE_MISSING`.
+    static let named: [(name: String, verdict: AdmissionVerdict)] =
+        [
+            ("ADMITTED", .decided(.admitted)), ("RATE_LIMITED", .decided(.rateLimited)),
+            ("QUOTA_EXCEEDED", .decided(.quotaExceeded)),
+            ("IDEMPOTENCY_KEY_REUSED", .decided(.idempotencyKeyReused)),
+            ("IDEMPOTENCY_KEY_IN_USE", .decided(.idempotencyKeyInUse)), ("REPLAYED", .decided(.replayed)),
+            ("CLOCK_DIFFERS", .clockDiffers),
+        ] + KeyRefusal.allCases.map { (Lua.constant($0.rawValue), .decided(.keyRefused($0))) }
+
+    private static let numbered = named.map(\.verdict)
+
+    /// Nil for a number that this version does not know.
+    init?(code: Int64) {
+        guard (1...Int64(Self.numbered.count)).contains(code) else { return nil }
+        self = Self.numbered[Int(code) - 1]
+    }
+}
+
+/// The integers that `admit.lua` answers, in their order. Of a key that is not let in, and where clocks differ, nothing but
+/// the outcome is told. What the longest form tells besides has a text behind it: the reservation as it stands in
+/// `reservations:{user}`, or nothing.
+enum AdmissionReply: Int {
+    case outcome
+
+    /// Calls of the period.
+    case usageCount
+
+    /// The plan's place in the table, from 0.
+    case plan
+
+    /// Requests in this minute.
+    case minuteCount
+
+    /// ``Oddities``
+    case oddities
+
+    /// The first day of the period counted in (YYYYMMDD). 0 if it is the one that the script was given.
+    case periodStart
+
+    /// Calls that may go back.
+    case reservedCalls
+
+    /// 1 if an earlier attempt has paid.
+    case isPaid
+
+    /// Requests on the route in this minute.
+    case routeMinuteCount
+
+    /// How many integers a reply to a call of `form` has.
+    static func count(for form: AdmissionForm) -> Int {
+        form == .everything ? Self.routeMinuteCount.rawValue + 1 : Self.periodStart.rawValue + 1
+    }
+}
+
+extension IntegerReply {
+    subscript(_ field: AdmissionReply) -> Int { Int(self[field.rawValue]) }
+}
+
+extension AdmissionCall {
+    /// Nil when the reply has another form than this version knows.
+    func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> AdmissionDecision? {
+        if reply.count == 1 { return refusal(outcome) }
+        let isLong = form == .everything
+        guard reply.count == AdmissionReply.count(for: form), !isLong || reply.text != nil,
+            arguments.plans.indices.contains(reply[.plan])
+        else { return nil }
+        let plan = arguments.plans[reply[.plan]]
+        let start = reply[.periodStart]
+        let period = start == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: start))
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
+            rate: RateSnapshot(count: reply[.minuteCount], limit: plan.ratePerMinute, window: moment.window),
+            routeRate: request.routeLimit.map {
+                RateSnapshot(count: reply[.routeMinuteCount], limit: $0.ratePerMinute, window: moment.window)
+            },
+            oddities: Oddities(rawValue: reply[.oddities]), isRepeat: isLong && reply[.isPaid] == 1,
+            reservation: isLong && outcome == .admitted
+                ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
+    }
+
+    /// Of a key that is not let in, nothing is told.
+    private func refusal(_ outcome: AdmissionDecision.Outcome) -> AdmissionDecision? {
+        guard case .keyRefused = outcome else { return nil }
+        let plan = arguments.fallback
+        return AdmissionDecision(
+            outcome: outcome,
+            usage: UsageSnapshot(count: 0, limit: plan.quota, plan: plan.name, period: moment.period),
+            rate: RateSnapshot(count: 0, limit: plan.ratePerMinute, window: moment.window),
+            routeRate: request.routeLimit.map {
+                RateSnapshot(count: 0, limit: $0.ratePerMinute, window: moment.window)
+            })
+    }
+
+    /// Nil when nothing hangs on the outcome of the request.
+    private func reservation(of calls: Int, record: String) -> Reservation? {
+        guard let wish = request.reservation, calls > 0 || request.idempotentCall != nil else { return nil }
+        return Reservation(
+            id: wish.id, userID: request.principal.userID, calls: calls, record: record,
+            idempotencyKey: request.idempotentCall?.key)
+    }
+}
+
+extension CalendarDay {
+    /// - Parameter number: YYYYMMDD.
+    fileprivate init(number: Int) {
+        self.init(year: number / 10_000, month: number / 100 % 100, day: number % 100)
     }
 }

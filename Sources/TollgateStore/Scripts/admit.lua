@@ -28,7 +28,7 @@
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
 -- 'finished'. Of an attempt that is open and whose lease has run out, the end is not known.
 --
--- The reply is described in AdmissionReply.swift. What was odd is the sum of the numbers of the oddities: the plan
+-- The reply is described in AdmissionScript.swift. What was odd is the sum of the numbers of the oddities: the plan
 -- that is wanted is not in the table; then values that were no such values, and what they were taken for: a count for 0, a
 -- period for the present one.
 
