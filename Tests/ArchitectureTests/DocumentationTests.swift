@@ -53,6 +53,29 @@ import Testing
         String(file.path.dropFirst(MarkdownPage.root.standardized.path.count).drop { $0 == "/" })
     }
 
+    /// The way of a request through the code, as the architecture page lists it: not more than one can follow.
+    @Test func theWayOfARequestIsShort() throws {
+        let page = try MarkdownPage("Sources/tollgate/Tollgate.docc/Architecture.md").text
+        let table = try #require(
+            page.firstMatch(of: /### To follow one through the code\n[\s\S]+?\n(\|[\s\S]+?)\n\n/)
+        ).1
+        let sources = FileManager.default.enumerator(atPath: MarkdownPage.root.appending(path: "Sources").path)
+        let paths = sources?.compactMap { $0 as? String } ?? []
+        var count = 0
+        for row in table.split(separator: "\n").dropFirst(2) {
+            let cells = row.split(separator: "|").map { $0.matches(of: /`([^`]+)`/).map { String($0.1) } }
+            let folder = try #require(cells[0].first)
+            for name in cells[1] {
+                count += 1
+                let file = "\(folder)/\(name)" + (name.hasSuffix(".lua") ? "" : ".swift")
+                #expect(
+                    paths.contains { $0 == file || $0.hasPrefix("\(folder)/") && $0.hasSuffix("/\(name).swift") },
+                    "\(file)")
+            }
+        }
+        #expect((20...25).contains(count))
+    }
+
     /// The page that a newcomer reads first is one that can be read: 15 KB.
     @Test func readmeIsShort() throws {
         #expect(try MarkdownPage("README.md").text.utf8.count <= 15_360)
