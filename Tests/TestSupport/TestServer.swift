@@ -32,7 +32,7 @@ package struct TestServer: Sendable {
     ///   - isPipelined: Whether a request waits until the one before it is answered.
     ///   - makeHandler: What answers the requests of one connection.
     package static func http(
-        isPipelined: Bool = true, _ makeHandler: @escaping @Sendable () -> some ChannelHandler
+        isPipelined: Bool = true, _ makeHandler: @escaping @Sendable () -> any ChannelHandler
     ) async throws -> TestServer {
         try await TestServer { pipeline in
             try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: isPipelined)
@@ -48,7 +48,7 @@ package struct TestServer: Sendable {
 /// - Parameter makeHandler: What answers the requests of one connection.
 package func withHTTPServer<Result>(
     isolation: isolated (any Actor)? = #isolation,
-    _ makeHandler: @escaping @Sendable () -> some ChannelHandler,
+    _ makeHandler: @escaping @Sendable () -> any ChannelHandler,
     _ body: (_ url: String) async throws -> Result
 ) async throws -> Result {
     let server = try await TestServer.http(makeHandler)
