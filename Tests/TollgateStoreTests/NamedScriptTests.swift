@@ -92,7 +92,8 @@ import TollgateCore
                 continue
             }
         }
-        for code: Int64 in [0, -1, 12, .max, .min] { #expect(AdmissionVerdict(code: code) == nil) }
+        let next = Int64(AdmissionVerdict.named.count) + 1
+        for code in [0, -1, next, .max, .min] { #expect(AdmissionVerdict(code: code) == nil) }
         #expect(lines.suffix(4).first == "local FALLBACK_PLAN = 'free'")
     }
 }

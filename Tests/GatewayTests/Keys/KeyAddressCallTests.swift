@@ -24,11 +24,12 @@ import TollgateDev
     @Test func behindATrustedProxyTheClientsOwnAddressCounts() async throws {
         try await withKeyedGateways(2, settings: ["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"]) { gateways in
             let allowed = #"["203.0.113.0/24","2001:DB8::7","::ffff:198.51.100.4"]"#
-            let key = try await gateways.makeKey(#""name":"CI","allowedIPs":\#(allowed)"#)
+            let key = try await gateways.makeKey(#""name":"CI","allowedIPs":\#(allowed)"#, plan: "paid")
+            _ = try await gateways.send("POST", "/verify-auth", plan: "paid")
             let listed = try await gateways.send("GET", "/keys")
             let shown = #""allowedIPs":["203.0.113.0/24","2001:db8:0:0:0:0:0:7/128","198.51.100.4/32"]"#
             #expect(listed.body.contains(shown), "\(listed.body)")
-            _ = try await gateways.send("POST", "/generate-credentials")
+            _ = try await gateways.send("POST", "/generate-credentials", plan: "paid")
             let inside = [
                 "203.0.113.9", "6.6.6.6, 203.0.113.9, 10.1.1.1", "2001:db8::7", "198.51.100.4", "203.0.113.9:51000",
             ]
@@ -65,7 +66,9 @@ import TollgateDev
             #expect(told.status == 403)
             let second = try await gateways.call(ours.text)
             #expect(second.body.contains(#""count":2,"#), "\(second.body)")
-            let remaining = [first, second].map { $0.headers["x-ratelimit-remaining"].flatMap { Int($0) } ?? -1 }
+            let remaining = [first, second].map { answer in
+                answer.headers["ratelimit"]?.firstMatch(of: /"minute";r=([0-9]+)/).flatMap { Int($0.1) } ?? -1
+            }
             #expect(remaining[0] - remaining[1] == 1, "no place in the minute either")
 
             let rotated = try await gateways.send("POST", "/keys/\(others.id)/rotate")

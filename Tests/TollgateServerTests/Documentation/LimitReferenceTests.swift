@@ -23,6 +23,7 @@ import TollgateStore
             [
                 "\(KeyLimits.maximumCount);", "\(KeyDraft.maximumNameLength) bytes",
                 "\(KeyScope.maximumCount) scopes of \(KeyScope.maximumLength) characters",
+                "\(KeyDraft.maximumAllowedIPs) `allowedIPs`",
             ]
         ),
         (
