@@ -7,30 +7,51 @@ import Synchronization
 extension StripeStandIn {
     func addPages(to router: Router<BasicRequestContext>) {
         router.get("/pay/:id") { [self] _, context in
-            try page(context) { id in try paymentPage(id) }
+            try await page(context) { id in try paymentPage(id) }
         }
         router.post("/pay/:id") { [self] _, context in
-            try page(context) { id in
-                try pay(id)
+            try await page(context) { id in
+                let events = try pay(id)
                 let session = try state.withLock { try $0.ledger.checkout(id) }
-                return .seeOther(Self.successURL(session))
+                return await goOn(to: Self.successURL(session), after: events)
             }
         }
         router.get("/portal/:id") { [self] _, context in
-            try page(context) { id in try portalPage(id) }
+            try await page(context) { id in try portalPage(id) }
         }
         router.post("/portal/:id/subscriptions/:subscription/:action") { [self] _, context in
-            try page(context) { id in
+            try await page(context) { id in
                 let subscription = try context.parameters.require("subscription")
-                return try portalAction(context.parameters.require("action"), subscription, portal: id)
+                return try await portalAction(context.parameters.require("action"), subscription, portal: id)
             }
         }
     }
 
+    /// Leads on once the gateway knows what the button did, so that the very next call finds it so: Stripe's own pages
+    /// do not wait, and code that goes by them has to. Says what went wrong when the gateway could not be told.
+    private func goOn(to location: String, after events: [String]) async -> Response {
+        let undelivered = await webhooks.awaitDelivery(of: events)
+        guard !undelivered.isEmpty else { return .seeOther(location) }
+        let items = undelivered.map { webhook in
+            let answer = webhook.lastStatus.map { "answered \($0)" } ?? "not answered"
+            let next = webhook.isPending ? "will be tried again" : "will not be tried again"
+            return "<li><code>\(HTMLPage.escaped(webhook.type))</code> was \(answer), and \(next).</li>"
+        }
+        let body = """
+            <p>What you asked for is done, but <code>\(HTMLPage.escaped(webhooks.url ?? ""))</code> has not taken the
+            webhooks that tell of it. The gateway's log says why.</p>
+            <ul>\(items.joined())</ul>
+            <p><a href="/">Send them again</a>, or <a href="\(HTMLPage.escaped(location))">go on</a>.</p>
+            """
+        return HTMLPage(title: "The gateway was not told", body: body).response(status: .badGateway)
+    }
+
     /// Answers for the object of the path; what there is not, or cannot be done, is a page too.
-    private func page(_ context: BasicRequestContext, _ answer: (String) throws -> Response) throws -> Response {
+    private func page(
+        _ context: BasicRequestContext, _ answer: (String) async throws -> Response
+    ) async throws -> Response {
         do {
-            return try answer(context.parameters.require("id"))
+            return try await answer(context.parameters.require("id"))
         } catch let error as StandInStripeError {
             return HTMLPage(title: "Not possible", body: "<p>\(HTMLPage.escaped(error.message))</p>")
                 .response(status: error.status)
@@ -79,7 +100,9 @@ extension StripeStandIn {
         return HTMLPage(title: "Your subscriptions", body: "\(list)\n\(back)").response()
     }
 
-    private func portalAction(_ action: String, _ subscription: String, portal id: String) throws -> Response {
+    private func portalAction(
+        _ action: String, _ subscription: String, portal id: String
+    ) async throws -> Response {
         let portal = try state.withLock { state in
             let portal = try state.ledger.portal(id)
             // A portal shows one customer, and changes nothing of another.
@@ -88,13 +111,14 @@ extension StripeStandIn {
             }
             return portal
         }
-        switch action {
-        case "cancel": try cancel(subscription)
-        case "fail": try collect(subscription, succeeds: false)
-        case "collect": try collect(subscription, succeeds: true)
-        default: throw StandInStripeError("There is no such button.", status: .notFound)
-        }
-        return .seeOther(portal["return_url"].string ?? "/portal/\(id)")
+        let events =
+            switch action {
+            case "cancel": try cancel(subscription)
+            case "fail": try collect(subscription, succeeds: false)
+            case "collect": try collect(subscription, succeeds: true)
+            default: throw StandInStripeError("There is no such button.", status: .notFound)
+            }
+        return await goOn(to: portal["return_url"].string ?? "/portal/\(id)", after: events)
     }
 
     private static func successURL(_ session: JSON) -> String {

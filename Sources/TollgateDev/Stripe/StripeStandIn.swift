@@ -113,18 +113,27 @@ package final class StripeStandIn: Service {
         return try state.withLock { try $0.ledger.checkout(session)["subscription"].string ?? "" }
     }
 
-    /// Pays a checkout session as its page's button does.
-    package func pay(_ checkoutSession: String) throws {
+    /// Pays a checkout session as its page's button does, and does not wait for the webhooks.
+    ///
+    /// - Returns: The ids of the events that say so.
+    @discardableResult
+    package func pay(_ checkoutSession: String) throws -> [String] {
         try change { ledger, now in try ledger.pay(checkoutSession, now: now) }
     }
 
-    /// Cancels a subscription as the portal's button does.
-    package func cancel(_ subscription: String) throws {
+    /// Cancels a subscription as the portal's button does, and does not wait for the webhooks.
+    ///
+    /// - Returns: The ids of the events that say so.
+    @discardableResult
+    package func cancel(_ subscription: String) throws -> [String] {
         try change { ledger, now in try ledger.cancel(subscription, now: now) }
     }
 
     /// Tries to collect for a subscription's next period: `past_due` when it fails, `active` when it succeeds.
-    package func collect(_ subscription: String, succeeds: Bool) throws {
+    ///
+    /// - Returns: The ids of the events that say so.
+    @discardableResult
+    package func collect(_ subscription: String, succeeds: Bool) throws -> [String] {
         try change { ledger, now in try ledger.collect(subscription, succeeds: succeeds, now: now) }
     }
 
@@ -154,9 +163,14 @@ package final class StripeStandIn: Service {
     }
 
     /// Changes the ledger, and sends the webhooks that say so.
-    func change(_ body: (inout StripeLedger, UnixTime) throws -> [StandInStripeEvent]) throws {
+    ///
+    /// - Returns: The ids of the events.
+    private func change(
+        _ body: (inout StripeLedger, UnixTime) throws -> [StandInStripeEvent]
+    ) throws -> [String] {
         let now = time.now()
-        let events = try state.withLock { try body(&$0.ledger, now) }
-        webhooks.send(events.map { $0.json(created: now) })
+        let events = try state.withLock { try body(&$0.ledger, now) }.map { $0.json(created: now) }
+        webhooks.send(events)
+        return events.compactMap { $0["id"].string }
     }
 }

@@ -32,6 +32,9 @@ package final class StripeWebhooks: Service {
 
         /// How long the gateway may take to answer.
         package var timeout = Duration.seconds(10)
+
+        /// How long a page waits for the answers to the webhooks of its button. As long as six attempts take.
+        package var patience = Duration.seconds(10)
     }
 
     /// One delivery as it went.
@@ -91,6 +94,25 @@ package final class StripeWebhooks: Service {
 
     /// Delivers an event once more, as Stripe's dashboard does on request.
     package func resend(_ eventID: String) { start(queue.withLock { $0.resend(eventID) }) }
+
+    /// Waits until the gateway has taken each of the events, or none of them is tried any more, or
+    /// ``Behaviour/patience`` is over.
+    ///
+    /// Polls: a delivery ends in many ways, and to its page 5 ms are nothing.
+    ///
+    /// - Returns: What was not taken. Nothing, when there is nowhere to deliver to.
+    func awaitDelivery(of eventIDs: [String]) async -> [UndeliveredWebhook] {
+        guard url != nil else { return [] }
+        let deadline = ContinuousClock.now + behaviour.patience
+        return await cancelWhenGracefulShutdown { [self] in
+            while true {
+                let left = queue.withLock { queue in eventIDs.compactMap { queue.undelivered($0) } }
+                guard left.contains(where: \.isPending), ContinuousClock.now < deadline,
+                    (try? await Task.sleep(for: .milliseconds(5))) != nil
+                else { return left }
+            }
+        }
+    }
 
     func send(_ events: [JSON]) {
         let isDelivered = url != nil

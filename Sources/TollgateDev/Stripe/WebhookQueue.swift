@@ -21,9 +21,13 @@ struct WebhookQueue: Sendable {
     var behaviour = StripeWebhooks.Behaviour()
     private(set) var events: [JSON] = []
     private(set) var attempts: [StripeWebhooks.Attempt] = []
-    private(set) var pendingCount = 0
     private(set) var held: [Delivery] = []
     private var isHolding = false
+
+    /// Copies that were neither answered with 2xx nor given up, by their event's id.
+    private var pending: [String: Int] = [:]
+
+    var pendingCount: Int { pending.values.reduce(0, +) }
 
     /// Takes new events, and says what is to be sent of them.
     mutating func add(_ new: [JSON], isDelivered: Bool) -> [Round] {
@@ -41,7 +45,7 @@ struct WebhookQueue: Sendable {
             let delivery = Delivery(eventID: event["id"].string ?? "", body: event.text)
             return Array(repeating: delivery, count: behaviour.copies)
         }
-        pendingCount += deliveries.count
+        for delivery in deliveries { pending[delivery.eventID, default: 0] += 1 }
         guard !isHolding else {
             held += deliveries
             return []
@@ -77,12 +81,9 @@ struct WebhookQueue: Sendable {
     mutating func finish(_ delivery: Delivery, status: Int?) -> Round? {
         attempts.append(
             StripeWebhooks.Attempt(eventID: delivery.eventID, number: delivery.attempt, status: status))
-        if let status, (200..<300).contains(status) {
-            pendingCount -= 1
-            return nil
-        }
-        guard delivery.attempt < behaviour.maximumAttempts else {
-            pendingCount -= 1
+        guard !Self.isAcknowledged(status), delivery.attempt < behaviour.maximumAttempts else {
+            let left = pending[delivery.eventID, default: 1] - 1
+            pending[delivery.eventID] = left > 0 ? left : nil
             return nil
         }
         var next = delivery
@@ -90,4 +91,28 @@ struct WebhookQueue: Sendable {
         let delay = behaviour.firstBackoff * (1 << min(delivery.attempt - 1, 16))
         return Round(deliveries: [next], delay: delay, isAside: true)
     }
+
+    /// What has become of an event. Nil once a copy of it was answered with 2xx.
+    func undelivered(_ eventID: String) -> UndeliveredWebhook? {
+        let statuses = attempts.filter { $0.eventID == eventID }.map(\.status)
+        guard !statuses.contains(where: Self.isAcknowledged) else { return nil }
+        let event = events.first { $0["id"].string == eventID }
+        return UndeliveredWebhook(
+            type: event?["type"].string ?? eventID, lastStatus: statuses.last ?? nil,
+            isPending: pending[eventID] != nil)
+    }
+
+    private static func isAcknowledged(_ status: Int?) -> Bool { status.map { (200..<300).contains($0) } ?? false }
+}
+
+/// An event that the gateway has not taken.
+struct UndeliveredWebhook: Sendable, Hashable {
+    /// Such as `invoice.paid`.
+    let type: String
+
+    /// The last answer; nil when there was none.
+    let lastStatus: Int?
+
+    /// Whether another attempt is to come.
+    let isPending: Bool
 }

@@ -117,6 +117,73 @@ struct StripePagesTests {
         }
     }
 
+    /// Whoever comes back from the page finds the gateway told.
+    @Test
+    func buttonsAnswerWhenTheWebhooksAreTaken() async throws {
+        let receiver = WebhookReceiver(statuses: [500, 409])
+        try await receiver.listen { url in
+            try await withStripe { stripe, api, _ in
+                stripe.webhooks.url = url
+                let id = try await api.checkout()
+                let paid = try await browser(api).send("POST", "/pay/\(id)")
+                #expect(paid.status == 303)
+                #expect(
+                    Set(receiver.received.map(\.type)) == [
+                        "checkout.session.completed", "customer.subscription.created", "invoice.paid",
+                    ])
+                #expect(receiver.received.count == 5, "two were refused at first")
+                #expect(stripe.webhooks.pendingCount == 0)
+
+                let subscription = try #require(stripe.subscriptions.keys.first)
+                let customer = try #require(stripe.customers.keys.first)
+                let portal = try await api.form("/v1/billing_portal/sessions", "customer=\(customer)")
+                let page = try #require(portal.json["url"].string)
+                let cancelled = try await browser(api).send("POST", "\(page)/subscriptions/\(subscription)/cancel")
+                #expect(cancelled.status == 303)
+                #expect(receiver.received.last?.type == "customer.subscription.deleted")
+            }
+        }
+    }
+
+    @Test
+    func buttonSaysThatTheWebhooksAreNotTaken() async throws {
+        let receiver = WebhookReceiver(statuses: Array(repeating: 500, count: 4))
+        try await receiver.listen { url in
+            try await withStripe { stripe, api, _ in
+                stripe.webhooks.url = url
+                stripe.webhooks.behaviour.maximumAttempts = 1
+                let id = try await api.checkout()
+                let paid = try await browser(api).send("POST", "/pay/\(id)")
+                #expect(paid.status == 502)
+                #expect(paid.body.contains("<code>\(url)</code> has not taken the"))
+                #expect(
+                    paid.body.contains("<code>invoice.paid</code> was answered 500, and will not be tried again."))
+                let location = "http://app.test/dashboard?payment=success&amp;session=\(id)"
+                #expect(paid.body.contains("<a href=\"\(location)\">go on</a>"))
+                #expect(stripe.subscriptions.count == 1, "it is paid all the same")
+            }
+        }
+    }
+
+    /// Webhooks that are late for a test's sake hold up no page for ever.
+    @Test
+    func buttonWaitsNoLongerThanItsPatience() async throws {
+        let receiver = WebhookReceiver()
+        try await receiver.listen { url in
+            try await withStripe { stripe, api, _ in
+                stripe.webhooks.url = url
+                stripe.webhooks.behaviour.patience = .milliseconds(20)
+                stripe.webhooks.hold()
+                let id = try await api.checkout()
+                let paid = try await browser(api).send("POST", "/pay/\(id)")
+                #expect(paid.status == 502)
+                #expect(paid.body.contains("<code>invoice.paid</code> was not answered, and will be tried again."))
+                stripe.webhooks.release()
+                try await eventually("they come") { receiver.received.count == 3 }
+            }
+        }
+    }
+
     @Test
     func knownCustomerStaysOne() async throws {
         try await withStripe { stripe, api, _ in
