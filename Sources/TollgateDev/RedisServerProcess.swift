@@ -53,6 +53,7 @@ package final class RedisServerProcess: Sendable {
     ///   - directory: Made for its owner alone when it is missing. Short when it holds a socket: the system cuts paths
     ///     of sockets at about a hundred bytes.
     ///   - port: Nil takes a free one.
+    ///   - preferredPort: Taken before any other free one, when `port` is nil and it is free.
     ///   - unixSocket: Whether to listen on ``unixSocketPath``, too.
     ///   - extraArguments: As on redis-server's command line, such as `["--requirepass", "secret"]`. The log's place
     ///     and level are ours.
@@ -60,13 +61,19 @@ package final class RedisServerProcess: Sendable {
     ///   - timeoutSeconds: How long the server may take to read its data.
     /// - Throws: ``RedisServerError`` or ``ChildProcessError``.
     package static func start(
-        directory: String, port: Int? = nil, unixSocket: Bool = false, persistence: Persistence = .none,
-        extraArguments: [String] = [], environment: [String: String] = [:], timeoutSeconds: Int = 30
+        directory: String, port: Int? = nil, preferredPort: Int? = nil, unixSocket: Bool = false,
+        persistence: Persistence = .none, extraArguments: [String] = [], environment: [String: String] = [:],
+        timeoutSeconds: Int = 30
     ) async throws -> RedisServerProcess {
         let settings = try RedisServerSettings(
             directory: directory, unixSocket: unixSocket, persistence: persistence, extraArguments: extraArguments,
             environment: environment, timeoutSeconds: timeoutSeconds)
         if let port { return try await RedisServerProcess(settings: settings, port: port) }
+        if let preferredPort {
+            do {
+                return try await RedisServerProcess(settings: settings, port: preferredPort)
+            } catch RedisServerError.portTaken {}
+        }
         var attempt = 1
         while true {
             do {

@@ -100,6 +100,20 @@ struct RedisServerProcessTests {
     }
 
     @Test
+    func preferredPortIsTakenWhenItIsFree() async throws {
+        try await withTemporaryDirectory { directory in
+            let free = try await Loopback.freePort()
+            let one = try await RedisServerProcess.start(directory: "\(directory)/one", preferredPort: free)
+            #expect(one.port == free)
+            let two = try await RedisServerProcess.start(directory: "\(directory)/two", preferredPort: free)
+            #expect(two.port != free)
+            #expect(try await ask(two, "PING") == "+PONG")
+            await one.stop()
+            await two.stop()
+        }
+    }
+
+    @Test
     func leftOverServerIsNamed() async throws {
         try await withTemporaryDirectory { directory in
             let server = try await RedisServerProcess.start(directory: directory)
