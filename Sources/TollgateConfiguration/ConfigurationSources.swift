@@ -26,12 +26,15 @@ struct ConfigurationSources {
     /// False when a file could not be read at all, so that a setting that seems missing may well stand in it.
     private(set) var isComplete = true
 
-    init(flags: [String: String], environment: [String: String], workingDirectory: String) {
+    /// - Parameter defaultFile: The YAML file where no setting names one; it need not exist.
+    init(
+        flags: [String: String], environment: [String: String], workingDirectory: String, defaultFile: String
+    ) {
         layers = [.flags(flags), .environment(environment)]
         file = ConfigurationFile(path: "", identity: nil, hasContents: false)
         checkNames(of: flags)
         readEnvironmentFile(in: workingDirectory)
-        readYAMLFile(in: workingDirectory)
+        readYAMLFile(in: workingDirectory, orElse: defaultFile)
         layers.append(.defaults)
     }
 
@@ -71,9 +74,9 @@ struct ConfigurationSources {
         }
     }
 
-    private mutating func readYAMLFile(in directory: String) {
+    private mutating func readYAMLFile(in directory: String, orElse defaultFile: String) {
         let named = SettingReader(layers: layers).find(.configurationFile)
-        let name = named?.text ?? "tollgate.yaml"
+        let name = named?.text ?? defaultFile
         let path = absolutePath(name, in: directory)
         let identity = FileIdentity(path: path)
         let contents = read(name, in: directory, isRequestedAt: named?.place)

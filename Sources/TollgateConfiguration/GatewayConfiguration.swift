@@ -87,6 +87,7 @@ package struct GatewayConfiguration: Sendable {
         let flags: [String: String]
         let environment: [String: String]
         let workingDirectory: String
+        let defaultFile: String
     }
 
     /// Reads and checks the whole configuration.
@@ -97,11 +98,15 @@ package struct GatewayConfiguration: Sendable {
     ///   - flags: What the command line gave, by the environment's names of the settings.
     ///   - environment: The environment of the process.
     ///   - workingDirectory: Where `.env` and `tollgate.yaml` are, and what other relative paths start from.
+    ///   - defaultFile: The path of the YAML file where no setting names one. It need not exist, and may come later.
     /// - Throws: All problems at once.
     package static func load(
-        flags: [String: String], environment: [String: String], workingDirectory: String
+        flags: [String: String], environment: [String: String], workingDirectory: String,
+        defaultFile: String = "tollgate.yaml"
     ) throws(InvalidConfiguration) -> GatewayConfiguration {
-        try load(Origin(flags: flags, environment: environment, workingDirectory: workingDirectory))
+        try load(
+            Origin(
+                flags: flags, environment: environment, workingDirectory: workingDirectory, defaultFile: defaultFile))
     }
 
     /// The configuration as it would be if the worker were started now, in the same way.
@@ -111,7 +116,8 @@ package struct GatewayConfiguration: Sendable {
 
     private static func load(_ origin: Origin) throws(InvalidConfiguration) -> GatewayConfiguration {
         let sources = ConfigurationSources(
-            flags: origin.flags, environment: origin.environment, workingDirectory: origin.workingDirectory)
+            flags: origin.flags, environment: origin.environment, workingDirectory: origin.workingDirectory,
+            defaultFile: origin.defaultFile)
         var reader = SettingReader(
             layers: sources.layers, problems: sources.problems, isComplete: sources.isComplete)
         let configuration = GatewayConfiguration(&reader, sources, origin)

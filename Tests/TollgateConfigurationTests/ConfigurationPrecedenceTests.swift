@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Logging
 import Testing
 import TollgateConfiguration
@@ -67,6 +68,23 @@ import TollgateCore
     }
 
     /// The other names of a setting follow from the environment's name.
+    /// As `tollgate dev` has it: the file lies elsewhere than what the program keeps, need not exist, and may come later.
+    @Test func defaultFileMayLieElsewhereAndComeLater() throws {
+        try Fixture.withDirectory(["tollgate.yaml": "port: 1005\n", ".env": "TOLLGATE_HOST=127.0.0.1\n"]) { work in
+            try Fixture.withDirectory([:]) { elsewhere in
+                let file = elsewhere + "/tollgate.yaml"
+                let before = try GatewayConfiguration.load(
+                    flags: [:], environment: Fixture.minimal, workingDirectory: work, defaultFile: file)
+                #expect(before.port == 8080)
+                #expect(before.host == "127.0.0.1")
+                #expect(before.file.path == file && !before.file.hasContents)
+                try Data("port: 1006\n".utf8).write(to: URL(filePath: file))
+                let after = try before.reloaded()
+                #expect(after.port == 1006)
+            }
+        }
+    }
+
     @Test func everySettingHasOneNameInEveryPlace() {
         #expect(Setting.clerkJWKSURL.flag == "--clerk-jwks-url")
         #expect(Setting.clerkJWKSURL.yamlPath == ["clerk", "jwksUrl"])

@@ -147,9 +147,14 @@ package struct Gateway: Sendable {
     /// - Parameters:
     ///   - lowerServices: What the worker stands on; started before it and stopped after it.
     ///   - handlesSignals: Whether to act on the process' signals. Tests cancel instead.
-    package func run(above lowerServices: [any Service] = [], handlesSignals: Bool = true) async throws {
+    ///   - onRoutes: Is told the routes that come into force while the worker runs.
+    package func run(
+        above lowerServices: [any Service] = [], handlesSignals: Bool = true,
+        onRoutes: @escaping @Sendable (RouteTable) -> Void = { _ in }
+    ) async throws {
         descriptors.logShortfall(of: configuration.maximumConnections, to: logger)
-        let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in takeRoutes(of: $0)
+        let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in
+            if takeRoutes(of: $0) { onRoutes($0.routes) }
         }
         parts.began("the HTTP client")
         // Lower first: the group shuts down in reverse order.
@@ -199,11 +204,14 @@ package struct Gateway: Sendable {
         for await _ in await UnixSignalsSequence(trapping: .sighup) { watcher.reload() }
     }
 
-    private func takeRoutes(of configuration: GatewayConfiguration) {
+    /// - Returns: Whether they are in force.
+    private func takeRoutes(of configuration: GatewayConfiguration) -> Bool {
         do {
             try replaceRoutes(with: configuration.routes)
+            return true
         } catch {
             logger.error("the routes stay as they are", metadata: ["cause": "\(error)"])
+            return false
         }
     }
 
