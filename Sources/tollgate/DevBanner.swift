@@ -1,13 +1,19 @@
 import ServiceLifecycle
+import TollgateConfiguration
+import TollgateCore
 import TollgateDev
 import TollgateServer
 
-/// Prints where everything is and lines that can be pasted, once it all runs.
+/// Says where everything is, once it all runs, in short lines that can be pasted, and later what has become of
+/// `tollgate.yaml`.
 struct DevBanner: Service {
-    let dataDirectory: String
-    let token: String
+    let data: DevDataOptions
     let redisPort: Int
+
+    /// Whether Redis had to go elsewhere than the guides say.
+    let isRedisPortTaken: Bool
     let ports: DevPorts
+    let configurationFile: ConfigurationFile
     let stripe: StripeStandIn
     let gateway: Gateway
     let samples: SampleUserPreparation
@@ -22,36 +28,50 @@ struct DevBanner: Service {
         try? await gracefulShutdown()
     }
 
+    /// One line for a change of the file.
+    func tell(of routes: RouteTable) {
+        let count = routes.routes.count
+        Process.say("\(fileName): \(count == 1 ? "1 route is" : "\(count) routes are") in force\n")
+    }
+
+    /// Where the user works, no path is needed.
+    private var fileName: String {
+        let here = "\(Process.workingDirectory)/"
+        let path = configurationFile.path
+        return path.hasPrefix(here) ? String(path.dropFirst(here.count)) : path
+    }
+
     private func text(port: Int, adminPort: Int) -> String {
-        """
-        Tollgate runs offline: no account anywhere, nothing leaves this machine.
+        let file = configurationFile.hasContents ? fileName : "\(fileName) does not exist yet, and is read when it does"
+        let taken = isRedisPortTaken ? "  (the usual port is taken)" : ""
+        return """
+            Tollgate runs offline: no account anywhere, nothing leaves this machine.
 
-          gateway            http://127.0.0.1:\(port)
-          dashboard          http://127.0.0.1:\(port)/dashboard  (sign in as one of five sample users)
-          admin              http://127.0.0.1:\(adminPort)/overview  /readyz  /metrics
-          identity provider  http://127.0.0.1:\(ports.identity)  (stands in for Clerk)
-          Clerk's API        http://127.0.0.1:\(ports.clerk)/v1/users/user_abc  (with the key sk_test_development)
-          Stripe             http://127.0.0.1:\(ports.stripe)  (stands in: pages, events, webhooks)
-          data               \(dataDirectory)
+              gateway            http://127.0.0.1:\(port)
+              dashboard          http://127.0.0.1:\(port)/dashboard  (sign in as one of five sample users)
+              admin              http://127.0.0.1:\(adminPort)/overview  /readyz  /metrics
+              identity provider  http://127.0.0.1:\(ports.identity)  (stands in for Clerk)
+              Clerk's API        http://127.0.0.1:\(ports.clerk)/v1/users/user_abc  (with the key sk_test_development)
+              Stripe             http://127.0.0.1:\(ports.stripe)  (stands in: pages, events, webhooks)
+              Redis              redis-cli -p \(redisPort)\(taken)
+              routes             \(file)
+              data               \(data.data)
 
-        A call of user_abc, on the free plan with 5 calls a month:
+            In another terminal, a call of user_abc, who is on the free plan with 5 calls a month:
 
-          curl -X POST http://127.0.0.1:\(port)/verify-auth -H 'Authorization: Bearer \(token)'
+              TOKEN=$(\(Process.commandName) dev token\(data.flag) --user user_abc)
+              curl -X POST http://127.0.0.1:\(port)/verify-auth -H "Authorization: Bearer $TOKEN"
 
-        A page on which user_abc buys the plan 'paid', with 500 calls; open the checkoutUrl in a browser:
+            A page on which user_abc buys the plan 'paid', with 500 calls; open the checkoutUrl in a browser:
 
-          curl -X POST http://127.0.0.1:\(port)/create-checkout -H 'Authorization: Bearer \(token)'
+              curl -X POST http://127.0.0.1:\(port)/create-checkout -H "Authorization: Bearer $TOKEN"
 
-        What Redis knows of it:
+            What Redis knows of it:
 
-          redis-cli -p \(redisPort) HGETALL 'usage:{user_abc}'
+              redis-cli -p \(redisPort) HGETALL 'usage:{user_abc}'
 
-        A token of another user or plan:
+            Ctrl-C stops everything.
 
-          \(Process.commandName) dev token --data \(dataDirectory) --user user_def --plan paid
-
-        Ctrl-C stops everything.
-
-        """
+            """
     }
 }

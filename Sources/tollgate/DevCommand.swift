@@ -18,10 +18,15 @@ struct DevCommand: AsyncParsableCommand {
 
 /// Where development mode keeps its data and its key.
 struct DevDataOptions: ParsableArguments {
+    private static let usualDirectory = ".tollgate/dev"
+
     @Option(help: "Where the data and the development key are kept.")
-    var data = ".tollgate/dev"
+    var data = DevDataOptions.usualDirectory
 
     var redisDirectory: String { "\(data)/redis" }
+
+    /// What a command needs to find the same data: nothing where it is in the usual place.
+    var flag: String { data == Self.usualDirectory ? "" : " --data \(data)" }
 
     /// The same whatever port the identity provider runs on, so that tokens outlive a restart.
     func identity() throws -> DevelopmentIdentity {

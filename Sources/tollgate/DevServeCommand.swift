@@ -37,10 +37,10 @@ struct DevServeCommand: AsyncParsableCommand {
     @Option(help: "The origin of your front end (default: the gateway itself, whose dashboard stands in).")
     var frontendURL: String?
 
-    @Option(help: "The private redis-server's port (default: a free one).")
+    @Option(help: "The private redis-server's port; 0 takes a free one (default: 36379, or else a free one).")
     var redisPort: Int?
 
-    @Option(help: "A tollgate.yaml with plans (default: ./tollgate.yaml where there is one).")
+    @Option(help: "A YAML file with routes and plans (default: ./tollgate.yaml, which may also come later).")
     var config: String?
 
     @Option(help: "The least severe log line that is written, from trace to critical.")
@@ -54,7 +54,8 @@ struct DevServeCommand: AsyncParsableCommand {
             try LiveKeyGuard.refuse(environment: Process.environment)
             if fresh { try removeRedisData() }
             let redis = try await RedisServerProcess.start(
-                directory: data.redisDirectory, port: redisPort, persistence: .appendOnly)
+                directory: data.redisDirectory, port: redisPort == 0 ? nil : redisPort,
+                preferredPort: redisPort == nil ? Self.usualRedisPort : nil, persistence: .appendOnly)
             do {
                 try await run(on: redis)
             } catch {
@@ -67,6 +68,9 @@ struct DevServeCommand: AsyncParsableCommand {
             throw Process.fail("\(error)")
         }
     }
+
+    /// Where the guides look for Redis. Not 6379, which belongs to the user's own.
+    private static let usualRedisPort = 36_379
 
     private func removeRedisData() throws {
         guard FileManager.default.fileExists(atPath: data.redisDirectory) else { return }
@@ -83,7 +87,7 @@ struct DevServeCommand: AsyncParsableCommand {
         let configuration = try GatewayConfiguration.load(
             flags: settings(redis: redis, identity: identity, ports: ports), environment: [:],
             // Not the user's directory: an .env there belongs to production.
-            workingDirectory: data.data)
+            workingDirectory: data.data, defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
         let clock = RedisClock(systemClock: SystemClock())
         let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
         let gateway = try Gateway(
@@ -91,16 +95,17 @@ struct DevServeCommand: AsyncParsableCommand {
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads), logger: logger)
         let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(
-            dataDirectory: data.data,
-            token: try identity.token(user: "user_abc", plan: "free", now: SystemClock().now()),
-            redisPort: redis.port, ports: ports, stripe: stripe, gateway: gateway,
+            data: data, redisPort: redis.port, isRedisPortTaken: redisPort == nil && redis.port != Self.usualRedisPort,
+            ports: ports, configurationFile: configuration.file, stripe: stripe, gateway: gateway,
             samples: SampleUserPreparation(
                 redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
-        try await gateway.run(above: [
-            redis,
-            DevelopmentIdentityServer(identity: identity, port: ports.identity, time: SystemClock(), logger: logger),
-            clerk(identity: identity, port: ports.clerk, logger: logger), stripe, banner,
-        ])
+        try await gateway.run(
+            above: [
+                redis,
+                DevelopmentIdentityServer(
+                    identity: identity, port: ports.identity, time: SystemClock(), logger: logger),
+                clerk(identity: identity, port: ports.clerk, logger: logger), stripe, banner,
+            ], onRoutes: { banner.tell(of: $0) })
     }
 
     private func stripe(port: Int, logger: Logger) -> StripeStandIn {
@@ -144,11 +149,8 @@ struct DevServeCommand: AsyncParsableCommand {
             "FRONTEND_URL": frontendURL ?? "http://127.0.0.1:\(ports.gateway)",
             "CORS_ORIGINS": "http://localhost:5173,http://localhost:5174",
         ]
-        let here = Process.workingDirectory
         if let config {
-            settings["TOLLGATE_CONFIG"] = config.hasPrefix("/") ? config : "\(here)/\(config)"
-        } else if FileManager.default.fileExists(atPath: "\(here)/tollgate.yaml") {
-            settings["TOLLGATE_CONFIG"] = "\(here)/tollgate.yaml"
+            settings["TOLLGATE_CONFIG"] = config.hasPrefix("/") ? config : "\(Process.workingDirectory)/\(config)"
         }
         return settings
     }

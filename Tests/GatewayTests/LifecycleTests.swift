@@ -147,16 +147,15 @@ import Darwin
                 environment: ["PATH": "/usr/bin:/bin"], output: .lines)
             var commands: [String] = []
             for await line in development.lines {
-                if line.hasPrefix("  curl ") || line.hasPrefix("  redis-cli ") { commands.append(line) }
+                if ["  TOKEN=", "  curl ", "  redis-cli "].contains(where: line.hasPrefix) { commands.append(line) }
                 if line.hasPrefix("Ctrl-C") { break }
             }
-            #expect(commands.count == 3)
-            let call = try await shell(try #require(commands.first))
-            #expect(call.contains(#""success":true,"userId":"user_abc","usage":{"count":1,"limit":5,"plan":"free""#))
-            let checkout = try await shell(commands[1])
-            #expect(checkout.contains(#"{"checkoutUrl":"http://127.0.0.1:"#))
-            let record = try await shell(try #require(commands.last))
-            #expect(record.contains("usageCount"))
+            #expect(commands.count == 4)
+            // In one terminal, one after the other.
+            let printed = try await shell(commands.joined(separator: "; echo\n"))
+            #expect(printed.contains(#""success":true,"userId":"user_abc","usage":{"count":1,"limit":5,"plan":"free""#))
+            #expect(printed.contains(#"{"checkoutUrl":"http://127.0.0.1:"#))
+            #expect(printed.contains("usageCount"))
             development.signal(SIGINT)
             let status = await development.wait()
             #expect(status == .exited(0))
