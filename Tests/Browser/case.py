@@ -1,6 +1,7 @@
 """What every test of a page has: a fresh tab, users of its own, and an eye on the console."""
 import itertools
 import re
+import threading
 import unittest
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
@@ -16,15 +17,28 @@ from waiting import eventually
 
 _Value = TypeVar("_Value")
 _numbers = itertools.count(1)
+_here = threading.local()
+
+
+class _StageOfThisThread:
+    """Of the job that runs the test, for a class as for a test."""
+
+    def __get__(self, test: object, owner: type) -> Stage:
+        return _here.stage
 
 
 class BrowserTest(unittest.TestCase):
     """A test that provokes errors of the API names them in `expected_in_console`; anything else there fails it."""
 
-    stage: ClassVar[Stage]
+    stage = _StageOfThisThread()
 
     # Regular expressions.
     expected_in_console: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def enter(stage: Stage) -> None:
+        """The tests that this thread runs are on `stage`."""
+        _here.stage = stage
 
     @property
     def browser(self) -> Browser:

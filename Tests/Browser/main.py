@@ -21,6 +21,7 @@ def _arguments() -> argparse.Namespace:
         prog="Tests/Browser/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="tests whose name has this; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the tests and end")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="browsers at a time, default: %(default)s")
     parser.add_argument("--shots", type=Path, default=ROOT / ".build/browser-shots", help="default: %(default)s")
     parser.add_argument("--tollgate", type=Path, default=default_tollgate(), help="default: %(default)s")
     return parser.parse_args()
@@ -52,10 +53,9 @@ def _stop(*_: object) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     tools = find_tools(arguments.tollgate)
     # Only now: what they import may have been what is missing.
-    from case import BrowserTest
+    from jobs import Jobs
     from process import ProcessError
-    from results import Results
-    from stage import running_stage
+    from results import tell
 
     tests = _chosen(arguments.only)
     if arguments.list:
@@ -64,16 +64,13 @@ def _run(arguments: argparse.Namespace) -> int:
     for picture in arguments.shots.glob("failed-*.png"):
         picture.unlink()
     try:
-        with running_stage(tools, arguments.shots.resolve()) as stage:
-            BrowserTest.stage = stage
-            results = Results(sys.stdout, stage.photograph)
-            unittest.TestSuite(tests).run(results)
+        results = Jobs(tests, tools, arguments.shots.resolve()).run(max(arguments.jobs, 1))
     except ProcessError as error:
         print(error, file=sys.stderr)
         return 2
-    results.tell()
+    tell(results, sys.stdout)
     print(f"pictures: {arguments.shots}")
-    return 0 if results.wasSuccessful() else 1
+    return 0 if all(each.wasSuccessful() for each in results) else 1
 
 
 def main() -> int:

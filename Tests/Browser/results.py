@@ -25,7 +25,9 @@ class Results(unittest.TestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:
         word = "FAILED" if self._failed else "ok"
-        print(f"{word:6} {test.id()}  {time.monotonic() - self._started:.1f} s", file=self._stream, flush=True)
+        # At one go: other jobs write as well.
+        self._stream.write(f"{word:6} {test.id()}  {time.monotonic() - self._started:.1f} s\n")
+        self._stream.flush()
         super().stopTest(test)
 
     def addError(self, test: unittest.TestCase, err: _Problem) -> None:
@@ -50,9 +52,11 @@ class Results(unittest.TestResult):
                 print(f"no picture of {test.id()}: {error}", file=self._stream)
         self._failed = True
 
-    def tell(self) -> None:
-        """What went wrong, and how many tests there were."""
-        for test, text in [*self.errors, *self.failures]:
-            print(f"\n{test}\n{text}", file=self._stream)
-        count = len(self.errors) + len(self.failures)
-        print(f"\n{self.testsRun} tests, {count} failures", file=self._stream, flush=True)
+
+def tell(all_results: list[Results], stream: TextIO) -> None:
+    """What went wrong, and how many tests there were."""
+    problems = [problem for each in all_results for problem in [*each.errors, *each.failures]]
+    for test, text in problems:
+        print(f"\n{test}\n{text}", file=stream)
+    count = sum(each.testsRun for each in all_results)
+    print(f"\n{count} tests, {len(problems)} failures", file=stream, flush=True)
