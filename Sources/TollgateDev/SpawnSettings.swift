@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Darwin)
@@ -27,9 +33,13 @@ import Darwin
         unsafe posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
 
         var flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        // SwiftNIO's sockets are inheritable, and one that a child has as well is not hung up when we close ours.
         #if canImport(Darwin)
-        // Linux has SOCK_CLOEXEC and the like, which SwiftNIO uses; here a descriptor is inheritable for a moment.
         flags |= POSIX_SPAWN_CLOEXEC_DEFAULT
+        #else
+        for descriptor in STDERR_FILENO + 1...Self.highestDescriptor {
+            unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         #endif
 
         // We ignore SIGTERM and SIGINT in favour of a graceful shutdown. Ignored signals stay so in a new program.
@@ -43,6 +53,15 @@ import Darwin
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
     }
+
+    #if !canImport(Darwin)
+    /// No descriptor of ours is higher, and none becomes so in the moments until the child is there: the lowest free
+    /// numbers are given out first. `closefrom` would not have to know, but glibc shows it to GNU programs alone.
+    private static var highestDescriptor: Int32 {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        return (names.compactMap { Int32($0) }.max() ?? 1024) + 64
+    }
+    #endif
 
     deinit {
         // SAFETY: as above. The copies are needed because a deinit may not change what it ends.

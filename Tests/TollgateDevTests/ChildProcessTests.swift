@@ -42,6 +42,20 @@ struct ChildProcessTests {
         #expect(await child.terminate() == .exited(0))
     }
 
+    /// A connection that a child has as well is not hung up when we close it.
+    @Test
+    func aChildInheritsNoDescriptor() async throws {
+        let inheritable = fcntl(STDIN_FILENO, F_DUPFD, 50)
+        try #require(inheritable >= 50)
+        defer { close(inheritable) }
+        let child = try ChildProcess.start(
+            "sh", ["-c", "test -e /dev/fd/1 && echo output; test -e /dev/fd/\(inheritable) && echo inherited"],
+            output: .lines)
+        var lines: [String] = []
+        for await line in child.lines { lines.append(line) }
+        #expect(lines == ["output"])
+    }
+
     @Test
     func bothOutputsComeAsLines() async throws {
         let child = try ChildProcess.start(
