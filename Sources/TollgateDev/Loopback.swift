@@ -5,10 +5,21 @@ import NIOPosix
 package enum Loopback {
     private static let host = "127.0.0.1"
 
-    /// A TCP port that no process uses at this moment.
+    /// Below the ports that Linux and Darwin give to clients, any of which could have one before it is listened on.
+    private static let serverPorts = 10_000..<32_000
+
+    /// A TCP port that is used by nothing at this moment.
     package static func freePort() async throws -> Int {
+        for _ in 0..<100 {
+            if let port = try? await freePort(.random(in: serverPorts)) { return port }
+        }
+        return try await freePort(0)
+    }
+
+    /// - Parameter port: 0 takes any.
+    private static func freePort(_ port: Int) async throws -> Int {
         let channel = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .bind(host: host, port: 0).get()
+            .bind(host: host, port: port).get()
         let port = channel.localAddress?.port
         try await channel.close()
         guard let port else { throw ChannelError.unknownLocalAddress }
