@@ -175,16 +175,35 @@ final class SentinelProcesses: Sendable {
                 }
             }
         }
+        for sentinel in sentinels { try await paces(sentinel.port, password, publish: 100, info: 100) }
         for sentinel in sentinels {
             try await eventually("the sentinels know each other") {
                 let facts = try? await self.master(at: sentinel.port, password)
                 return facts?["num-other-sentinels"] == "2" && facts?["num-slaves"] == "\(replicas.count)"
             }
         }
+        for sentinel in sentinels { try await paces(sentinel.port, password, publish: 2000, info: 10_000) }
+    }
+
+    /// Sets how often a sentinel tells the others of itself and asks servers who they are, in milliseconds.
+    private func paces(_ port: Int, _ password: String?, publish: Int, info: Int) async throws {
+        try await eventually("the sentinel takes its pace") {
+            let command = "SENTINEL DEBUG PUBLISH-PERIOD \(publish) INFO-PERIOD \(info)"
+            return (try? await self.ask(port, password, command)) == .status("OK")
+        }
     }
 
     /// What the sentinel at `port` says of the primary.
     func master(at port: Int, _ password: String? = nil) async throws -> [String: String] {
+        let reply = try await ask(port, password, "SENTINEL MASTER \(Self.primaryName)")
+        let texts = reply.array?.map { $0.string ?? "" } ?? []
+        var facts: [String: String] = [:]
+        for index in stride(from: 0, to: texts.count - 1, by: 2) { facts[texts[index]] = texts[index + 1] }
+        return facts
+    }
+
+    /// One command for the sentinel at `port`.
+    private func ask(_ port: Int, _ password: String?, _ line: String) async throws -> RedisReply {
         let login = password.map { ":\($0)@" } ?? ""
         let tls = try certificates.map {
             try RedisClientConfiguration.tls(
@@ -194,13 +213,7 @@ final class SentinelProcesses: Sendable {
         let configuration = RedisClientConfiguration(
             endpoint: try RedisEndpoint(url: "\(scheme)://\(login)localhost:\(port)"), tls: tls,
             commandTimeout: .seconds(5))
-        var facts: [String: String] = [:]
-        try await withRedisClient(configuration) { client in
-            let reply = try await client.send("SENTINEL MASTER \(Self.primaryName)")
-            let texts = reply.array?.map { $0.string ?? "" } ?? []
-            for index in stride(from: 0, to: texts.count - 1, by: 2) { facts[texts[index]] = texts[index + 1] }
-        }
-        return facts
+        return try await withRedisClient(configuration) { try await $0.send(line) }
     }
 
     /// Waits until those of the sentinels tell the new primary.
