@@ -11,7 +11,7 @@ import Testing
         """
 
     @Test func fourWorkersAdmitExactlyTheLimitTenTimesInARow() async throws {
-        try await withFleet(workers: 4, plans: Self.plans) { fleet in
+        try await withFleet(workers: 4, plans: Self.plans, settings: Fleet.patience) { fleet in
             try await withRedisClient(fleet.redis.configuration) { redis in
                 for round in 1...10 {
                     let user = "user_\(round)"
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func oneCommandAMeteredRequest() async throws {
-        try await withFleet(workers: 1, plans: Self.plans) { fleet in
+        try await withFleet(workers: 1, plans: Self.plans, settings: Fleet.patience) { fleet in
             try await withRedisClient(fleet.redis.configuration) { redis in
                 _ = try await statuses(of: 20, from: fleet, user: "warm", connections: 4)
                 try await redis.send("CONFIG RESETSTAT")

@@ -14,7 +14,7 @@ import TollgateStore
         Plan(name: "free", quota: 40, ratePerMinute: 12), Plan(name: "paid", quota: 400, ratePerMinute: 30),
         Plan(name: "gold", quota: 4000, ratePerMinute: 60),
     ]
-    private static let stepsOfASeed = 10_000
+    private static let stepsOfASeed = 4_000
 
     @Test(arguments: UInt64(1)...10) func whatIsCountedIsWhatHappened(seed: UInt64) async throws {
         try await withRedis { server in

@@ -16,7 +16,7 @@ import Darwin
     private static let endless = "plans:\n  free: { quota: 1000000000, ratePerMinute: 1000000000 }\n"
 
     @Test func limitsAreExactForAHundredUsersAtOnce() async throws {
-        try await withFleet(workers: 3) { fleet in
+        try await withFleet(workers: 3, settings: Fleet.patience) { fleet in
             try await Balancer.run(before: fleet.workers.map(\.backend)) { balancer in
                 let counts = try await withThrowingTaskGroup(of: [Int: Int].self) { group in
                     for number in 0..<100 {
@@ -61,9 +61,9 @@ import Darwin
 
     /// Killed workers take requests with them that were being answered; nothing else, and no count.
     @Test func killedWorkersLoseNoCount() async throws {
-        let limit = 3000
+        let limit = 1000
         let plans = "plans:\n  free: { quota: \(limit), ratePerMinute: 1000000000 }\n"
-        try await withFleet(workers: 3, plans: plans) { fleet in
+        try await withFleet(workers: 3, plans: plans, settings: Fleet.patience) { fleet in
             try await Crew.run(fleet.workers, environment: fleet.environment) { crew in
                 try await Balancer.run(before: fleet.workers.map(\.backend)) { balancer in
                     let load = Load(users: try (0..<8).map { try fleet.token("user_\($0)") }, port: balancer.port)
@@ -124,11 +124,14 @@ import Darwin
         behind program: Balancer.Program, _ check: (Load, [Int]) async throws -> Void
     ) async throws {
         try await withFleet(
-            workers: 3, plans: endless, settings: ["TOLLGATE_DRAIN_SECONDS": "2"], addressesOfTheirOwn: true
+            workers: 3, plans: endless, settings: Fleet.patience.merging(["TOLLGATE_DRAIN_SECONDS": "2"]) { $1 },
+            addressesOfTheirOwn: true
         ) { fleet in
             try await Crew.run(fleet.workers, environment: fleet.environment) { crew in
                 try await Balancer.run(program, before: fleet.workers.map(\.backend)) { balancer in
-                    let load = Load(users: try (0..<8).map { try fleet.token("user_\($0)") }, port: balancer.port)
+                    let load = Load(
+                        users: try (0..<8).map { try fleet.token("user_\($0)") }, port: balancer.port,
+                        pause: .milliseconds(10))
                     try await load.run {
                         for index in 0..<3 {
                             let before = load.answered
@@ -154,7 +157,7 @@ import Darwin
     }
 }
 
-/// Users who call without a pause, and what they were answered.
+/// Users who call again and again, and what they were answered.
 private final class Load: Sendable {
     static let callersPerUser = 2
 
@@ -165,12 +168,15 @@ private final class Load: Sendable {
 
     private let tokens: [String]
     private let port: Int
+    private let pause: Duration
     private let tallies: Mutex<[Tally]>
     private let isOver = Atomic<Bool>(false)
 
-    init(users tokens: [String], port: Int) {
+    /// - Parameter pause: Of each caller, between an answer and the next call.
+    init(users tokens: [String], port: Int, pause: Duration = .zero) {
         self.tokens = tokens
         self.port = port
+        self.pause = pause
         tallies = Mutex(Array(repeating: Tally(), count: tokens.count))
     }
 
@@ -207,6 +213,7 @@ private final class Load: Sendable {
                     tallies[user].lost += 1
                 }
             }
+            if pause > .zero { try? await Task.sleep(for: pause) }
         }
     }
 

@@ -6,8 +6,8 @@ import Testing
     private static let gigabyte = 1 << 30
     private static let memoryLimit = 80 << 20
 
-    /// What the kernel's buffers of four sockets may hold, and the worker's.
-    private static let onTheWay = 64 << 20
+    /// What the kernel's buffers of four sockets may hold, up to 32 MiB each of the two that are read, and the worker's.
+    private static let onTheWay = 96 << 20
 
     /// Waits until a count that grew stands still.
     private static func standstill(of count: () -> Int) async throws {
