@@ -7,9 +7,10 @@ package struct NeverHappened: Error, CustomStringConvertible {
     package init(description: String) { self.description = description }
 }
 
-/// Waits until `condition` holds, asking again and again; fails when it takes longer than `limit`.
+/// Waits until `condition` holds, asking again and again; fails when it takes longer than `limit`, which is long by
+/// default, for the machine may be busy with other tests.
 package func eventually(
-    _ what: String, within limit: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+    _ what: String, within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit

@@ -35,7 +35,8 @@ import Testing
             async let own = Self.trickle("/verify-auth", seconds: 12, to: gateway.port)
             let fields = "Authorization: \(try gateway.bearer())\r\n"
             async let controlPlane = Self.trickle("/keys", seconds: 12, to: gateway.port, fields: fields)
-            for client in try await [slow, chunked, own, controlPlane] {
+            let refused = try await [slow, chunked, own, controlPlane]
+            for client in refused {
                 try await client.waits(for: "request-timeout")
                 let answer = try RawAnswer(client.text)
                 #expect(answer.status == 408 && answer.fields["connection"] == "close", "\(client.text)")
@@ -45,7 +46,8 @@ import Testing
             try await fast.waits(for: "fine")
             #expect(unhurried.bytes.isEmpty && !unhurried.isClosed)
             try await eventually("the two slow uploads are gone from the upstream") { upstream.closedCount == 2 }
-            try await unhurried.close()
+            // A gateway that ends waits for those who are there.
+            for client in refused + [fast, unhurried] { try? await client.close() }
         }
     }
 
