@@ -34,10 +34,9 @@ RELEASE := -c release --product tollgate -Xswiftc -enforce-exclusivity=unchecked
 build: deps
 	swift build $(RELEASE)
 
-# One test after the other: some say how long a caller may wait, which two cores full of other tests would falsify.
 test: test-deps lint
-	swift test --no-parallel
-	Tests/Browser/run
+	swift build --build-tests
+	@Tests/run
 
 # The suites that start a redis-server.
 REDIS_TESTS := ^(RedisClientTests|TollgateStoreTests|TollgateDevTests|GatewayTests)\.

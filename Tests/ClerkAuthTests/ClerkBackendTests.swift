@@ -79,11 +79,13 @@ import TollgateDev
         }
     }
 
-    @Test(arguments: [
-        (Fault.status(500), CallError.Kind.refused), (.status(429, retryAfterSeconds: 30), .refused),
-        (.status(422), .refused), (.html(502), .unintelligible), (.stall(.seconds(20)), .timedOut),
-    ])
-    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallError.Kind) async throws {
+    @Test(
+        .tags(.measuresTime),
+        arguments: [
+            (Fault.status(500), CallFailure.refused), (.status(429, retryAfterSeconds: 30), .refused),
+            (.status(422), .refused), (.html(502), .unintelligible), (.stall(.seconds(20)), .timedOut),
+        ])
+    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallFailure) async throws {
         let limits = CallTimeLimits(call: .seconds(1), attempt: .milliseconds(400))
         try await withBackend(timeLimits: limits) { backend, clerk in
             clerk.faults.inject(fault, times: 10)

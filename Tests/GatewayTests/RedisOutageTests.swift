@@ -5,7 +5,7 @@ import TollgateDev
 import TollgateServer
 
 /// What callers of a worker see while Redis is away, and how soon service is whole again.
-@Suite struct RedisOutageTests {
+@Suite(.tags(.measuresTime)) struct RedisOutageTests {
     private static let failureLimit = Duration.milliseconds(300)
     private static let recoveryLimit = Duration.seconds(2)
 

@@ -108,7 +108,7 @@ import TollgateDev
         }
     }
 
-    @Test func aReplicaThatIsPromotedIsFollowed() async throws {
+    @Test(.tags(.measuresTime)) func aReplicaThatIsPromotedIsFollowed() async throws {
         try await ClusterProcesses.run(replicas: 1) { cluster in
             try await cluster.withClient(timeout: .milliseconds(200)) { client in
                 let users = (0..<30).map { "user_\($0)" }

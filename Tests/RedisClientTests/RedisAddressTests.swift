@@ -93,7 +93,7 @@ import TollgateDev
         }
     }
 
-    @Test func silentNameServersKeepNoAttemptAndNoShutdownWaiting() async throws {
+    @Test(.tags(.measuresTime)) func silentNameServersKeepNoAttemptAndNoShutdownWaiting() async throws {
         let resolver = ManualResolver(nil)
         var configuration = Self.configuration(resolver, port: 6379)
         configuration.connectTimeout = .milliseconds(100)
@@ -122,7 +122,7 @@ import TollgateDev
         }
     }
 
-    @Test(arguments: [ScriptedServer.Reaction.nothing, .hangUp])
+    @Test(.tags(.measuresTime), arguments: [ScriptedServer.Reaction.nothing, .hangUp])
     func aRedisThatNeverAnswersKeepsNoShutdownWaiting(reaction: ScriptedServer.Reaction) async throws {
         let server = try await ScriptedServer { _ in reaction }
         let endpoint = RedisEndpoint(address: .tcp(host: "localhost", port: server.port))

@@ -6,7 +6,7 @@ import Testing
 import TollgateDev
 
 /// What callers get, and how fast, when Redis is away, hangs or talks nonsense; and how soon it is all well again.
-@Suite struct RedisFaultTests {
+@Suite(.tags(.measuresTime)) struct RedisFaultTests {
     /// The longest a caller waits when Redis is the cause, with the default command timeout of 200 ms.
     private static let failureLimit = Duration.milliseconds(300)
 

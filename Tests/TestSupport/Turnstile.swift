@@ -1,9 +1,19 @@
 import Synchronization
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Lets a few of many parallel tests at a time have servers of their own: on two cores more would only measure each
 /// other.
 package final class Turnstile: Sendable {
-    package static let servers = Turnstile(width: 2)
+    /// As many as run at a time, where `Tests/run` has said how many those are: then none has to wait here, where a
+    /// test's time limit runs already.
+    package static let servers = Turnstile(
+        width: ProcessInfo.processInfo.environment["SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH"]
+            .flatMap { Int($0) } ?? 2)
 
     private struct State {
         var free: Int

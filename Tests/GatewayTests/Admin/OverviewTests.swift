@@ -73,7 +73,7 @@ import TollgateStore
 
     // MARK: Redis
 
-    @Test func withoutRedisAWorkerTellsWhatItKnowsItself() async throws {
+    @Test(.tags(.measuresTime)) func withoutRedisAWorkerTellsWhatItKnowsItself() async throws {
         try await withObservedGateways(2) { gateways in
             try await eventually("both workers are seen") {
                 try await gateways.addresses().count { !$0.isEmpty } == 2
@@ -97,7 +97,7 @@ import TollgateStore
         }
     }
 
-    @Test func whileRedisHangsTheAnswerComesSoon() async throws {
+    @Test(.tags(.measuresTime)) func whileRedisHangsTheAnswerComesSoon() async throws {
         try await withObservedGateways { gateways in
             try await eventually("the worker is seen") { try await gateways.workers().count == 1 }
             gateways.redis.suspend()

@@ -190,7 +190,7 @@ import TollgateServer
         }
     }
 
-    @Test func anHourOfRetriesIsNotForUs() async throws {
+    @Test(.tags(.measuresTime)) func anHourOfRetriesIsNotForUs() async throws {
         try await withMarket { market in
             market.stripe.faults.inject(.status(500), times: 2)
             let answer = try await market.call("POST", "/create-checkout", "user_abc")

@@ -78,7 +78,7 @@ import Darwin
     }
 
     /// Time is up: everything is cancelled at once.
-    @Test func oneThatIsCutOffIsFree() async throws {
+    @Test(.tags(.measuresTime)) func oneThatIsCutOffIsFree() async throws {
         let time = ManualTime(UnixTime(seconds: 1_764_198_000))
         try await Self.run(time: time) { redis, directory, environment in
             let configuration = try GatewayConfiguration.load(

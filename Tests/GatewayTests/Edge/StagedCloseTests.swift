@@ -53,7 +53,7 @@ import Testing
     }
 
     /// One that neither sends nor hangs up is not waited for.
-    @Test func aClientThatFallsSilentIsHungUpOn() async throws {
+    @Test(.tags(.measuresTime)) func aClientThatFallsSilentIsHungUpOn() async throws {
         try await withLocalGateway { gateway in
             let client = try await RawClient.connect(port: gateway.port, reads: false)
             try await client.send("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

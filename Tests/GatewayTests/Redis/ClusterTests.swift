@@ -132,7 +132,7 @@ import Foundation
     }
 
     /// A cluster that has lost a part of its slots for good serves the rest, and says what is wrong with the others.
-    @Test func aServerThatIsLostTakesOnlyItsUsersAlong() async throws {
+    @Test(.tags(.measuresTime)) func aServerThatIsLostTakesOnlyItsUsersAlong() async throws {
         try await ClusterProcesses.run(
             extraArguments: { _ in ["--cluster-require-full-coverage", "no"] }
         ) { cluster in

@@ -11,7 +11,7 @@ import Foundation
 #endif
 
 /// A cluster whose servers are broken and switched under load.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultClusterTests {
+@Suite(.serialized, .timeLimit(.minutes(5)), .tags(.measuresTime)) struct FaultClusterTests {
     /// Servers miss one of them after a second: what is answered until this long after its end came from it.
     private static let stragglers: Int64 = 600_000_000
 

@@ -13,7 +13,7 @@ import Foundation
 @testable import struct RedisClient.HashSlot
 
 /// Slots of busy users are moved from server to server under load.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultReshardTests {
+@Suite(.serialized, .timeLimit(.minutes(5)), .tags(.measuresTime)) struct FaultReshardTests {
     /// Users of one slot, and others.
     private static let names = FaultSlots.neighbours + FaultFleet.names(16).dropFirst()
 

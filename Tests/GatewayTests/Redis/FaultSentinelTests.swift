@@ -13,7 +13,7 @@ import Foundation
 #endif
 
 /// A sentinel group that is broken under load.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultSentinelTests {
+@Suite(.serialized, .timeLimit(.minutes(5)), .tags(.measuresTime)) struct FaultSentinelTests {
     /// What is promised is a second; a busy machine may be late.
     static let returnLimit = 3000.0
 

@@ -12,7 +12,7 @@ import Foundation
 #endif
 
 /// One Redis that is broken under load.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(5)), .tags(.measuresTime)) struct FaultTests {
     /// What is promised is a second; a busy machine may be late.
     private static let returnLimit = 3000.0
 

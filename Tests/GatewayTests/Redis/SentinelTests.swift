@@ -44,7 +44,7 @@ import Foundation
         }
     }
 
-    @Test func aPrimaryThatDiesIsFollowedWithinASecondOfThePromotion() async throws {
+    @Test(.tags(.measuresTime)) func aPrimaryThatDiesIsFollowedWithinASecondOfThePromotion() async throws {
         try await SentinelProcesses.run { group in
             try await withWorkers(group, url: group.url()) { workers, token in
                 let before = try await count(in: group.primary)

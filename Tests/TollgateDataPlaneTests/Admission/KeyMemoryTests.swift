@@ -1,4 +1,5 @@
 import HTTPWire
+import TestSupport
 import Testing
 import TollgateCore
 
@@ -36,7 +37,7 @@ import TollgateCore
     }
 
     /// A password of Basic authentication is the caller's own, so they choose how the whole credential ends.
-    @Test func credentialsWithOneEndingAreFoundAsFastAsOthers() throws {
+    @Test(.tags(.measuresTime)) func credentialsWithOneEndingAreFoundAsFastAsOthers() throws {
         let ending = String(repeating: "A", count: 64)
         let alike = (0..<Self.count).map { "Basic \($0)\(ending)" }
         let unlike = (0..<Self.count).map { "Basic \(ending)\($0)" }
