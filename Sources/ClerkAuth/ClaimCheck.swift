@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 extension ClerkConfiguration {
     /// Compares the claims of a token whose signature is good with what is asked of them at `now`.

@@ -1,7 +1,7 @@
-import AsyncHTTPClient
-import Logging
+package import AsyncHTTPClient
+package import Logging
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Accepts the session tokens of one instance of Clerk, by the rules of Clerk's own SDKs.
 ///

@@ -1,6 +1,6 @@
 import Logging
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// The public keys of one instance of Clerk, loaded when first needed and again when a token suggests a rotation.
 ///

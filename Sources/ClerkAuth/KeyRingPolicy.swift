@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// When the key set is loaded again, and which keys are believed meanwhile.
 ///

@@ -1,4 +1,4 @@
-import JWTKit
+package import JWTKit
 
 /// A JSON Web Key Set (RFC 7517), of which only the keys that can have signed a session token matter.
 package struct KeySetDocument: Decodable {

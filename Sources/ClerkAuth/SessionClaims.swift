@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// What a session token says, as far as it matters here.
 package struct SessionClaims: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

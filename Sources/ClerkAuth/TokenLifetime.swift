@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// When a token may be used. Checked each time it is, also when all else of it is remembered.
 package struct TokenLifetime: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import Libcrypto
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// The principals of tokens that were verified, so that a signature is verified once per token and not per request.
 ///

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Takes a body off the wire in any portions and gives it without its framing.
 package struct BodyReader: Sendable {

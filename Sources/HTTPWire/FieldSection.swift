@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// One field line, as places in the bytes of its section.
 package struct FieldLine: Sendable, Hashable {

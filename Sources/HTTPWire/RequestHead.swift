@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// The head of a request, checked to have one meaning only.
 package struct RequestHead: Sendable {

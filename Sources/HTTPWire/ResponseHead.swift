@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// The head of an answer, as an upstream sent it.
 package struct ResponseHead: Sendable {

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 
 /// Addresses that are known already, as Happy Eyeballs (RFC 8305) asks for them.

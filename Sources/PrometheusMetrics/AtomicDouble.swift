@@ -1,4 +1,4 @@
-import Synchronization
+public import Synchronization
 
 extension Atomic<Double> {
     /// Adds `amount`. Processors add whole numbers atomically but not floating-point ones: so try until no thread was

@@ -1,4 +1,4 @@
-import CoreMetrics
+public import CoreMetrics
 import Synchronization
 
 /// How many values fell below each of a few fixed bounds, and their sum.

@@ -1,4 +1,4 @@
-import CoreMetrics
+public import CoreMetrics
 import Synchronization
 
 /// Keeps every metric of the process and writes them in Prometheus' text format.

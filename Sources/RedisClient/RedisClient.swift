@@ -1,6 +1,6 @@
-import Hiredis
-import Logging
-import NIOCore
+package import Hiredis
+package import Logging
+package import NIOCore
 import NIOSSL
 import Synchronization
 

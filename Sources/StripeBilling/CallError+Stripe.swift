@@ -1,4 +1,4 @@
-import OutboundCalls
+package import OutboundCalls
 
 extension CalledService {
     /// 409 says that another call with the same idempotency key is under way.

@@ -1,5 +1,5 @@
 import Libcrypto
-import TollgateCore
+package import TollgateCore
 
 /// What a user is about to subscribe to.
 package struct CheckoutRequest: Sendable, Hashable {

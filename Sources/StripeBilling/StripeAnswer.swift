@@ -1,5 +1,5 @@
 import JSONValue
-import NIOHTTP1
+package import NIOHTTP1
 import OutboundCalls
 
 /// An HTTP answer that came instead of none, not yet understood.

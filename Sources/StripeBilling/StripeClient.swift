@@ -1,9 +1,9 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import JSONValue
 import Libcrypto
-import Logging
+package import Logging
 import NIOHTTP1
-import OutboundCalls
+package import OutboundCalls
 import PercentCoding
 import TollgateCore
 

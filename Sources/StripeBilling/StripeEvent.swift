@@ -1,5 +1,5 @@
 import JSONValue
-import TollgateCore
+package import TollgateCore
 
 /// One of Stripe's events, as a webhook brings it, in whatever version of the API it was made: an event keeps the
 /// shape of its day.

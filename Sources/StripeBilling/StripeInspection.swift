@@ -1,6 +1,6 @@
 import JSONValue
 import NIOHTTP1
-import OutboundCalls
+package import OutboundCalls
 import PercentCoding
 
 /// A price, as far as an operator may have set it up wrongly.

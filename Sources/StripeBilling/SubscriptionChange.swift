@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// What has become of a user's subscription, by one event.
 package struct SubscriptionChange: Sendable, Hashable {

@@ -1,5 +1,5 @@
 import JSONValue
-import TollgateCore
+package import TollgateCore
 
 /// What one of Stripe's objects tells of a subscription: the subscription itself, a checkout or an invoice. Nil, and empty,
 /// is what it does not tell.

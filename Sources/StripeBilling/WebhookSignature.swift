@@ -1,5 +1,5 @@
 import Libcrypto
-import TollgateCore
+package import TollgateCore
 
 /// Proves that a webhook came from Stripe: the header `Stripe-Signature`, `t=<unix seconds>,v1=<hex>[,v1=<hex>…]`.
 ///

@@ -1,4 +1,4 @@
-import ClerkAuth
+package import ClerkAuth
 
 /// Whose tokens are accepted, and how to reach Clerk's Backend API.
 package struct ClerkSettings: Sendable, CustomReflectable {

@@ -1,5 +1,5 @@
-import Logging
-import TollgateCore
+package import Logging
+package import TollgateCore
 
 /// Everything that can be configured, checked as a whole: who holds one knows that the gateway can start with it.
 package struct GatewayConfiguration: Sendable {

@@ -1,4 +1,4 @@
-import StripeBilling
+package import StripeBilling
 import TollgateCore
 
 /// How to sell plans. Every part is optional: without them checkouts are refused, nothing else changes.

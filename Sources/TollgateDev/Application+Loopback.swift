@@ -1,7 +1,7 @@
-import Hummingbird
-import Logging
+package import Hummingbird
+package import Logging
 import NIOCore
-import ServiceLifecycle
+package import ServiceLifecycle
 
 extension Application where Responder == RouterResponder<BasicRequestContext> {
     /// A server on 127.0.0.1, as all stand-ins are.

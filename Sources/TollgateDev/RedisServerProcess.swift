@@ -8,7 +8,7 @@ import Foundation
 #endif
 
 #if canImport(Glibc)
-import Glibc
+package import Glibc
 #elseif canImport(Darwin)
 import Darwin
 #endif

@@ -1,8 +1,8 @@
 import Hiredis
 import NIOCore
-import RedisClient
+package import RedisClient
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// What many admissions have in common: the script with the plan table in it, and everything that changes once a second,
 /// which is encoded once and sent by all of them.

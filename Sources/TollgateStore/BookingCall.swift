@@ -1,6 +1,6 @@
 import Hiredis
 import RedisClient
-import TollgateCore
+package import TollgateCore
 
 extension RedisAdmissionStore: OutageBookings {
     /// How long it is remembered which batches were booked, in seconds: longer than one may be told again.

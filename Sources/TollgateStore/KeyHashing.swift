@@ -1,5 +1,5 @@
 import Libcrypto
-import TollgateCore
+package import TollgateCore
 
 extension KeyHash {
     /// The hash of a key's whole text.

@@ -1,8 +1,8 @@
 import Hiredis
 import Libcrypto
-import RedisClient
+package import RedisClient
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Finds whose a platform key is. The key does not say, so the first time Redis is asked twice: for the platform, then
 /// for its user, which lie in two slots.

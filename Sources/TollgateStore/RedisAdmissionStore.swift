@@ -1,7 +1,7 @@
 import Hiredis
-import NIOCore
-import RedisClient
-import TollgateCore
+package import NIOCore
+package import RedisClient
+package import TollgateCore
 
 /// Admission in Redis: one script, one round trip.
 package struct RedisAdmissionStore: AdmissionStore {

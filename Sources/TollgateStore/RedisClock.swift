@@ -1,9 +1,9 @@
-import Hiredis
-import Logging
-import NIOCore
-import RedisClient
+package import Hiredis
+package import Logging
+package import NIOCore
+package import RedisClient
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// The time of Redis, carried on by the worker's monotonic clock: all workers cut minutes and months at the same moment,
 /// whatever their own wall clocks say, and however those are set.

@@ -1,7 +1,7 @@
 import Hiredis
 import Libcrypto
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Platform credentials in Redis.
 ///

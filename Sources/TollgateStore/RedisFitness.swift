@@ -1,4 +1,4 @@
-import Hiredis
+package import Hiredis
 
 /// What tells whether metered calls can be made: the kinds of command that an admission takes, on keys of a user who
 /// does not exist. A server that answers PING may still be a replica, full, loading, without permissions for us, or one of a

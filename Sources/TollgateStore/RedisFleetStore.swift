@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Which workers are alive, and what they have had to do: for the operator, and for the part that each worker has in a
 /// limit while Redis is away.

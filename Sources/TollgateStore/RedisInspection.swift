@@ -1,5 +1,5 @@
 import Hiredis
-import RedisClient
+package import RedisClient
 
 /// How the Redis server is, asked for the operator.
 package struct RedisInspection: Sendable {

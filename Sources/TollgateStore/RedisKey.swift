@@ -1,7 +1,7 @@
 import Hiredis
 import NIOCore
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// The name of a key in Redis: one of the ``Pattern``s, and the identifiers in it. The hot path writes the parts one after
 /// another, and makes no string of them.

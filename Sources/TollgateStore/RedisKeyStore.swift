@@ -1,7 +1,7 @@
 import Hiredis
 import Libcrypto
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Secret keys in Redis: one hash for each, and a sorted set of each user's.
 package struct RedisKeyStore: KeyStore {

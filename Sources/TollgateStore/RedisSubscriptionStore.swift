@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Subscriptions in Redis, one hash for each user. They have no TTL: a record of a subscription that ended must still
 /// outweigh an old token.

@@ -1,7 +1,7 @@
 import Hiredis
 import Libcrypto
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Tickets in Redis: one string for each, which is there until it was used or its time is over. It says what the caller
 /// was authenticated as; whether a key is still good is asked in the admission that follows.

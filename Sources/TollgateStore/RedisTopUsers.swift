@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// How many calls a user has made, as far as is known.
 package struct UserCalls: Sendable, Hashable {

@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// The days of a user in Redis: a hash for each, which admission writes.
 package struct RedisUsageHistory: UsageHistory {

@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// What Redis remembers of a user beside usage, subscription and keys: for an operator who asks why a user is treated so.
 package struct RedisUserTraces: Sendable {

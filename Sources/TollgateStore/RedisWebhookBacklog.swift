@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Stripe's events that could not be carried out and wait for Stripe to send them again: for the operator. What is to be
 /// done with an event is decided by ``RedisWebhookLedger`` alone.

@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Stripe's events in Redis, one string each: `claimed <token>` while in work, then the moment it was done.
 package struct RedisWebhookLedger: WebhookLedger {

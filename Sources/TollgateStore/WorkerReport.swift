@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// What a worker tells of itself, every few seconds.
 package struct WorkerReport: Sendable, Hashable {

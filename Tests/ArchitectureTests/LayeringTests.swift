@@ -83,7 +83,7 @@ import Testing
             let files = FileManager.default.enumerator(atPath: folder.path)?.compactMap { $0 as? String } ?? []
             for file in files where file.hasSuffix(".swift") {
                 let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
-                guard text.contains("\nimport Foundation\n") || text.hasPrefix("import Foundation\n") else { continue }
+                guard text.contains("import Foundation\n") else { continue }
                 #expect(
                     text.contains("#if canImport(FoundationEssentials)"),
                     "\(target)/\(file) imports Foundation where FoundationEssentials would do")

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// Bytes that tell where they stand: a long body of them that lost, doubled or changed one anywhere is found out.

@@ -1,5 +1,5 @@
-import NIOCore
-import NIOEmbedded
+package import NIOCore
+package import NIOEmbedded
 
 /// Stands where a socket would be, in front of the handlers of an embedded channel, and notes what they have it do. It
 /// keeps what an embedded channel cannot do: a half of the connection that is closed.

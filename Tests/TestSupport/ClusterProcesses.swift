@@ -1,8 +1,8 @@
-import Hiredis
-import NIOCore
-import RedisClient
+package import Hiredis
+package import NIOCore
+package import RedisClient
 import Testing
-import TollgateDev
+package import TollgateDev
 
 /// A Redis Cluster of real processes: primaries which keep a part of the slots each, and replicas. All are ended
 /// afterwards.

@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// A log that a test reads: a line each, with its metadata.

@@ -1,5 +1,5 @@
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// A clock that stands still until a test moves it.
 package final class ManualTime: TimeSource {

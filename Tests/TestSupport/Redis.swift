@@ -1,9 +1,9 @@
-import Hiredis
-import Logging
+package import Hiredis
+package import Logging
 import NIOCore
 import NIOPosix
-import RedisClient
-import TollgateDev
+package import RedisClient
+package import TollgateDev
 
 /// Runs `body` with a redis-server of its own.
 package func withRedis<Result>(

@@ -1,4 +1,4 @@
-import TollgateDev
+package import TollgateDev
 
 /// What workers send to Redis because of requests, as its own monitor shows it.
 ///

@@ -1,5 +1,5 @@
-import Testing
-import TollgateDev
+package import Testing
+package import TollgateDev
 
 extension RedisServerProcess {
     /// Whether the program was built with TLS, which some are without.

@@ -1,5 +1,5 @@
 import Logging
-import ServiceLifecycle
+package import ServiceLifecycle
 import Testing
 
 /// Runs `body` while the service that `make` returns runs, with the URL of what it serves on 127.0.0.1.

@@ -1,4 +1,4 @@
-import TollgateDev
+package import TollgateDev
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,4 +1,4 @@
-import Testing
+package import Testing
 
 extension Tag {
     /// What says how long something takes, or how soon it has come: other work on the machine would falsify it.

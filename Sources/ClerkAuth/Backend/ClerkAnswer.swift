@@ -1,5 +1,5 @@
-import NIOHTTP1
-import OutboundCalls
+package import NIOHTTP1
+package import OutboundCalls
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

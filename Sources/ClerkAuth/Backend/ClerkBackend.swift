@@ -1,11 +1,11 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import JSONValue
-import Logging
+package import Logging
 import NIOCore
 import NIOHTTP1
-import OutboundCalls
+package import OutboundCalls
 import PercentCoding
-import TollgateCore
+package import TollgateCore
 
 /// Clerk's Backend API, as far as billing needs it: what a user bought becomes part of their tokens.
 ///

@@ -1,6 +1,6 @@
 import Hiredis
 import Libcrypto
-import NIOCore
+package import NIOCore
 
 /// A Lua script that Redis runs in one step. Redis keeps its text by its SHA-1 after the first run.
 package struct RedisScript: Sendable, Hashable {

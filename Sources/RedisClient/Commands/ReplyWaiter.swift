@@ -1,4 +1,4 @@
-import Hiredis
+package import Hiredis
 
 /// The caller that waits for a reply, and the form in which it takes it. Called once.
 package enum ReplyWaiter {

@@ -1,5 +1,5 @@
-import Hiredis
-import NIOCore
+package import Hiredis
+package import NIOCore
 
 /// A call of a script: it writes itself straight into the bytes that leave next. Used on the connection's event loop
 /// alone.

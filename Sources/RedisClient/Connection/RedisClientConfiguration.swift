@@ -1,7 +1,7 @@
-import Hiredis
-import NIOCore
-import NIOSSL
-import NameResolution
+package import Hiredis
+package import NIOCore
+package import NIOSSL
+package import NameResolution
 
 /// How the client connects and where its limits are.
 package struct RedisClientConfiguration: Sendable {

@@ -1,5 +1,5 @@
-import Hiredis
-import NIOCore
+package import Hiredis
+package import NIOCore
 import NIOSSL
 import Synchronization
 

@@ -1,5 +1,5 @@
-import Hiredis
-import NIOCore
+package import Hiredis
+package import NIOCore
 
 /// The client as one event loop has it: it sends each command to the server that the command is for. Of one server that
 /// is a connection, of a cluster it has one to each server.

@@ -1,5 +1,5 @@
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 
 /// Carries one request to an upstream and its answer back, on one event loop. What is to be done is decided by
 /// ``ExchangeState``.

@@ -1,5 +1,5 @@
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 
 /// What an exchange tells the server that embeds it. Called on the event loop, in the order of the answer.
 package protocol ProxyExchangeDelegate: AnyObject {

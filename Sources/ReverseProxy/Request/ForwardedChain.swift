@@ -1,4 +1,4 @@
-import HTTPWire
+package import HTTPWire
 
 /// Through whose hands a request came before the peer's, the client first, as trusted proxies tell it.
 ///

@@ -1,4 +1,4 @@
-import HTTPWire
+package import HTTPWire
 
 /// Which fields pass from one hop to the next (RFC 9110, section 7.6.1).
 package struct HeaderFilter {

@@ -1,5 +1,5 @@
-import HTTPWire
-import NIOCore
+package import HTTPWire
+package import NIOCore
 
 /// The head of an upstream's answer, for the server that passes it on.
 package struct ProxyAnswer: Sendable {

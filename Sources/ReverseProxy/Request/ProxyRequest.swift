@@ -1,4 +1,4 @@
-import HTTPWire
+package import HTTPWire
 import NIOCore
 
 /// A client's request as it is handed over to be carried to an upstream. The body follows part by part.

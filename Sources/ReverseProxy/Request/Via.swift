@@ -1,4 +1,4 @@
-import HTTPWire
+package import HTTPWire
 
 /// `Via`: which proxies a message has passed (RFC 9110, section 7.6.3).
 package enum Via {

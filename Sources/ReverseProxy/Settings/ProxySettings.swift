@@ -1,6 +1,6 @@
-import NIOCore
-import NIOSSL
-import NameResolution
+package import NIOCore
+package import NIOSSL
+package import NameResolution
 
 /// One server that requests are carried to. Routes that name the same one share its connections and what is known of
 /// its health.

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Bytes both ways between a client and an upstream that have changed their protocol (RFC 9110, section 7.8). What is
 /// to be done is decided by ``TunnelState``.

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// The upstreams of a route, for all event loops of a worker. Every loop has connections and a verdict on the
 /// upstreams of its own, so that no request waits for a lock or for another thread.

@@ -1,5 +1,5 @@
 import HTTPTypes
-import TollgateCore
+package import TollgateCore
 
 /// The refusals of keys, and of whatever else is presented.
 extension APIError {

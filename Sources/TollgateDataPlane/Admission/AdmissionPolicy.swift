@@ -1,5 +1,5 @@
 import HTTPTypes
-import TollgateCore
+package import TollgateCore
 
 /// What a request must bring along, and what it costs.
 ///

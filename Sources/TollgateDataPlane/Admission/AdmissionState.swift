@@ -1,7 +1,7 @@
 import HTTPWire
-import Logging
+package import Logging
 import Synchronization
-import TollgateCore
+package import TollgateCore
 import TollgateStore
 
 /// What all admissions of a worker share: what is remembered of callers, the limiters, and the counts.

@@ -1,6 +1,6 @@
-import HTTPTypes
+package import HTTPTypes
 import JSONValue
-import TollgateCore
+package import TollgateCore
 
 /// A caller who was let in: who it is, what was decided, and when. Of one who has only asked where their limits stand,
 /// where they stood then.

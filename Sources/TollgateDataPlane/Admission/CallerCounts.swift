@@ -1,8 +1,8 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Synchronization
-import TollgateCore
-import TollgateStore
+package import TollgateCore
+package import TollgateStore
 
 /// Counts the calls of each user, on the way of every request: an event loop counts for itself, so that no request waits
 /// for another's.

@@ -1,5 +1,5 @@
-import HTTPTypes
-import TollgateCore
+package import HTTPTypes
+package import TollgateCore
 
 /// Lets callers in to the control plane's endpoints, or says why not: does what an ``AdmissionFlow`` says, with `await`.
 /// The order is that of front-auth-api: 401, 429, 403.

@@ -1,5 +1,5 @@
-import CoreMetrics
-import TollgateCore
+package import CoreMetrics
+package import TollgateCore
 
 /// Everything the gateway counts, with the handles made once: a count on the hot path is one atomic addition.
 ///

@@ -1,5 +1,5 @@
-import TollgateCore
-import TollgateStore
+package import TollgateCore
+package import TollgateStore
 
 /// The heaviest callers, in bounded memory: the algorithm Space-Saving (Metwally, Agrawal, El Abbadi, "Efficient Computation
 /// of Frequent and Top-k Elements in Data Streams", 2005).

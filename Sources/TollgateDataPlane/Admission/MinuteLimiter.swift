@@ -1,5 +1,5 @@
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Counts what each of many does in a clock minute, against one limit; on this worker alone, since asking Redis is what
 /// is to be spared. Bounded: the key that has not been seen for longest is forgotten first.

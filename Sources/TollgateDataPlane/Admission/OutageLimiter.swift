@@ -1,8 +1,8 @@
 import Logging
 import NIOCore
-import ServiceLifecycle
+package import ServiceLifecycle
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// What a worker lets through by itself while Redis cannot be asked, on routes that are to stay open then: only callers
 /// who are known, and each only as often in a minute as this worker's part of the rate of their plan allows. What has

@@ -1,8 +1,8 @@
-import CoreMetrics
-import Logging
+package import CoreMetrics
+package import Logging
 import NIOCore
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Counts what becomes of calls that passed while Redis was away, for metrics, for the operator's page and for the log.
 package final class OutageTally: Sendable {

@@ -1,5 +1,5 @@
 import HTTPTypes
-import TollgateCore
+package import TollgateCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

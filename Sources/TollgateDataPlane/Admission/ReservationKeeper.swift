@@ -1,8 +1,8 @@
-import CoreMetrics
-import Logging
-import NIOCore
-import ServiceLifecycle
-import TollgateCore
+package import CoreMetrics
+package import Logging
+package import NIOCore
+package import ServiceLifecycle
+package import TollgateCore
 
 /// Sees to it that every reservation of this worker ends as its request did: gives it time while the request is in work,
 /// and tells Redis the end until Redis has heard it. One ``ReservationBook`` on every event loop.

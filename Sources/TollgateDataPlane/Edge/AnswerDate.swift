@@ -1,9 +1,9 @@
 import HTTPTypes
 import HTTPWire
-import NIOCore
-import NIOHTTPTypes
+package import NIOCore
+package import NIOHTTPTypes
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Writes the `Date` of answers that Hummingbird makes, on their way down. It takes the time from the machine's clock,
 /// and all answers of all workers go by one clock.

@@ -1,6 +1,6 @@
 import HTTPTypes
 import HTTPWire
-import NIOCore
+package import NIOCore
 
 /// Writes whole answers of the gateway itself as bytes.
 package struct AnswerWriter: Sendable {

@@ -1,8 +1,8 @@
-import CoreMetrics
+package import CoreMetrics
 import Hummingbird
 import HummingbirdCore
-import Logging
-import NIOCore
+package import Logging
+package import NIOCore
 import NIOPosix
 import Synchronization
 

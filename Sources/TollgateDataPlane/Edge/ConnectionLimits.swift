@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// Limits of one public connection.
 package struct ConnectionLimits: Sendable {

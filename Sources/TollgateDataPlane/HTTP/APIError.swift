@@ -1,8 +1,8 @@
-import HTTPTypes
-import JSONValue
-import Logging
+package import HTTPTypes
+package import JSONValue
+package import Logging
 import ReverseProxy
-import TollgateCore
+package import TollgateCore
 
 /// A refusal as the caller sees it: a status, an `error` text, a `code` that never changes, and what else
 /// belongs to it. Every error answer of the gateway is made from one of these.

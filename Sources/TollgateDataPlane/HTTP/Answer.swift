@@ -1,6 +1,6 @@
-import HTTPTypes
-import JSONValue
-import NIOCore
+package import HTTPTypes
+package import JSONValue
+package import NIOCore
 import TollgateCore
 
 /// A whole answer with a JSON body, whichever side of the server writes it.

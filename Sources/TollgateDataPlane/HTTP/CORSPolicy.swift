@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 
 /// Which web pages may read the gateway's answers (https://fetch.spec.whatwg.org/#http-cors-protocol).
 package struct CORSPolicy: Sendable, Hashable {

@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// The `Date` field of an answer: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Written once a second.
 package struct HTTPDate {

@@ -1,5 +1,5 @@
-import JSONValue
-import TollgateCore
+package import JSONValue
+package import TollgateCore
 
 extension JSON {
     /// ISO 8601 in UTC, or null.

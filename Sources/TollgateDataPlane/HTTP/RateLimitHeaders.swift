@@ -1,7 +1,7 @@
-import HTTPTypes
+package import HTTPTypes
 import HTTPWire
-import NIOCore
-import TollgateCore
+package import NIOCore
+package import TollgateCore
 
 /// All limits in the header fields of every metered answer, admitted or refused.
 package enum RateLimitHeaders {

@@ -1,5 +1,5 @@
-import Logging
-import TollgateCore
+package import Logging
+package import TollgateCore
 
 /// What all data-plane requests of a worker share.
 package final class DataPlane: Sendable {

@@ -2,7 +2,7 @@ import HTTPTypes
 import HTTPWire
 import Logging
 import NIOCore
-import ReverseProxy
+package import ReverseProxy
 import TollgateCore
 
 /// Carrying an admitted request to an upstream, and its answer back.

@@ -1,5 +1,5 @@
-import CoreMetrics
-import ReverseProxy
+package import CoreMetrics
+package import ReverseProxy
 
 /// What the data plane counts beside every request, with the handles made once.
 package struct ProxyMetrics: Sendable {

@@ -1,7 +1,7 @@
 import Hummingbird
-import HummingbirdCore
-import Logging
-import NIOCore
+package import HummingbirdCore
+package import Logging
+package import NIOCore
 
 /// How the public port speaks HTTP/1.1: every connection is a ``PublicConnection``; what is not answered on the spot
 /// goes up to the control plane, for which a task waits.

@@ -1,5 +1,5 @@
 import HTTPTypes
-import HTTPWire
+package import HTTPWire
 import TollgateCore
 
 /// What a request is for, checked: the gateway decides by it, and no upstream may read it otherwise.

@@ -1,8 +1,8 @@
-import Logging
-import NIOCore
-import ReverseProxy
+package import Logging
+package import NIOCore
+package import ReverseProxy
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// A route with all that is needed to carry its requests.
 final class ActiveRoute: Sendable {

@@ -1,12 +1,12 @@
 import HTTPTypes
 import Hummingbird
-import JSONValue
-import Logging
+package import JSONValue
+package import Logging
 import NIOCore
 import PercentCoding
 import ServiceLifecycle
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Stands in for Clerk's Backend API on 127.0.0.1: users, their metadata and its limits, and the keys of a
 /// ``DevelopmentIdentity``. All of it is forgotten when the process ends.

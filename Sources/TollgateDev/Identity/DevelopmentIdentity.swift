@@ -1,6 +1,6 @@
 import CryptoExtras
-import JSONValue
-import TollgateCore
+package import JSONValue
+package import TollgateCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

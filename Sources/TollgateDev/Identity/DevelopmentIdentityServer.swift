@@ -1,7 +1,7 @@
 import Hummingbird
-import Logging
+package import Logging
 import ServiceLifecycle
-import TollgateCore
+package import TollgateCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

@@ -1,4 +1,4 @@
-import TollgateCore
+package import TollgateCore
 
 /// A user to sign in as: one for each state that the dashboard can show.
 package struct SampleUser: Sendable, Hashable {

@@ -1,8 +1,8 @@
 import Hiredis
-import Logging
+package import Logging
 import NIOPosix
 import RedisClient
-import TollgateCore
+package import TollgateCore
 import TollgateStore
 
 /// Puts the ``SampleUser``s into their states: usage and days in Redis, purchases at the stand-in of Stripe, whose

@@ -1,5 +1,5 @@
 import CryptoExtras
-import TollgateCore
+package import TollgateCore
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

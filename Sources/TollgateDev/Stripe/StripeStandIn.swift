@@ -1,11 +1,11 @@
 import HTTPTypes
 import Hummingbird
-import JSONValue
-import Logging
+package import JSONValue
+package import Logging
 import NIOCore
 import ServiceLifecycle
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// Stands in for Stripe on 127.0.0.1: the calls of its API that sell subscriptions, pages to click through instead of
 /// a card form, and signed webhooks. All of it is forgotten when the process ends.

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import JSONValue
+package import JSONValue
 import Logging
 import NIOCore
 import NIOHTTP1

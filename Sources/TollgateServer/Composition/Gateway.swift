@@ -2,16 +2,16 @@ import AsyncHTTPClient
 import ClerkAuth
 import CoreMetrics
 import Hummingbird
-import Logging
-import NIOCore
+package import Logging
+package import NIOCore
 import NIOPosix
 import PrometheusMetrics
 import RedisClient
-import ServiceLifecycle
-import TollgateConfiguration
-import TollgateCore
+package import ServiceLifecycle
+package import TollgateConfiguration
+package import TollgateCore
 import TollgateDataPlane
-import TollgateStore
+package import TollgateStore
 import UnixSignals
 
 /// One worker, put together: the only place that knows all parts. `tollgate serve`, `tollgate dev` and the tests all

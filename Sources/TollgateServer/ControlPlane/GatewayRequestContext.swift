@@ -1,4 +1,4 @@
-import Hummingbird
+package import Hummingbird
 import TollgateCore
 
 /// What a control-plane handler knows beside the request itself.

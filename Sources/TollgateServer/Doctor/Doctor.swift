@@ -1,10 +1,10 @@
 import AsyncHTTPClient
 import ClerkAuth
-import Logging
-import NIOCore
+package import Logging
+package import NIOCore
 import OutboundCalls
-import TollgateConfiguration
-import TollgateCore
+package import TollgateConfiguration
+package import TollgateCore
 import TollgateDataPlane
 
 /// `tollgate doctor`: looks at everything that a worker with this configuration depends on. It gathers facts, each within

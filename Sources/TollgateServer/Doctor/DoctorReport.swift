@@ -1,5 +1,5 @@
-import JSONValue
-import TollgateConfiguration
+package import JSONValue
+package import TollgateConfiguration
 import TollgateDataPlane
 
 /// Everything that `tollgate doctor` has to tell.

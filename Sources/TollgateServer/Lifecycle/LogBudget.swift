@@ -1,6 +1,6 @@
-import Logging
+package import Logging
 import Synchronization
-import TollgateCore
+package import TollgateCore
 
 /// How many warnings and errors of one kind are written in a clock minute. A request that fails writes a line, and
 /// requests that fail cost their sender nothing: what they can make grow is bounded here, whatever writes it.

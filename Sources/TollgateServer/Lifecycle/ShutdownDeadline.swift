@@ -1,5 +1,5 @@
-import Dispatch
-import Logging
+package import Dispatch
+package import Logging
 
 #if canImport(Glibc)
 import Glibc

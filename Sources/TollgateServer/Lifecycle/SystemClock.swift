@@ -3,7 +3,7 @@ import FoundationEssentials
 #else
 import Foundation
 #endif
-import TollgateCore
+package import TollgateCore
 
 /// The operating system's wall clock.
 package struct SystemClock: TimeSource {

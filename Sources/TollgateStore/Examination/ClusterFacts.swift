@@ -1,5 +1,5 @@
-import Hiredis
-import RedisClient
+package import Hiredis
+package import RedisClient
 
 /// What one server of a cluster says of all of it.
 package struct ClusterFacts: Sendable, Hashable {

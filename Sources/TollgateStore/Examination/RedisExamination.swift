@@ -1,6 +1,6 @@
 import Hiredis
-import RedisClient
-import TollgateCore
+package import RedisClient
+package import TollgateCore
 
 /// Asks one Redis server for everything that `tollgate doctor` tells of it. Each question waits no longer than a command of
 /// the client may.

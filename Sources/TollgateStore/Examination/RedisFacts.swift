@@ -1,5 +1,5 @@
-import Hiredis
-import RedisClient
+package import Hiredis
+package import RedisClient
 import TollgateCore
 
 /// What `tollgate doctor` has found out about one Redis server. Facts alone: what is to be thought of them is for others

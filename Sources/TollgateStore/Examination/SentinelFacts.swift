@@ -1,5 +1,5 @@
 import Hiredis
-import RedisClient
+package import RedisClient
 
 /// What one sentinel says of the primary that it watches.
 package struct SentinelFacts: Sendable, Hashable {
