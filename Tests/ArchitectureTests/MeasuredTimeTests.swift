@@ -6,7 +6,6 @@ import Testing
     /// Files that take the time, and whose limits a busy machine does not reach.
     private static let patient = [
         "TrafficWindowTests.swift": "takes the time to set a clock by",
-        "DoctorTests.swift": "at most 10 s and 20 s, of which it needs one",
         "GuardTests.swift": "at most 6 s and 8 s, of which the proxies wait for one and five",
         "SharedUpstreamTests.swift": "expects as much as fits the time that it took",
         "ProxyUpstreamFaultTests.swift": "at least, and not at most",

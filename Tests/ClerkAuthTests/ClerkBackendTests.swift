@@ -66,7 +66,9 @@ import TollgateDev
         }
     }
 
-    @Test(arguments: [Fault.status(500), .status(429), .html(503), .status(429, retryAfterSeconds: 1)])
+    @Test(
+        .tags(.measuresTime),
+        arguments: [Fault.status(500), .status(429), .html(503), .status(429, retryAfterSeconds: 1)])
     func passingFaultsAreGotPast(fault: Fault) async throws {
         try await withBackend { backend, clerk in
             let user = try user()

@@ -116,7 +116,8 @@ func withMarket(
         try await withRedis(in: directory) { redis in
             try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
                 let environment = Worker.environment(redisURL: redis.url, identity: identity)
-                    .merging(urls) { $1 }.merging(settings) { $1 }.filter { !$0.value.isEmpty }
+                    .merging(Fleet.patience) { $1 }.merging(urls) { $1 }.merging(settings) { $1 }
+                    .filter { !$0.value.isEmpty }
                 try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
                     let market = Market(
                         gateways: ports, stripe: stripe, clerk: clerk, clerkURL: urls["CLERK_API_URL"] ?? "",

@@ -25,7 +25,8 @@ import Foundation
             try await withRedis(in: directory, extraArguments: arguments) { redis in
                 let url = Self.url(of: redis, as: "gateway")
                 try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
-                    let environment = Worker.environment(redisURL: url, identity: identity).merging(urls) { $1 }
+                    let environment = Worker.environment(redisURL: url, identity: identity)
+                        .merging(Fleet.patience) { $1 }.merging(urls) { $1 }
                     try await withGateways(1, environment: environment, directory: directory, time: time) { ports in
                         let market = Market(
                             gateways: ports, stripe: stripe, clerk: clerk, clerkURL: "", redis: redis, time: time,

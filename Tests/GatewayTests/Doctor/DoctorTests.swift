@@ -37,7 +37,7 @@ extension DoctorReport {
 
 /// The doctor at real servers: what it says, and that it does no harm.
 @Suite struct DoctorTests {
-    @Test func aHealthyServerIsWell() async throws {
+    @Test(.tags(.measuresTime)) func aHealthyServerIsWell() async throws {
         try await withRedis(extraArguments: ["--appendonly", "yes", "--maxmemory", "100mb"]) { redis in
             try await withRedisClient(redis.patientConfiguration) { client in
                 try await client.send("HSET usage:{user_abc} usageCount 3")
