@@ -65,7 +65,7 @@ import Foundation
 
         init(_ process: ChildProcess) async throws {
             lines = process.lines.makeAsyncIterator()
-            while let line = await nextLine(), line != "Ctrl-C stops everything." {
+            while let line = await lines.next(), line != "Ctrl-C stops everything." {
                 let words = line.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
                 guard line.hasPrefix("  "), words.count == 2 else { continue }
                 let value = String(words[1].drop { $0 == " " })
@@ -75,7 +75,11 @@ import Foundation
             try #require(port != 0)
         }
 
-        func nextLine() async -> String? { await lines.next() }
+        /// The next line about the file. Others are about an upstream that does not answer.
+        func nextLine() async -> String? {
+            while let line = await lines.next() { if line.contains("tollgate.yaml") { return line } }
+            return nil
+        }
     }
 
     private func withDevelopment(
