@@ -14,8 +14,11 @@ import TollgateConfiguration
     /// A worker starts with any of them.
     @Test func examplesAreValid() throws {
         let examples = try ReferencePage.allTexts().flatMap { page in
-            page.split(separator: "```yaml\n").dropFirst()
-                .compactMap { $0.split(separator: "\n```").first.map(String.init) }
+            // As blocks, and as files that a shell writes.
+            [("```yaml\n", "\n```"), ("cat > tollgate.yaml <<'END'\n", "\nEND\n")].flatMap { start, end in
+                page.split(separator: start).dropFirst()
+                    .compactMap { $0.split(separator: end).first.map(String.init) }
+            }
         }
         #expect(examples.count >= 3)
         for example in examples {
