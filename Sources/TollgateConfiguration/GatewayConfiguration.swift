@@ -112,7 +112,7 @@ package struct GatewayConfiguration: Sendable {
     /// The configuration as it would be if the worker were started now, in the same way.
     ///
     /// - Throws: All problems at once.
-    func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
+    package func reloaded() throws(InvalidConfiguration) -> GatewayConfiguration { try Self.load(origin) }
 
     private static func load(_ origin: Origin) throws(InvalidConfiguration) -> GatewayConfiguration {
         let sources = ConfigurationSources(

@@ -84,10 +84,10 @@ import TollgateDev
     @Test(
         .tags(.measuresTime),
         arguments: [
-            (Fault.status(500), CallFailure.refused), (.status(429, retryAfterSeconds: 30), .refused),
+            (Fault.status(500), CallError.Kind.refused), (.status(429, retryAfterSeconds: 30), .refused),
             (.status(422), .refused), (.html(502), .unintelligible), (.stall(.seconds(20)), .timedOut),
         ])
-    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallFailure) async throws {
+    func lastingFaultsEndWithinTheTimeLimit(fault: Fault, kind: CallError.Kind) async throws {
         let limits = CallTimeLimits(call: .seconds(1), attempt: .milliseconds(400))
         try await withBackend(timeLimits: limits) { backend, clerk in
             clerk.faults.inject(fault, times: 10)

@@ -180,7 +180,7 @@ extension Route {
         /// While nothing moves in either direction.
         package var idleMilliseconds: Int
 
-        init(
+        package init(
             connectMilliseconds: Int = 2_000, responseMilliseconds: Int = 30_000, idleMilliseconds: Int = 60_000
         ) {
             self.connectMilliseconds = connectMilliseconds

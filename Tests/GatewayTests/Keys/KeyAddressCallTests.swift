@@ -3,6 +3,7 @@ import RedisClient
 import TestSupport
 import Testing
 import TollgateDev
+import TollgateServer
 
 /// Calls with keys that may be used from some addresses only, through the public port.
 @Suite struct KeyAddressCallTests {

@@ -102,7 +102,7 @@ import TollgateServer
         }
     }
 
-    @Test(arguments: [
+    private static let wrongBodies: [(body: String?, message: String)] = [
         (nil, "The body is not a JSON object"),
         ("[]", "The body is not a JSON object"),
         ("{", "The body is not a JSON object"),
@@ -121,14 +121,8 @@ import TollgateServer
         (#"{"name":"a","allowedIPs":["example.com"]}"#, "'allowedIPs[0]' is no address or network"),
         (#"{"name":"a","allowedIPs":["10.0.0.1:80"]}"#, "'allowedIPs[0]' is no address or network"),
         (#"{"name":"a","allowedIPs":["2001:db8::/129"]}"#, "'allowedIPs[0]' is no address or network"),
-        (
-            #"{"name":"a","allowedIPs":["::1"# + String(repeating: #"","::1"#, count: 16) + #""]}"#,
-            "'allowedIPs' takes 1 to 16 addresses and networks, not 17"
-        ),
-        (
-            #"{"name":"a","allowedIPs":["::1"# + String(repeating: #"","::1"#, count: 256) + #""]}"#,
-            "'allowedIPs' takes 1 to 16 addresses and networks, not 257"
-        ),
+        (addresses(17), "'allowedIPs' takes 1 to 16 addresses and networks, not 17"),
+        (addresses(257), "'allowedIPs' takes 1 to 16 addresses and networks, not 257"),
         (#"{"name":"a","expiresAt":"tomorrow"}"#, "'expiresAt' takes a moment of the calendar"),
         (#"{"name":"a","expiresAt":"0000-01-00T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),
         (#"{"name":"a","expiresAt":"2029-02-29T00:00:00Z"}"#, "'expiresAt' takes a moment of the calendar"),
@@ -138,14 +132,22 @@ import TollgateServer
         (#"{"name":"a","expiresInDays":1e300}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
         (#"{"name":"a","expiresInDays":1e999}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
         (String(repeating: "[", count: 60_000), "The body is not a JSON object"),
-        (
-            #"{"name":"# + String(repeating: "[", count: 500) + String(repeating: "]", count: 500) + "}",
-            "'name' takes a string"
-        ),
+        (nested(500), "'name' takes a string"),
         (#"{"name":"a","expiresAt":"2025-11-26T23:00:00Z"}"#, "'expiresAt' takes a moment that is still to come"),
         (#"{"name":"a","expiresInDays":0}"#, "'expiresInDays' takes a whole number from 1 to 3650"),
         (#"{"name":"a","expiresInDays":1,"expiresAt":"2030-01-01T00:00:00Z"}"#, "not both"),
-    ])
+    ]
+
+    private static func addresses(_ count: Int) -> String {
+        let texts = Array(repeating: #""::1""#, count: count).joined(separator: ",")
+        return #"{"name":"a","allowedIPs":[\#(texts)]}"#
+    }
+
+    private static func nested(_ depth: Int) -> String {
+        #"{"name":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}"
+    }
+
+    @Test(arguments: wrongBodies)
     func bodiesThatAreWrongAreToldHow(body: String?, message: String) async throws {
         try await withKeyedGateways { gateways in
             let answer = try await gateways.send("POST", "/keys", body: body)
