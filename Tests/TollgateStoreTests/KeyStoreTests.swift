@@ -36,7 +36,7 @@ import TollgateStore
             #expect(index.compactMap(\.string) == [id.value, "20251126230000"])
             #expect(try await gateway.client.send("DBSIZE").integer == 4, "record, index and two counts of changes")
             #expect(try await gateway.keys.keys(of: gateway.user) == [issued.record])
-            _ = try await gateway.call(issued.key)
+            _ = try await gateway.call(issued.key, from: "10.1.2.3")
             #expect(try await gateway.keys.keys(of: gateway.user)[0].lastUsedAt == Self.time)
         }
     }

@@ -14,6 +14,7 @@ extension AdmissionFlow {
         _ places: some CredentialPlaces, idempotencyKeys: [String] = [], at now: ClockReading,
         from network: @autoclosure () -> ClientNetwork
     ) -> Action {
+        beganAtKnownTime = now.isKnown
         do throws(APIError) {
             try take(idempotencyKeys)
             guard policy.authentication != .none else { return .admit }
@@ -40,6 +41,7 @@ extension AdmissionFlow {
     package mutating func begin(
         _ credential: PresentedCredential, at now: ClockReading, from network: @autoclosure () -> ClientNetwork
     ) -> Action {
+        beganAtKnownTime = now.isKnown
         do throws(APIError) {
             if policy.onRedisDown == .closed { try checkTime(now) }
             try policy.check(credential)
@@ -76,8 +78,9 @@ extension AdmissionFlow {
         case .success(let principal): return admit(principal, at: now, from: network())
         case .failure(.unknownKey): return refuse(state.refusal(of: .unknown), at: now, from: network())
         case .failure(.store(let error)): return .refuse(state.refusal(of: error))
-        // Only the right clock tells that a token is too old or too new.
-        case .failure(.token(let failure)) where failure.reason.isOfTime && !now.isKnown: return .refuse(timeUnknown)
+        // Only the right clock tells that a token is too old or too new. It may have become known meanwhile.
+        case .failure(.token(let failure)) where failure.reason.isOfTime && !beganAtKnownTime:
+            return .refuse(timeUnknown)
         case .failure(.token(let failure)): return .refuse(state.refusal(of: failure))
         }
     }

@@ -81,6 +81,9 @@ struct AdmissionFlow {
     /// What is put to the store.
     private(set) var request: AdmissionRequest?
 
+    /// Whether the time was known when the credential began to be verified.
+    var beganAtKnownTime = true
+
     /// What a secret key came in that is not remembered yet.
     var presentation: KeyMemory.Presentation?
 
@@ -179,7 +182,11 @@ struct AdmissionFlow {
 }
 
 extension TimeSource {
-    var reading: AdmissionFlow.ClockReading { .init(time: now(), isKnown: isKnown) }
+    /// Whether the time is known is asked first: it may become so in between, and the time that was read is not that one.
+    var reading: AdmissionFlow.ClockReading {
+        let isKnown = isKnown
+        return .init(time: now(), isKnown: isKnown)
+    }
 }
 
 extension Credential {

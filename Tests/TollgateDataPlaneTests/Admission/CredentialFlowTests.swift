@@ -132,6 +132,7 @@ import TollgateStore
         for (reason, expected) in reasons {
             let failed = Event.verified(.failure(.token(AuthenticationFailure(reason, "test"))))
             #expect(open.after(failed, isTimeKnown: false, from: fixture.network) == expected)
+            #expect(open.after(failed, isTimeKnown: true, from: fixture.network) == expected, "known meanwhile")
         }
     }
 
