@@ -38,7 +38,7 @@ class RedisAway(Outage):
     def wait_for_a_long_pause(self, countdown: str) -> None:
         """Each try that fails doubles the time until the next: then the page does not come before a click."""
         eventually("the next try is far", lambda: any(
-            seconds in self.text(countdown) for seconds in ("in 6 s", "in 7 s", "in 8 s", "in 9 s")))
+            seconds in self.text(countdown) for seconds in ("in 6 s", "in 7 s", "in 8 s", "in 9 s")), timeout=60)
 
     def test_buttons_say_so(self) -> None:
         self.new_customer()

@@ -29,7 +29,7 @@ def is_of_a_page_that_is_gone(error: WebDriverException) -> bool:
     return any(words in (error.msg or "") for words in _OF_A_PAGE_THAT_IS_GONE)
 
 
-def eventually(what: str, find: Callable[[], _Value], timeout: float = 15) -> _Value:
+def eventually(what: str, find: Callable[[], _Value], timeout: float = 30) -> _Value:
     """The first result that is true, where an assertion that fails counts as none yet, and so does an element of a
     page that has just gone.
     """
