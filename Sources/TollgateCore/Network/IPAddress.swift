@@ -90,12 +90,27 @@ package struct IPAddress: Sendable, Hashable {
 }
 
 extension IPAddress: CustomStringConvertible {
-    /// Such as `192.0.2.1`, and `2001:db8:0:0:0:0:0:1` with every group written out.
+    /// Such as `192.0.2.1` and `2001:db8::1`: each address in one form (RFC 5952, section 4).
     package var description: String {
-        isIPv4
-            ? [24, 16, 8, 0].map { String(bits >> $0 & 0xFF) }.joined(separator: ".")
-            : stride(from: 112, through: 0, by: -16).map { String(bits >> $0 & 0xFFFF, radix: 16) }
-                .joined(separator: ":")
+        guard !isIPv4 else { return [24, 16, 8, 0].map { String(bits >> $0 & 0xFF) }.joined(separator: ".") }
+        let groups = stride(from: 112, through: 0, by: -16).map { bits >> UInt128($0) & 0xFFFF }
+        let zeros = Self.longestRunOfZeros(groups)
+        func text(_ groups: ArraySlice<UInt128>) -> String {
+            groups.map { String($0, radix: 16) }.joined(separator: ":")
+        }
+        return zeros.count < 2
+            ? text(groups[...]) : text(groups[..<zeros.lowerBound]) + "::" + text(groups[zeros.upperBound...])
+    }
+
+    /// The first of those that are as long as any.
+    private static func longestRunOfZeros(_ groups: [UInt128]) -> Range<Int> {
+        var longest = 0..<0
+        var start = 0
+        for (index, group) in groups.enumerated() {
+            if group != 0 { start = index + 1 }
+            if index + 1 - start > longest.count { longest = start..<index + 1 }
+        }
+        return longest
     }
 
     /// All bits as hexadecimal digits: 8 of an IPv4 address, which lie in the string itself without an allocation, and 32

@@ -10,7 +10,9 @@ package struct NetworkList: Sendable, Hashable {
         let address: IPAddress
         let mask: UInt128
 
-        var text: String { "\(address)/\(mask.nonzeroBitCount)" }
+        var text: String {
+            mask.nonzeroBitCount == address.width ? "\(address)" : "\(address)/\(mask.nonzeroBitCount)"
+        }
         var range: String { "\(address.digits)-\(address.last(in: mask).digits)" }
     }
 
@@ -20,7 +22,7 @@ package struct NetworkList: Sendable, Hashable {
     package var count: Int { networks.count }
 
     /// Each network in its one form, from which ``init(_:)`` reads the same list again: the address as
-    /// ``IPAddress/description`` has it, and its length (`192.0.2.1/32`).
+    /// ``IPAddress/description`` has it, and the length of a network of more than one (`192.0.2.0/24`).
     package var texts: [String] { networks.map(\.text) }
 
     /// Each network as its first and its last address (`0a000000-0affffff`, ``IPAddress/digits``): for a store that can
