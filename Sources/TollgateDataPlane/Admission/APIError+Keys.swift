@@ -28,11 +28,17 @@ extension APIError {
     /// A key that the store does not let in. Its owner's limits are not told to its presenter.
     package static func key(_ refusal: KeyRefusal, message: String? = nil) -> APIError {
         let isForbidden = refusal.isOfGoodKey
+        // RFC 6750, section 3.1, has no name for an address, which no other scope mends.
+        let challenge =
+            switch refusal {
+            case .unknown, .revoked, .expired: "Bearer error=\"invalid_token\""
+            case .scopeMissing: "Bearer error=\"insufficient_scope\""
+            case .addressNotAllowed: String?.none
+            }
         var error = APIError(
             isForbidden ? .forbidden : .unauthorized, error: isForbidden ? "Forbidden" : "Authentication failed",
             code: refusal.rawValue, message: message ?? refusal.message)
-        // RFC 6750, section 3.1, names both errors.
-        error.headers[.wwwAuthenticate] = "Bearer error=\"\(isForbidden ? "insufficient_scope" : "invalid_token")\""
+        error.headers[.wwwAuthenticate] = challenge
         return error
     }
 
@@ -79,7 +85,7 @@ extension APIError {
 
     static let tooManyFailedKeysCode = "too-many-failed-keys"
 
-    /// Too many keys that were none came from the caller's address.
+    /// Too many invalid keys came from the caller's address.
     ///
     /// - Parameter retryAfterSeconds: Until the next minute begins.
     static func tooManyFailedKeys(retryAfterSeconds: Int64) -> APIError {
@@ -96,8 +102,8 @@ extension APIError {
     static var unknownTicket: APIError {
         var error = APIError(
             .unauthorized, error: "Authentication failed", code: unknownTicketCode,
-            message: "The ticket is none, was used, or is older than \(Ticket.lifetimeSeconds) seconds. Get a new one "
-                + "with POST /tickets for each connection.")
+            message: "The ticket is invalid, already used, or older than \(Ticket.lifetimeSeconds) seconds. Get a new "
+                + "one with POST /tickets for each connection.")
         error.headers[.wwwAuthenticate] = "Bearer error=\"invalid_token\""
         return error
     }

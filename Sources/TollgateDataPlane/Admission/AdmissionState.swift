@@ -106,6 +106,7 @@ package final class AdmissionState: Sendable {
         metrics.admission(decision)
         let principal = request.principal
         if decision.isOfCaller { callers.count(principal.userID) }
+        if decision.outcome == .keyRefused(.addressNotAllowed) { reportAddress(of: request) }
         if decision.planIsUnknown {
             logger.warning(
                 "plan unknown, fallback applied",
@@ -119,6 +120,17 @@ package final class AdmissionState: Sendable {
             metadata: [
                 "user": "\(principal.userID)", "values": "\(oddities.joined(separator: " "))",
                 "look-at": "\(Self.keys(of: decision.oddities, request))",
+            ])
+    }
+
+    /// Tells the operator which address counted: often it is that of a proxy that is not among the trusted ones.
+    private func reportAddress(of request: AdmissionRequest) {
+        guard case .secretKey(let id, _, _) = request.principal.credential else { return }
+        logger.info(
+            "an API key may not be used from this address",
+            metadata: [
+                "user": "\(request.principal.userID)", "key": "\(id)",
+                "address": "\(request.network?.address ?? "unknown")",
             ])
     }
 
@@ -139,10 +151,10 @@ package final class AdmissionState: Sendable {
     /// Counts a request that passes though it could not be decided.
     func countDegraded() { metrics.admittedWithoutRedis() }
 
-    /// Tells the operator of an answer that was kept for repeats of `call`, and is none.
+    /// Tells the operator that the stored answer for repeats of `call` is damaged.
     func reportDamagedAnswer(of call: IdempotentCall, by user: UserID) {
         logger.warning(
-            "the answer that was kept for a repeat is none; the call is carried out",
+            "the stored answer for a repeat is damaged; the call is carried out",
             metadata: ["look-at": "\(RedisKey.idempotency(user, key: call.key))"])
     }
 

@@ -127,6 +127,11 @@ import Foundation
                 let refused = try await call("POST", reader.text)
                 #expect(refused.status == 403)
                 #expect(refused.member("code") == "scope-missing")
+                let bound = try await Self.makeKey(
+                    gateway, #""name":"bound","scopes":["orders:write"],"allowedIPs":["203.0.113.0/24"]"#)
+                let elsewhere = try await call("POST", bound.text)
+                #expect(elsewhere.status == 403)
+                #expect(elsewhere.member("code") == "address-not-allowed")
                 let wrongMethod = try await call("DELETE", reader.text)
                 #expect(wrongMethod.status == 405)
                 #expect(wrongMethod.member("code") == "method-not-allowed")

@@ -246,6 +246,10 @@ import TollgateStore
                 ], to: &flow)
         }
         #expect(fixture.failures("address-not-allowed") == GuessLimiter.maximumFailures + 1)
+        #expect(
+            fixture.log.lines.contains {
+                $0.contains("not be used from this address address=\(fixture.network.address)")
+            })
     }
 
     @Test func tokensAndWhatStandsOutsideTheFieldsAreNotRemembered() throws {
