@@ -19,7 +19,7 @@ package struct DoctorReport: Sendable {
             })
     }
 
-    /// The worst of the verdicts; what was skipped is no reproach.
+    /// The worst of the verdicts; skipped checks do not count.
     package var verdict: Finding.Verdict {
         let verdicts = findings.map(\.verdict)
         return verdicts.contains(.fail) ? .fail : verdicts.contains(.warn) ? .warn : .ok
