@@ -120,7 +120,7 @@ package struct BodyReader: Sendable {
         // Blanks may stand before an extension, or for want of one (RFC 9112, section 7.1.1); a word may not.
         while index < span.count, span[index].isBlank, index < maximumChunkLine { index += 1 }
         if index < span.count, span[index] != .carriageReturn, span[index] != UInt8(ascii: ";") { throw .chunk }
-        // Extensions are read over; a line's end hidden in one is none.
+        // Extensions are skipped. Only CRLF ends the line: a CR or LF alone in one is refused.
         while index < span.count, span[index].isFieldValueByte, index < maximumChunkLine { index += 1 }
         guard index < maximumChunkLine else { throw .chunk }
         guard index + 1 < span.count else {

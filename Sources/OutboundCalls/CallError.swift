@@ -45,7 +45,7 @@ package struct CallError: Error, Sendable, Hashable {
         package init(_ label: String) { self.label = label }
     }
 
-    private struct Told: Sendable, Hashable {
+    private struct DetailValue: Sendable, Hashable {
         let detail: Detail
         let value: String
     }
@@ -65,7 +65,7 @@ package struct CallError: Error, Sendable, Hashable {
     /// Nil when there was no answer.
     package let httpStatus: Int?
 
-    private let told: [Told]
+    private let told: [DetailValue]
 
     /// - Parameter details: What the service tells besides, in the order of the log. Nil for what it does not.
     package init(
@@ -73,7 +73,7 @@ package struct CallError: Error, Sendable, Hashable {
         details: KeyValuePairs<Detail, String?> = [:]
     ) {
         (self.service, self.kind, self.message, self.httpStatus) = (service, kind, message, httpStatus)
-        told = details.compactMap { detail, value in value.map { Told(detail: detail, value: $0) } }
+        told = details.compactMap { detail, value in value.map { DetailValue(detail: detail, value: $0) } }
     }
 
     /// What the HTTP client threw, in few words: its own descriptions may repeat a header.

@@ -53,7 +53,7 @@ extension RouteProblem {
         }
     }
 
-    /// Names that are none are not shown: a slip makes a name of a value.
+    /// Invalid names are not shown: a slip makes a name of a value.
     private var headerMessage: String {
         switch self {
         case .invalidHeaderValue(_, let name):

@@ -19,7 +19,7 @@ package struct StoreUnavailable: Error, Sendable {
     /// What was asked may be done all the same, now or later: it was sent, and no answer came.
     package let mayBeDone: Bool
 
-    /// Where the store was asked, or its answer was found to be none.
+    /// Where the store was asked, or its answer was found to be invalid.
     private let file: StaticString
     private let line: UInt
 
@@ -43,10 +43,10 @@ package struct StoreUnavailable: Error, Sendable {
         _ cause: Cause = .answeredError(.other), reason: String, mayBeDone: Bool = false,
         file: StaticString = #fileID, line: UInt = #line
     ) {
-        self.init(cause, origin: Said(description: reason), mayBeDone: mayBeDone, file: file, line: line)
+        self.init(cause, origin: DescribedFailure(description: reason), mayBeDone: mayBeDone, file: file, line: line)
     }
 
-    private struct Said: Error, CustomStringConvertible { let description: String }
+    private struct DescribedFailure: Error, CustomStringConvertible { let description: String }
 
     /// For the operator's log. It never reaches a caller. The text is made anew each time.
     package var reason: String { "\(origin)" }

@@ -147,7 +147,7 @@ enum AdmissionPrelude {
     /// a call waits for Redis, and far shorter than a minute.
     static let clockToleranceSeconds = 5
 
-    /// The script's names for values that were none.
+    /// The script's names for invalid values.
     private static let oddities: [(name: String, oddity: Oddities)] = [
         ("PLAN_UNKNOWN", .planUnknown), ("ODD_COUNT", .count), ("ODD_PERIOD", .period), ("ODD_MINUTE", .minute),
         ("ODD_DAY", .day), ("ODD_ROUTE_MINUTE", .routeMinute),

@@ -27,7 +27,7 @@ extension RedisAdmissionStore: OutageBookings {
 }
 
 extension RedisScript.Call {
-    fileprivate static let bookingScript = NamedScript<BookPassesSignature>(
+    fileprivate static let bookingScript = NamedScript<BookOutageCallsSignature>(
         "book_passes.lua", resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
 
     /// Which keys and arguments `book_passes.lua` is given.
@@ -61,7 +61,7 @@ extension RedisScript.Call {
 }
 
 /// What `book_passes.lua` is given before the lines, and what it answers.
-private enum BookPassesSignature: ScriptSignature {
+private enum BookOutageCallsSignature: ScriptSignature {
     enum Key: String, ScriptName { case usage, booked }
 
     enum Argument: String, ScriptName {

@@ -123,7 +123,7 @@ struct FieldCoding<Value>: Sendable {
     /// Nil where the field is absent.
     let write: @Sendable (Value) -> String?
 
-    /// Is given nil where the field is absent. Nil when the record is none without it.
+    /// Is given nil where the field is absent. Nil when the record is not valid without it.
     let read: @Sendable (String?) -> Value?
 
     init(write: @escaping @Sendable (Value) -> String?, read: @escaping @Sendable (String?) -> Value?) {

@@ -59,7 +59,7 @@ package struct RedisCredentialStore: CredentialStore {
         return .kept(kept)
     }
 
-    /// A pair of which one half was lost is none: there is nothing to make the other half from here.
+    /// A pair of which one half was lost is not valid: there is nothing to make the other half from here.
     package func stored(for user: UserID) async throws(StoreUnavailable) -> Credentials? {
         let replies = try await client.ask(all: [
             RedisCommand("MGET", keys: [.platformID(of: user), .apiKey(of: user)]),

@@ -18,7 +18,7 @@ extension RedisKey.Pattern {
     }
 
     /// Whether a key ends by itself.
-    package enum Life: Sendable, Hashable {
+    package enum Lifetime: Sendable, Hashable {
         /// It always has a TTL.
         case ends
         /// It has none as long as what it stands for lives.
@@ -30,7 +30,7 @@ extension RedisKey.Pattern {
         let pattern: RedisKey.Pattern
         let template: String
         let type: ValueType
-        let life: Life
+        let lifetime: Lifetime
         let kept: String
         let holds: String
         let look: String
@@ -44,13 +44,13 @@ extension RedisKey.Pattern {
         ///   - holds: What the value is, for the reference.
         ///   - look: The arguments of `redis-cli` that show it.
         init(
-            _ pattern: RedisKey.Pattern, _ template: String, _ type: ValueType, _ life: Life, kept: String,
+            _ pattern: RedisKey.Pattern, _ template: String, _ type: ValueType, _ lifetime: Lifetime, kept: String,
             holds: String, look: String
         ) {
             self.pattern = pattern
             self.template = template
             self.type = type
-            self.life = life
+            self.lifetime = lifetime
             self.kept = kept
             self.holds = holds
             self.look = look
@@ -87,7 +87,7 @@ extension RedisKey.Pattern {
     package var type: ValueType { row.type }
 
     /// Whether the key ends by itself.
-    package var life: Life { row.life }
+    package var lifetime: Lifetime { row.lifetime }
 
     /// The hot path takes them from here, and nothing else of the row.
     private static let literals = rows.map(\.literals)

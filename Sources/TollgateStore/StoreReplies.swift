@@ -44,12 +44,12 @@ extension StoreUnavailable {
             }
         let isOfOneKey = cause == .answeredError(.wrongType) && !keys.isEmpty
         self.init(
-            cause, origin: isOfOneKey ? OfOneKey(error: error, keys: keys) : error, mayBeDone: error.mayBeDone,
+            cause, origin: isOfOneKey ? KeyedFailure(error: error, keys: keys) : error, mayBeDone: error.mayBeDone,
             file: file, line: line)
     }
 
     /// An error that one of `keys` is to blame for.
-    private struct OfOneKey: Error, CustomStringConvertible {
+    private struct KeyedFailure: Error, CustomStringConvertible {
         let error: RedisError
         let keys: [String]
 

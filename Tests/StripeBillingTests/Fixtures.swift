@@ -14,7 +14,7 @@ func eventBody(_ type: String, _ object: String) -> [UInt8] {
 }
 
 /// What the event means, in its object's shape.
-func meaning(_ type: String, _ object: String) throws -> StripeMeaning {
+func meaning(_ type: String, _ object: String) throws -> StripeEventEffect {
     try StripeEvent(parsing: eventBody(type, object)).meaning
 }
 

@@ -314,7 +314,7 @@ import TollgateStore
 
     // MARK: Clocks
 
-    /// What is written for good goes by no clock that is wrong.
+    /// What is written for good is checked against Redis' clock.
     @Test func aWorkerWhoseTimeIsAnotherBooksNothing() async throws {
         try await withRedis { server in
             try await withRedisClient(server.patientConfiguration) { client in

@@ -93,7 +93,7 @@ package final class UpstreamRegistry: Sendable {
     private func start(_ key: CheckKey, _ verdict: CheckVerdict, with checker: LoopUpstream) {
         let healthChanged = healthChanged
         checker.eventLoop.execute {
-            // A path that is none was refused with the configuration.
+            // An invalid path was refused with the configuration.
             let runner = try? CheckRunner(key.check, of: checker, verdict: verdict) {
                 healthChanged(key.upstream, key.check, $0)
             }

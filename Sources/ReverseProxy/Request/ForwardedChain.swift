@@ -56,7 +56,7 @@ package struct ForwardedChain: Sendable, Hashable {
         return node.hasPrefix("[") || colons == 1 ? "\"\(node)\"" : "\"[\(node)]\""
     }
 
-    /// The parts of a list that are not empty, trimmed. A separator in quotes is none.
+    /// The parts of a list that are not empty, trimmed. A separator in quotes does not separate.
     private static func split(_ text: Substring, at separator: Character) -> [String] {
         var parts: [String] = []
         var (start, isQuoted, isEscaped) = (text.startIndex, false, false)

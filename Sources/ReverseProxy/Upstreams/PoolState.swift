@@ -44,7 +44,7 @@ struct PoolState<Connection: PooledConnection, Waiter> {
     }
 
     /// Those that have waited for too long, by what they waited for.
-    struct Late {
+    struct TimedOutWaiters {
         /// A connection: the upstream has not taken it in the time that it had.
         var connecting: [Waiter] = []
         /// A place in the pool. This and the next say nothing about the upstream.
@@ -213,8 +213,8 @@ struct PoolState<Connection: PooledConnection, Waiter> {
     }
 
     /// Those whose deadline has come; they wait no more.
-    mutating func giveUp(at now: UInt64) -> Late {
-        var late = Late(heldBack: removeHeldBack { $0.deadline <= now })
+    mutating func giveUp(at now: UInt64) -> TimedOutWaiters {
+        var late = TimedOutWaiters(heldBack: removeHeldBack { $0.deadline <= now })
         let queued = queue.filter { $0.deadline <= now }
         guard !queued.isEmpty else { return late }
         queue.removeAll { $0.deadline <= now }

@@ -124,8 +124,8 @@ package struct AdmissionDecision: Sendable, Hashable {
     }
 }
 
-/// Values in the store that were none, as a person or another program may have left them; and what an admission has taken
-/// them for. Those that it writes are right afterwards.
+/// Invalid values in the store, as a person or another program may have left them; and what an admission has taken them
+/// for. Those that it writes are right afterwards.
 package struct Oddities: OptionSet, Sendable, Hashable {
     package let rawValue: Int
 

@@ -25,7 +25,7 @@ package struct IdempotentCall: Sendable, Hashable {
     /// fingerprint is a mistake of the sender, and refused.
     package let fingerprint: String
 
-    /// Fails when the key is none (``key(in:)``), or the fingerprint is empty, too long, or not visible ASCII.
+    /// Fails when the key is not valid (``key(in:)``), or the fingerprint is empty, too long, or not visible ASCII.
     package init?(key: String, fingerprint: String) {
         guard let key = Self.key(in: key), (1...Self.maximumFingerprintLength).contains(fingerprint.utf8.count),
             fingerprint.utf8.allSatisfy({ (0x21...0x7e).contains($0) })

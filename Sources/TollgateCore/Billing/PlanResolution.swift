@@ -1,4 +1,4 @@
-/// Whose word on a user's plan counts.
+/// Which source decides a user's plan.
 ///
 /// Billing's record, effective at once on every worker; unless the token is newer than both the record and Clerk's
 /// knowledge of it, for then Clerk may know of something later, such as a plan that was given by hand. Without a

@@ -133,7 +133,7 @@ package enum KeyRefusal: String, Sendable, Hashable, CaseIterable {
     case expired = "key-expired"
     /// The key is good, and not for this.
     case scopeMissing = "scope-missing"
-    /// The key is good, and not for the address that it comes from.
+    /// The key is good, but may not be used from the caller's address.
     case addressNotAllowed = "address-not-allowed"
 
     /// Whether the key passes elsewhere: it is good, and not for this.
@@ -152,7 +152,7 @@ package enum KeyRefusal: String, Sendable, Hashable, CaseIterable {
         case .expired: "The key has expired. Use its successor, or make a new one."
         case .scopeMissing: "The key does not have the scope that this needs. Use another one."
         case .addressNotAllowed:
-            "The key is not for the address that it comes from. Use it from one that it allows, or make another one."
+            "This key may not be used from this address. Use it from an allowed address, or make another key."
         }
     }
 }

@@ -1,6 +1,6 @@
 /// Where a caller comes from: the address, compared as far as one caller can be told from another. Two are equal whose
-/// address in IPv4 is the same, or the first 64 bits of it in IPv6, of which everybody has a whole network to choose
-/// addresses from.
+/// address in IPv4 is the same, or the first 64 bits of it in IPv6, where each site has a whole network to choose addresses
+/// from.
 package struct ClientNetwork: Sendable, Hashable, CustomStringConvertible {
     private let whole: IPAddress
 
@@ -10,8 +10,8 @@ package struct ClientNetwork: Sendable, Hashable, CustomStringConvertible {
 
     package init(_ address: IPAddress) { whole = address }
 
-    /// - Parameter address: Such as `192.0.2.7` or `2001:db8::1`, as proxies write it; an IPv4 address in IPv6's clothes
-    ///   (`::ffff:192.0.2.7`, RFC 4291, section 2.5.5.2) is the IPv4 address. Nil comes back when it is none.
+    /// - Parameter address: Such as `192.0.2.7` or `2001:db8::1`, as proxies write it; an IPv4-mapped IPv6 address
+    ///   (`::ffff:192.0.2.7`, RFC 4291, section 2.5.5.2) is the IPv4 address. Nil comes back when it is not valid.
     package init?(address: String) {
         guard let address = IPAddress(node: address) else { return nil }
         self.init(address)

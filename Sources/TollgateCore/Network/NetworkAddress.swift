@@ -1,7 +1,7 @@
 /// IP addresses as text.
 package enum NetworkAddress {
     /// The address in `text`, with or without a port, such as `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` and
-    /// `[2001:db8::1]:80`. Nil when it is none.
+    /// `[2001:db8::1]:80`. Nil when it is not valid.
     package static func address(in text: Substring) -> Substring? {
         if text.utf8.first == UInt8(ascii: "[") {
             guard let bracket = text.utf8.firstIndex(of: UInt8(ascii: "]")) else { return nil }

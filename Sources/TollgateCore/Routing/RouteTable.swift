@@ -38,7 +38,7 @@ package struct RouteTable: Sendable {
     private let anyHost: PathTree
 
     /// No routes at all.
-    package static let empty = RouteTable(routes: [], trees: Trees())
+    package static let empty = RouteTable(routes: [], trees: HostTrees())
 
     package var routes: [Route] { entries.map(\.route) }
     package var isEmpty: Bool { entries.isEmpty }
@@ -50,7 +50,7 @@ package struct RouteTable: Sendable {
             problems.append(.init(index: 0, problem: .tooManyRoutes(routes.count)))
         }
         var names = Set<String>()
-        var trees = Trees()
+        var trees = HostTrees()
         for (index, route) in routes.enumerated() {
             var found = route.problems
             if !names.insert(route.name).inserted { found.append(.duplicateName) }
@@ -67,7 +67,7 @@ package struct RouteTable: Sendable {
         self.init(routes: routes, trees: trees)
     }
 
-    private init(routes: [Route], trees: Trees) {
+    private init(routes: [Route], trees: HostTrees) {
         entries = routes.enumerated().map { Entry(route: $1, index: $0) }
         exactHosts = trees.exact
         hostsBelow = trees.below
@@ -129,7 +129,7 @@ extension RouteTable: Equatable {
 }
 
 /// The trees while they are being built.
-private struct Trees {
+private struct HostTrees {
     var exact: [String: PathTree] = [:]
     var below: [Substring: PathTree] = [:]
     var any = PathTree()

@@ -13,7 +13,7 @@ extension AdmissionFlow {
         case .success(let decision):
             if let granted = decision.reservation { reservation = granted }
             guard !isOver else { return settle(as: .giveBack) }
-            noteStanding(decision, of: request.principal)
+            rememberRate(decision, of: request.principal)
             do throws(APIError) {
                 try conclude(decision, of: request)
             } catch {
@@ -65,7 +65,7 @@ extension AdmissionFlow {
 
     /// What an outage will ask for is kept fresh where it may be asked for: the rate of the user's plan, and what of it is
     /// used. A key that is not let in says nothing of its user.
-    private func noteStanding(_ decision: AdmissionDecision, of principal: Principal) {
+    private func rememberRate(_ decision: AdmissionDecision, of principal: Principal) {
         guard policy.onRedisDown == .open else { return }
         if case .keyRefused = decision.outcome { return }
         state.outage.saw(decision.rate, of: principal.userID)

@@ -41,14 +41,14 @@ package final class Gatekeeper: Sendable {
         _ credential: PresentedCredential, _ policy: AdmissionPolicy, from network: ClientNetwork,
         _ work: (AdmittedCaller) async throws -> Value
     ) async throws(APIError) -> Value {
-        var walk = Walk(policy, self, from: network)
-        let admitted = try await walk.admitted(after: walk.begin(credential))
+        var run = FlowRun(policy, self, from: network)
+        let admitted = try await run.admitted(after: run.begin(credential))
         do {
             let value = try await work(admitted)
-            await walk.reservation?.end(as: .keep)
+            await run.reservation?.end(as: .keep)
             return value
         } catch {
-            await walk.reservation?.end(as: .giveBack)
+            await run.reservation?.end(as: .giveBack)
             throw admitted.refusal(of: error)
         }
     }
@@ -58,14 +58,14 @@ package final class Gatekeeper: Sendable {
     ///
     /// - Throws: The refusal of a caller who is not let in at all.
     package func limits(_ headers: HTTPFields, from network: ClientNetwork) async throws(APIError) -> AdmittedCaller {
-        var walk = Walk(.onlyTelling, self, from: network)
-        return try await walk.admitted(after: walk.begin(try presented(headers, from: network)))
+        var run = FlowRun(.onlyTelling, self, from: network)
+        return try await run.admitted(after: run.begin(try presented(headers, from: network)))
     }
 
     /// The same for a caller who is known already.
     package func limits(of principal: Principal, from network: ClientNetwork) async throws(APIError) -> AdmittedCaller {
-        var walk = Walk(.onlyTelling, self, from: network)
-        return try await walk.admitted(after: walk.begin(principal))
+        var run = FlowRun(.onlyTelling, self, from: network)
+        return try await run.admitted(after: run.begin(principal))
     }
 
     // MARK: Callers who are only known
@@ -83,8 +83,8 @@ package final class Gatekeeper: Sendable {
     package func principal(
         _ credential: PresentedCredential, from network: ClientNetwork
     ) async throws(APIError) -> Principal {
-        var walk = Walk(.onlyTelling, self, from: network)
-        return try await walk.question(after: walk.begin(credential)).principal
+        var run = FlowRun(.onlyTelling, self, from: network)
+        return try await run.question(after: run.begin(credential)).principal
     }
 
     /// - Throws: The refusal of what bears a key, from a network that too many wrong ones have come from.
@@ -99,7 +99,7 @@ package final class Gatekeeper: Sendable {
     // MARK: The flow
 
     /// One request's way through its flow.
-    private struct Walk {
+    private struct FlowRun {
         private let gatekeeper: Gatekeeper
         private let network: ClientNetwork
         private var flow: AdmissionFlow

@@ -85,7 +85,7 @@ package final class GatewayMetrics: Sendable {
     /// Redis has answered with an error, to whatever question of a request.
     func storeAnsweredError(_ code: StoreErrorCode) { storeErrors[code]?.increment() }
 
-    /// Values in the store were none.
+    /// Values in the store were invalid.
     func oddValues(_ count: Int) { oddValues.increment(by: count) }
 
     /// A request passed that Redis was not asked about.

@@ -43,7 +43,7 @@ package enum PresentedCredential: Sendable, Hashable {
         }
     }
 
-    /// What is none by the standard may be read all the same: without padding, in the alphabet of URLs.
+    /// Servers may decode base64 that the standard forbids: without padding, in the alphabet of URLs.
     private static func lenientlyDecoded(_ text: Substring) -> Data? {
         var digits = text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "+/-_".contains($0)) }
             .replacing("-", with: "+").replacing("_", with: "/")

@@ -142,7 +142,7 @@ extension GatewayRequest {
     /// What its client will ask for again is carried on without it, while there is a chance that the answer can be kept.
     var carriesOnAlone: Bool { capture != nil && isBodyComplete }
 
-    /// The answer is too long to be kept, or is none that could be.
+    /// The answer is too long to be kept, or cannot be kept.
     private func endCapture() {
         guard capture != nil else { return }
         capture = nil

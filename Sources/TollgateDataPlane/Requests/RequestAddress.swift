@@ -28,7 +28,7 @@ struct RequestAddress {
             throw refusal
         }
         // A target with a scheme names a host (RFC 9110, section 4.2.1).
-        if authority?.isEmpty == true { throw .badRequest("The host is none.") }
+        if authority?.isEmpty == true { throw .badRequest("The host is not valid.") }
         // An absolute target takes the place of Host (RFC 9112, section 3.2.2).
         try self.init(text: text, host: authority ?? stated ?? "")
     }
@@ -42,7 +42,7 @@ struct RequestAddress {
         }
         self.host = host
         requestHost = RequestHost(host)
-        if !host.isEmpty, requestHost == nil { throw .badRequest("The host is none.") }
+        if !host.isEmpty, requestHost == nil { throw .badRequest("The host is not valid.") }
     }
 
     /// The route that the request is for.
@@ -73,14 +73,14 @@ extension APIError {
     static func badPath(_ problem: RequestTarget.Problem) -> APIError { .badRequest("The path \(problem.rawValue).") }
 }
 
-/// The request that a proxy asks about at `/authorize`, in the words of each of them:
+/// The request that a proxy asks about at `/authorize`, in each proxy's own fields:
 /// - nginx by its configuration: `X-Original-URI`, `X-Original-Method`, `X-Original-Host`; ingress-nginx a whole
 ///   `X-Original-URL`;
 /// - Traefik's ForwardAuth, Caddy's forward_auth and HAProxy by `deploy/guard`: `X-Forwarded-Uri`, `-Method`, `-Host`;
 /// - Envoy's ext_authz: its own method and host, and its path behind `/authorize`.
 ///
-/// A client may send these fields as well, and a proxy with other words passes them on. So none of them goes before
-/// another: what is told twice is told alike, or the request is refused.
+/// A client may send these fields as well, and a proxy that has other fields passes them on. So none of them goes before
+/// another: two values for one thing are equal, or the request is refused.
 package struct OriginalRequest {
     package let method: String
 
@@ -94,35 +94,36 @@ package struct OriginalRequest {
     /// - Parameters:
     ///   - text: The target of the request to us, beginning with `/authorize`.
     ///   - host: Whom the proxy asked.
-    /// - Throws: 400 when something is told twice, and not alike, or when a field reads like one of ours to those who
-    ///   cannot tell separators apart: the API that the proxy passes it on to may be one of them.
+    /// - Throws: 400 when there are two different values for one thing, or when a field reads like one of ours to those
+    ///   who cannot tell separators apart: the API that the proxy passes it on to may be one of them.
     package init(_ head: RequestHead, text: String, host: String) throws(APIError) {
         if let line = head.fields.lines.first(where: { $0.kind == .misspelt }) {
             throw .misspelt(head.fields.name(of: line))
         }
-        var told = Told(head.fields)
+        var original = OriginalFields(head.fields)
         let behind = text.dropFirst("/authorize".count)
         if behind.first == "/" {
-            told.uri.take(String(behind))
-            told.method.take(head.method)
-            told.host.take(host.lowercased())
+            original.uri.take(String(behind))
+            original.method.take(head.method)
+            original.host.take(host.lowercased())
         }
-        told.takeForwardedHost()
-        let tellings = [
-            ("method", told.method), ("path", told.uri), ("host", told.host), ("host", told.forwardedHost),
+        original.takeForwardedHost()
+        let values = [
+            ("method", original.method), ("path", original.uri), ("host", original.host),
+            ("host", original.forwardedHost),
         ]
-        for (name, telling) in tellings where telling.contradictsItself { throw .toldTwice(name) }
-        method = told.method.text ?? head.method
+        for (name, value) in values where value.contradictsItself { throw .contradictory(name) }
+        method = original.method.text ?? head.method
         guard HTTPToken.isValid(method) else {
-            throw .badRequest("The method of the original request is none. Let the proxy tell one.")
+            throw .badRequest("The method of the original request is not valid. The proxy must send one.")
         }
-        tellsMethod = told.method.text != nil
-        uri = told.uri.text
-        self.host = told.host.text ?? host
+        tellsMethod = original.method.text != nil
+        uri = original.uri.text
+        self.host = original.host.text ?? host
     }
 
     /// One value, from all fields that may tell it.
-    private struct Telling {
+    private struct ConsistentValue {
         private(set) var text: String?
         private(set) var contradictsItself = false
 
@@ -132,11 +133,12 @@ package struct OriginalRequest {
         }
     }
 
-    private struct Told {
-        var uri = Telling()
-        var method = Telling()
-        var host = Telling()
-        private(set) var forwardedHost = Telling()
+    /// What the fields of all proxies say.
+    private struct OriginalFields {
+        var uri = ConsistentValue()
+        var method = ConsistentValue()
+        var host = ConsistentValue()
+        private(set) var forwardedHost = ConsistentValue()
         private var isInForwardedFields = false
 
         init(_ fields: FieldSection) {
@@ -167,7 +169,7 @@ package struct OriginalRequest {
             }
         }
 
-        /// A whole URL, or only a path: what looks like a scheme in the middle of one is none.
+        /// A whole URL, or only a path: what looks like a scheme in the middle of one is not a scheme.
         private mutating func take(url: String) {
             let (authority, path) = RequestAddress.split(url)
             if let authority { host.take(authority.lowercased()) }
@@ -190,9 +192,9 @@ extension APIError {
                 + "remove fields whose names have other characters than letters, digits and hyphens.")
     }
 
-    fileprivate static func toldTwice(_ name: String) -> APIError {
+    fileprivate static func contradictory(_ name: String) -> APIError {
         .badRequest(
-            "The proxy tells the \(name) of the original request twice, and not alike. Let it remove those of the "
-                + "X-Original-* and X-Forwarded-* fields that it does not set itself.")
+            "The proxy sends two different values for the \(name) of the original request. Configure it to remove the "
+                + "X-Original-* and X-Forwarded-* fields that it does not set.")
     }
 }

@@ -26,7 +26,7 @@ package final class FaultPlan: Sendable {
 
     private let entries = Mutex<[Entry]>([])
 
-    /// - Parameter pathPrefix: Requests to other paths are answered as ever.
+    /// - Parameter pathPrefix: Requests to other paths are answered normally.
     package func inject(_ fault: Fault, times: Int = 1, pathPrefix: String = "/v1/") {
         entries.withLock { $0.append(Entry(fault: fault, pathPrefix: pathPrefix, remaining: times)) }
     }

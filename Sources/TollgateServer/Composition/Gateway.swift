@@ -45,7 +45,7 @@ package struct Gateway: Sendable {
     ///   - clock: What the worker goes by.
     ///   - time: What it goes by instead, also where it measures the age of a lease, whatever time it is for Redis. For
     ///     tests.
-    /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as a certificate that is none.
+    /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as an invalid certificate.
     package init(
         configuration: GatewayConfiguration, clock: RedisClock = RedisClock(systemClock: SystemClock()),
         time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup, logger: Logger

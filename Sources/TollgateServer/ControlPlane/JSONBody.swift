@@ -19,7 +19,7 @@ struct JSONBody {
         self.object = object
         guard let unknown = members.map(\.name).filter({ !known.contains($0) }).min() else { return }
         throw .badRequest(
-            "There is no member '\(unknown.prefix(Self.shownNameLength))'. Leave it out; there are "
+            "Unknown member '\(unknown.prefix(Self.shownNameLength))'. Known: "
                 + "\(known.isEmpty ? "none" : known.joined(separator: ", ")).")
     }
 

@@ -69,7 +69,7 @@ package struct Doctor: Sendable {
         }
     }
 
-    /// What shows only when it is used, such as a public key that is none.
+    /// What shows only when it is used, such as an invalid public key.
     private func configured(_ httpClient: HTTPClient) -> Finding {
         do {
             _ = try ClerkAuthenticator(

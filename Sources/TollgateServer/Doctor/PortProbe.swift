@@ -4,7 +4,7 @@ import NIOSSL
 import NIOTLS
 import TollgateCore
 
-/// Connects to a port, with TLS where that is asked for, and goes.
+/// Connects to a port, with TLS where that is asked for, and disconnects.
 struct PortProbe: Sendable {
     /// The server that answered.
     struct Peer: Sendable, Hashable {

@@ -70,7 +70,7 @@ struct RedisProbe: Sendable {
         return configuration
     }
 
-    /// Connects, has `questions` asked, and goes.
+    /// Connects, has `questions` asked, and disconnects.
     ///
     /// - Parameter hasTime: Whether the server knows TIME, as sentinels do not.
     func visit<Answers: Sendable>(

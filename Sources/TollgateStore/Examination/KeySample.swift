@@ -28,7 +28,7 @@ package struct KeySample: Sendable, Hashable {
             return
         }
         if type != pattern.type.rawValue { ofWrongType.append("\(name) (\(type))") }
-        if pattern.life == .ends, ttlMilliseconds == -1 { withoutTTL.append(name) }
+        if pattern.lifetime == .ends, ttlMilliseconds == -1 { withoutTTL.append(name) }
     }
 
     /// Of another program's key no more is told than how it begins: what follows may be a secret.

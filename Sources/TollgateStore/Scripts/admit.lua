@@ -4,8 +4,8 @@
 -- which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS,
 -- how far the worker's time may be from that of Redis, or nil = it is not to be compared.
 --
--- What is written for good goes by no clock that is wrong: a minute that begins, a period that begins, and a lease that
--- has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
+-- What is written for good is checked against Redis' clock: a minute that begins, a period that begins, and a lease
+-- that has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
 --
 -- Whatever stands in the keys, a call that is not admitted writes nothing but when the key was used. Values of another
 -- type are found before the first write, or the first write finds them.
@@ -28,9 +28,8 @@
 -- A call with an idempotency key is remembered as 'open' under the id of the attempt in progress, then as 'failed' or
 -- 'finished'. Of an attempt that is open and whose lease has run out, the end is not known.
 --
--- The reply is described in AdmissionScript.swift. What was odd is the sum of the numbers of the oddities: the plan
--- that is wanted is not in the table; then values that were no such values, and what they were taken for: a count for 0, a
--- period for the present one.
+-- The reply is described in AdmissionScript.swift; `oddities` in it is a set of bits: the plan that is wanted is not in
+-- the table; then invalid values, and what they were taken for: a count for 0, a period for the present one.
 
 local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
 local SWEPT_AT_ONCE = 100
@@ -341,8 +340,8 @@ if takes_place then
   end
 end
 
--- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be one
--- without a reader.
+-- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be a
+-- write that has no reader.
 if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
   call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)

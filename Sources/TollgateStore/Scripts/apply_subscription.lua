@@ -33,7 +33,7 @@ local same_subscription = has_record and
 
 local function verdict_on_same_subscription()
   local recorded_time = record.eventTime or ''
-  -- A time that is none, or lies days ahead, orders nothing: Stripe is asked.
+  -- A time that is invalid, or lies days ahead, orders nothing: Stripe is asked.
   if recorded_time ~= '' and not tools().moment(recorded_time)
     or string.sub(recorded_time, 1, 10) > string.sub(ARGV[NOW], 1, 10) and recorded_time > update.eventTime then
     return authoritative and APPLIED or TIE

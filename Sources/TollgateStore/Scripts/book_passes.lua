@@ -5,8 +5,8 @@
 -- exceeded by it.
 --
 -- USAGE_KEY usage:{user}  BOOKED_KEY booked:{user}
--- Names are those of BookPassesSignature. Behind the arguments stand, for each day and route, the earliest day first:
--- first and last day of its period, the day, the route, calls.
+-- Names are those of BookOutageCallsSignature. Behind the arguments stand, for each day and route, the earliest day
+-- first: first and last day of its period, the day, the route, calls.
 --
 -- The days are in usage:{user}:<day>; their names are made here, they lie in the same slot. Values of another type are
 -- found before the first write.

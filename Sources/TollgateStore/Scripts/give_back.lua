@@ -29,7 +29,7 @@ local function give_back(usage_key, member)
   if booked > 0 then redis.pcall('HINCRBY', day_key, route, -math.min(booked, tonumber(calls))) end
 
   -- The period that the calls were charged in may be over: then its count is the one before.
-  -- A period that is none is taken for the present one by the next admission, with its count.
+  -- An invalid period is taken for the present one by the next admission, with its count.
   local record = redis.pcall('HMGET', usage_key, 'usageCount', 'periodStart', 'previousUsageCount',
     'previousPeriodStart', 'takenOverPeriodStart')
   if record.err then return end

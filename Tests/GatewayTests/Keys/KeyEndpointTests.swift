@@ -111,7 +111,7 @@ import TollgateServer
         (#"{"name":7}"#, "'name' takes a string"),
         (#"{"name":""}"#, "'name' takes 1 to 100 bytes on one line"),
         (#"{"name":"a\nb"}"#, "'name' takes 1 to 100 bytes on one line"),
-        (#"{"name":"a","mod":"live"}"#, "There is no member 'mod'"),
+        (#"{"name":"a","mod":"live"}"#, "Unknown member 'mod'"),
         (#"{"name":"a","mode":"prod"}"#, #"'mode' takes "live" or "test""#),
         (#"{"name":"a","scopes":"read"}"#, "'scopes' takes a list of strings"),
         (#"{"name":"a","scopes":["read","Write all"]}"#, "'scopes[1]' is no scope"),

@@ -195,7 +195,7 @@ import TollgateServer
             let wish = try await gateways.send("POST", "/tickets", body: #"{"expiresInSeconds":3600}"#)
             #expect(wish.status == 400 && wish.member("code") == "bad-request")
             #expect(
-                wish.member("message") == "There is no member 'expiresInSeconds'. Leave it out; there are none.")
+                wish.member("message") == "Unknown member 'expiresInSeconds'. Known: none.")
             let text = try await gateways.send("POST", "/tickets", body: "a ticket, please")
             #expect(text.status == 400)
             #expect(text.member("message") == "The body is not a JSON object such as {}.")

@@ -21,7 +21,7 @@ const reasons = {
   "key-revoked": "API key was revoked",
   "key-expired": "API key has expired",
   "scope-missing": "API key is good for other things",
-  "address-not-allowed": "API key is not for the address that it came from",
+  "address-not-allowed": "API key may not be used from the address that it came from",
 };
 
 /// Of the users that are told of; the others are suggested only.

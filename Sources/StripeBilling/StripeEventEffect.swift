@@ -1,5 +1,5 @@
 /// What an event means for billing.
-package enum StripeMeaning: Sendable, Hashable {
+package enum StripeEventEffect: Sendable, Hashable {
     /// A user's subscription is not what it was, or has been paid for.
     case subscriptionChanged(SubscriptionChange)
 
@@ -31,7 +31,7 @@ extension StripeEvent {
     ]
 
     /// What this event means for billing. Depends on nothing but the event.
-    package var meaning: StripeMeaning {
+    package var meaning: StripeEventEffect {
         switch object {
         case .checkout(let checkout): meaning(of: checkout)
         case .subscription(let facts): meaning(ofSubscription: facts)
@@ -40,7 +40,7 @@ extension StripeEvent {
         }
     }
 
-    private func meaning(of checkout: StripeObject.Checkout) -> StripeMeaning {
+    private func meaning(of checkout: StripeObject.Checkout) -> StripeEventEffect {
         let kind: SubscriptionChange.Kind
         switch type {
         case "checkout.session.completed", "checkout.session.async_payment_succeeded": kind = .checkoutPaid
@@ -52,7 +52,7 @@ extension StripeEvent {
         return change(kind, checkout.facts)
     }
 
-    private func meaning(ofSubscription facts: SubscriptionFacts) -> StripeMeaning {
+    private func meaning(ofSubscription facts: SubscriptionFacts) -> StripeEventEffect {
         switch type {
         case "customer.subscription.created", "customer.subscription.updated", "customer.subscription.paused",
             "customer.subscription.resumed":
@@ -62,7 +62,7 @@ extension StripeEvent {
         }
     }
 
-    private func meaning(ofInvoice facts: SubscriptionFacts) -> StripeMeaning {
+    private func meaning(ofInvoice facts: SubscriptionFacts) -> StripeEventEffect {
         let kind: SubscriptionChange.Kind
         switch type {
         case "invoice.paid", "invoice.payment_succeeded": kind = .paymentSucceeded
@@ -73,7 +73,7 @@ extension StripeEvent {
         return change(kind, facts)
     }
 
-    private func change(_ kind: SubscriptionChange.Kind, _ facts: SubscriptionFacts) -> StripeMeaning {
+    private func change(_ kind: SubscriptionChange.Kind, _ facts: SubscriptionFacts) -> StripeEventEffect {
         .subscriptionChanged(SubscriptionChange(kind: kind, eventID: id, eventTime: created, facts: facts))
     }
 }

@@ -3,7 +3,7 @@ import Testing
 import TollgateCore
 
 /// What events mean for a user.
-@Suite struct StripeMeaningTests {
+@Suite struct StripeEventEffectTests {
     @Test(arguments: ["paid", "no_payment_required"])
     func aPaidCheckoutGrants(_ paymentStatus: String) throws {
         for type in ["checkout.session.completed", "checkout.session.async_payment_succeeded"] {
@@ -32,9 +32,9 @@ import TollgateCore
             ("checkout.session.async_payment_failed", ["mode": #""payment""#], .notForSubscription),
             ("checkout.session.expired", [:], .otherType),
             ("checkout.session.new", [:], .otherType),
-        ] as [(String, [String: String?], StripeMeaning.IgnoredReason)])
+        ] as [(String, [String: String?], StripeEventEffect.IgnoredReason)])
     func otherCheckoutsAreIgnored(
-        _ type: String, _ members: [String: String?], _ reason: StripeMeaning.IgnoredReason
+        _ type: String, _ members: [String: String?], _ reason: StripeEventEffect.IgnoredReason
     ) throws {
         #expect(try meaning(type, checkout(members)) == .ignored(reason))
     }
