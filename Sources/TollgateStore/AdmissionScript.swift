@@ -153,7 +153,7 @@ enum AdmissionPrelude {
         ("ODD_DAY", .day), ("ODD_ROUTE_MINUTE", .routeMinute),
     ]
 
-    /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `FALLBACK_PLAN`,
+    /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `ALLOWED_IPS_BYTES`, `FALLBACK_PLAN`,
     /// and the function `plan_named`.
     static func source(_ table: PlanTable, comparesClocks: Bool) -> String {
         let branches = table.plans.enumerated().map { place, plan in
@@ -164,6 +164,7 @@ enum AdmissionPrelude {
             + Lua.assign(AdmissionVerdict.named.map(\.name), Array(1...AdmissionVerdict.named.count))
             + Lua.assign(oddities.map(\.name), oddities.map(\.oddity.rawValue)) + """
                 local CLOCK_TOLERANCE_SECONDS = \(comparesClocks ? "\(clockToleranceSeconds)" : "nil")
+                local ALLOWED_IPS_BYTES = \(KeyTerms.maximumAllowedIPsBytes)
                 local FALLBACK_PLAN = \(Lua.quoted(table.fallback.name))
                 local function plan_named(name)
                 \(branches.joined())end

@@ -52,14 +52,21 @@ extension FieldCoding where Value == [KeyScope] {
         read: { text in (text ?? "").split(separator: " ").compactMap { KeyScope(String($0)) } })
 }
 
+extension KeyTerms {
+    /// Of ``KeyDraft/maximumAllowedIPs`` ranges in IPv6, with a space between two.
+    static let maximumAllowedIPsBytes = KeyDraft.maximumAllowedIPs * 66 - 1
+}
+
 extension FieldCoding where Value == NetworkList? {
-    /// As ranges with spaces between them, which `admit.lua` compares as texts. In another form they are no network at all.
+    /// As ranges with spaces between them, which `admit.lua` compares as texts. In another form, or too long, they are no
+    /// network at all.
     fileprivate static let networks = FieldCoding(
         write: { $0?.ranges.joined(separator: " ") },
         read: { text in
             .some(
                 text.map { text in
-                    NetworkList(
+                    guard text.utf8.count <= KeyTerms.maximumAllowedIPsBytes else { return .empty }
+                    return NetworkList(
                         ranges: text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)) ?? .empty
                 })
         })

@@ -100,7 +100,8 @@ import TollgateStore
         "? 00000000-ffffffff", "00000000-ffffffff-00000000-ffffffff", "00000000-ffffffff 0-f",
         "00000000-ffffffff 00000000-" + String(repeating: "f", count: 32),
         String(repeating: "0", count: 32) + "-" + String(repeating: "f", count: 32),
-        "0000000000000000-ffffffffffffffff", "ffffffff-00000000",
+        "0000000000000000-ffffffffffffffff", "ffffffff-00000000", "00000000-ffffffff ffffffff-00000000",
+        Array(repeating: "00000000-ffffffff", count: 59).joined(separator: " "),
     ])
     func unreadableNetworksRefuse(text: String) async throws {
         try await KeyGateway.run { gateway in
@@ -110,6 +111,22 @@ import TollgateStore
             #expect(try await gateway.call(issued.key, from: "192.0.2.7").outcome == Self.refused)
             let listed = try #require(try await gateway.keys.keys(of: gateway.user).first?.terms.allowedIPs)
             #expect(!listed.contains("192.0.2.7"))
+        }
+    }
+
+    /// What an operator writes need be no network: the key works from every address of a range, and its list shows them.
+    @Test func anyRangeMayStandThere() async throws {
+        try await KeyGateway.run { gateway in
+            let issued = try await gateway.makeKey(allowedIPs: ["192.0.2.7"])
+            let name = "key:{user_abc}:{\(issued.key.id)}"
+            _ = try await gateway.client.execute(RedisCommand("HSET", name, "allowedIPs", "01020304-01020309"))
+            let listed = try #require(try await gateway.keys.keys(of: gateway.user).first?.terms.allowedIPs)
+            #expect(listed.texts == ["1.2.3.4/30", "1.2.3.8/31"])
+            for number in 3...10 {
+                let outcome = try await gateway.call(issued.key, from: "1.2.3.\(number)").outcome
+                #expect((outcome == .admitted) == (4...9).contains(number))
+                #expect(listed.contains("1.2.3.\(number)") == (4...9).contains(number))
+            }
         }
     }
 

@@ -50,6 +50,11 @@ package struct IPAddress: Sendable, Hashable {
         IPAddress(bits: bits | ~mask & UInt128.max >> (128 - width), isIPv4: isIPv4)
     }
 
+    /// The address behind this one. Nil behind the last one.
+    var next: IPAddress? {
+        bits == UInt128.max >> (128 - width) ? nil : IPAddress(bits: bits + 1, isIPv4: isIPv4)
+    }
+
     private static func ipv4(_ text: Substring) -> UInt128? {
         guard NetworkAddress.isIPv4(text) else { return nil }
         var bits: UInt128 = 0

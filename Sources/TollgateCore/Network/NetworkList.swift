@@ -39,11 +39,13 @@ package struct NetworkList: Sendable, Hashable {
         self.init(networks: networks)
     }
 
-    /// Reads ``ranges``. Fails when one of them has another form, or is no network, and for more than ``maximumCount``.
+    /// Reads ``ranges``, and any other from one address to a later one: as the networks that it consists of. Fails when
+    /// one of them has another form, and for more than ``maximumCount``.
     package init?(ranges: [String]) {
-        let networks = ranges.compactMap { Network(range: $0) }
-        guard networks.count == ranges.count, networks.count <= Self.maximumCount else { return nil }
-        self.init(networks: networks)
+        guard ranges.count <= Self.maximumCount else { return nil }
+        let networks = ranges.map(Network.networks(ofRange:))
+        guard networks.allSatisfy({ !$0.isEmpty }) else { return nil }
+        self.init(networks: networks.flatMap(\.self))
     }
 
     /// Whether one of the networks has the address in it. False for a text that is no address.
@@ -75,14 +77,25 @@ extension NetworkList.Network {
         self.init(address, length: length)
     }
 
-    fileprivate init?(range: String) {
+    /// None for what is no range. At most two of each length.
+    fileprivate static func networks(ofRange range: String) -> [Self] {
         let ends = range.split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = IPAddress(digits: ends[0]), let last = IPAddress(digits: ends[1]) else {
-            return nil
+        guard ends.count == 2, var first = IPAddress(digits: ends[0]), let last = IPAddress(digits: ends[1]),
+            first.isIPv4 == last.isIPv4, first.bits <= last.bits
+        else { return [] }
+        var networks: [Self] = []
+        while true {
+            // The largest network that begins here and does not reach beyond the end.
+            var length = first.width - min(first.width, first.bits.trailingZeroBitCount)
+            while let network = Self(first, length: length), network.address.last(in: network.mask).bits > last.bits {
+                length += 1
+            }
+            guard let network = Self(first, length: length) else { return [] }
+            networks.append(network)
+            let end = network.address.last(in: network.mask)
+            guard end.bits < last.bits, let next = end.next else { return networks }
+            first = next
         }
-        let length = first.width - (128 - (first.bits ^ last.bits).leadingZeroBitCount)
-        self.init(first, length: length)
-        guard self.range == range else { return nil }
     }
 
     /// Fails when `address` has bits behind `length`.

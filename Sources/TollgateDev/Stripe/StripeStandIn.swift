@@ -36,6 +36,9 @@ package final class StripeStandIn: Service {
     struct State: Sendable {
         var ledger: StripeLedger
         var idempotency = StripeIdempotency()
+
+        /// The events of each checkout session that was paid, by its id: a second click waits for them, too.
+        var eventsOfPayments: [String: [String]] = [:]
         var url = ""
     }
 
@@ -115,10 +118,19 @@ package final class StripeStandIn: Service {
 
     /// Pays a checkout session as its page's button does, and does not wait for the webhooks.
     ///
-    /// - Returns: The ids of the events that say so.
+    /// - Returns: The ids of the events that say so; of a session that was paid before, those of then.
     @discardableResult
     package func pay(_ checkoutSession: String) throws -> [String] {
-        try change { ledger, now in try ledger.pay(checkoutSession, now: now) }
+        let now = time.now()
+        return try state.withLock { state in
+            let events = try state.ledger.pay(checkoutSession, now: now).map { $0.json(created: now) }
+            guard !events.isEmpty else { return state.eventsOfPayments[checkoutSession] ?? [] }
+            let ids = events.compactMap { $0["id"].string }
+            state.eventsOfPayments[checkoutSession] = ids
+            // Inside the lock: a second click finds them on their way.
+            webhooks.send(events)
+            return ids
+        }
     }
 
     /// Cancels a subscription as the portal's button does, and does not wait for the webhooks.

@@ -24,8 +24,8 @@ package final class StripeWebhooks: Service {
         /// Whether all deliveries start at once, rather than each when the one before it was answered.
         package var isConcurrent = false
 
-        /// How often a delivery is tried. Stripe tries for days.
-        package var maximumAttempts = 6
+        /// How often a delivery is tried. Stripe tries for days; these outlast a claim of the gateway's whose end was lost.
+        package var maximumAttempts = 10
 
         /// How long a failed delivery waits the first time; twice as long each further time.
         package var firstBackoff = Duration.milliseconds(200)
@@ -33,7 +33,7 @@ package final class StripeWebhooks: Service {
         /// How long the gateway may take to answer.
         package var timeout = Duration.seconds(10)
 
-        /// How long a page waits for the answers to the webhooks of its button. As long as six attempts take.
+        /// How long a page waits for the answers to the webhooks of its button. Six attempts take as long.
         package var patience = Duration.seconds(10)
     }
 

@@ -2,7 +2,8 @@
 -- nothing. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
 -- arguments, which AdmissionCall.swift describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name),
 -- which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS,
--- how far the worker's time may be from that of Redis, or nil = it is not to be compared.
+-- how far the worker's time may be from that of Redis, or nil = it is not to be compared. ALLOWED_IPS_BYTES is the
+-- length of the longest list of addresses that a key is bound to.
 --
 -- What is written for good is checked against Redis' clock: a minute that begins, a period that begins, and a lease
 -- that has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
@@ -73,8 +74,9 @@ if kind ~= '' then
     -- stands there in another form refuses every address.
     local allows = key[5] and function(address)
       local is_in, length = false, 0
+      if #key[5] > ALLOWED_IPS_BYTES then return false end
       for first, last in string.gmatch(key[5] .. ' ', '([0-9a-f]+)%-([0-9a-f]+) ') do
-        if #first ~= #last or #first ~= 8 and #first ~= 32 then return false end
+        if #first ~= #last or first > last or #first ~= 8 and #first ~= 32 then return false end
         is_in = is_in or #first == #address and first <= address and address <= last
         length = length + #first + #last + 2
       end

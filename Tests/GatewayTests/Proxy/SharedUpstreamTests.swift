@@ -162,7 +162,7 @@ import Darwin
         return clients
     }
 
-    @Test func oneAddressHoldsNoMoreThanItsShareOfAnUpstream() async throws {
+    @Test(.tags(.measuresTime)) func oneAddressHoldsNoMoreThanItsShareOfAnUpstream() async throws {
         let upstream = try await Self.patientUpstream()
         let routes = "- {name: r, path: /, auth: none, upstreams: \"{upstream}\", timeouts: {connect: 500ms}}"
         try await withRoutedGateway(routes: routes, upstream: upstream, settings: Self.smallShare) { gateway in
@@ -181,7 +181,7 @@ import Darwin
         }
     }
 
-    @Test func behindATrustedProxyItsClientsHaveShares() async throws {
+    @Test(.tags(.measuresTime)) func behindATrustedProxyItsClientsHaveShares() async throws {
         let upstream = try await Self.patientUpstream()
         let routes = "- {name: r, path: /, auth: none, upstreams: \"{upstream}\", timeouts: {connect: 500ms}}"
         let settings = Self.smallShare.merging(["TOLLGATE_TRUSTED_PROXIES": "127.0.0.1/32"]) { $1 }

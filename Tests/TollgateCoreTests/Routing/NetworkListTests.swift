@@ -77,9 +77,32 @@ import TollgateCore
         #expect(IPAddress("1.2.3.4")?.digits == "01020304" && IPAddress("::ffff:1.2.3.4")?.digits == "01020304")
     }
 
+    private static let ranges: [(range: String, texts: [String])] = [
+        ("0a000001-0a000002", ["10.0.0.1", "10.0.0.2"]), ("0a000000-0a000002", ["10.0.0.0/31", "10.0.0.2"]),
+        ("00000000-ffffffff", ["0.0.0.0/0"]), ("ffffffff-ffffffff", ["255.255.255.255"]),
+        ("fffffffe-ffffffff", ["255.255.255.254/31"]),
+        ("f0000001-f0000007", ["240.0.0.1", "240.0.0.2/31", "240.0.0.4/30"]),
+        (String(repeating: "0", count: 32) + "-" + String(repeating: "0", count: 31) + "2", ["::/127", "::2"]),
+        (
+            String(repeating: "f", count: 31) + "d-" + String(repeating: "f", count: 32),
+            ["ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127"]
+        ),
+    ]
+
+    @Test(arguments: ranges) func anyRangeIsReadAsItsNetworks(range: String, texts: [String]) {
+        #expect(NetworkList(ranges: [range])?.texts == texts)
+    }
+
+    @Test func noRangeHasMoreThanTwoNetworksOfALength() throws {
+        let most = try #require(NetworkList(ranges: ["00000001-fffffffe"]))
+        #expect(most.count == 62)
+        #expect(most.contains("0.0.0.1") && most.contains("255.255.255.254"))
+        #expect(!most.contains("0.0.0.0") && !most.contains("255.255.255.255"))
+    }
+
     @Test(arguments: [
-        "", "-", "0a000000", "0a000000-", "0a000000-0affffff-", "0A000000-0AFFFFFF", "0a000001-0a000002",
-        "0a000000-0a000002", "0affffff-0a000000", "0a000000-0afffff", "0a00000-0afffff", " 0a000000-0affffff",
+        "", "-", "0a000000", "0a000000-", "0a000000-0affffff-", "0A000000-0AFFFFFF",
+        "0affffff-0a000000", "0a000000-0afffff", "0a00000-0afffff", " 0a000000-0affffff",
         "0a000000-" + String(repeating: "f", count: 32), "+a000000-+affffff", "10.0.0.0/8", "0g000000-0gffffff",
     ])
     func otherRangesAreNot(text: String) {
