@@ -7,7 +7,6 @@ import Testing
     private static let patient = [
         "TrafficWindowTests.swift": "takes the time to set a clock by",
         "GuardTests.swift": "at most 6 s and 8 s, of which the proxies wait for one and five",
-        "SharedUpstreamTests.swift": "expects as much as fits the time that it took",
         "ProxyUpstreamFaultTests.swift": "at least, and not at most",
         "SettlementTests.swift": "at most 10 s for an end that is due at once, and 5 s beyond the longest shutdown",
         "WebhookTests.swift": "at most 5 s and 6 s, of which it needs one and four",

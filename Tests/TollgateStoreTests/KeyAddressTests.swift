@@ -122,7 +122,7 @@ import TollgateStore
             _ = try await gateway.client.execute(RedisCommand("HSET", name, "allowedIPs", "01020304-01020309"))
             let listed = try #require(try await gateway.keys.keys(of: gateway.user).first?.terms.allowedIPs)
             #expect(listed.texts == ["1.2.3.4/30", "1.2.3.8/31"])
-            for number in 3...10 {
+            for number in [3, 4, 7, 9, 10] {
                 let outcome = try await gateway.call(issued.key, from: "1.2.3.\(number)").outcome
                 #expect((outcome == .admitted) == (4...9).contains(number))
                 #expect(listed.contains("1.2.3.\(number)") == (4...9).contains(number))
