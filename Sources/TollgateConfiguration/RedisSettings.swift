@@ -28,6 +28,9 @@ package struct RedisSettings: Sendable {
     /// How long Redis has for an answer.
     package let timeoutMilliseconds: Int
 
+    /// How many requests that are alike one call decides on at most, from 1.
+    package let admissionGroup: Int
+
     init(_ reader: inout SettingReader, workingDirectory: String) {
         url = Secret(reader.redisURL())
         passwordFile = reader.passwordFile(url: url, in: workingDirectory)
@@ -36,6 +39,7 @@ package struct RedisSettings: Sendable {
         certificateFile = reader.readableFile(.redisCertificateFile, in: workingDirectory)
         keyFile = reader.readableFile(.redisKeyFile, in: workingDirectory)
         timeoutMilliseconds = reader.integer(.redisTimeoutMilliseconds)
+        admissionGroup = reader.integer(.admissionGroup)
         reader.checkCertificatePair()
         reader.checkUseOfTLS(url: url)
     }

@@ -72,6 +72,9 @@ extension Setting {
         "REDIS_KEY_FILE", .file, "PEM file of that certificate's private key.")
     static let redisTimeoutMilliseconds = Setting(
         "REDIS_TIMEOUT_MS", .integer(10...60_000), default: "200", "Milliseconds that Redis has for an answer.")
+    static let admissionGroup = Setting(
+        "TOLLGATE_ADMISSION_GROUP", .integer(1...1024), default: "256",
+        "Requests of one caller and route that Redis decides on in one call, at most; 1 asks for each by itself.")
 
     // Clerk.
 
@@ -133,6 +136,7 @@ extension Setting {
         .upstreamClientSharePercent,
         .redisURL, .redisPasswordFile, .redisSentinelUsername, .redisSentinelPassword, .redisAuthorityFile,
         .redisCertificateFile, .redisKeyFile, .redisTimeoutMilliseconds,
+        .admissionGroup,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,

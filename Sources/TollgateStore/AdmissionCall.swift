@@ -3,24 +3,36 @@ import NIOCore
 import RedisClient
 import TollgateCore
 
-/// One admission on its way: which keys and arguments `admit.lua` is given, and whom its answer goes to.
+/// A call of `admit.lua` on its way: which keys and arguments it is given, and whom its answer goes to. It decides on one
+/// request, or on several that are alike.
 final class AdmissionCall: DirectScriptCall {
+    /// What is decided on; of several requests, the one that came first.
     let request: AdmissionRequest
+
+    /// How many requests are decided on.
+    let callers: Int
+
     let arguments: AdmissionArguments
     let moment: AdmissionArguments.Moment
     private let onlyTells: Bool
+    private let hasOneAddress: Bool
     let form: AdmissionForm
-    private let completion: (Result<AdmissionDecision, StoreUnavailable>) -> Void
+    private let completion: (Result<GroupDecision?, StoreUnavailable>) -> Void
 
     /// - Parameters:
+    ///   - callers: Requests that are alike, from 1. Several of them only where each ``AdmissionRequest/mayShareCall``.
+    ///   - hasOneAddress: Whether all of them come from the address that `request` comes from.
     ///   - onlyTells: Charge nothing.
-    ///   - completion: Called once.
+    ///   - completion: Called once. Gets nil when the key is bound to addresses and the requests come from several: then
+    ///     nothing was decided, and each of them is to be asked about by itself.
     init(
-        _ request: AdmissionRequest, _ arguments: AdmissionArguments, onlyTells: Bool = false,
-        completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
+        _ request: AdmissionRequest, _ arguments: AdmissionArguments, callers: Int = 1, hasOneAddress: Bool = true,
+        onlyTells: Bool = false, completion: @escaping (Result<GroupDecision?, StoreUnavailable>) -> Void
     ) {
         self.request = request
         self.arguments = arguments
+        self.callers = callers
+        self.hasOneAddress = hasOneAddress
         self.onlyTells = onlyTells
         self.completion = completion
         moment = arguments.moment(at: request.time)
@@ -56,6 +68,7 @@ final class AdmissionCall: DirectScriptCall {
             }
             switch verdict {
             case .clockDiffers: completion(.failure(.clockDiffers(at: request.time)))
+            case .addressesDiffer: completion(.success(nil))
             case .decided(let outcome):
                 guard let decision = decision(outcome, from: reply) else {
                     return completion(.failure(.unexpectedReply(of: "admit.lua")))
@@ -89,8 +102,11 @@ enum AdmissionKey: String, CaseIterable {
 /// What else `admit.lua` is given for one admission, in its order. The script's names for their places are made of these:
 /// `routeRate` is `ARGV[ROUTE_RATE]`.
 enum AdmissionArgument: String, CaseIterable {
-    /// In calls.
+    /// Of each request, in calls.
     case cost
+
+    /// How many requests are decided on.
+    case callers
 
     /// What the calls are booked under.
     case route
@@ -104,7 +120,7 @@ enum AdmissionArgument: String, CaseIterable {
     /// The scopes that are needed, with spaces between them; of a platform's key only those that it never has.
     case scopes
 
-    /// Where a key comes from: 8 or 32 hexadecimal digits. Empty when that is not known.
+    /// Where a key comes from: 8 or 32 hexadecimal digits. Empty when that is not known, `*` for several addresses.
     case clientAddress
 
     /// The plan that the credential claims, and when it was issued (ISO 8601). Empty when it does not say.
@@ -167,9 +183,9 @@ enum AdmissionForm: String, CaseIterable {
     private static let keysOfToken: [AdmissionKey] = [.minute, .usage, .subscription]
     private static let keysOfKey: [AdmissionKey] = keysOfToken + [.credential]
     private static let allKeys = AdmissionKey.allCases
-    private static let argumentsOfToken: [AdmissionArgument] = [.cost, .route, .claimedPlan, .issuedAt]
+    private static let argumentsOfToken: [AdmissionArgument] = [.cost, .callers, .route, .claimedPlan, .issuedAt]
     private static let argumentsOfKey: [AdmissionArgument] = [
-        .cost, .route, .credentialKind, .digest, .scopes, .clientAddress,
+        .cost, .callers, .route, .credentialKind, .digest, .scopes, .clientAddress,
     ]
     private static let allArguments = AdmissionArgument.allCases
 }
@@ -197,10 +213,11 @@ extension AdmissionCall {
     private func write(_ argument: AdmissionArgument, to buffer: inout ByteBuffer) {
         switch argument {
         case .cost: buffer.writeArgument(request.cost)
+        case .callers: buffer.writeArgument(callers)
         case .route: buffer.writeArgument(request.route)
         case .credentialKind, .digest: write(argument, of: request.principal.credential, to: &buffer)
         case .scopes: writeScopes(to: &buffer)
-        case .clientAddress: buffer.writeArgument(request.network?.client?.digits ?? "")
+        case .clientAddress: writeClientAddress(to: &buffer)
         case .claimedPlan: buffer.writeArgument(request.principal.claimedPlan ?? "")
         case .issuedAt: write(request.principal.issuedAt, to: &buffer)
         case .enforcesQuota: buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
@@ -231,6 +248,12 @@ extension AdmissionCall {
         }
     }
 
+    private func writeClientAddress(to buffer: inout ByteBuffer) {
+        guard hasOneAddress else { return buffer.writeArgument("*") }
+        guard let address = request.network?.client else { return buffer.writeArgument("") }
+        if let bits = address.ipv4Bits { buffer.writeHexadecimal(bits) } else { buffer.writeArgument(address.digits) }
+    }
+
     private func writeScopes(to buffer: inout ByteBuffer) {
         let scopes = request.scopesToCheck
         switch scopes.count {
@@ -250,5 +273,22 @@ extension AdmissionRequest {
     fileprivate var scopesToCheck: [KeyScope] {
         guard case .platformKey = principal.credential, !requiredScopes.isEmpty else { return requiredScopes }
         return requiredScopes.filter(KeyScope.management.contains)
+    }
+}
+
+extension ByteBuffer {
+    /// An argument of eight hexadecimal digits, as ``IPAddress/digits`` has them, without going through a string.
+    fileprivate mutating func writeHexadecimal(_ bits: UInt32) {
+        // A digit to each byte.
+        var digits = UInt64(bits)
+        digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff
+        digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff
+        digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f
+        // 1 in the bytes of those above 9.
+        let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let fromDigitToLetter = UInt64(UInt8(ascii: "a") - UInt8(ascii: "0") - 10)
+        writeStaticString("$8\r\n")
+        writeInteger(digits + 0x3030_3030_3030_3030 + letters * fromDigitToLetter)
+        writeStaticString("\r\n")
     }
 }

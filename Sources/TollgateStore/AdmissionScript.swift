@@ -182,6 +182,9 @@ enum AdmissionVerdict {
     /// The worker's time is not that of Redis. Nothing was decided.
     case clockDiffers
 
+    /// The key is bound to addresses, and the requests come from several. Nothing was decided.
+    case addressesDiffer
+
     /// The script's names for all, in the order of its numbers for them, which begin with 1. Refusals of keys are called
     /// by their codes: `scope-missing` is `SCOPE_MISSING`.
     static let named: [(name: String, verdict: AdmissionVerdict)] =
@@ -190,7 +193,7 @@ enum AdmissionVerdict {
             ("QUOTA_EXCEEDED", .decided(.quotaExceeded)),
             ("IDEMPOTENCY_KEY_REUSED", .decided(.idempotencyKeyReused)),
             ("IDEMPOTENCY_KEY_IN_USE", .decided(.idempotencyKeyInUse)), ("REPLAYED", .decided(.replayed)),
-            ("CLOCK_DIFFERS", .clockDiffers),
+            ("CLOCK_DIFFERS", .clockDiffers), ("ADDRESSES_DIFFER", .addressesDiffer),
         ] + KeyRefusal.allCases.map { (Lua.constant($0.rawValue), .decided(.keyRefused($0))) }
 
     private static let numbered = named.map(\.verdict)
@@ -202,10 +205,11 @@ enum AdmissionVerdict {
     }
 }
 
-/// The integers that `admit.lua` answers, in their order. Of a key that is not let in, and where clocks differ, nothing but
-/// the outcome is told. What the longest form tells besides has a text behind it: the reservation as it stands in
-/// `reservations:{user}`, or nothing.
+/// The integers that `admit.lua` answers, in their order, as they stand after the last of the requests. Of a key that is not
+/// let in, and where nothing was decided, nothing but the outcome is told. What the longest form tells besides has a text
+/// behind it: the reservation as it stands in `reservations:{user}`, or nothing.
 enum AdmissionReply: Int {
+    /// Of those requests that were not admitted; if there are none, of all.
     case outcome
 
     /// Calls of the period.
@@ -223,6 +227,9 @@ enum AdmissionReply: Int {
     /// The first day of the period counted in (YYYYMMDD). 0 if it is the one that the script was given.
     case periodStart
 
+    /// How many of the requests have taken their place in the minute: those that came first.
+    case admitted
+
     /// Calls that may go back.
     case reservedCalls
 
@@ -234,7 +241,7 @@ enum AdmissionReply: Int {
 
     /// How many integers a reply to a call of `form` has.
     static func count(for form: AdmissionForm) -> Int {
-        form == .everything ? Self.routeMinuteCount.rawValue + 1 : Self.periodStart.rawValue + 1
+        form == .everything ? Self.routeMinuteCount.rawValue + 1 : Self.admitted.rawValue + 1
     }
 }
 
@@ -242,18 +249,55 @@ extension IntegerReply {
     subscript(_ field: AdmissionReply) -> Int { Int(self[field.rawValue]) }
 }
 
+/// What was decided on requests that were alike, as if one had been asked after the other.
+struct GroupDecision {
+    /// What the last of them is told.
+    let last: AdmissionDecision
+
+    /// How many were admitted.
+    let admitted: Int
+
+    /// How many there are.
+    let callers: Int
+
+    /// What each of them costs, in calls.
+    let cost: Int
+
+    /// What the request at `place` is told, from 0.
+    subscript(place: Int) -> AdmissionDecision {
+        guard callers > 1 else { return last }
+        // Those that were admitted after it.
+        let later = max(0, admitted - place - 1)
+        let (usage, rate) = (last.usage, last.rate)
+        return AdmissionDecision(
+            outcome: place < admitted ? .admitted : last.outcome,
+            usage: UsageSnapshot(
+                count: usage.count - later * cost, limit: usage.limit, plan: usage.plan, period: usage.period),
+            rate: rate.before(later), routeRate: last.routeRate?.before(later),
+            // The first one that is admitted puts them right, but for the plan, which is left alone.
+            oddities: place > 0 && admitted > 0 ? last.oddities.intersection(.planUnknown) : last.oddities)
+    }
+}
+
+extension RateSnapshot {
+    /// As it was before the last requests.
+    fileprivate func before(_ requests: Int) -> RateSnapshot {
+        RateSnapshot(count: count - requests, limit: limit, window: window)
+    }
+}
+
 extension AdmissionCall {
     /// Nil when the reply has another form than this version knows.
-    func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> AdmissionDecision? {
-        if reply.count == 1 { return refusal(outcome) }
+    func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> GroupDecision? {
+        if reply.count == 1 { return refusal(outcome).map { group($0, admitted: 0) } }
         let isLong = form == .everything
         guard reply.count == AdmissionReply.count(for: form), !isLong || reply.text != nil,
-            arguments.plans.indices.contains(reply[.plan])
+            arguments.plans.indices.contains(reply[.plan]), (0...callers).contains(reply[.admitted])
         else { return nil }
         let plan = arguments.plans[reply[.plan]]
         let start = reply[.periodStart]
         let period = start == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: start))
-        return AdmissionDecision(
+        let last = AdmissionDecision(
             outcome: outcome,
             usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
             rate: RateSnapshot(count: reply[.minuteCount], limit: plan.ratePerMinute, window: moment.window),
@@ -263,6 +307,11 @@ extension AdmissionCall {
             oddities: Oddities(rawValue: reply[.oddities]), isRepeat: isLong && reply[.isPaid] == 1,
             reservation: isLong && outcome == .admitted
                 ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
+        return group(last, admitted: reply[.admitted])
+    }
+
+    private func group(_ last: AdmissionDecision, admitted: Int) -> GroupDecision {
+        GroupDecision(last: last, admitted: admitted, callers: callers, cost: request.cost)
     }
 
     /// Of a key that is not let in, nothing is told.

@@ -8,17 +8,28 @@ package struct RedisAdmissionStore: AdmissionStore {
     let client: RedisClient
     let arguments: AdmissionArguments
     private let clock: RedisClock?
+    private let maximumGroup: Int
+
+    /// How many requests go together at most unless told otherwise.
+    package static let standardMaximumGroup = 256
+
+    /// How long a request waits at most for the reply to a call of the same kind. More than Redis takes on the same
+    /// network, and less than is felt where it is far away.
+    static let maximumWaitForGroup: TimeAmount = .milliseconds(1)
 
     /// - Parameters:
     ///   - pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
     ///   - clock: Where the time of the requests comes from. What is written for good is compared with Redis' own time,
     ///     and when that is another, this clock is set before the caller is told. Nil for requests of any time.
+    ///   - maximumGroup: How many requests that are alike go to Redis together at most, from 1.
     package init(
         client: RedisClient, plans: PlanTable,
-        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil
+        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil,
+        maximumGroup: Int = standardMaximumGroup
     ) {
         self.client = client
         self.clock = clock
+        self.maximumGroup = maximumGroup
         arguments = AdmissionArguments(
             plans: plans, pastDueGraceSeconds: pastDueGraceSeconds, comparesClocks: clock != nil)
     }
@@ -38,7 +49,7 @@ package struct RedisAdmissionStore: AdmissionStore {
         do {
             result = try await client.call { [arguments, clock] link, identifier, waiter in
                 let call = AdmissionCall(request, arguments, onlyTells: onlyTells) { result in
-                    Self.setting(clock, after: result, on: link) { waiter(.success(result)) }
+                    Self.setting(clock, after: result, on: link) { waiter(.success(result.alone)) }
                 }
                 link.run(call, identifier: identifier)
             }
@@ -50,7 +61,7 @@ package struct RedisAdmissionStore: AdmissionStore {
 
     /// Goes on when `clock` is set, if `result` says that it is wrong.
     fileprivate static func setting(
-        _ clock: RedisClock?, after result: Result<AdmissionDecision, StoreUnavailable>,
+        _ clock: RedisClock?, after result: Result<GroupDecision?, StoreUnavailable>,
         on link: any RedisLink, _ goOn: @escaping () -> Void
     ) {
         guard let clock, case .failure(let error) = result, error.cause == .clockDiffers else { return goOn() }
@@ -80,30 +91,104 @@ package struct RedisAdmissionStore: AdmissionStore {
 
     /// The store as `eventLoop` has it. Nil when the loop is none of the Redis client's.
     package func port(on eventLoop: any EventLoop) -> (any AdmissionPort)? {
-        client.link(on: eventLoop).map { RedisAdmissionPort(link: $0, arguments: arguments, clock: clock) }
+        client.link(on: eventLoop).map { link in
+            RedisAdmissionPort(link: link, arguments: arguments, clock: clock, maximumGroup: maximumGroup)
+        }
     }
 }
 
-/// ``RedisAdmissionStore`` on one event loop: over the loop's own link, without a hop.
-private final class RedisAdmissionPort: AdmissionPort {
+/// ``RedisAdmissionStore`` on one event loop: over the loop's own link, without a hop. Admissions that are alike go
+/// together.
+private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
+    // @unchecked Sendable, reason: a port is used on its event loop only, which the link checks.
+
+    private typealias Completion = (Result<AdmissionDecision, StoreUnavailable>) -> Void
+
     private let link: any RedisLink
     private let arguments: AdmissionArguments
     private let clock: RedisClock?
+    private var groups: AdmissionGroups<Completion>
+    private var isEndOfTickAwaited = false
+    private var isTimerSet = false
 
-    init(link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?) {
+    init(link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?, maximumGroup: Int) {
         self.link = link
         self.arguments = arguments
         self.clock = clock
+        groups = AdmissionGroups(
+            maximumCount: maximumGroup, maximumWait: RedisAdmissionStore.maximumWaitForGroup.nanoseconds)
     }
 
     func admit(
         _ request: AdmissionRequest, completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
     ) {
+        guard request.mayShareCall else { return admitAlone(request, completion: completion) }
+        groups.join(request, completion)
+        awaitEndOfTick()
+    }
+
+    private func admitAlone(_ request: AdmissionRequest, completion: @escaping Completion) {
         link.run(
             AdmissionCall(request, arguments) { [clock, link] result in
-                RedisAdmissionStore.setting(clock, after: result, on: link) { completion(result) }
+                RedisAdmissionStore.setting(clock, after: result, on: link) { completion(result.alone) }
             })
     }
+
+    // MARK: Groups
+
+    private func awaitEndOfTick() {
+        guard groups.awaitsEndOfTick, !isEndOfTickAwaited else { return }
+        isEndOfTickAwaited = true
+        link.eventLoop.assumeIsolated().execute { self.tickEnds() }
+    }
+
+    private func tickEnds() {
+        isEndOfTickAwaited = false
+        for group in groups.endTick(at: Int64(NIODeadline.now().uptimeNanoseconds)) { send(group) }
+        setTimer()
+    }
+
+    /// One timer for all groups that wait.
+    private func setTimer() {
+        guard !isTimerSet, let end = groups.nextWaitEnd else { return }
+        isTimerSet = true
+        link.eventLoop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(end))) {
+            self.isTimerSet = false
+            self.groups.endWait(at: Int64(NIODeadline.now().uptimeNanoseconds))
+            self.awaitEndOfTick()
+            self.setTimer()
+        }
+    }
+
+    private func send(_ group: AdmissionGroups<Completion>.Group) {
+        link.run(
+            AdmissionCall(
+                group.request, arguments, callers: group.count, hasOneAddress: group.hasOneAddress
+            ) { result in
+                self.groups.answered(group)
+                self.awaitEndOfTick()
+                guard case .failure = result else { return self.answer(group, result) }
+                RedisAdmissionStore.setting(self.clock, after: result, on: self.link) { self.answer(group, result) }
+            })
+    }
+
+    private func answer(
+        _ group: AdmissionGroups<Completion>.Group, _ result: Result<GroupDecision?, StoreUnavailable>
+    ) {
+        switch result {
+        case .failure(let error):
+            group.first(.failure(error))
+            for other in group.others { other.caller(.failure(error)) }
+        case .success(let decision?):
+            group.first(.success(decision[0]))
+            for (place, other) in group.others.enumerated() { other.caller(.success(decision[place + 1])) }
+        case .success(nil):
+            admitAlone(group.request, completion: group.first)
+            for other in group.others { admitAlone(other.request, completion: other.caller) }
+        }
+    }
+
+    // MARK: What else a request asks
 
     func settle(
         _ reservation: Reservation, as outcome: Reservation.Outcome,
@@ -158,6 +243,13 @@ private final class RedisAdmissionPort: AdmissionPort {
         _ ticket: Ticket, at time: UnixTime, completion: @escaping (Result<Principal?, StoreUnavailable>) -> Void
     ) {
         RedisTicketStore.use(ticket, at: time, over: link, completion: completion)
+    }
+}
+
+extension Result<GroupDecision?, StoreUnavailable> {
+    /// What was decided on a request that went alone.
+    fileprivate var alone: Result<AdmissionDecision, StoreUnavailable> {
+        flatMap { $0.map { .success($0[0]) } ?? .failure(.unexpectedReply(of: "admit.lua")) }
     }
 }
 

@@ -118,6 +118,9 @@ extension IPAddress: CustomStringConvertible {
         return longest
     }
 
+    /// Nil of an IPv6 address.
+    package var ipv4Bits: UInt32? { isIPv4 ? UInt32(truncatingIfNeeded: bits) : nil }
+
     /// All bits as hexadecimal digits: 8 of an IPv4 address, which lie in the string itself without an allocation, and 32
     /// of an IPv6 one. As texts, addresses of one kind are in their order.
     package var digits: String {

@@ -72,7 +72,7 @@ package struct Gateway: Sendable {
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let store = RedisAdmissionStore(
             client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
-            clock: goesByRedis ? clock : nil)
+            clock: goesByRedis ? clock : nil, maximumGroup: configuration.redis.admissionGroup)
         let health = AdmissionHealth(isCluster: redis.isCluster)
         let monotonicMilliseconds: @Sendable () -> Int64 = {
             goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds

@@ -1,5 +1,6 @@
 -- Admission: key, rate limits, plan, quota and record in one step. Checks everything, then charges everything or
--- nothing. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
+-- nothing. It decides on ARGV[CALLERS] requests that are alike, as it would if it were called for one after the other:
+-- of several, none has an idempotency key or a reservation, and the quota is enforced. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
 -- arguments, which AdmissionCall.swift describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name),
 -- which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS,
 -- how far the worker's time may be from that of Redis, or nil = it is not to be compared. ALLOWED_IPS_BYTES is the
@@ -89,11 +90,14 @@ if kind ~= '' then
       refusal = KEY_REVOKED
     elseif key[3] and (key[3] <= now or not tools().moment(key[3])) or before and (tools().moment(before[2]) or '') <= now then
       refusal = KEY_EXPIRED
+    elseif allows and ARGV[CLIENT_ADDRESS] == '*' then
+      return { ADDRESSES_DIFFER }
     elseif allows and not allows(ARGV[CLIENT_ADDRESS]) then
       refusal = ADDRESS_NOT_ALLOWED
     elseif scopes ~= '' then
       local granted = ' ' .. (call('HGET', KEYS[CREDENTIAL_KEY], 'scopes') or '') .. ' '
-      if not string.find(granted, ' * ', 1, true) then
+      -- Most often they stand there as they are asked for.
+      if not string.find(granted, ' ' .. scopes .. ' ', 1, true) and not string.find(granted, ' * ', 1, true) then
         for scope in string.gmatch(scopes, '%S+') do
           if not string.find(granted, ' ' .. scope .. ' ', 1, true) then refusal = SCOPE_MISSING end
         end
@@ -268,8 +272,21 @@ if outcome == ADMITTED then
   end
 end
 
-local charged = 0
+local charged, admitted = 0, 0
 local takes_place = (outcome == ADMITTED or outcome == REPLAYED) and not only_tells
+-- What the requests are told for which nothing is left.
+local last_outcome = outcome
+if takes_place then
+  local callers = tonumber(ARGV[CALLERS])
+  admitted = callers
+  if callers > 1 then
+    admitted = math.min(callers, rate - requests, route_rate and route_rate - route_requests or callers)
+    last_outcome = admitted < callers and RATE_LIMITED or ADMITTED
+    if cost > 0 and used + admitted * cost > quota then
+      admitted, last_outcome = math.floor((quota - used) / cost), QUOTA_EXCEEDED
+    end
+  end
+end
 -- Of this user's calls. Most follow another of the same second, and Lua compares whole strings by their place.
 local is_first_of_minute, is_first_of_day = false, false
 if record[6] ~= now then
@@ -281,7 +298,7 @@ if takes_place then
   if not minute and CLOCK_TOLERANCE_SECONDS and tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then
     return { CLOCK_DIFFERS }
   end
-  if fits and not paid and outcome == ADMITTED then charged = cost end
+  if fits and not paid and outcome == ADMITTED then charged = cost * admitted end
   if has_all and outcome == ADMITTED then
     if ARGV[GIVES_BACK] == '1' then reserved = charged end
     local rest = string.sub(usage_key, #'usage' + 1)
@@ -304,13 +321,13 @@ if takes_place then
     if booked == charged or is_first_of_day then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
   end
 
-  requests = try('INCR', KEYS[MINUTE_KEY])
+  requests = admitted == 1 and try('INCR', KEYS[MINUTE_KEY]) or try('INCRBY', KEYS[MINUTE_KEY], admitted)
   if begins_anew or type(requests) == 'table' then
     if type(requests) == 'table' and not tools().is_of_number(requests) then return requests end
-    call('SET', KEYS[MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
-    requests = 1
+    call('SET', KEYS[MINUTE_KEY], admitted, 'EX', RATE_TTL_SECONDS)
+    requests = admitted
     if not begins_anew then odd = odd + ODD_MINUTE end
-  elseif requests <= 1 or is_first_of_minute then
+  elseif requests <= admitted or is_first_of_minute then
     -- Another client of Redis may have made the counter.
     call('EXPIRE', KEYS[MINUTE_KEY], RATE_TTL_SECONDS)
   end
@@ -348,15 +365,15 @@ if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
   call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)
 end
-if not has_all then return { outcome, used, place, requests, odd, day } end
+if not has_all then return { last_outcome, used, place, requests, odd, day, admitted } end
 
 if takes_place and route_rate then
-  route_requests = try('INCR', KEYS[ROUTE_MINUTE_KEY])
+  route_requests = admitted == 1 and try('INCR', KEYS[ROUTE_MINUTE_KEY]) or try('INCRBY', KEYS[ROUTE_MINUTE_KEY], admitted)
   if route_begins_anew or type(route_requests) == 'table' then
-    call('SET', KEYS[ROUTE_MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
-    route_requests = 1
+    call('SET', KEYS[ROUTE_MINUTE_KEY], admitted, 'EX', RATE_TTL_SECONDS)
+    route_requests = admitted
     if not route_begins_anew then odd = odd + ODD_ROUTE_MINUTE end
-  elseif route_requests <= 1 or is_first_of_minute then
+  elseif route_requests <= admitted or is_first_of_minute then
     call('EXPIRE', KEYS[ROUTE_MINUTE_KEY], RATE_TTL_SECONDS)
   end
 end
@@ -395,5 +412,5 @@ if takes_place and outcome == ADMITTED then
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
-return { outcome, used, place, requests, odd, day, reserved, paid and outcome == ADMITTED and 1 or 0,
+return { last_outcome, used, place, requests, odd, day, admitted, reserved, paid and outcome == ADMITTED and 1 or 0,
   route_requests, member }

@@ -1,0 +1,181 @@
+/// Which admissions of one event loop go to the store together: those that are alike in everything that the store is
+/// asked, so that one call can decide on all of them, as a database commits several transactions with one write.
+///
+/// Requests that arrive in one tick of the loop go together. While a call of their kind is under way, those that follow
+/// wait for its reply, but no longer than a limit. A request that is alone waits for no company. The store decides on a
+/// group after all of its requests have arrived: a limit, a plan and a revocation hold as soon as for a request that
+/// goes alone.
+///
+/// A value without loop, store and clock. `Caller` is what is to be told the decision.
+package struct AdmissionGroups<Caller> {
+    /// Requests that are alike, in the order in which they arrived.
+    ///
+    /// A class, because it grows while it is held, and goes along with the call.
+    package final class Group {
+        /// What all of them ask: the request that came first.
+        package let request: AdmissionRequest
+        package let first: Caller
+
+        /// Those after the first one, each with the request that it has itself.
+        package fileprivate(set) var others: [(request: AdmissionRequest, caller: Caller)] = []
+
+        /// Whether all of them come from the same address.
+        package fileprivate(set) var hasOneAddress = true
+
+        package init(_ request: AdmissionRequest, _ first: Caller) {
+            self.request = request
+            self.first = first
+        }
+
+        package var count: Int { 1 + others.count }
+
+        fileprivate func append(_ request: AdmissionRequest, _ caller: Caller) {
+            if hasOneAddress, request.network?.client != self.request.network?.client { hasOneAddress = false }
+            others.append((request, caller))
+        }
+    }
+
+    /// Requests of one kind.
+    private final class Line {
+        /// The group that further requests join.
+        var open: Group?
+        var callsUnderWay = 0
+        var isTouched = false
+
+        /// Since when `open` has waited for a reply.
+        var heldSince: Int64?
+    }
+
+    private let maximumCount: Int
+    private let maximumWait: Int64
+
+    /// Those of which a call is under way or a group is open.
+    private var lines: [AdmissionKind: Line] = [:]
+
+    /// Those that something has happened to in this tick.
+    private var touched: [Line] = []
+
+    /// Those that leave at the end of this tick.
+    private var closed: [Group] = []
+
+    /// Those whose groups wait for a reply, in the order in which they began to.
+    private var held: [(line: Line, since: Int64)] = []
+
+    /// - Parameters:
+    ///   - maximumCount: How many requests one call decides on at most, from 1.
+    ///   - maximumWait: How long a group waits for the reply to the call before it, in nanoseconds. Where Redis is far
+    ///     away, its requests would else take twice as long as one that is alone.
+    package init(maximumCount: Int, maximumWait: Int64) {
+        self.maximumCount = maximumCount
+        self.maximumWait = maximumWait
+    }
+
+    /// Whether ``endTick(at:)`` is to be called.
+    package var awaitsEndOfTick: Bool { !touched.isEmpty || !closed.isEmpty }
+
+    /// A request has arrived, one that ``AdmissionRequest/mayShareCall``.
+    package mutating func join(_ request: AdmissionRequest, _ caller: Caller) {
+        let line = line(of: AdmissionKind(request))
+        // A group is of one second, which is the time of each of its requests.
+        if let open = line.open, open.request.time != request.time { close(open, of: line) }
+        if let open = line.open {
+            open.append(request, caller)
+        } else {
+            line.open = Group(request, caller)
+        }
+        if let open = line.open, open.count >= maximumCount { return close(open, of: line) }
+        touch(line)
+    }
+
+    private mutating func line(of kind: AdmissionKind) -> Line {
+        if let line = lines[kind] { return line }
+        let line = Line()
+        lines[kind] = line
+        return line
+    }
+
+    private mutating func close(_ group: Group, of line: Line) {
+        closed.append(group)
+        line.callsUnderWay += 1
+        line.open = nil
+        line.heldSince = nil
+    }
+
+    private mutating func touch(_ line: Line) {
+        guard !line.isTouched else { return }
+        line.isTouched = true
+        touched.append(line)
+    }
+
+    /// The call that decided on `group` has ended.
+    package mutating func answered(_ group: Group) {
+        let kind = AdmissionKind(group.request)
+        guard let line = lines[kind] else { return }
+        line.callsUnderWay -= 1
+        if line.open != nil {
+            touch(line)
+        } else if line.callsUnderWay == 0 {
+            lines[kind] = nil
+        }
+    }
+
+    /// The tick of the event loop ends.
+    ///
+    /// - Parameter now: Of a clock that never goes back, in nanoseconds. Only read when a group has to wait.
+    /// - Returns: The groups that leave.
+    package mutating func endTick(at now: @autoclosure () -> Int64) -> [Group] {
+        for line in touched {
+            line.isTouched = false
+            guard let open = line.open else { continue }
+            if line.callsUnderWay == 0 {
+                close(open, of: line)
+            } else if line.heldSince == nil {
+                let now = now()
+                line.heldSince = now
+                held.append((line, now))
+            }
+        }
+        touched.removeAll(keepingCapacity: true)
+        defer { closed.removeAll(keepingCapacity: true) }
+        return closed
+    }
+
+    /// When ``endWait(at:)`` is to be called. Nil while no group waits.
+    package var nextWaitEnd: Int64? { held.first.map { $0.since + maximumWait } }
+
+    /// Groups that have waited long enough leave at the end of this tick.
+    package mutating func endWait(at now: Int64) {
+        let due = held.prefix { $0.since + maximumWait <= now }
+        for (line, since) in due {
+            // That group may have left, and another one wait since.
+            if line.heldSince == since, let open = line.open { close(open, of: line) }
+        }
+        held.removeFirst(due.count)
+    }
+}
+
+extension AdmissionRequest {
+    /// Whether one call of the store can decide on this request together with others like it. What is remembered of a
+    /// request by itself, and what may be admitted without being charged, is decided on alone.
+    package var mayShareCall: Bool { idempotentCall == nil && reservation == nil && quotaPolicy == .enforce }
+}
+
+/// What two admissions have to have in common to be decided on together, except the second in which they come, and
+/// the address, which only few keys are bound to.
+private struct AdmissionKind: Hashable {
+    private let request: AdmissionRequest
+
+    init(_ request: AdmissionRequest) { self.request = request }
+
+    /// Principals are remembered: the same credential is the same object, most of the time. One that is not goes alone.
+    static func == (left: Self, right: Self) -> Bool {
+        let (left, right) = (left.request, right.request)
+        return left.principal === right.principal && left.cost == right.cost && left.route == right.route
+            && left.requiredScopes == right.requiredScopes && left.routeLimit == right.routeLimit
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(ObjectIdentifier(request.principal))
+        hasher.combine(request.route)
+    }
+}
