@@ -102,12 +102,10 @@ package struct RedisAdmissionStore: AdmissionStore {
 private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     // @unchecked Sendable, reason: a port is used on its event loop only, which the link checks.
 
-    private typealias Completion = (Result<AdmissionDecision, StoreUnavailable>) -> Void
-
     private let link: any RedisLink
     private let arguments: AdmissionArguments
     private let clock: RedisClock?
-    private var groups: AdmissionGroups<Completion>
+    private var groups: AdmissionGroups
     private var isEndOfTickAwaited = false
     private var isTimerSet = false
 
@@ -127,7 +125,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
         awaitEndOfTick()
     }
 
-    private func admitAlone(_ request: AdmissionRequest, completion: @escaping Completion) {
+    private func admitAlone(_ request: AdmissionRequest, completion: @escaping AdmissionGroups.Caller) {
         link.run(
             AdmissionCall(request, arguments) { [clock, link] result in
                 RedisAdmissionStore.setting(clock, after: result, on: link) { completion(result.alone) }
@@ -160,7 +158,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
         }
     }
 
-    private func send(_ group: AdmissionGroups<Completion>.Group) {
+    private func send(_ group: AdmissionGroups.Group) {
         link.run(
             AdmissionCall(
                 group.request, arguments, callers: group.count, hasOneAddress: group.hasOneAddress
@@ -173,7 +171,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     }
 
     private func answer(
-        _ group: AdmissionGroups<Completion>.Group, _ result: Result<GroupDecision?, StoreUnavailable>
+        _ group: AdmissionGroups.Group, _ result: Result<GroupDecision?, StoreUnavailable>
     ) {
         switch result {
         case .failure(let error):

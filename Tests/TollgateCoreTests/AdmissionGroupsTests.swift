@@ -1,9 +1,35 @@
 import Testing
 import TollgateCore
 
-@Suite struct AdmissionGroupsTests {
-    private typealias Groups = AdmissionGroups<Int>
+/// The groups, with callers that have numbers.
+private final class Groups {
+    private var groups: AdmissionGroups
+    private var told: [Int] = []
 
+    init(maximumCount: Int = 8) { groups = AdmissionGroups(maximumCount: maximumCount, maximumWait: 1000) }
+
+    func join(_ request: AdmissionRequest, _ number: Int) { groups.join(request) { _ in self.told.append(number) } }
+
+    func answered(_ group: AdmissionGroups.Group) { groups.answered(group) }
+    func endTick(at now: Int64) -> [AdmissionGroups.Group] { groups.endTick(at: now) }
+    func endWait(at now: Int64) { groups.endWait(at: now) }
+    var awaitsEndOfTick: Bool { groups.awaitsEndOfTick }
+    var nextWaitEnd: Int64? { groups.nextWaitEnd }
+
+    /// The callers of each group, found out by telling them.
+    func callers(_ groups: [AdmissionGroups.Group]) -> [[Int]] {
+        groups.map { group in
+            told = []
+            let result = Result<AdmissionDecision, StoreUnavailable>.failure(
+                StoreUnavailable(.unreachable, reason: "test"))
+            group.first(result)
+            for other in group.others { other.caller(result) }
+            return told
+        }
+    }
+}
+
+@Suite struct AdmissionGroupsTests {
     private static let principals = ["user_a", "user_b"].compactMap(UserID.init).map { Principal(userID: $0) }
 
     private static func request(
@@ -14,28 +40,19 @@ import TollgateCore
             network: address.flatMap { ClientNetwork(address: $0) }, cost: cost, route: route)
     }
 
-    /// The callers of each group.
-    private static func callers(_ groups: [Groups.Group]) -> [[Int]] {
-        groups.map { [$0.first] + $0.others.map(\.caller) }
-    }
-
-    private static func groups(maximumCount: Int = 8) -> Groups {
-        Groups(maximumCount: maximumCount, maximumWait: 1000)
-    }
-
     @Test func requestsOfOneTickGoTogether() {
-        var groups = Self.groups()
+        let groups = Groups()
         #expect(!groups.awaitsEndOfTick)
         groups.join(Self.request(), 1)
         #expect(groups.awaitsEndOfTick)
         groups.join(Self.request(1), 2)
         groups.join(Self.request(), 3)
-        #expect(Self.callers(groups.endTick(at: 0)) == [[1, 3], [2]])
+        #expect(groups.callers(groups.endTick(at: 0)) == [[1, 3], [2]])
         #expect(!groups.awaitsEndOfTick && groups.nextWaitEnd == nil)
     }
 
     @Test func requestsThatDifferGoApart() throws {
-        var groups = Self.groups()
+        let groups = Groups()
         groups.join(Self.request(), 1)
         groups.join(Self.request(cost: 2), 2)
         groups.join(Self.request(route: "other"), 3)
@@ -48,11 +65,11 @@ import TollgateCore
             AdmissionRequest(
                 principal: Self.principals[0], time: UnixTime(seconds: 100), route: "search",
                 requiredScopes: [try #require(KeyScope("read"))]), 6)
-        #expect(Self.callers(groups.endTick(at: 0)) == [[1, 4], [2], [3], [5], [6]])
+        #expect(groups.callers(groups.endTick(at: 0)) == [[1, 4], [2], [3], [5], [6]])
     }
 
     @Test func requestsThatFollowWaitForTheReply() throws {
-        var groups = Self.groups()
+        let groups = Groups()
         groups.join(Self.request(), 1)
         let first = try #require(groups.endTick(at: 0).first)
         for caller in 2...4 {
@@ -62,11 +79,11 @@ import TollgateCore
         #expect(groups.nextWaitEnd == 1002)
         groups.answered(first)
         groups.join(Self.request(), 5)
-        #expect(Self.callers(groups.endTick(at: 5)) == [[2, 3, 4, 5]])
+        #expect(groups.callers(groups.endTick(at: 5)) == [[2, 3, 4, 5]])
     }
 
     @Test func noneWaitsLongerThanTheLimit() throws {
-        var groups = Self.groups()
+        let groups = Groups()
         groups.join(Self.request(), 1)
         let first = try #require(groups.endTick(at: 0).first)
         groups.join(Self.request(), 2)
@@ -74,33 +91,33 @@ import TollgateCore
         groups.endWait(at: 1049)
         #expect(!groups.awaitsEndOfTick && groups.nextWaitEnd == 1050)
         groups.endWait(at: 1050)
-        #expect(Self.callers(groups.endTick(at: 1050)) == [[2]])
+        #expect(groups.callers(groups.endTick(at: 1050)) == [[2]])
         #expect(groups.nextWaitEnd == nil)
         groups.answered(first)
         #expect(!groups.awaitsEndOfTick)
     }
 
     @Test func aGroupIsOfOneSecond() {
-        var groups = Self.groups()
+        let groups = Groups()
         groups.join(Self.request(), 1)
         groups.join(Self.request(), 2)
         groups.join(Self.request(second: 101), 3)
-        #expect(Self.callers(groups.endTick(at: 0)) == [[1, 2]], "the later one waits for the reply")
+        #expect(groups.callers(groups.endTick(at: 0)) == [[1, 2]], "the later one waits for the reply")
         groups.endWait(at: 1000)
-        #expect(Self.callers(groups.endTick(at: 0)) == [[3]])
+        #expect(groups.callers(groups.endTick(at: 0)) == [[3]])
     }
 
     @Test func aFullGroupLeavesAtOnce() {
-        var groups = Self.groups(maximumCount: 3)
+        let groups = Groups(maximumCount: 3)
         for caller in 1...7 { groups.join(Self.request(), caller) }
-        #expect(Self.callers(groups.endTick(at: 0)) == [[1, 2, 3], [4, 5, 6]])
-        var single = Self.groups(maximumCount: 1)
+        #expect(groups.callers(groups.endTick(at: 0)) == [[1, 2, 3], [4, 5, 6]])
+        let single = Groups(maximumCount: 1)
         for caller in 1...3 { single.join(Self.request(), caller) }
-        #expect(Self.callers(single.endTick(at: 0)) == [[1], [2], [3]])
+        #expect(single.callers(single.endTick(at: 0)) == [[1], [2], [3]])
     }
 
     @Test func itIsKnownWhetherAllComeFromOneAddress() {
-        var groups = Self.groups()
+        let groups = Groups()
         groups.join(Self.request(address: "192.0.2.1"), 1)
         groups.join(Self.request(address: "192.0.2.1"), 2)
         #expect(groups.endTick(at: 0).map(\.hasOneAddress) == [true])
@@ -116,14 +133,14 @@ import TollgateCore
     func everyRequestLeavesOnceAndInOrder(seed: UInt64) {
         var chance = SplitMix(state: seed)
         let maximumCount = Int.random(in: 1...6, using: &chance)
-        var groups = Self.groups(maximumCount: maximumCount)
+        let groups = Groups(maximumCount: maximumCount)
         var (now, next, second) = (Int64(0), 0, Int64(100))
         var arrivedAt: [Int64] = []
-        var under: [Groups.Group] = []
+        var under: [AdmissionGroups.Group] = []
         var left: [[Int]] = [[], []]
-        func take(_ leaving: [Groups.Group]) {
+        func take(_ leaving: [AdmissionGroups.Group]) {
             for group in leaving {
-                let callers = Self.callers([group])[0]
+                let callers = groups.callers([group])[0]
                 #expect(callers.count == group.count && callers.count <= maximumCount)
                 left[callers[0] % 2] += callers
                 under.append(group)

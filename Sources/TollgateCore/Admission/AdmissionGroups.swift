@@ -6,8 +6,11 @@
 /// group after all of its requests have arrived: a limit, a plan and a revocation hold as soon as for a request that
 /// goes alone.
 ///
-/// A value without loop, store and clock. `Caller` is what is to be told the decision.
-package struct AdmissionGroups<Caller> {
+/// A value without loop, store and clock.
+package struct AdmissionGroups {
+    /// What is to be told the decision.
+    package typealias Caller = (Result<AdmissionDecision, StoreUnavailable>) -> Void
+
     /// Requests that are alike, in the order in which they arrived.
     ///
     /// A class, because it grows while it is held, and goes along with the call.
@@ -22,21 +25,24 @@ package struct AdmissionGroups<Caller> {
         /// Whether all of them come from the same address.
         package fileprivate(set) var hasOneAddress = true
 
-        package init(_ request: AdmissionRequest, _ first: Caller) {
+        fileprivate let line: Line
+
+        fileprivate init(_ request: AdmissionRequest, _ first: @escaping Caller, of line: Line) {
             self.request = request
             self.first = first
+            self.line = line
         }
 
         package var count: Int { 1 + others.count }
 
-        fileprivate func append(_ request: AdmissionRequest, _ caller: Caller) {
+        fileprivate func append(_ request: AdmissionRequest, _ caller: @escaping Caller) {
             if hasOneAddress, request.network?.client != self.request.network?.client { hasOneAddress = false }
             others.append((request, caller))
         }
     }
 
     /// Requests of one kind.
-    private final class Line {
+    fileprivate final class Line {
         /// The group that further requests join.
         var open: Group?
         var callsUnderWay = 0
@@ -74,17 +80,19 @@ package struct AdmissionGroups<Caller> {
     package var awaitsEndOfTick: Bool { !touched.isEmpty || !closed.isEmpty }
 
     /// A request has arrived, one that ``AdmissionRequest/mayShareCall``.
-    package mutating func join(_ request: AdmissionRequest, _ caller: Caller) {
+    package mutating func join(_ request: AdmissionRequest, _ caller: @escaping Caller) {
         let line = line(of: AdmissionKind(request))
         // A group is of one second, which is the time of each of its requests.
-        if let open = line.open, open.request.time != request.time { close(open, of: line) }
+        if let open = line.open, open.request.time != request.time { close(open) }
+        let group: Group
         if let open = line.open {
             open.append(request, caller)
+            group = open
         } else {
-            line.open = Group(request, caller)
+            group = Group(request, caller, of: line)
+            line.open = group
         }
-        if let open = line.open, open.count >= maximumCount { return close(open, of: line) }
-        touch(line)
+        if group.count >= maximumCount { close(group) } else { touch(line) }
     }
 
     private mutating func line(of kind: AdmissionKind) -> Line {
@@ -94,8 +102,9 @@ package struct AdmissionGroups<Caller> {
         return line
     }
 
-    private mutating func close(_ group: Group, of line: Line) {
+    private mutating func close(_ group: Group) {
         closed.append(group)
+        let line = group.line
         line.callsUnderWay += 1
         line.open = nil
         line.heldSince = nil
@@ -109,13 +118,12 @@ package struct AdmissionGroups<Caller> {
 
     /// The call that decided on `group` has ended.
     package mutating func answered(_ group: Group) {
-        let kind = AdmissionKind(group.request)
-        guard let line = lines[kind] else { return }
+        let line = group.line
         line.callsUnderWay -= 1
         if line.open != nil {
             touch(line)
         } else if line.callsUnderWay == 0 {
-            lines[kind] = nil
+            lines[AdmissionKind(group.request)] = nil
         }
     }
 
@@ -128,7 +136,7 @@ package struct AdmissionGroups<Caller> {
             line.isTouched = false
             guard let open = line.open else { continue }
             if line.callsUnderWay == 0 {
-                close(open, of: line)
+                close(open)
             } else if line.heldSince == nil {
                 let now = now()
                 line.heldSince = now
@@ -145,12 +153,12 @@ package struct AdmissionGroups<Caller> {
 
     /// Groups that have waited long enough leave at the end of this tick.
     package mutating func endWait(at now: Int64) {
-        let due = held.prefix { $0.since + maximumWait <= now }
-        for (line, since) in due {
+        let count = held.prefix { $0.since + maximumWait <= now }.count
+        for (line, since) in held.prefix(count) {
             // That group may have left, and another one wait since.
-            if line.heldSince == since, let open = line.open { close(open, of: line) }
+            if line.heldSince == since, let open = line.open { close(open) }
         }
-        held.removeFirst(due.count)
+        held.removeFirst(count)
     }
 }
 

@@ -277,9 +277,9 @@ local takes_place = (outcome == ADMITTED or outcome == REPLAYED) and not only_te
 -- What the requests are told for which nothing is left.
 local last_outcome = outcome
 if takes_place then
-  local callers = tonumber(ARGV[CALLERS])
-  admitted = callers
-  if callers > 1 then
+  admitted = 1
+  if ARGV[CALLERS] ~= '1' then
+    local callers = tonumber(ARGV[CALLERS])
     admitted = math.min(callers, rate - requests, route_rate and route_rate - route_requests or callers)
     last_outcome = admitted < callers and RATE_LIMITED or ADMITTED
     if cost > 0 and used + admitted * cost > quota then
@@ -333,18 +333,17 @@ if takes_place then
   end
 
   used = used + charged
-  local count = string.format('%.0f', used)
   if record[3] == plan and record[4] and not changes_period and not is_first_of_day then
     if record[6] == now then
-      call('HSET', usage_key, 'usageCount', count)
+      call('HSET', usage_key, 'usageCount', used)
     else
-      call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now)
+      call('HSET', usage_key, 'usageCount', used, 'lastUpdated', now)
     end
   else
     -- In the order in which people read it.
-    if plan then call('HSET', usage_key, 'usageCount', count, 'plan', plan) end
+    if plan then call('HSET', usage_key, 'usageCount', used, 'plan', plan) end
     if not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[PERIOD_END] end
-    call('HSET', usage_key, 'usageCount', count, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
+    call('HSET', usage_key, 'usageCount', used, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
       period_end)
     if before_start then
       call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount',
