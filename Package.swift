@@ -20,7 +20,6 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
-let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -156,7 +155,7 @@ let package = Package(
             name: "TollgateDataPlane",
             dependencies: [
                 "TollgateCore", "TollgateStore", "ReverseProxy", "HTTPWire", "JSONValue", "Libcrypto", hummingbird,
-                hummingbirdCore, httpTypes, lifecycle, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, logging,
+                hummingbirdCore, httpTypes, lifecycle, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, logging,
                 coreMetrics,
             ],
             swiftSettings: strict),
@@ -265,7 +264,7 @@ let package = Package(
             dependencies: [
                 "TestSupport", "TollgateDataPlane", "PrometheusMetrics", "TollgateStore", "TollgateCore",
                 "ReverseProxy",
-                "HTTPWire", nioCore, nioEmbedded, metrics, coreMetrics, httpTypes, logging,
+                "HTTPWire", nioCore, nioEmbedded, metrics, coreMetrics, httpTypes, hummingbirdCore, logging,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -27,6 +27,27 @@ package struct AnswerWriter: Sendable {
         connection.answerEnded()
     }
 
+    /// Writes an answer of the control plane, and so ends the request.
+    ///
+    /// - Parameters:
+    ///   - fields: All but `Date`. Without a `Content-Length` the length is that of `body`.
+    ///   - body: Left out where the answer may have none.
+    func write(status: HTTPResponse.Status, fields: HTTPFields, body: ByteBuffer, on connection: PublicConnection) {
+        let hasBody = status != .noContent && status != .notModified
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(1024)
+        buffer.writeStatusLine(status)
+        for field in fields where field.name != .connection && field.name != .date {
+            if field.name != .contentLength || hasBody { buffer.writeField(name: field.name.rawName, field.value) }
+        }
+        if hasBody, !fields.contains(.contentLength) { buffer.writeField("Content-Length", body.readableBytes) }
+        clock.writeDate(to: &buffer)
+        connection.endHead(&buffer, asksToClose: fields[.connection] == "close")
+        connection.write(buffer)
+        if hasBody, !connection.isAnswerToHead { connection.write(body) }
+        connection.answerEnded()
+    }
+
     /// The whole answer to a client that is hung up on, whatever it asks for.
     package func refusal(_ error: APIError) -> ByteBuffer {
         let requestID = requestIDs.next()

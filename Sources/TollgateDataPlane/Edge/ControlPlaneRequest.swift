@@ -1,47 +1,52 @@
 import HTTPTypes
 import HTTPWire
-import Hummingbird
-import HummingbirdCore
-import NIOCore
+package import HummingbirdCore
+package import NIOCore
 import NIOHTTP1
-import NIOHTTPTypes
-import NIOHTTPTypesHTTP1
 import TollgateCore
 
-/// The way of one request up to the control plane and of its answer down: behind ``PublicConnection``, Hummingbird's own
-/// task, put there when the first request of a connection needs it.
+/// Answers a request of the control plane, in a task. Must not fail: an error is an answer as well.
+package typealias ControlPlaneResponder = @Sendable (Request, any Channel) async -> Response
+
+/// The way of one request up to the control plane and of its answer down. The request has a task as long as it is in
+/// progress; the connection has none, so one on which nothing happens takes no more than any other.
 ///
-/// The request goes up as it was understood, in the parts that Hummingbird reads: nothing is parsed a second time, and
+/// The request goes up as it was understood, in the form that Hummingbird reads: nothing is parsed a second time, and
 /// nothing of this hop is in it.
 ///
 /// Confined to its event loop.
 final class ControlPlaneRequest: RequestResponder {
     private let connection: PublicConnection
-    private let entrance: ControlPlaneEntrance
+    private let answers: AnswerWriter
 
-    var takesBody: Bool { true }
+    /// Nil for a request without a body.
+    private var body: RequestBodySource?
+
+    /// No answer is awaited any more.
+    private var isOver = false
+
+    private(set) var takesBody = true
     var limitsArrival: Bool { true }
     var minimumBodyRate: Int { connection.limits.bodyRate }
-    var awaitsBody: Bool { true }
+    var awaitsBody: Bool { takesBody }
 
-    private init(connection: PublicConnection, entrance: ControlPlaneEntrance) {
+    private init(connection: PublicConnection, answers: AnswerWriter) {
         self.connection = connection
-        self.entrance = entrance
+        self.answers = answers
     }
 
     /// Sends the request up.
     ///
     /// - Parameter target: Path and query, checked.
+    /// - Returns: Nil when it was answered already.
     static func begin(
         _ head: RequestHead, target: String, host: String, peer: ConnectionPeer, connection: PublicConnection,
-        bridge: ControlPlaneBridge
+        answers: AnswerWriter, respond: @escaping ControlPlaneResponder
     ) -> ControlPlaneRequest? {
-        guard let context = connection.context else { return nil }
-        let entrance: ControlPlaneEntrance
-        do {
-            entrance = try bridge.attach(to: context.channel, for: connection)
-        } catch {
-            connection.abort()
+        guard let channel = connection.context?.channel else { return nil }
+        let network = peer.network(of: head.fields)
+        guard let request = request(head, target: target, host: host, network: network) else {
+            refuseMethod(on: connection, answers)
             return nil
         }
         // Only the endpoint that reads the body knows whether it is wanted; these bodies are small, and most are.
@@ -49,13 +54,33 @@ final class ControlPlaneRequest: RequestResponder {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
-        let network = peer.network(of: head.fields)
-        if let request = request(head, target: target, host: host, network: network) {
-            entrance.take(.head(request))
-        } else {
-            entrance.fail(HTTPParserError.invalidMethod)
+        let responder = ControlPlaneRequest(connection: connection, answers: answers)
+        responder.start(request, hasBody: head.framing.hasBody, channel: channel, respond)
+        return responder
+    }
+
+    private static func refuseMethod(on connection: PublicConnection, _ answers: AnswerWriter) {
+        let requestID = answers.requestIDs.next()
+        var answer = Answer(.badRequest("The method is in no registry of HTTP."), requestID: requestID)
+        answer.headers[.connection] = "close"
+        answers.write(answer, requestID: requestID, on: connection)
+    }
+
+    private func start(
+        _ head: HTTPRequest, hasBody: Bool, channel: any Channel, _ respond: @escaping ControlPlaneResponder
+    ) {
+        let loop = channel.eventLoop
+        let this = NIOLoopBound(self, eventLoop: loop)
+        var body = RequestBody(buffer: ByteBuffer())
+        if hasBody {
+            (body, self.body) = RequestBodySource.make { loop.execute { this.value.bodyWasTaken() } }
         }
-        return ControlPlaneRequest(connection: connection, entrance: entrance)
+        let request = Request(head: head, body: body)
+        Task {
+            let response = await respond(request, channel)
+            let bytes = await ResponseBytes.whole(of: response.body)
+            loop.execute { this.value.answer(response, bytes) }
+        }
     }
 
     /// Nil for a method that is in no registry of HTTP.
@@ -92,129 +117,51 @@ final class ControlPlaneRequest: RequestResponder {
         }
     }
 
-    func body(_ bytes: ByteBuffer) { if bytes.readableBytes > 0 { entrance.take(.body(bytes)) } }
+    // MARK: Up
+
+    func body(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0, let body else { return }
+        takesBody = body.hasRoom(after: bytes)
+    }
 
     func flushBody() {}
 
-    func bodyEnded(trailers: FieldSection) {
-        entrance.take(.end(nil))
-        entrance.takeNoMoreForNow()
+    func bodyEnded(trailers: FieldSection) { body?.end() }
+
+    /// What reads the body has a place for more of it, or reads it no longer.
+    private func bodyWasTaken() {
+        guard !isOver, !takesBody else { return }
+        takesBody = true
+        connection.responderTakesBody()
     }
 
     func clientWritabilityChanged(isWritable: Bool) {}
 
     /// A handler that still waits for the rest of a body is told that it does not come.
-    func clientGone() { entrance.fail(HTTPParserError.unknown) }
-}
-
-/// Makes one connection's pipeline speak to the control plane, once.
-final class ControlPlaneBridge: Sendable {
-    typealias AsyncChannel = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-
-    /// Told of the channel when the control plane is needed, and failed when it never was.
-    private let whenNeeded: EventLoopPromise<AsyncChannel>
-    private let state: NIOLoopBoundBox<State>
-    private let clock: AnswerClock
-
-    private enum State {
-        case unneeded
-        case attached(ControlPlaneEntrance)
-        case closed
+    func clientGone() {
+        isOver = true
+        body?.breakOff()
     }
-
-    init(eventLoop: any EventLoop, clock: AnswerClock) {
-        self.clock = clock
-        whenNeeded = eventLoop.makePromise()
-        state = NIOLoopBoundBox(.unneeded, eventLoop: eventLoop)
-    }
-
-    /// The channel that the control plane reads requests from. Nil when the connection ends without a need for it.
-    func channel() async -> AsyncChannel? { try? await whenNeeded.futureResult.get() }
-
-    /// The connection is over. On its event loop.
-    func connectionClosed() {
-        if case .unneeded = state.value { whenNeeded.fail(ChannelError.alreadyClosed) }
-        state.value = .closed
-    }
-
-    /// Where requests go up.
-    func attach(to channel: any Channel, for connection: PublicConnection) throws -> ControlPlaneEntrance {
-        switch state.value {
-        case .attached(let entrance): return entrance
-        case .closed: throw ChannelError.alreadyClosed
-        case .unneeded: break
-        }
-        let entrance = ControlPlaneEntrance(connection: connection)
-        state.value = .attached(entrance)
-        let pipeline = channel.pipeline.syncOperations
-        do {
-            try pipeline.addHandlers([
-                HTTPResponseEncoder(), HTTP1ToHTTPServerCodec(secure: false), entrance, AnswerDate(clock: clock),
-            ])
-            whenNeeded.succeed(
-                try NIOAsyncChannel(
-                    wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
-            return entrance
-        } catch {
-            whenNeeded.fail(error)
-            throw error
-        }
-    }
-}
-
-/// Where requests go up to the control plane, and its answers come down: says where each ends, and whether the connection
-/// does. What encodes them stands between this and ``PublicConnection``.
-///
-/// Confined to its event loop.
-final class ControlPlaneEntrance: ChannelOutboundHandler {
-    typealias OutboundIn = HTTPResponsePart
-    typealias OutboundOut = HTTPResponsePart
-
-    private let connection: PublicConnection
-    private var context: ChannelHandlerContext?
-
-    init(connection: PublicConnection) { self.connection = connection }
-
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    // MARK: Up
-
-    func take(_ part: HTTPRequestPart) { context?.fireChannelRead(NIOAny(part)) }
-
-    /// Has what was taken read now: the parts of a read of the socket are read together.
-    func takeNoMoreForNow() { context?.fireChannelReadComplete() }
-
-    /// Ends what is read. It is answered with 400 when nothing was answered yet.
-    func fail(_ error: HTTPParserError) { context?.fireErrorCaught(error) }
 
     // MARK: Down
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch unwrapOutboundIn(data) {
-        case .head(var head) where head.status.kind != .informational:
-            guard connection.mayAnswer else { return drop(promise) }
-            head.headerFields[.connection] = connection.answerBegins(
-                asksToClose: head.headerFields[.connection] == "close")
-            context.write(wrapOutboundOut(.head(head)), promise: promise)
-        case .end:
-            guard connection.mayAnswer else { return drop(promise) }
-            context.write(data, promise: promise)
-            connection.answerEnded()
-        case .head, .body:
-            guard connection.mayAnswer else { return drop(promise) }
-            context.write(data, promise: promise)
-        }
+    /// - Parameter bytes: Nil when the body could not be made to its end.
+    private func answer(_ response: Response, _ bytes: ByteBuffer?) {
+        guard !isOver, connection.mayAnswer else { return }
+        isOver = true
+        guard let bytes else { return connection.abort() }
+        answers.write(status: response.status, fields: response.headers, body: bytes, on: connection)
     }
-
-    /// The connection closes as it sees fit, after the answer.
-    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        if mode == .output { promise?.succeed() } else { context.close(mode: mode, promise: promise) }
-    }
-
-    /// The connection was answered on the control plane's behalf.
-    private func drop(_ promise: EventLoopPromise<Void>?) { promise?.fail(ChannelError.ioOnClosedChannel) }
 }
 
 @available(*, unavailable)
-extension ControlPlaneEntrance: Sendable {}
+extension ControlPlaneRequest: Sendable {}
+
+extension BodyFraming {
+    fileprivate var hasBody: Bool {
+        switch self {
+        case .none, .length(0): false
+        case .length, .chunked, .untilClose: true
+        }
+    }
+}

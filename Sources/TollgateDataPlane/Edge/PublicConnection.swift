@@ -8,7 +8,7 @@ import NIOCore
 /// request.
 ///
 /// Confined to its event loop.
-final class PublicConnection: ChannelDuplexHandler {
+final class PublicConnection: ChannelDuplexHandler, Timed {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
     typealias OutboundIn = IOData
@@ -24,15 +24,19 @@ final class PublicConnection: ChannelDuplexHandler {
     private var responder: (any RequestResponder)?
     private var isProcessing = false
     private var isReadHeld = false
-    private var timer: Scheduled<Void>?
+    private let timers: ConnectionTimers
     private var timerDeadline = NIODeadline.distantFuture
+    var queueIndex: Int?
 
+    /// - Parameter timers: Of the connection's event loop.
     init(
-        limits: ConnectionLimits, drain: DrainState, answers: AnswerWriter, dispatcher: any RequestDispatcher
+        limits: ConnectionLimits, drain: DrainState, answers: AnswerWriter, dispatcher: any RequestDispatcher,
+        timers: ConnectionTimers
     ) {
         self.drain = drain
         self.answers = answers
         self.dispatcher = dispatcher
+        self.timers = timers
         state = PublicConnectionState(limits: limits, at: .now())
     }
 
@@ -40,11 +44,11 @@ final class PublicConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        scheduleTimer(at: .now() + limits.idleTimeout)
+        wake(at: .now() + limits.idleTimeout)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        cancelTimer()
+        timers.remove(self)
         self.context = nil
     }
 
@@ -89,7 +93,7 @@ final class PublicConnection: ChannelDuplexHandler {
 
     /// What the client has sent behind its request, for a protocol that is not HTTP.
     func takeEarlyBytes() -> ByteBuffer {
-        cancelTimer()
+        wake(at: .distantFuture)
         return state.becomeTunnel()
     }
 
@@ -185,7 +189,7 @@ final class PublicConnection: ChannelDuplexHandler {
 
     private func linger() {
         responder = nil
-        scheduleTimer(at: state.linger(at: .now()))
+        wake(at: state.linger(at: .now()))
         guard let context else { return }
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
@@ -204,19 +208,21 @@ final class PublicConnection: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case ChannelEvent.inputClosed: if state.clientStopped() { perform(.hangUp) } else { process() }
-        case is ChannelShouldQuiesceEvent: perform(state.quiesce(at: .now()))
         default: context.fireUserInboundEventTriggered(event)
         }
     }
 
-    private func close() {
+    /// The server shuts down: nothing is begun, and what is in progress comes to its end.
+    func quiesce() { perform(state.quiesce(at: .now())) }
+
+    func close() {
         state.close()
         responder.take()?.clientGone()
         context?.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        cancelTimer()
+        timers.remove(self)
         state.close()
         responder.take()?.clientGone()
         context.fireChannelInactive()
@@ -229,7 +235,7 @@ final class PublicConnection: ChannelDuplexHandler {
     private func perform(_ wait: PublicConnectionWait) {
         switch wait {
         case .none: break
-        case .wait(let until): scheduleTimer(at: until)
+        case .wait(let until): wake(at: until)
         case .refuseLate: refuse(.requestTimeout)
         case .refuseTooSlow: refuse(.bodyTooSlow(bytesPerSecond: responder?.minimumBodyRate ?? 0))
         case .close: close()
@@ -237,18 +243,17 @@ final class PublicConnection: ChannelDuplexHandler {
         }
     }
 
-    private func scheduleTimer(at deadline: NIODeadline) {
-        timer?.cancel()
+    /// Has ``timePassed()`` called at `deadline`.
+    private func wake(at deadline: NIODeadline) {
+        guard context != nil else { return }
         timerDeadline = deadline
-        timer = context?.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { [weak self] in
-            guard let self else { return }
-            perform(state.timePassed(limitsArrival: responder?.limitsArrival ?? true, at: .now()))
-        }
+        timers.wake(self, at: deadline)
     }
 
-    private func cancelTimer() {
-        timer?.cancel()
-        timer = nil
+    /// The moment has come for which a timer was set.
+    func timePassed() {
+        timerDeadline = .distantFuture
+        perform(state.timePassed(limitsArrival: responder?.limitsArrival ?? true, at: .now()))
     }
 
     /// Has the timer fire in time for what is waited for now.
@@ -256,7 +261,7 @@ final class PublicConnection: ChannelDuplexHandler {
         guard !state.isRequestComplete else { return }
         let deadline = state.watchArrival(
             awaitsBody: responder?.awaitsBody, limitsArrival: responder?.limitsArrival ?? true, at: now)
-        if let deadline, deadline < timerDeadline { scheduleTimer(at: deadline) }
+        if let deadline, deadline < timerDeadline { wake(at: deadline) }
     }
 }
 

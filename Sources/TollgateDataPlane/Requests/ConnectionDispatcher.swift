@@ -10,15 +10,15 @@ import TollgateCore
 struct ConnectionDispatcher: RequestDispatcher {
     let dataPlane: DataPlane
     let peer: ConnectionPeer
-    let bridge: ControlPlaneBridge
+    let controlPlane: ControlPlaneResponder
 
     /// Nil on an event loop of another group than the worker's.
     private let loop: LoopAdmissions?
 
     /// On the channel's event loop.
-    init(dataPlane: DataPlane, channel: any Channel, bridge: ControlPlaneBridge) {
+    init(dataPlane: DataPlane, channel: any Channel, controlPlane: @escaping ControlPlaneResponder) {
         self.dataPlane = dataPlane
-        self.bridge = bridge
+        self.controlPlane = controlPlane
         loop = dataPlane.reservations.on(channel.eventLoop)
         peer = ConnectionPeer(address: channel.remoteAddress?.ipAddress, trustedProxies: dataPlane.trustedProxies)
     }
@@ -34,7 +34,7 @@ struct ConnectionDispatcher: RequestDispatcher {
                 }
                 return ControlPlaneRequest.begin(
                     head, target: address.target.text, host: address.host, peer: peer, connection: connection,
-                    bridge: bridge)
+                    answers: dataPlane.answers, respond: controlPlane)
             case .gateway(let purpose):
                 guard let loop else { throw .internalError(cause: "the connection's event loop has no store") }
                 return GatewayRequest.begin(

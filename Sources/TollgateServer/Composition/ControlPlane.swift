@@ -45,16 +45,25 @@ struct ControlPlane: Sendable {
                 + [webhook.endpoint] + (dashboard?.endpoints ?? []))
     }
 
-    func router(
-        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics
-    ) -> Router<GatewayRequestContext> {
+    /// Answers the control plane's requests.
+    ///
+    /// - Parameter logger: For what the answers say of a request that failed.
+    func responder(
+        requestIDs: RequestIDGenerator, cors: CORSPolicy, metrics: GatewayMetrics, logger: Logger
+    ) -> ControlPlaneResponder {
         let endpoints = endpoints
         let router = Router(context: GatewayRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(
             middleware: AnswerMiddleware(
                 requestIDs: requestIDs, cors: cors, metrics: metrics, endpoints: endpoints, gatekeeper: gatekeeper))
         endpoints.register(in: router)
-        return router
+        let responder = router.buildResponder()
+        return { request, channel in
+            let source = ApplicationRequestContextSource(channel: channel, logger: logger)
+            let answer = try? await responder.respond(to: request, context: GatewayRequestContext(source: source))
+            // The middleware makes an answer of every error.
+            return answer ?? Response(status: .internalServerError)
+        }
     }
 
     /// Envoy asks with the method of the request in question, the others with GET.

@@ -176,7 +176,7 @@ package struct Gateway: Sendable {
                 parts.part(
                     "requests on the public port",
                     PortService(
-                        server: publicApplication, address: "\(configuration.host):\(configuration.port)",
+                        server: publicPort, address: "\(configuration.host):\(configuration.port)",
                         option: "--port")),
                 parts.part("the configuration's watcher", watcher),
                 parts.part("SIGHUP", BackgroundService { if handlesSignals { await Self.reload(watcher) } }),
@@ -235,27 +235,22 @@ package struct Gateway: Sendable {
         return configuration
     }
 
-    private var publicApplication: some Service {
-        Application(
-            router: controlPlane.router(
-                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics),
-            server: PublicChannel.builder(
-                limits: ConnectionLimits(
-                    idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),
-                    headBytes: configuration.headerLimitBytes, bodyBytes: configuration.bodyLimitBytes),
-                cap: ConnectionCap(budget: descriptors, metricsFactory: metricsRegistry, logger: logger),
-                drain: drain, answers: dataPlane.answers, dataPlane: dataPlane),
-            configuration: ApplicationConfiguration(
-                address: .hostname(configuration.host, port: configuration.port),
-                availableConnectionsDelegate: AcceptLimit(
-                    maximum: descriptors.clientConnections + AcceptLimit.refusalsUnderWay)),
-            onServerRunning: { [addresses, logger] channel in
-                await AcceptPause.install(on: channel)
+    private var publicPort: PublicPort {
+        PublicPort(
+            address: (configuration.host, configuration.port),
+            limits: ConnectionLimits(
+                idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)),
+                headBytes: configuration.headerLimitBytes, bodyBytes: configuration.bodyLimitBytes),
+            cap: ConnectionCap(budget: descriptors, metricsFactory: metricsRegistry, logger: logger),
+            maximumConnections: descriptors.clientConnections + AcceptLimit.refusalsUnderWay,
+            drain: drain, dataPlane: dataPlane,
+            controlPlane: controlPlane.responder(
+                requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics, logger: quietLogger),
+            eventLoopGroup: eventLoopGroup,
+            whenOpen: { [addresses, logger] channel in
                 logger.notice("serving", metadata: ["address": "\(channel.boundAddress)"])
                 addresses.publicPortOpened(channel.localAddress?.port)
-            },
-            eventLoopGroupProvider: .shared(eventLoopGroup),
-            logger: quietLogger)
+            })
     }
 
     private var adminApplication: some Service {

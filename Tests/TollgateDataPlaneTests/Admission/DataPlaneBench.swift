@@ -21,22 +21,19 @@ struct DataPlaneBench {
         _ body: (DataPlaneBench) async throws -> Void
     ) async throws {
         let bench = try DataPlaneBench(fixture: AdmissionFixture(tokens: tokens), channel: NIOAsyncTestingChannel())
-        let bridge = try await bench.connect(routes: RouteTable(routes))
+        try await bench.connect(routes: RouteTable(routes))
         do {
             try await body(bench)
         } catch {
-            try await bench.finish(bridge)
+            try await bench.finish()
             throw error
         }
-        try await bench.finish(bridge)
+        try await bench.finish()
     }
 
-    private func finish(_ bridge: ControlPlaneBridge) async throws {
-        try await channel.testingEventLoop.executeInContext { bridge.connectionClosed() }
-        _ = try await channel.finish(acceptAlreadyClosed: true)
-    }
+    private func finish() async throws { _ = try await channel.finish(acceptAlreadyClosed: true) }
 
-    private func connect(routes: RouteTable) async throws -> ControlPlaneBridge {
+    private func connect(routes: RouteTable) async throws {
         let loop = channel.testingEventLoop
         let (state, store, time, log) = (fixture.state, store, time, fixture.log)
         let metrics = GatewayMetrics(factory: fixture.registry)
@@ -53,13 +50,14 @@ struct DataPlaneBench {
             logger: log.logger)
         let channel = channel
         try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 50_000)).get()
-        return try await loop.executeInContext {
-            let bridge = ControlPlaneBridge(eventLoop: loop, clock: answers.clock)
+        try await loop.executeInContext {
+            let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel) { _, _ in
+                preconditionFailure("what is tested here does not go up to the control plane")
+            }
             let connection = PublicConnection(
                 limits: ConnectionLimits(idleTimeout: .seconds(60)), drain: DrainState(), answers: answers,
-                dispatcher: ConnectionDispatcher(dataPlane: dataPlane, channel: channel, bridge: bridge))
+                dispatcher: dispatcher, timers: ConnectionTimers(eventLoop: loop))
             try channel.pipeline.syncOperations.addHandler(connection)
-            return bridge
         }
     }
 

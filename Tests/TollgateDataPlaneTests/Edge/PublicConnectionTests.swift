@@ -56,6 +56,7 @@ import TollgateCore
         let channel: EmbeddedChannel
         let record: ChannelRecord
         let dispatcher: Dispatcher
+        let handler: PublicConnection
 
         /// What the responders were told, one line each.
         var told: [String] { dispatcher.responders.map { $0.told.joined(separator: " ") } }
@@ -65,12 +66,13 @@ import TollgateCore
         let dispatcher = Dispatcher()
         let time = ManualTime(UnixTime(seconds: 1_700_000_000))
         let answers = AnswerWriter(requestIDs: RequestIDGenerator(), clock: AnswerClock(time: time))
+        let loop = EmbeddedEventLoop()
         let handler = PublicConnection(
             limits: ConnectionLimits(idleTimeout: .seconds(60)), drain: DrainState(), answers: answers,
-            dispatcher: dispatcher)
-        let (channel, record) = try EmbeddedChannel.recorded(handler)
+            dispatcher: dispatcher, timers: ConnectionTimers(eventLoop: loop))
+        let (channel, record) = try EmbeddedChannel.recorded(handler, loop: loop)
         record.drains = drains
-        return Public(channel: channel, record: record, dispatcher: dispatcher)
+        return Public(channel: channel, record: record, dispatcher: dispatcher, handler: handler)
     }
 
     private static func get(_ path: String) -> String { "GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n" }
@@ -164,7 +166,7 @@ import TollgateCore
 
     @Test func anIdleConnectionIsClosedWhenTheServerShutsDown() throws {
         let connection = try connection()
-        connection.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        connection.handler.quiesce()
         #expect(connection.record.taken() == "close")
     }
 }
