@@ -6,8 +6,8 @@ package import TollgateCore
 ///
 /// A token is known by its SHA-256: no token that could be presented can be read from this memory.
 package final class TokenMemory: Sendable {
-    /// About 8 MB when full. A user has a new token each minute.
-    package static let defaultCapacity = 32_768
+    /// About 30 MB when full. A user has a new token each minute.
+    package static let defaultCapacity = 131_072
 
     /// What verification found.
     package struct Entry: Sendable, Equatable {
@@ -25,7 +25,7 @@ package final class TokenMemory: Sendable {
     }
 
     private struct State {
-        var entries: GenerationCache<SHA256Digest, Entry>
+        var entries: RecencyCache<SHA256Digest, Entry>
         var epoch = 0
     }
 
@@ -33,7 +33,7 @@ package final class TokenMemory: Sendable {
 
     /// Remembers at most `capacity` tokens.
     package init(capacity: Int = TokenMemory.defaultCapacity) {
-        state = Mutex(State(entries: GenerationCache(capacity: capacity)))
+        state = Mutex(State(entries: RecencyCache(capacity: capacity)))
     }
 
     /// How many tokens are remembered.
@@ -56,10 +56,13 @@ package final class TokenMemory: Sendable {
 
     /// Forgets all tokens: a key that has verified some is lost, and a new epoch begins.
     package func forgetAll(epoch: Int) {
-        state.withLock { state in
-            guard epoch > state.epoch else { return }
+        // All are freed when the lock is no longer held.
+        _ = state.withLock { state -> RecencyCache<SHA256Digest, Entry>? in
+            guard epoch > state.epoch else { return nil }
             state.epoch = epoch
+            let forgotten = state.entries
             state.entries.removeAll()
+            return forgotten
         }
     }
 }

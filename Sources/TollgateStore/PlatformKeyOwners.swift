@@ -11,14 +11,14 @@ package import TollgateCore
 /// So a key that was taken away is refused at once, whatever any worker remembers.
 package final class PlatformKeyOwners: PlatformKeyDirectory {
     /// Owners that a worker remembers, about 200 bytes each.
-    package static let standardCapacity = 32_768
+    package static let standardCapacity = 131_072
 
     private let client: RedisClient
-    private let hints: Mutex<GenerationCache<SHA256Digest, Principal>>
+    private let hints: Mutex<RecencyCache<SHA256Digest, Principal>>
 
     package init(client: RedisClient, capacity: Int = standardCapacity) {
         self.client = client
-        hints = Mutex(GenerationCache(capacity: capacity))
+        hints = Mutex(RecencyCache(capacity: capacity))
     }
 
     /// The key's owner, if remembered. Does not ask Redis.

@@ -65,21 +65,6 @@ import TollgateCore
         #expect(memory.count == 1)
     }
 
-    @Test func whatIsInUseSurvivesGenerations() {
-        var cache = GenerationCache<Int, String>(capacity: 10)
-        cache.insert("first", for: -1)
-        for index in 0..<100 {
-            cache.insert("\(index)", for: index)
-            #expect(cache.value(for: -1) == "first")
-            #expect(cache.count <= 10)
-        }
-        cache.insert("second", for: -1)
-        #expect(cache.value(for: -1) == "second")
-        #expect(cache.value(for: 0) == nil)
-        cache.removeAll()
-        #expect(cache.value(for: -1) == nil)
-    }
-
     @Test func aSmallCapacityStillVerifies() async throws {
         let authenticator = try pemAuthenticator(memoryCapacity: 0)
         let (first, second) = (try await TestToken().signed(), try await TestToken(claims: ["v": "1"]).signed())

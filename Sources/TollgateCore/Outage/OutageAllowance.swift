@@ -20,17 +20,17 @@ package struct OutageAllowance: Sendable {
         func `in`(_ window: RateWindow) -> Int { self.window == window ? number : 0 }
     }
 
-    private var usages: GenerationCache<UserID, MinuteUsage>
+    private var usages: RecencyCache<UserID, MinuteUsage>
 
     /// - Parameter capacity: Users that are remembered.
-    package init(capacity: Int) { usages = GenerationCache(capacity: capacity) }
+    package init(capacity: Int) { usages = RecencyCache(capacity: capacity) }
 
     /// The store has said where the rate of `user` stands.
     package mutating func saw(_ rate: RateSnapshot, of user: UserID) {
-        var usage = usages.value(for: user) ?? MinuteUsage()
-        usage.ratePerMinute = rate.limit
-        usage.requests = Count(window: rate.window, number: rate.count)
-        usages.insert(usage, for: user)
+        usages.update(user, from: MinuteUsage()) { usage in
+            usage.ratePerMinute = rate.limit
+            usage.requests = Count(window: rate.window, number: rate.count)
+        }
     }
 
     /// Whether `user` may pass now; counted if so.

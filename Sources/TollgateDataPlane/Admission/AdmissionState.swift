@@ -186,7 +186,7 @@ extension AdmissionDecision {
 /// caller put all of theirs into one place of the table.
 final class KeyMemory: Sendable {
     /// Keys that a worker remembers, about 500 bytes each.
-    static let capacity = 32_768
+    static let capacity = 131_072
 
     /// Bytes of what a key came in; one that came in more, such as with blanks before it, is read anew each time.
     static let maximumLength = 1024
@@ -197,7 +197,7 @@ final class KeyMemory: Sendable {
         let value: String
     }
 
-    private let principals = Mutex(GenerationCache<Presentation, Principal>(capacity: capacity))
+    private let principals = Mutex(RecencyCache<Presentation, Principal>(capacity: capacity))
 
     func principal(for credential: Presentation) -> Principal? {
         guard credential.value.utf8.count <= Self.maximumLength else { return nil }

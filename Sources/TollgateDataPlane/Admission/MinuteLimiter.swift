@@ -5,53 +5,52 @@ package import TollgateCore
 /// is to be spared. Bounded: the key that has not been seen for longest is forgotten first.
 package final class MinuteLimiter<Key: Hashable & Sendable>: Sendable {
     private struct Count: Sendable {
-        let window: RateWindow
-        var number: Int
+        var window: RateWindow
+        var number = 0
+
+        func number(in window: RateWindow) -> Int { self.window == window ? number : 0 }
+
+        /// Counts one more, if there are fewer than `limit`.
+        ///
+        /// - Returns: Whether it was counted.
+        mutating func count(in window: RateWindow, below limit: Int = .max) -> Bool {
+            let number = number(in: window)
+            guard number < limit else { return false }
+            self = Count(window: window, number: number + 1)
+            return true
+        }
     }
 
     private let limit: Int
-    private let counts: Mutex<GenerationCache<Key, Count>>
+    private let counts: Mutex<RecencyCache<Key, Count>>
 
     /// - Parameters:
     ///   - limit: What each key may do in a minute.
     ///   - capacity: Keys that are remembered.
     package init(limit: Int, capacity: Int) {
         self.limit = limit
-        counts = Mutex(GenerationCache(capacity: capacity))
+        counts = Mutex(RecencyCache(capacity: capacity))
     }
 
     /// Whether `key` has done it less often than ``limit`` in the minute of `time`; counted if so.
     package func admits(_ key: Key, at time: UnixTime) -> Bool {
         let window = RateWindow(containing: time)
         return counts.withLock { counts in
-            let number = Self.number(of: key, in: window, &counts)
-            guard number < limit else { return false }
-            counts.insert(Count(window: window, number: number + 1), for: key)
-            return true
+            counts.update(key, from: Count(window: window)) { $0.count(in: window, below: limit) }
         }
     }
 
     /// Counts, whatever the limit is.
     package func count(_ key: Key, at time: UnixTime) {
         let window = RateWindow(containing: time)
-        counts.withLock { counts in
-            let number = Self.number(of: key, in: window, &counts)
-            counts.insert(Count(window: window, number: number + 1), for: key)
-        }
+        _ = counts.withLock { counts in counts.update(key, from: Count(window: window)) { $0.count(in: window) } }
     }
 
     /// Seconds until `key` may do it again. Nil when it may now.
     package func retryAfterSeconds(for key: Key, at time: UnixTime) -> Int64? {
         let window = RateWindow(containing: time)
-        guard counts.withLock({ Self.number(of: key, in: window, &$0) }) >= limit else { return nil }
-        return window.secondsLeft(at: time)
-    }
-
-    /// What was counted in `window`.
-    private static func number(
-        of key: Key, in window: RateWindow, _ counts: inout GenerationCache<Key, Count>
-    ) -> Int {
-        counts.value(for: key).flatMap { $0.window == window ? $0.number : nil } ?? 0
+        let number = counts.withLock { $0.value(for: key)?.number(in: window) } ?? 0
+        return number >= limit ? window.secondsLeft(at: time) : nil
     }
 }
 

@@ -12,11 +12,11 @@ package import TollgateCore
 /// Redis admit that very key.
 package final class OutageLimiter: Sendable {
     /// Callers and keys that a worker remembers.
-    package static let capacity = 32_768
+    package static let capacity = 131_072
 
     private struct State {
         var allowance = OutageAllowance(capacity: capacity)
-        var knownKeys = GenerationCache<KeyHash, Bool>(capacity: capacity)
+        var knownKeys = RecencyCache<KeyHash, Bool>(capacity: capacity)
         var fleet: FleetView
     }
 
@@ -46,9 +46,7 @@ package final class OutageLimiter: Sendable {
     /// Redis has admitted a caller with this credential.
     package func admitted(_ credential: Credential) {
         guard case .secretKey(_, _, let hash) = credential else { return }
-        state.withLock { state in
-            if state.knownKeys.value(for: hash) == nil { state.knownKeys.insert(true, for: hash) }
-        }
+        state.withLock { $0.knownKeys.update(hash, from: true) { _ in } }
     }
 
     /// Redis has refused a key.

@@ -25,9 +25,9 @@ package struct LogBudget: Sendable {
         var leftOut = 0
     }
 
-    private var counts: GenerationCache<String, Count>
+    private var counts: RecencyCache<String, Count>
 
-    package init() { counts = GenerationCache(capacity: Self.maximumKinds) }
+    package init() { counts = RecencyCache(capacity: Self.maximumKinds) }
 
     /// Counts a line.
     package mutating func verdict(on kind: String, at time: UnixTime) -> Verdict {
