@@ -16,13 +16,17 @@ package struct RedisUsageHistory: UsageHistory {
         let days = (0..<min(max(1, count), UsageDay.keptDays)).reversed().map { age in
             CalendarDay(containing: last.startOfDay.adding(seconds: -86_400 * Int64(age)))
         }
-        let reply = try await client.ask(
-            RedisScript.Call(Self.script, on: days.map { RedisKey.usage(user, on: $0) }, arguments: []))
-        // A cluster's scripts are given one key more than they are asked about.
-        guard let elements = reply.array, elements.count >= days.count else {
-            throw .unexpectedReply(of: "read_days.lua")
+        var found: [UsageDay] = []
+        // One answer has the first days that are left: mostly all, fewer for a user of very many routes.
+        while found.count < days.count {
+            let left = days[found.count...]
+            let reply = try await client.ask(
+                RedisScript.Call(Self.script, on: left.map { RedisKey.usage(user, on: $0) }, arguments: []))
+            guard let elements = reply.array, !elements.isEmpty else { throw .unexpectedReply(of: "read_days.lua") }
+            // A cluster's scripts are given one key more than they are asked about.
+            found += zip(left, elements).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
         }
-        return zip(days, elements).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
+        return found
     }
 
     /// What is no count is left out: another client of Redis may have written it.
