@@ -15,7 +15,7 @@ package struct GatewayConfiguration: Sendable {
     /// The admin port. 0 takes any free one.
     package let adminPort: Int
 
-    /// Event loops.
+    /// Event loops that are wanted. ``eventLoopCount`` says how many there are.
     package let threads: Int
 
     /// The least severe log line that is written.

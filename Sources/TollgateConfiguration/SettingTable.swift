@@ -17,7 +17,8 @@ extension Setting {
         "TOLLGATE_ADMIN_PORT", .integer(0...65_535), default: "9090",
         "The admin port with metrics and health; 0 takes any free one.")
     package static let threads = Setting(
-        "TOLLGATE_THREADS", .integer(1...256), default: "number of cores", "Event loops, each with a thread.")
+        "TOLLGATE_THREADS", .integer(1...256), default: "number of cores",
+        "Event loops, each with a thread; at most two for each core.")
     package static let logLevel = Setting(
         "TOLLGATE_LOG_LEVEL", .choice(Logger.Level.allCases.map(\.rawValue)), default: "info",
         "The least severe log line that is written.")

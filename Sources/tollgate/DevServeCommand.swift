@@ -92,7 +92,7 @@ struct DevServeCommand: AsyncParsableCommand {
         let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
         let gateway = try Gateway(
             configuration: configuration, clock: clock,
-            eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads), logger: logger)
+            eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount), logger: logger)
         let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(
             data: data, redisPort: redis.port, isRedisPortTaken: redisPort == nil && redis.port != Self.usualRedisPort,

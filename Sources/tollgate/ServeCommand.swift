@@ -18,7 +18,7 @@ struct ServeCommand: AsyncParsableCommand {
         let configuration = try settings.load()
         let clock = RedisClock(systemClock: SystemClock())
         let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
-        let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
         do {
             let gateway = try Gateway(
                 configuration: configuration, clock: clock, eventLoopGroup: eventLoopGroup, logger: logger)

@@ -8,6 +8,11 @@ import TollgateCore
 @Suite struct ConfigurationValuesTests {
     private typealias Fixture = ConfigurationFixture
 
+    @Test(arguments: [(1, 2, 1), (2, 2, 2), (4, 2, 4), (5, 2, 4), (256, 2, 4), (256, 192, 256), (3, 0, 2)])
+    func threadsBeyondTwoForEachCoreAreNotStarted(wanted: Int, cores: Int, count: Int) {
+        #expect(GatewayConfiguration.eventLoopCount(wanted: wanted, cores: cores) == count)
+    }
+
     @Test func everySettingArrives() throws {
         let configuration = try Fixture.load(environment: Fixture.complete, files: ["redis.pem": "certificate"])
         #expect(configuration.host == "127.0.0.1")

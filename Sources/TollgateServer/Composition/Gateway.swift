@@ -54,7 +54,7 @@ package struct Gateway: Sendable {
         self.logger = logger
         self.eventLoopGroup = eventLoopGroup
         descriptors = DescriptorBudget(
-            limit: DescriptorBudget.processLimit, eventLoops: configuration.threads,
+            limit: DescriptorBudget.processLimit, eventLoops: configuration.eventLoopCount,
             wantedConnections: configuration.maximumConnections)
         metricsRegistry = PrometheusRegistry(namespace: "tollgate")
         metrics = GatewayMetrics(factory: metricsRegistry)
@@ -153,6 +153,7 @@ package struct Gateway: Sendable {
         onRoutes: @escaping @Sendable (RouteTable) -> Void = { _ in }
     ) async throws {
         descriptors.logShortfall(of: configuration.maximumConnections, to: logger)
+        configuration.logMissingThreads(to: logger)
         let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in
             if takeRoutes(of: $0) { onRoutes($0.routes) }
         }

@@ -85,7 +85,7 @@ package struct Doctor: Sendable {
 
     private var descriptors: Finding {
         .descriptors(
-            limit: DescriptorBudget.processLimit, eventLoops: configuration.threads,
+            limit: DescriptorBudget.processLimit, eventLoops: configuration.eventLoopCount,
             wantedConnections: configuration.maximumConnections)
     }
 }
