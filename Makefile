@@ -8,6 +8,7 @@
 # make sanitize  runs the unit tests under the thread sanitizer
 # make docs   makes a website of the guides and references in .build/docs
 # make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
+# make profile  counts the instructions of an admitted request (on Linux; PROFILE=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -16,10 +17,11 @@ APT_RUN   := redis-server
 APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light chromium chromium-driver python3 python3-venv
 APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-redis lua-resty-core \
              python3 python3-venv
+APT_PROFILE := $(APT_RUN) valgrind binutils openssl nginx-light python3
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
-.PHONY: help run build test test-valkey test-users lint fuzz soak sanitize docs bench deps test-deps
+.PHONY: help run build test test-valkey test-users lint fuzz soak sanitize docs bench profile deps test-deps
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -79,6 +81,10 @@ bench: build
 	@deploy/install-packages $(APT_BENCH) -- $(BREW)
 	-@Tests/Benchmark/install
 	@Tests/Benchmark/run $(BENCH)
+
+profile: build
+	@deploy/install-packages $(APT_PROFILE) -- $(BREW)
+	@Tests/Benchmark/profile $(PROFILE)
 
 deps:
 	@deploy/install-packages $(APT_BUILD) $(APT_RUN) -- $(BREW)

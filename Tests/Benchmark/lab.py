@@ -4,7 +4,7 @@ import itertools
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from credentials import TokenIssuer, write_keys
@@ -25,8 +25,10 @@ _BODIES = {"1k": 1024, "100k": 102_400}
 class Lab:
     """Everything that is started here is ended when it is left."""
 
-    def __init__(self, tools: Tools, threads: int) -> None:
+    def __init__(self, tools: Tools, threads: int, under: Sequence[str] = ()) -> None:
+        """With `under`, the beginning of a command, workers run under that program."""
         self._tools = tools
+        self._under = under
         self._threads = str(threads)
         self._ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS)))))
 
@@ -129,7 +131,7 @@ class Lab:
     def _start_tollgate(
         self, stack: contextlib.ExitStack, redis_url: str, port: int, admin: int, threads: int | None = None
     ) -> Program:
-        return self._start(stack, f"tollgate-{port}", [str(self._tools.tollgate), "serve"], {
+        return self._start(stack, f"tollgate-{port}", [*self._under, str(self._tools.tollgate), "serve"], {
             "TOLLGATE_CONFIG": self._configure("tollgate.yaml"), "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin),
             "TOLLGATE_THREADS": str(threads or self._threads), "TOLLGATE_LOG_LEVEL": "warning",

@@ -66,6 +66,10 @@ class Program:
                 command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={"PATH": os.environ.get("PATH", os.defpath), **(environment or {})})
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_until_fine(self, find_problem: Callable[[], str | None]) -> None:
         deadline = time.monotonic() + _START_TIMEOUT
         while problem := find_problem():

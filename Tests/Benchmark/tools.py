@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = {"wrk": "wrk", "redis-server": "redis-server", "nginx": "nginx-light", "openssl": "openssl"}
+_PACKAGES = {"redis-server": "redis-server", "nginx": "nginx-light", "openssl": "openssl", "wrk": "wrk",
+             "valgrind": "valgrind"}
+_ALWAYS_NEEDED = ("redis-server", "nginx", "openssl")
 _LUA_PACKAGES = "libnginx-mod-http-lua lua-nginx-redis lua-resty-core"
 
 
@@ -40,10 +42,10 @@ class Tools:
         return ", ".join(f"{name} {version[0] if version else '?'}" for name, version in found.items())
 
 
-def find_tools(tollgate: Path) -> Tools:
+def find_tools(tollgate: Path, measuring_tool: str) -> Tools:
     """Fails with the names of all that is missing."""
-    problems = [f"{tool} is missing: apt-get install {package}"
-                for tool, package in _PACKAGES.items() if not shutil.which(tool)]
+    problems = [f"{tool} is missing: apt-get install {_PACKAGES[tool]}"
+                for tool in (*_ALWAYS_NEEDED, measuring_tool) if not shutil.which(tool)]
     if not Path("/proc/self/stat").exists():
         problems.append("There is no /proc to read CPU and memory from: run it on Linux.")
     if not os.access(tollgate, os.X_OK):
