@@ -105,6 +105,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     private let link: any RedisLink
     private let arguments: AdmissionArguments
     private let clock: RedisClock?
+    private let formsGroups: Bool
     private var groups: AdmissionGroups
     private var isEndOfTickAwaited = false
     private var isTimerSet = false
@@ -113,6 +114,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
         self.link = link
         self.arguments = arguments
         self.clock = clock
+        formsGroups = maximumGroup > 1
         groups = AdmissionGroups(
             maximumCount: maximumGroup, maximumWait: RedisAdmissionStore.maximumWaitForGroup.nanoseconds)
     }
@@ -120,7 +122,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     func admit(
         _ request: AdmissionRequest, completion: @escaping (Result<AdmissionDecision, StoreUnavailable>) -> Void
     ) {
-        guard request.mayShareCall else { return admitAlone(request, completion: completion) }
+        guard formsGroups, request.mayShareCall else { return admitAlone(request, completion: completion) }
         groups.join(request, completion)
         awaitEndOfTick()
     }
@@ -142,7 +144,8 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
 
     private func tickEnds() {
         isEndOfTickAwaited = false
-        for group in groups.endTick(at: Int64(NIODeadline.now().uptimeNanoseconds)) { send(group) }
+        groups.endTick(at: Int64(NIODeadline.now().uptimeNanoseconds))
+        while let group = groups.nextLeaving() { send(group) }
         setTimer()
     }
 

@@ -11,7 +11,12 @@ private final class Groups {
     func join(_ request: AdmissionRequest, _ number: Int) { groups.join(request) { _ in self.told.append(number) } }
 
     func answered(_ group: AdmissionGroups.Group) { groups.answered(group) }
-    func endTick(at now: Int64) -> [AdmissionGroups.Group] { groups.endTick(at: now) }
+    func endTick(at now: Int64) -> [AdmissionGroups.Group] {
+        groups.endTick(at: now)
+        var leaving: [AdmissionGroups.Group] = []
+        while let group = groups.nextLeaving() { leaving.append(group) }
+        return leaving
+    }
     func endWait(at now: Int64) { groups.endWait(at: now) }
     var awaitsEndOfTick: Bool { groups.awaitsEndOfTick }
     var nextWaitEnd: Int64? { groups.nextWaitEnd }

@@ -61,8 +61,9 @@ package struct AdmissionGroups {
     /// Those that something has happened to in this tick.
     private var touched: [Line] = []
 
-    /// Those that leave at the end of this tick.
+    /// Those that leave at the end of this tick, and how many of them have left.
     private var closed: [Group] = []
+    private var departed = 0
 
     /// Those whose groups wait for a reply, in the order in which they began to.
     private var held: [(line: Line, since: Int64)] = []
@@ -127,11 +128,10 @@ package struct AdmissionGroups {
         }
     }
 
-    /// The tick of the event loop ends.
+    /// The tick of the event loop ends: ``nextLeaving()`` has the groups that leave.
     ///
     /// - Parameter now: Of a clock that never goes back, in nanoseconds. Only read when a group has to wait.
-    /// - Returns: The groups that leave.
-    package mutating func endTick(at now: @autoclosure () -> Int64) -> [Group] {
+    package mutating func endTick(at now: @autoclosure () -> Int64) {
         for line in touched {
             line.isTouched = false
             guard let open = line.open else { continue }
@@ -144,8 +144,17 @@ package struct AdmissionGroups {
             }
         }
         touched.removeAll(keepingCapacity: true)
-        defer { closed.removeAll(keepingCapacity: true) }
-        return closed
+    }
+
+    /// The next group that leaves. Nil when all have left.
+    package mutating func nextLeaving() -> Group? {
+        guard departed < closed.count else {
+            closed.removeAll(keepingCapacity: true)
+            departed = 0
+            return nil
+        }
+        defer { departed += 1 }
+        return closed[departed]
     }
 
     /// When ``endWait(at:)`` is to be called. Nil while no group waits.
