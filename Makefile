@@ -7,7 +7,7 @@
 # make soak   sends random and mutated requests at a worker (SOAK=--help says what else it takes)
 # make sanitize  runs the unit tests under the thread sanitizer
 # make docs   makes a website of the guides and references in .build/docs
-# make bench  measures speed beside nginx+Lua and Traefik (on Linux; BENCH=--help says what else it takes)
+# make bench  measures speed beside nginx+Lua, Traefik and others (on Linux; BENCH=--help says what else it takes)
 # make profile  counts the instructions of an admitted request (on Linux; PROFILE=--help says what else it takes)
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -18,6 +18,7 @@ APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light chromium chromium
 APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-redis lua-resty-core \
              python3 python3-venv
 APT_PROFILE := $(APT_RUN) valgrind binutils openssl nginx-light python3
+APT_PEERS := varnish varnish-redis webdis
 BREW      := hiredis openssl@3 redis caddy haproxy nginx python
 DATA      ?= .tollgate/dev
 
@@ -76,9 +77,10 @@ sanitize: deps
 docs:
 	@deploy/build-docs .build/docs
 
-# Without Traefik it measures as well, and says so.
+# Without some of the peers it measures as well, and says so.
 bench: build
 	@deploy/install-packages $(APT_BENCH) -- $(BREW)
+	-@deploy/install-packages $(APT_PEERS) -- $(BREW)
 	-@Tests/Benchmark/install
 	@Tests/Benchmark/run $(BENCH)
 

@@ -5,13 +5,13 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from cases import Case, Options
+from cases import Case, Options, Results
 from footprint import memory_of_users
 from lab import Lab
-from load import Target, drive
+from load import Load, Target, drive
 from programs import Program
 from stores import Store
-from table import Verdict, table
+from table import table
 from users import Users
 
 _CONNECTIONS = 64
@@ -71,7 +71,8 @@ class Cost:
 
 def _turn(rig: Rig, users: Users, count: int, load: str, seconds: int) -> Cost:
     url = f"http://127.0.0.1:{rig.port}/authorize"
-    target = Target(rig.label, rig.worker, url, users.file(count), is_random=True)
+    target = Target(rig.label, rig.worker, rig.store, url, users.file(count), Load(
+        _CONNECTIONS, "uniform", _LOADS.get(load, 0)))
 
     def counters() -> list[float]:
         totals = [rig.store.total("stats", fact) for fact in (
@@ -79,7 +80,7 @@ def _turn(rig: Rig, users: Users, count: int, load: str, seconds: int) -> Cost:
         return [time.monotonic(), rig.store.cpu_seconds(), rig.worker.cpu_seconds(), rig.store.script_calls(), *totals]
 
     before = counters()
-    measure = drive(target, _CONNECTIONS, seconds, _LOADS.get(load, 0))
+    measure = drive(target, seconds)
     elapsed, redis, worker, calls, reads, bytes_in, bytes_out = (
         after - earlier for after, earlier in zip(counters(), before))
     return Cost(
@@ -111,7 +112,7 @@ def _row(count: int, load: str, rig: Rig, turns: list[Cost], base: list[Cost]) -
             f"{cost.redis_us:.1f}", f"{cost.per_read:.1f}", *ratios)
 
 
-def _users(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+def _users(lab: Lab, options: Options, _: Results) -> Iterator[str]:
     """One Redis for each number of users, in turn."""
     users, rows = Users(lab), []
     with contextlib.ExitStack() as stack:
@@ -126,11 +127,10 @@ def _users(lab: Lab, options: Options) -> Iterator[str | Verdict]:
     yield table(_HEAD, rows, text_columns=3)
 
 
-def _shards(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+def _shards(lab: Lab, options: Options, _: Results) -> Iterator[str]:
     """One Redis, and clusters of three and of six, in turn."""
     users, count = Users(lab), options.middle
     rows: list[tuple[str, ...]] = []
-    verdicts: list[Verdict] = []
     with contextlib.ExitStack() as stack:
         stores = [lab.start_store(stack, label, shards) for label, shards in (
             ("one Redis", 1), ("cluster of 3", 3), ("cluster of 6", 6))]
@@ -144,33 +144,21 @@ def _shards(lab: Lab, options: Options) -> Iterator[str | Verdict]:
             loaded = alone if load == _ALONE else rigs
             columns = _take_turns(loaded, users, [count] * len(loaded), load, options)
             rows += [_row(count, load, rig, turns, columns[0]) for rig, turns in zip(loaded, columns)]
-            verdicts += _verdicts(f"load: {load}", *columns)
         yield table(_HEAD, rows, text_columns=3)
-        yield from verdicts
         for rig in rigs[1:]:
             yield _spread(count, rig.store)
 
 
-def _verdicts(where: str, one: list[Cost], three: list[Cost], six: list[Cost]) -> Iterator[Verdict]:
-    for name, of in (("worker", _RATIOS[0]), ("worker and Redis", _RATIOS[2])):
-        over_one, over_three = _ratio(three, one, of), _ratio(six, three, of)
-        yield Verdict(f"a cluster of 3 costs ≤ 1.05 × one Redis, CPU of {name}, {where}", f"{over_one:.2f} ×",
-                      over_one <= 1.05)
-        yield Verdict(f"a cluster of 6 costs 0.95 to 1.05 × one of 3, CPU of {name}, {where}", f"{over_three:.2f} ×",
-                      0.95 <= over_three <= 1.05)
-
-
-def _spread(count: int, store: Store) -> Verdict:
+def _spread(count: int, store: Store) -> str:
     """Of their keys, which all users have equally many of."""
     keys = store.keys_by_server()
     mean = statistics.mean(keys)
     least, most = min(keys) / mean - 1, max(keys) / mean - 1
-    return Verdict(f"each server of a {store.label} has within 10 % of the mean of {count:,} users",
-                   f"{least:+.1%} to {most:+.1%} ({', '.join(f'{each:,}' for each in keys)} keys)",
-                   max(-least, most) <= 0.1)
+    return (f"Keys of {count:,} users on each server of a {store.label}: {least:+.1%} to {most:+.1%} of the mean "
+            f"({', '.join(f'{each:,}' for each in keys)}).")
 
 
-def _redis(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+def _redis(lab: Lab, options: Options, _: Results) -> Iterator[str]:
     """What else the cost of one Redis depends on."""
     users = Users(lab)
     count = options.middle

@@ -1,19 +1,16 @@
-"""What is measured: each case with its contestants, its load, and what is wanted of Tollgate."""
+"""What is measured: each case with its contestants and its load."""
 import contextlib
 import dataclasses
-import select
-import socket
-import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from lab import NGINX, NGINX_LUA, TOLLGATE, TRAEFIK, Lab
-from load import LoadError, Measure, Target, drive, median_ratio, take_turns
-from programs import Program, http_problem
-from table import Verdict, comparison_table
+from lab import BEFORE, NGINX, NGINX_LUA, TOLLGATE, TRAEFIK, VARNISH, WEBDIS, Lab
+from load import Load, LoadError, Measure, Target, drive, take_turns
+from programs import http_problem
+from table import comparison_table
+from users import Users, call_once
 
-_CONNECTIONS = 64
-_USERS = 1000
+_MANY = 256
+FREE = "Tollgate without Redis"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,174 +29,200 @@ class Options:
         return self.users[len(self.users) // 2]
 
 
+@dataclasses.dataclass
+class Results:
+    """What the cases found, for the verdicts: the turns of each table's contestants by label, and single figures."""
+
+    tables: dict[str, dict[str, list[Measure]]] = dataclasses.field(default_factory=dict)
+    facts: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+Case = Callable[[Lab, Options, Results], Iterator[str]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Contestant:
+    """A process of a gateway and a Redis of its own, and what is sent there."""
+
     gateway: str
     path: str
-    label: str = ""
-    users: int = _USERS
+    label: str
+    users: int
+    load: Load
+
     # Session tokens instead of API keys.
     has_tokens: bool = False
 
-    def target(self, lab: Lab, programs: dict[str, Program]) -> Target:
-        """Fails unless the program answers its first user with 200."""
-        credentials = (lab.tokens if self.has_tokens else lab.keys)(self.users)
-        port, program = lab.port(self.gateway), programs[self.gateway]
+    def start(self, lab: Lab, stack: contextlib.ExitStack, users: Users) -> Target:
+        """With users who have all called before. Fails unless the program answers its first user with 200."""
+        store = lab.start_store(stack, f"Redis of {self.label}", 1)
+        program, port = lab.start(stack, self.gateway, store)
+        path = self.path.replace("{script}", lab.count_script(store))
+        credentials = lab.tokens(self.users) if self.has_tokens else users.file(self.users)
         with credentials.open() as lines:
             user, credential = lines.readline().split()
+        if self.gateway in (TOLLGATE, BEFORE):
+            users.come(self.users, store, port)
         headers = {"Authorization": f"Bearer {credential}", "X-User": user}
-        program.wait_until_fine(lambda: http_problem(port, self.path, headers))
-        url = f"http://127.0.0.1:{port}{self.path}"
-        return Target(self.label or f"{self.gateway} `{self.path}`", program, url, credentials)
+        program.wait_until_fine(lambda: http_problem(port, path.replace("{user}", user), headers))
+        if self.gateway == NGINX_LUA and not self.has_tokens:
+            call_once(port, users.first(self.users), path)
+        return Target(self.label, program, store, f"http://127.0.0.1:{port}{path}", credentials, self.load)
 
 
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """What the ratio of Tollgate to a peer should be: `least` of its requests/s, `most` of its CPU per request."""
-
-    peer: str
-    least: float | None = None
-    most: float | None = None
-
-    def verdicts(self, speed: float | None, cpu: float | None) -> Iterator[Verdict]:
-        if self.least is not None:
-            yield Verdict(f"≥ {self.least} × the requests/s of {self.peer}", speed and f"{speed:.2f} ×",
-                          speed is not None and speed >= self.least)
-        if self.most is not None:
-            yield Verdict(f"≤ {self.most} × the CPU per request of {self.peer}", cpu and f"{cpu:.2f} ×",
-                          cpu is not None and cpu <= self.most)
-
-
-@contextlib.contextmanager
-def _targets(lab: Lab, contestants: list[Contestant]) -> Iterator[list[Target]]:
-    with lab.running({each.gateway for each in contestants}) as programs:
-        yield [each.target(lab, programs) for each in contestants]
-
-
-def _compare(
-    lab: Lab, options: Options, contestants: list[Contestant], wishes: Sequence[Wish] = (),
-    connections: int = _CONNECTIONS
-) -> Iterator[str | Verdict]:
+def compare(
+    lab: Lab, options: Options, results: Results, title: str, contestants: list[Contestant]
+) -> Iterator[str]:
     """All in turn. The ratios are those of the first to each other."""
     here = [each for each in contestants if lab.has(each.gateway)]
-    with _targets(lab, here) as targets:
-        columns = take_turns(targets, connections, options.turns, options.seconds)
-    yield comparison_table([target.label for target in targets], columns)
-    turns = {contestant.gateway: column for contestant, column in zip(here, columns)}
-    for wish in wishes:
-        ratios = [median_ratio(columns[0], turns[wish.peer], of) if wish.peer in turns else None
-                  for of in (lambda m: m.requests_per_second, lambda m: m.cpu_us)]
-        yield from wish.verdicts(*ratios)
+    users = Users(lab)
+    with contextlib.ExitStack() as stack:
+        targets = [each.start(lab, stack, users) for each in here]
+        columns = take_turns(targets, options.turns, options.seconds)
+    yield tell(results, title, targets, columns)
 
 
-def _authorize(has_tokens: bool) -> list[Contestant]:
-    users = 200 if has_tokens else _USERS  # Each token is signed by a process of its own.
-    return [Contestant(TOLLGATE, "/authorize", users=users, has_tokens=has_tokens),
-            Contestant(NGINX_LUA, "/incr", users=users, has_tokens=has_tokens)]
+def tell(results: Results, title: str, targets: list[Target], columns: list[list[Measure]]) -> str:
+    """Keeps them for the verdicts, and shows them."""
+    labels = [target.label for target in targets]
+    results.tables[title] = dict(zip(labels, columns))
+    return comparison_table(title, labels, columns)
 
 
-def _proxy(path: str) -> list[Contestant]:
-    return [Contestant(gateway, path) for gateway in (TOLLGATE, NGINX_LUA, TRAEFIK, NGINX)]
+# What each gateway is asked for when it only has to admit. Webdis counts by no minute: it knows no time.
+_ADMIT = {
+    TOLLGATE: "/authorize/", BEFORE: "/authorize/", NGINX_LUA: "/incr", VARNISH: "/incr",
+    WEBDIS: "/EVALSHA/{script}/2/minute:%7B{user}%7D/calls:%7B{user}%7D/1000000000"}
 
 
-def _users() -> list[Contestant]:
-    return [Contestant(TOLLGATE, "/authorize", f"Tollgate, {users:,} user{'s' if users > 1 else ''}", users)
-            for users in (100_000, 1)]
+def admitting(gateway: str, users: int, load: Load, label: str = "", has_tokens: bool = False) -> Contestant:
+    return Contestant(gateway, _ADMIT[gateway], label or gateway, users, load, has_tokens)
 
 
-def _latency(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+def _hot_user(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    for connections, threads, further in ((64, 1, []), (_MANY, 2, [VARNISH, WEBDIS])):
+        load = Load(connections, threads=threads)
+        contestants = [admitting(gateway, 1, load) for gateway in (TOLLGATE, BEFORE, NGINX_LUA, *further)]
+        contestants.insert(1, Contestant(TOLLGATE, "/authorize/free", FREE, 1, load))
+        yield from compare(lab, options, results, f"hot-user, {connections} connections", contestants)
+
+
+def _zipf(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    load = Load(_MANY, "zipf")
+    yield from compare(lab, options, results, f"zipf, {_MANY} connections", [
+        admitting(gateway, 1000, load) for gateway in (TOLLGATE, BEFORE, NGINX_LUA)])
+
+
+def _uniform(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    load = Load(_MANY, "uniform")
+    yield from compare(lab, options, results, f"uniform, 100,000 users, {_MANY} connections", [
+        *(admitting(gateway, 100_000, load) for gateway in (TOLLGATE, BEFORE, NGINX_LUA)),
+        *(admitting(gateway, 1000, load, f"{gateway}, 1,000 users") for gateway in (TOLLGATE, NGINX_LUA))])
+
+
+def _million(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    load = Load(_MANY, "uniform")
+    yield from compare(lab, options, results, f"uniform, 1,000,000 users, {_MANY} connections", [
+        admitting(TOLLGATE, 1_000_000, load), admitting(TOLLGATE, 1000, load, f"{TOLLGATE}, 1,000 users")])
+
+
+def _in_turn(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    """No two requests of one user at a time."""
+    yield from compare(lab, options, results, "in-turn, 1,000 users, 64 connections", [
+        admitting(gateway, 1000, Load(64)) for gateway in (TOLLGATE, BEFORE, NGINX_LUA)])
+
+
+def _session_token(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    # Each token is signed by a process of its own: 200 are enough.
+    yield from compare(lab, options, results, "session-token, 200 users, 64 connections", [
+        admitting(gateway, 200, Load(64), has_tokens=True) for gateway in (TOLLGATE, BEFORE, NGINX_LUA)])
+
+
+def _proxied(title: str, users: int, path: str = "/", connections: int = _MANY) -> Case:
+    def case(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+        load = Load(connections, "uniform")
+        gateways = [TOLLGATE, BEFORE, NGINX_LUA, TRAEFIK, NGINX, *([VARNISH] if users > 1 and path == "/" else [])]
+        yield from compare(lab, options, results, f"{title}, {connections} connections", [
+            Contestant(gateway, path, gateway, users, load) for gateway in gateways])
+    return case
+
+
+def _one_connection(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    yield from compare(lab, options, results, "one connection, one request at a time", [
+        admitting(gateway, 1, Load(1)) for gateway in (TOLLGATE, BEFORE, NGINX_LUA)])
+
+
+def _active(lab: Lab, options: Options, results: Results) -> Iterator[str]:
+    few, many = Load(64, "uniform"), Load(4000, "uniform")
+    yield from compare(lab, options, results, "active connections, 1,000 users", [
+        admitting(gateway, 1000, load, f"{gateway}, {load.connections:,} connections")
+        for gateway in (TOLLGATE, NGINX_LUA) for load in (many, few)])
+
+
+def _latency(lab: Lab, options: Options, results: Results) -> Iterator[str]:
     """At 70 % of the peak: many connections with pauses between their requests, which arrive all the same."""
-    with _targets(lab, [Contestant(TOLLGATE, "/authorize")]) as [target]:
-        [turns] = take_turns([target], _CONNECTIONS, options.turns, options.seconds)
+    users = Users(lab)
+    with contextlib.ExitStack() as stack:
+        target = admitting(TOLLGATE, 1000, Load(64)).start(lab, stack, users)
+        [turns] = take_turns([target], options.turns, options.seconds)
         peak = Measure.median(turns).requests_per_second
         paced = _paced(target, 0.7 * peak, options)
-    yield comparison_table([target.label], [paced])
-    median = Measure.median(paced)
-    yield f"The peak was {peak:,.0f} requests/s; driven at {median.requests_per_second / peak:.0%} of it."
-    yield Verdict("p99 at 70 % of the peak < 5 × p50", f"{median.p99_ms / median.p50_ms:.1f} ×",
-                  median.p99_ms < 5 * median.p50_ms)
+    yield tell(results, "in-turn at 70 % of the peak, 1,000 users", [target], [paced])
+    yield f"The peak was {peak:,.0f} requests/s with 64 connections."
 
 
-def _paced(target: Target, rate: float, options: Options, connections: int = 256) -> list[Measure]:
+def _paced(target: Target, rate: float, options: Options) -> list[Measure]:
     """Finds the pause that makes the rate, then takes the turns with it."""
-    cycle_ms = connections * 1e3 / rate
+    cycle_ms = _MANY * 1e3 / rate
     pause = cycle_ms
+
+    def turn(seconds: int) -> Measure:
+        return drive(dataclasses.replace(target, load=Load(_MANY, pause_ms=pause)), seconds)
+
     for _ in range(6):
-        seen = drive(target, connections, 2, pause).requests_per_second
+        seen = turn(2).requests_per_second
         if abs(seen / rate - 1) < 0.03:
             break
-        pause = max(0.0, pause + cycle_ms - connections * 1e3 / seen)
-    turns = [drive(target, connections, options.seconds, pause) for _ in range(options.turns)]
+        pause = max(0.0, pause + cycle_ms - _MANY * 1e3 / seen)
+    turns = [turn(options.seconds) for _ in range(options.turns)]
     seen = Measure.median(turns).requests_per_second
     if abs(seen / rate - 1) > 0.1:
         raise LoadError(f"{seen:,.0f} requests/s came where {rate:,.0f} were meant: the machine is busy")
     return turns
 
 
-def _memory(lab: Lab, options: Options) -> Iterator[str | Verdict]:
+def _memory(lab: Lab, options: Options, results: Results) -> Iterator[str]:
     """Resident memory after each tenth of the requests."""
     samples: list[tuple[float, float]] = []
-    with _targets(lab, [Contestant(TOLLGATE, "/authorize")]) as [target]:
+    with contextlib.ExitStack() as stack:
+        target = admitting(TOLLGATE, 1000, Load(64)).start(lab, stack, Users(lab))
         total = 0.0
         while total < options.requests:
-            turn = drive(target, _CONNECTIONS, options.seconds)
+            turn = drive(target, options.seconds)
             total += turn.requests
             samples.append((total, turn.resident_bytes / 1e6))
     marks = [next(each for each in samples if each[0] >= min(tenth * options.requests / 10, total))
              for tenth in range(1, 11)]
     yield "Resident MB after million requests: " + ", ".join(f"{mb:.1f} ({at / 1e6:.2f})" for at, mb in marks)
-    first, peak = marks[0][1], max(mb for at, mb in samples if at >= marks[0][0])
-    yield Verdict(f"memory flat (within 5 %) over {options.requests:,} requests after the first tenth",
-                  f"{first:.1f} MB, then {peak:.1f} MB at most", peak <= 1.05 * first)
 
-
-def _idle(lab: Lab, options: Options, count: int = 10_000) -> Iterator[str | Verdict]:
-    """Connections that have had an answer and wait."""
-    with _targets(lab, [Contestant(TOLLGATE, "/authorize")]) as [target], contextlib.ExitStack() as stack:
-        before = target.program.resident_bytes() / 1e6
-        requests = _requests(target.credentials)
-        waiting = select.poll()
-        for number in range(count):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", lab.port(TOLLGATE)), timeout=5))
-            connection.sendall(requests[number % len(requests)])
-            answer = connection.recv(4096)
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise LoadError(f"connection {number}: {answer[:60]!r}")
-            waiting.register(connection, select.POLLIN)
-        time.sleep(options.seconds)
-        if lost := len(waiting.poll(0)):
-            raise LoadError(f"{lost} of {count} idle connections were closed")
-        after = target.program.resident_bytes() / 1e6
-    yield f"Resident: {before:.1f} MB before, {after:.1f} MB with {count:,} idle connections."
-    yield Verdict(f"{count:,} idle connections < 150 MB", f"{after:.1f} MB", after < 150)
-
-
-def _requests(credentials: Path) -> list[bytes]:
-    return [f"GET /authorize HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {line.split()[1]}\r\n\r\n".encode()
-            for line in credentials.read_text().splitlines()]
-
-
-Case = Callable[[Lab, Options], Iterator[str | Verdict]]
-_AS_ALLOWED = [Wish(NGINX_LUA, least=1.4, most=0.75)]
-_AS_PROXIED = [Wish(TRAEFIK, least=2.5, most=0.40), Wish(NGINX_LUA, least=1.1)]
 
 CASES: dict[str, tuple[str, Case]] = {
-    "authorize-key": (
-        "/authorize with an API key", lambda lab, o: _compare(lab, o, _authorize(False), _AS_ALLOWED)),
-    "authorize-256": (
-        "/authorize with an API key, 256 connections", lambda lab, o: _compare(
-            lab, o, _authorize(False), connections=256)),
-    "authorize-jwt": (
-        "/authorize with a session token seen before", lambda lab, o: _compare(lab, o, _authorize(True), _AS_ALLOWED)),
-    "proxy-key": ("proxied with an API key", lambda lab, o: _compare(lab, o, _proxy("/"), _AS_PROXIED)),
-    "proxy-key-1k": ("the same, answers of 1 KB", lambda lab, o: _compare(lab, o, _proxy("/1k"))),
-    "proxy-key-100k": ("the same, answers of 100 KB", lambda lab, o: _compare(lab, o, _proxy("/100k"))),
-    "many-users": ("/authorize: 100,000 users against one hot user", lambda lab, o: _compare(lab, o, _users())),
-    "connections-64": (
-        "proxied, 64 connections", lambda lab, o: _compare(lab, o, _proxy("/")[:3], connections=64)),
-    "connections-1000": (
-        "proxied, 1000 connections", lambda lab, o: _compare(lab, o, _proxy("/")[:3], connections=1000)),
-    "latency-70": ("/authorize with an API key at 70 % of the peak", _latency),
+    "hot-user": ("/authorize, one user, 64 and 256 connections", _hot_user),
+    "zipf": ("/authorize, 1,000 users, the nth 1/n times as often as the first, 256 connections", _zipf),
+    "uniform": ("/authorize, 100,000 users and 1,000, 256 connections", _uniform),
+    "proxied": ("proxied, 1,000 users, 256 connections", _proxied("proxied, 1,000 users", 1000)),
+    "proxied-hot": ("proxied, one user, 256 connections", _proxied("proxied, one user", 1)),
+    "one-connection": ("/authorize, one request at a time: latency", _one_connection),
+    "active": ("/authorize, 1,000 users, 64 and 4,000 connections", _active),
+    "in-turn": ("/authorize, 1,000 users one after the other, 64 connections: none waits for its own", _in_turn),
+    "session-token": ("/authorize with session tokens seen before, 200 users, 64 connections", _session_token),
+}
+
+# Those that take long or say little new.
+FURTHER_CASES: dict[str, tuple[str, Case]] = {
+    "uniform-million": ("/authorize, 1,000,000 users and 1,000, 256 connections", _million),
+    "proxied-100k": ("proxied, 1,000 users, answers of 100 KB, 64 connections",
+                     _proxied("proxied, answers of 100 KB", 1000, "/100k", 64)),
+    "latency-70": ("/authorize, 1,000 users, at 70 % of the peak", _latency),
     "memory": ("memory over many requests (--requests)", _memory),
-    "idle-10000": ("memory of 10,000 idle connections", _idle),
 }

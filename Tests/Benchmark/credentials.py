@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from redis import Command, Redis
+from redis import Command
 
 # From the alphabet of RFC 4648 to Crockford's in lower case.
 _CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghjkmnpqrstvwxyz")
@@ -23,14 +23,6 @@ def _users(count: int) -> list[str]:
 def user_name(number: int) -> str:
     """As long as Clerk's."""
     return f"user_{number:027d}"
-
-
-def write_keys(redis: Redis, count: int, file: Path) -> None:
-    """Makes a key for each of so many users, and a file with a line `<user> <key>` for each."""
-    keys = [UserKey.make(user) for user in _users(count)]
-    for start in range(0, count, 1000):
-        redis.pipeline([command for key in keys[start:start + 1000] for command in key.record()])
-    file.write_text("".join(map(str, keys)))
 
 
 class UserKey(NamedTuple):

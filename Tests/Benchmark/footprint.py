@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from cases import Options
+from cases import Options, Results
 from credentials import UserKey, user_name
 from lab import Lab
 from redis import Command, Redis
@@ -18,7 +18,7 @@ _DAY = 86_400
 _STILL = 4096
 
 
-def memory_of_users(lab: Lab, options: Options) -> Iterator[str]:
+def memory_of_users(lab: Lab, options: Options, _: Results) -> Iterator[str]:
     """A Redis of its own for each number of users, and a cluster for the middle one."""
     stores = [("one Redis", 1, count) for count in options.users]
     stores.append(("cluster of 3", 3, options.middle))

@@ -1,24 +1,23 @@
-"""The bench itself: a private Redis, an upstream, and the gateways, on free ports and in a temporary directory."""
+"""The bench itself: an upstream, and gateways that each have a Redis, on free ports and in a temporary directory."""
 import contextlib
 import itertools
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from credentials import TokenIssuer, write_keys
+from credentials import TokenIssuer
 from programs import Program, free_ports, http_problem, tcp_problem
 from redis import Redis
 from stores import Store, bus_port
 from tools import Tools
 
-# The gateways. The third is nginx+Lua at its second port.
-TOLLGATE, NGINX_LUA, NGINX, TRAEFIK = "Tollgate", "nginx+Lua", "nginx without counting", "Traefik"
+# The gateways. BEFORE is another build of Tollgate. NGINX is nginx+Lua at its second port.
+TOLLGATE, BEFORE = "Tollgate", "Tollgate before"
+NGINX_LUA, NGINX, TRAEFIK, VARNISH, WEBDIS = "nginx+Lua", "nginx without counting", "Traefik", "Varnish", "Webdis"
 
 _CONFIGURATIONS = Path(__file__).with_name("configurations")
-_PORTS = ("REDIS", "UPSTREAM", "TOLLGATE", "ADMIN", "COUNTING", "PLAIN", "TRAEFIK")
-_PORT_OF = {TOLLGATE: "TOLLGATE", NGINX_LUA: "COUNTING", NGINX: "PLAIN", TRAEFIK: "TRAEFIK"}
 _BODIES = {"1k": 1024, "100k": 102_400}
 
 
@@ -30,13 +29,11 @@ class Lab:
         self._tools = tools
         self._under = under
         self._threads = str(threads)
-        self._ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS)))))
+        self._started = itertools.count()
 
     def __enter__(self) -> "Lab":
         with contextlib.ExitStack() as stack:
             self._directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollgate-bench-")))
-            self._start_redis(stack, int(self._ports["REDIS"]))
-            self._values = self._configuration_values()
             self._start_upstream(stack)
             self._issuer = TokenIssuer(self._directory)
             self._stack = stack.pop_all()
@@ -46,19 +43,9 @@ class Lab:
         self._stack.close()
 
     def has(self, gateway: str) -> bool:
-        needs = {NGINX_LUA: self._tools.lua_modules, NGINX: self._tools.lua_modules, TRAEFIK: self._tools.traefik}
+        needs = {NGINX_LUA: self._tools.lua_modules, NGINX: self._tools.lua_modules, TRAEFIK: self._tools.traefik,
+                 BEFORE: self._tools.before, VARNISH: self._tools.varnish, WEBDIS: self._tools.webdis}
         return needs.get(gateway, self._tools.tollgate) is not None
-
-    def port(self, gateway: str) -> int:
-        return int(self._ports[_PORT_OF[gateway]])
-
-    def keys(self, count: int) -> Path:
-        """A file with the keys of so many users."""
-        file = self._directory / f"keys-{count}.txt"
-        if not file.exists():
-            with Redis(int(self._ports["REDIS"])) as redis:
-                write_keys(redis, count, file)
-        return file
 
     def tokens(self, count: int) -> Path:
         """A file with the session tokens of so many users."""
@@ -67,19 +54,38 @@ class Lab:
             self._issuer.write_tokens(count, file)
         return file
 
-    @contextlib.contextmanager
-    def running(self, gateways: set[str]) -> Iterator[dict[str, Program]]:
-        """Fresh processes of these gateways."""
-        with contextlib.ExitStack() as stack:
-            programs: dict[str, Program] = {}
-            if TOLLGATE in gateways:
-                redis, port, admin = (int(self._ports[name]) for name in ("REDIS", "TOLLGATE", "ADMIN"))
-                programs[TOLLGATE] = self._start_tollgate(stack, f"redis://127.0.0.1:{redis}", port, admin)
-            if gateways & {NGINX_LUA, NGINX}:
-                programs[NGINX_LUA] = programs[NGINX] = self._start_nginx(stack, "nginx-lua")
-            if TRAEFIK in gateways:
-                programs[TRAEFIK] = self._start_traefik(stack)
-            yield programs
+    def start(self, stack: contextlib.ExitStack, gateway: str, store: Store) -> tuple[Program, int]:
+        """A fresh process of it that counts there, and its port, which it may not listen on yet."""
+        if gateway in (TOLLGATE, BEFORE):
+            program = self._tools.before if gateway == BEFORE else self._tools.tollgate
+            return self.start_tollgate(stack, store, program=program)
+        directory = self._new_directory()
+        port, other = free_ports(2)
+        values = self._values | {
+            "REDIS": str(store.ports[0]), "SCRIPT": self.count_script(store), "DIRECTORY": str(directory),
+            "COUNTING": str(other if gateway == NGINX else port), "PLAIN": str(port if gateway == NGINX else other),
+            "PORT": str(port)}
+        if gateway in (NGINX_LUA, NGINX):
+            return self._start_nginx(stack, "nginx-lua", directory, values), port
+        if gateway == TRAEFIK:
+            _configure("traefik-routes.yml", directory, values)
+            file = _configure("traefik.yml", directory, values)
+            command = [str(self._tools.traefik), f"--configFile={file}"]
+            return self._start(stack, f"traefik-{port}", command, {"GOMAXPROCS": self._threads}), port
+        if gateway == VARNISH:
+            command = [
+                "varnishd", "-F", "-j", "none", "-n", str(directory / "state"), "-a", f"127.0.0.1:{port}",
+                "-f", _configure("varnish.vcl", directory, values), "-s", "malloc,32m",
+                "-p", f"thread_pools={self._threads}", "-p", "thread_pool_max=1000"]
+            return self._start(stack, f"varnish-{port}", command), port
+        return self._start(stack, f"webdis-{port}", ["webdis", _configure("webdis.json", directory, values)]), port
+
+    @staticmethod
+    def count_script(store: Store) -> str:
+        """The digest of the peers' script, which the store has then."""
+        with Redis(store.ports[0]) as redis:
+            replies = redis.pipeline([("SCRIPT", "LOAD", (_CONFIGURATIONS / "count.lua").read_text())])
+        return str(replies[0])
 
     def start_store(self, stack: contextlib.ExitStack, label: str, shards: int, *options: str) -> Store:
         """Empty: one Redis, or a cluster of so many."""
@@ -98,11 +104,21 @@ class Lab:
         return store
 
     def start_tollgate(
-        self, stack: contextlib.ExitStack, store: Store, threads: int | None = None
+        self, stack: contextlib.ExitStack, store: Store, threads: int | None = None, program: Path | None = None
     ) -> tuple[Program, int]:
         """A worker that counts there and is ready, and its port."""
         port, admin = free_ports(2)
-        worker = self._start_tollgate(stack, store.url(), port, admin, threads)
+        directory = self._new_directory()
+        worker = self._start(stack, f"tollgate-{port}", [
+            *self._under, str(program or self._tools.tollgate), "serve"], {
+            "TOLLGATE_CONFIG": _configure("tollgate.yaml", directory, self._values), "TOLLGATE_HOST": "127.0.0.1",
+            "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin),
+            "TOLLGATE_THREADS": str(threads or self._threads), "TOLLGATE_LOG_LEVEL": "warning",
+            "TOLLGATE_MAX_CONNECTIONS": "11000",  # For those of the case `idle`.
+            "TOLLGATE_DRAIN_SECONDS": "0", "TOLLGATE_IDLE_TIMEOUT_SECONDS": "3600", "REDIS_URL": store.url(),
+            "REDIS_TIMEOUT_MS": "2000",  # A machine that is busy with other things makes no turn fail.
+            "CLERK_JWT_KEY": self._issuer.public_key(),
+        })
         worker.wait_until_fine(lambda: http_problem(admin, "/readyz", {}))
         return worker, port
 
@@ -121,33 +137,30 @@ class Lab:
         return program
 
     def _start_upstream(self, stack: contextlib.ExitStack) -> None:
-        for name in ("www", "temporary"):
-            (self._directory / name).mkdir()
+        [port] = free_ports(1)
+        directory = self._new_directory()
+        (directory / "www").mkdir()
         for name, size in _BODIES.items():
-            (self._directory / "www" / name).write_text("x" * size)
-        program = self._start_nginx(stack, "upstream")
-        program.wait_until_fine(lambda: tcp_problem(int(self._ports["UPSTREAM"])))
+            (directory / "www" / name).write_text("x" * size)
+        # As root nginx would let its workers be a user who cannot read the directory.
+        user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
+        self._values = {
+            "UPSTREAM": str(port), "MODULES": str(self._tools.lua_modules), "THREADS": self._threads, "USER": user}
+        program = self._start_nginx(stack, "upstream", directory, self._values)
+        program.wait_until_fine(lambda: tcp_problem(port))
 
-    def _start_tollgate(
-        self, stack: contextlib.ExitStack, redis_url: str, port: int, admin: int, threads: int | None = None
+    def _start_nginx(
+        self, stack: contextlib.ExitStack, name: str, directory: Path, values: dict[str, str]
     ) -> Program:
-        return self._start(stack, f"tollgate-{port}", [*self._under, str(self._tools.tollgate), "serve"], {
-            "TOLLGATE_CONFIG": self._configure("tollgate.yaml"), "TOLLGATE_HOST": "127.0.0.1",
-            "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin),
-            "TOLLGATE_THREADS": str(threads or self._threads), "TOLLGATE_LOG_LEVEL": "warning",
-            "TOLLGATE_DRAIN_SECONDS": "0", "TOLLGATE_IDLE_TIMEOUT_SECONDS": "3600", "REDIS_URL": redis_url,
-            "REDIS_TIMEOUT_MS": "2000",  # A machine that is busy with other things makes no turn fail.
-            "CLERK_JWT_KEY": self._issuer.public_key(),
-        })
+        (directory / "temporary").mkdir()
+        file = _configure(f"{name}.conf", directory, values)
+        return self._start(stack, f"{name}-{directory.name}", [
+            "nginx", "-p", str(directory), "-e", "stderr", "-c", file])
 
-    def _start_nginx(self, stack: contextlib.ExitStack, name: str) -> Program:
-        return self._start(stack, name, [
-            "nginx", "-p", str(self._directory), "-e", "stderr", "-c", self._configure(f"{name}.conf")])
-
-    def _start_traefik(self, stack: contextlib.ExitStack) -> Program:
-        self._configure("traefik-routes.yml")
-        command = [str(self._tools.traefik), f"--configFile={self._configure('traefik.yml')}"]
-        return self._start(stack, "traefik", command, {"GOMAXPROCS": self._threads})
+    def _new_directory(self) -> Path:
+        directory = self._directory / f"program-{next(self._started)}"
+        directory.mkdir()
+        return directory
 
     def _start(
         self, stack: contextlib.ExitStack, name: str, command: list[str], environment: dict[str, str] | None = None
@@ -156,19 +169,12 @@ class Lab:
         stack.callback(program.stop)
         return program
 
-    def _configuration_values(self) -> dict[str, str]:
-        with Redis(int(self._ports["REDIS"])) as redis:
-            [script] = redis.pipeline([("SCRIPT", "LOAD", (_CONFIGURATIONS / "count.lua").read_text())])
-        # As root nginx would let its workers be a user who cannot read the directory.
-        user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
-        return {**self._ports, "DIRECTORY": str(self._directory), "MODULES": str(self._tools.lua_modules),
-                "SCRIPT": script, "THREADS": self._threads, "USER": user}
 
-    def _configure(self, name: str) -> str:
-        """Fills in what stands between two @, and returns the file."""
-        text = (_CONFIGURATIONS / name).read_text()
-        for key, value in self._values.items():
-            text = text.replace(f"@{key}@", value)
-        file = self._directory / name
-        file.write_text(text)
-        return str(file)
+def _configure(name: str, directory: Path, values: dict[str, str]) -> str:
+    """Fills in what stands between two @, and returns the file."""
+    text = (_CONFIGURATIONS / name).read_text()
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    file = directory / name
+    file.write_text(text)
+    return str(file)

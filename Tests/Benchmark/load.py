@@ -1,4 +1,4 @@
-"""Drives a program with wrk, and tells what a request cost it."""
+"""Drives a program with wrk, and tells what a request cost it and its Redis."""
 import dataclasses
 import statistics
 import subprocess
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from programs import Program
+from stores import Store
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 
@@ -15,28 +16,57 @@ class LoadError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Load:
+    connections: int = 64
+
+    # Of the users: `in-turn`, `uniform` or `zipf`. See load.lua.
+    order: str = "in-turn"
+
+    # How long each connection waits, in the mean, before its next request.
+    pause_ms: float = 0
+
+    # Each request is the only one of its connection.
+    closes: bool = False
+
+    # Of wrk. Two where one might be slower than the gateway; each reads all credentials.
+    threads: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
-    """A URL of a program, and the file with the credentials to send there."""
+    """A URL of a program, the Redis that it counts in, the file with the credentials to send there, and how."""
 
     label: str
     program: Program
+    store: Store
     url: str
     credentials: Path
-
-    # Each request is of any user, instead of one after the other.
-    is_random: bool = False
+    load: Load = Load()
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One turn, or the medians of several."""
+    """One turn, or the medians of several. Microseconds are of CPU and of one request, as are the commands."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
-    cpu_us: float
+    p999_ms: float
+    gateway_us: float
+    redis_us: float
+
+    # Commands that arrived at Redis from its clients, and those that its scripts called.
+    commands: float
+    calls_in_scripts: float
+
+    # CPU of wrk, of a core for each of its threads, without what it takes to start. Near 1 it is wrk that is measured.
+    generator: float
     resident_bytes: float
     requests: float
+
+    @property
+    def both_us(self) -> float:
+        return self.gateway_us + self.redis_us
 
     @staticmethod
     def median(turns: list["Measure"]) -> "Measure":
@@ -48,31 +78,43 @@ def median_ratio(ours: list[Measure], theirs: list[Measure], of: Callable[[Measu
     return statistics.median(of(mine) / max(of(other), 1e-9) for mine, other in zip(ours, theirs))
 
 
-def drive(target: Target, connections: int, seconds: int, pause_ms: float = 0) -> Measure:
-    """One turn. With a pause each connection waits that long, in the mean, before its next request."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), target.url, "--",
-               str(target.credentials), f"{pause_ms:.3f}", "random" if target.is_random else "in-turn"]
-    before = target.program.cpu_seconds()
+def drive(target: Target, seconds: int) -> Measure:
+    """One turn."""
+    load = target.load
+    command = ["wrk", f"-t{load.threads}", "--timeout", "5s", f"-c{load.connections}", f"-d{seconds}s", "-s", str(_SCRIPT),
+               target.url, "--", str(target.credentials), load.order, f"{load.pause_ms:.3f}",
+               "close" if load.closes else "keep"]
+    commands, in_scripts = target.store.commands()
+    redis, gateway = target.store.cpu_seconds(), target.program.cpu_seconds()
     run = subprocess.run(command, capture_output=True, text=True)
     target.program.check_alive()
-    spent = target.program.cpu_seconds() - before
+    redis, gateway = target.store.cpu_seconds() - redis, target.program.cpu_seconds() - gateway
+    commands, in_scripts = (after - before for after, before in zip(
+        target.store.commands(), (commands, in_scripts)))
 
     lines = [line.split() for line in run.stdout.splitlines() if line.startswith("result ")]
     if run.returncode != 0 or not lines:
         raise LoadError(f"wrk failed at {target.url}: {run.stderr.strip() or run.stdout.strip()}")
-    duration, requests, p50, p99, status, *broken = (int(float(word)) for word in lines[0][1:])
+    duration, requests, p50, p99, p999, generator, status, *broken = (int(float(word)) for word in lines[0][1:])
     if status or any(broken) or not requests:
         errors = ", ".join(f"{count} {kind}" for count, kind in zip(broken, ("connect", "read", "write", "timeout")))
         raise LoadError(
             f"{target.label}: {requests} answers, of them {status} no success; errors of the connections: {errors}")
     return Measure(
-        requests_per_second=requests * 1e6 / duration, p50_ms=p50 / 1e3, p99_ms=p99 / 1e3,
-        cpu_us=spent * 1e6 / requests, resident_bytes=target.program.resident_bytes(), requests=requests)
+        requests_per_second=requests * 1e6 / duration, p50_ms=p50 / 1e3, p99_ms=p99 / 1e3, p999_ms=p999 / 1e3,
+        gateway_us=gateway * 1e6 / requests, redis_us=redis * 1e6 / requests, commands=commands / requests,
+        calls_in_scripts=in_scripts / requests, generator=generator / duration / load.threads,
+        resident_bytes=target.program.resident_bytes(), requests=requests)
 
 
-def take_turns(targets: list[Target], connections: int, turns: int, seconds: int) -> list[list[Measure]]:
-    """The turns of each target, A, B, C, A, B, C, …, after one of each that does not count."""
+def take_turns(targets: list[Target], turns: int, seconds: int) -> list[list[Measure]]:
+    """The turns of each target after one of each that does not count: A, B, C, then C, B, A, and so on, so that what
+    grows or fades with time favours none."""
     for target in targets:
-        drive(target, connections, min(seconds, 2))
-    rounds = [[drive(target, connections, seconds) for target in targets] for _ in range(turns)]
-    return [list(column) for column in zip(*rounds)]
+        drive(target, min(seconds, 2))
+    columns: list[list[Measure]] = [[] for _ in targets]
+    for turn in range(turns):
+        pairs = list(zip(targets, columns))
+        for target, column in pairs if turn % 2 == 0 else reversed(pairs):
+            column.append(drive(target, seconds))
+    return columns

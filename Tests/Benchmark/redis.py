@@ -1,5 +1,6 @@
 """The little of Redis' protocol that the benchmark needs: commands in one write, their replies in order."""
 import socket
+from typing import Any
 
 Command = tuple[str, ...]
 
@@ -22,8 +23,8 @@ class Redis:
         self._replies.close()
         self._socket.close()
 
-    def pipeline(self, commands: list[Command]) -> list[str]:
-        """The replies, which are numbers and strings."""
+    def pipeline(self, commands: list[Command]) -> list[Any]:
+        """The replies: strings, as numbers are too, and lists of them."""
         self._socket.sendall(b"".join(map(self._encode, commands)))
         return [self._read() for _ in commands]
 
@@ -32,8 +33,10 @@ class Redis:
         data = [word.encode() for word in words]
         return b"*%d\r\n" % len(data) + b"".join(b"$%d\r\n%s\r\n" % (len(each), each) for each in data)
 
-    def _read(self) -> str:
+    def _read(self) -> Any:
         line = self._replies.readline().decode().rstrip()
+        if line.startswith("*"):
+            return [self._read() for _ in range(int(line[1:]))]
         if line.startswith("$"):
             return self._replies.read(int(line[1:]) + 2)[:-2].decode()
         if not line.startswith((":", "+")):

@@ -10,6 +10,7 @@ from redis import Command, Redis, RedisError
 
 _SLOTS = 16_384
 _FORMING_TIMEOUT = 30.0
+_SCRIPTS = {f"cmdstat_{name}" for name in ("eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro")}
 
 
 def slot(key: str) -> int:
@@ -55,16 +56,23 @@ class Store:
         return sum(self.keys_by_server())
 
     def keys_by_server(self) -> list[int]:
-        counts = []
+        counts: list[int] = []
         for port in self.ports:
             with Redis(port) as redis:
                 counts += map(int, redis.pipeline([("DBSIZE",)]))
         return counts
 
     def script_calls(self) -> int:
-        counts = [re.match(r"calls=(\d+)", facts.get("cmdstat_evalsha", "calls=0"))
-                  for facts in self.facts("commandstats")]
+        """Commands of clients that ran a script or a function."""
+        counts = [re.match(r"calls=(\d+)", value) for facts in self.facts("commandstats")
+                  for name, value in facts.items() if name in _SCRIPTS]
         return sum(int(count[1]) for count in counts if count)
+
+    def commands(self) -> tuple[int, int]:
+        """So far: those that clients sent, and those that scripts called. Redis counts both in one. Where scripts run,
+        the few that a client sends beside them, such as a worker's report of each second, count as called by them."""
+        total, scripts = self.total("stats", "total_commands_processed"), self.script_calls()
+        return (scripts, total - scripts) if scripts else (total, 0)
 
     def form_cluster(self) -> None:
         """Deals out the slots and introduces the servers to each other, and waits until each knows all."""

@@ -1,36 +1,28 @@
-"""What is printed: Markdown tables, and whether what was wanted holds."""
-import dataclasses
-
+"""What is printed: Markdown tables."""
 from load import Measure, median_ratio
 
-_HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "resident MB", "× requests/s", "× CPU")
+_HEAD = ("requests/s", "p50 ms", "p99 ms", "p99.9 ms", "gateway µs", "Redis µs", "commands", "in scripts", "wrk",
+         "MB", "× requests/s", "× gateway", "× both")
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    wanted: str
-    # None when the peer is missing.
-    measured: str | None
-    holds: bool
-
-    def __str__(self) -> str:
-        if self.measured is None:
-            return f"wanted {self.wanted}: not measured, the peer is missing"
-        return f"wanted {self.wanted}: measured {self.measured}: {'holds' if self.holds else 'DOES NOT HOLD'}"
-
-
-def comparison_table(labels: list[str], columns: list[list[Measure]]) -> str:
+def comparison_table(title: str, labels: list[str], columns: list[list[Measure]]) -> str:
     """A row for each, with the medians of its turns and the first one's ratios to it."""
     rows: list[tuple[str, ...]] = []
     for label, turns in zip(labels, columns):
         median = Measure.median(turns)
-        ratios = ("", "") if turns is columns[0] else (
-            f"{median_ratio(columns[0], turns, lambda m: m.requests_per_second):.2f}",
-            f"{median_ratio(columns[0], turns, lambda m: m.cpu_us):.2f}")
+        ratios = ("", "", "") if turns is columns[0] else tuple(
+            f"{median_ratio(columns[0], turns, of):.2f}"
+            for of in (lambda m: m.requests_per_second, lambda m: m.gateway_us, lambda m: m.both_us))
         rows.append((
-            label, f"{median.requests_per_second:,.0f}", f"{median.p50_ms:.2f}", f"{median.p99_ms:.2f}",
-            f"{median.cpu_us:.1f}", f"{median.resident_bytes / 1e6:.0f}", *ratios))
-    return table(_HEAD, rows)
+            label, f"{median.requests_per_second:,.0f}",
+            *map(_milliseconds, (median.p50_ms, median.p99_ms, median.p999_ms)),
+            f"{median.gateway_us:.1f}", f"{median.redis_us:.1f}", f"{median.commands:.3f}",
+            f"{median.calls_in_scripts:.2f}", f"{median.generator:.0%}", f"{median.resident_bytes / 1e6:.0f}", *ratios))
+    return table((title, *_HEAD), rows)
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int = 1) -> str:

@@ -25,12 +25,20 @@ class Tools:
     # Where nginx has its modules; None when those for Lua are not there.
     lua_modules: Path | None
     traefik: Path | None
+    varnish: Path | None
+    webdis: Path | None
+
+    # Another build of Tollgate, that it is to be compared with.
+    before: Path | None
 
     @property
     def missing_peers(self) -> list[str]:
         """Each with how to install it."""
         peers = [(self.lua_modules, f"nginx+Lua: apt-get install {_LUA_PACKAGES}"),
-                 (self.traefik, "Traefik: Tests/Benchmark/install")]
+                 (self.traefik, "Traefik: Tests/Benchmark/install"),
+                 (self.varnish, "Varnish: apt-get install varnish varnish-redis"),
+                 (self.webdis, "Webdis: apt-get install webdis"),
+                 (self.before, "an earlier build of Tollgate: --before PROGRAM")]
         return [remedy for found, remedy in peers if not found]
 
     def versions(self) -> str:
@@ -38,22 +46,32 @@ class Tools:
                     "Redis": ("redis-server", "-v"), "wrk": ("wrk", "-v")}
         if self.traefik:
             commands["Traefik"] = (str(self.traefik), "version")
+        if self.varnish:
+            commands["Varnish"] = ("varnishd", "-V")
         found = {name: re.search(r"\d+\.\d+\.\d+", _output(*command)) for name, command in commands.items()}
         return ", ".join(f"{name} {version[0] if version else '?'}" for name, version in found.items())
 
 
-def find_tools(tollgate: Path, measuring_tool: str) -> Tools:
+def find_tools(tollgate: Path, measuring_tool: str, before: Path | None = None) -> Tools:
     """Fails with the names of all that is missing."""
     problems = [f"{tool} is missing: apt-get install {_PACKAGES[tool]}"
                 for tool in (*_ALWAYS_NEEDED, measuring_tool) if not shutil.which(tool)]
     if not Path("/proc/self/stat").exists():
         problems.append("There is no /proc to read CPU and memory from: run it on Linux.")
-    if not os.access(tollgate, os.X_OK):
-        problems.append(f"{tollgate} is missing: make build")
+    problems += [f"{program} is missing: make build" for program in (tollgate, before)
+                 if program and not os.access(program, os.X_OK)]
     if problems:
         raise ToolError("\n".join(problems))
     traefik = _ROOT / ".build/bench-venv/bin/traefik"
-    return Tools(tollgate.resolve(), _lua_modules(), traefik if traefik.exists() else None)
+    return Tools(
+        tollgate.resolve(), _lua_modules(), traefik if traefik.exists() else None,
+        _program("varnishd") if any(Path("/usr/lib").glob("*/varnish/vmods/libvmod_redis.so")) else None,
+        _program("webdis"), before and before.resolve())
+
+
+def _program(name: str) -> Path | None:
+    path = shutil.which(name)
+    return Path(path) if path else None
 
 
 def default_tollgate() -> Path:

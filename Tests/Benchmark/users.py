@@ -27,17 +27,17 @@ class Users:
     def file(self, count: int) -> Path:
         """Has a line `<user> <key>` for each of the first so many."""
         if count not in self._files:
-            self._files[count] = self._lab.new_file(f"users-{count}.txt", "".join(map(str, self._first(count))))
+            self._files[count] = self._lab.new_file(f"users-{count}.txt", "".join(map(str, self.first(count))))
         return self._files[count]
 
-    def _first(self, count: int) -> list[UserKey]:
+    def first(self, count: int) -> list[UserKey]:
         self._keys += [UserKey.make(user_name(number)) for number in range(len(self._keys), count)]
         return self._keys[:count]
 
     def come(self, count: int, store: Store, worker_port: int) -> None:
         """Lets those that the store does not have yet make a key and a call, until there are so many. The counts of the
         minutes that this took are taken away: so many new users do not come at once."""
-        new = self._first(count)[self._known.get(store.label, 0):]
+        new = self.first(count)[self._known.get(store.label, 0):]
         self._known[store.label] = count
         store.send(itertools.chain.from_iterable(key.record() for key in new))
         before = time.time()
@@ -59,11 +59,16 @@ def call_once(port: int, keys: list[UserKey], path: str = "/authorize", fields: 
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             for start in range(0, len(share), _BATCH):
                 _exchange(connection, [
-                    f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key.text}\r\n{fields}\r\n".encode()
-                    for key in share[start:start + _BATCH]])
+                    request(path, key.user, key.text, fields) for key in share[start:start + _BATCH]])
 
     with concurrent.futures.ThreadPoolExecutor(_CALLERS) as pool:
         list(pool.map(call, (keys[first::_CALLERS] for first in range(_CALLERS))))
+
+
+def request(path: str, user: str, credential: str, fields: str = "") -> bytes:
+    """With the fields that wrk sends as well."""
+    return (f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {credential}\r\nX-User: {user}\r\n{fields}"
+            "\r\n").encode()
 
 
 def _exchange(connection: socket.socket, requests: list[bytes]) -> None:
