@@ -8,6 +8,14 @@ import TollgateCore
 /// Answers a request of the control plane, in a task. Must not fail: an error is an answer as well.
 package typealias ControlPlaneResponder = @Sendable (Request, any Channel) async -> Response
 
+/// The way up to the control plane.
+struct ControlPlaneGate: Sendable {
+    let respond: ControlPlaneResponder
+
+    /// Runs the work on a request in a task of its own.
+    let start: @Sendable (@escaping @Sendable () async -> Void) -> Void
+}
+
 /// The way of one request up to the control plane and of its answer down. The request has a task as long as it is in
 /// progress; the connection has none, so one on which nothing happens takes no more than any other.
 ///
@@ -41,7 +49,7 @@ final class ControlPlaneRequest: RequestResponder {
     /// - Returns: Nil when it was answered already.
     static func begin(
         _ head: RequestHead, target: String, host: String, peer: ConnectionPeer, connection: PublicConnection,
-        answers: AnswerWriter, respond: @escaping ControlPlaneResponder
+        answers: AnswerWriter, gate: ControlPlaneGate
     ) -> ControlPlaneRequest? {
         guard let channel = connection.context?.channel else { return nil }
         let network = peer.network(of: head.fields)
@@ -55,7 +63,7 @@ final class ControlPlaneRequest: RequestResponder {
             connection.flush()
         }
         let responder = ControlPlaneRequest(connection: connection, answers: answers)
-        responder.start(request, hasBody: head.framing.hasBody, channel: channel, respond)
+        responder.start(request, hasBody: head.framing.hasBody, channel: channel, gate)
         return responder
     }
 
@@ -67,7 +75,7 @@ final class ControlPlaneRequest: RequestResponder {
     }
 
     private func start(
-        _ head: HTTPRequest, hasBody: Bool, channel: any Channel, _ respond: @escaping ControlPlaneResponder
+        _ head: HTTPRequest, hasBody: Bool, channel: any Channel, _ gate: ControlPlaneGate
     ) {
         let loop = channel.eventLoop
         let this = NIOLoopBound(self, eventLoop: loop)
@@ -76,8 +84,8 @@ final class ControlPlaneRequest: RequestResponder {
             (body, self.body) = RequestBodySource.make { loop.execute { this.value.bodyWasTaken() } }
         }
         let request = Request(head: head, body: body)
-        Task {
-            let response = await respond(request, channel)
+        gate.start {
+            let response = await gate.respond(request, channel)
             let bytes = await ResponseBytes.whole(of: response.body)
             loop.execute { this.value.answer(response, bytes) }
         }

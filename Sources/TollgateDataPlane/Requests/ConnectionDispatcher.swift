@@ -10,13 +10,13 @@ import TollgateCore
 struct ConnectionDispatcher: RequestDispatcher {
     let dataPlane: DataPlane
     let peer: ConnectionPeer
-    let controlPlane: ControlPlaneResponder
+    let controlPlane: ControlPlaneGate
 
     /// Nil on an event loop of another group than the worker's.
     private let loop: LoopAdmissions?
 
     /// On the channel's event loop.
-    init(dataPlane: DataPlane, channel: any Channel, controlPlane: @escaping ControlPlaneResponder) {
+    init(dataPlane: DataPlane, channel: any Channel, controlPlane: ControlPlaneGate) {
         self.dataPlane = dataPlane
         self.controlPlane = controlPlane
         loop = dataPlane.reservations.on(channel.eventLoop)
@@ -34,7 +34,7 @@ struct ConnectionDispatcher: RequestDispatcher {
                 }
                 return ControlPlaneRequest.begin(
                     head, target: address.target.text, host: address.host, peer: peer, connection: connection,
-                    answers: dataPlane.answers, respond: controlPlane)
+                    answers: dataPlane.answers, gate: controlPlane)
             case .gateway(let purpose):
                 guard let loop else { throw .internalError(cause: "the connection's event loop has no store") }
                 return GatewayRequest.begin(

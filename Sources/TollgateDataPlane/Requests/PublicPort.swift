@@ -15,7 +15,7 @@ package struct PublicPort: Service {
     package let maximumConnections: Int
     package let drain: DrainState
     package let dataPlane: DataPlane
-    package let controlPlane: ControlPlaneResponder
+    package let respond: ControlPlaneResponder
     package let eventLoopGroup: any EventLoopGroup
     package let connections: OpenConnections
 
@@ -24,7 +24,7 @@ package struct PublicPort: Service {
 
     package init(
         address: (host: String, port: Int), limits: ConnectionLimits, cap: ConnectionCap, maximumConnections: Int,
-        drain: DrainState, dataPlane: DataPlane, controlPlane: @escaping ControlPlaneResponder,
+        drain: DrainState, dataPlane: DataPlane, respond: @escaping ControlPlaneResponder,
         eventLoopGroup: any EventLoopGroup, whenOpen: @escaping @Sendable (any Channel) -> Void
     ) {
         self.address = address
@@ -33,16 +33,19 @@ package struct PublicPort: Service {
         self.maximumConnections = maximumConnections
         self.drain = drain
         self.dataPlane = dataPlane
-        self.controlPlane = controlPlane
+        self.respond = respond
         self.eventLoopGroup = eventLoopGroup
         self.whenOpen = whenOpen
         connections = OpenConnections(eventLoopGroup: eventLoopGroup)
     }
 
     /// Serves until the shutdown begins; then closes the port, and returns when all connections have ended: idle ones at
-    /// once, the others after the answer that they wait for. Cancelled, it ends all at once.
+    /// once, the others after the answer that they wait for. Cancelled, it ends all at once, and cancels the work on their requests.
     package func run() async throws {
-        let listener = try await open()
+        let tasks = RequestTasks()
+        let controlPlane = ControlPlaneGate(respond: respond) { tasks.start($0) }
+        async let requests: Void = tasks.run()
+        let listener = try await open(controlPlane)
         whenOpen(listener)
         try? await withTaskCancellationHandler {
             try await withGracefulShutdownHandler {
@@ -59,9 +62,11 @@ package struct PublicPort: Service {
         } onCancel: {
             connections.close()
         }
+        tasks.finish()
+        await requests
     }
 
-    private func open() async throws -> any Channel {
+    private func open(_ controlPlane: ControlPlaneGate) async throws -> any Channel {
         try await ServerBootstrap(group: eventLoopGroup)
             .serverChannelOption(.backlog, value: Self.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -74,7 +79,9 @@ package struct PublicPort: Service {
                     ])
                 }
             }
-            .childChannelInitializer { channel in channel.eventLoop.makeCompletedFuture { try begin(channel) } }
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try begin(channel, controlPlane) }
+            }
             .bind(host: address.host, port: address.port).get()
     }
 
@@ -82,7 +89,7 @@ package struct PublicPort: Service {
     private static let backlog: CInt = 256
 
     /// A client has connected. On the channel's event loop.
-    private func begin(_ channel: any Channel) throws {
+    private func begin(_ channel: any Channel, _ controlPlane: ControlPlaneGate) throws {
         let loop = connections.on(channel.eventLoop)
         loop.opened(channel)
         guard cap.admits(channel) else {

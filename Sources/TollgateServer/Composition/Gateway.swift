@@ -245,7 +245,7 @@ package struct Gateway: Sendable {
             cap: ConnectionCap(budget: descriptors, metricsFactory: metricsRegistry, logger: logger),
             maximumConnections: descriptors.clientConnections + AcceptLimit.refusalsUnderWay,
             drain: drain, dataPlane: dataPlane,
-            controlPlane: controlPlane.responder(
+            respond: controlPlane.responder(
                 requestIDs: requestIDs, cors: configuration.corsPolicy, metrics: metrics, logger: quietLogger),
             eventLoopGroup: eventLoopGroup,
             whenOpen: { [addresses, logger] channel in

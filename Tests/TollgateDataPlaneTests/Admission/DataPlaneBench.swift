@@ -51,9 +51,10 @@ struct DataPlaneBench {
         let channel = channel
         try await channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 50_000)).get()
         try await loop.executeInContext {
-            let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel) { _, _ in
-                preconditionFailure("what is tested here does not go up to the control plane")
-            }
+            let gate = ControlPlaneGate(
+                respond: { _, _ in preconditionFailure("what is tested here does not go up to the control plane") },
+                start: { work in Task { await work() } })
+            let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel, controlPlane: gate)
             let connection = PublicConnection(
                 limits: ConnectionLimits(idleTimeout: .seconds(60)), drain: DrainState(), answers: answers,
                 dispatcher: dispatcher, timers: ConnectionTimers(eventLoop: loop))

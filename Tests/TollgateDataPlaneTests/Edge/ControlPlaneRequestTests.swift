@@ -19,7 +19,8 @@ import TollgateCore
             ControlPlaneRequest.begin(
                 head, target: head.target, host: "a",
                 peer: ConnectionPeer(address: "192.0.2.7", trustedProxies: .empty),
-                connection: connection, answers: answers, respond: respond)
+                connection: connection, answers: answers,
+                gate: ControlPlaneGate(respond: respond) { work in Task { await work() } })
         }
     }
 
@@ -142,5 +143,42 @@ import TollgateCore
         var iterator = ends.makeAsyncIterator()
         #expect(await iterator.next() == true)
         _ = try await channel.finish(acceptAlreadyClosed: true)
+    }
+
+    /// Where time is up, the work on a request is cancelled, and its end is waited for, whoever has gone already.
+    @Test func workThatIsCancelledComesToItsEnd() async {
+        let tasks = RequestTasks()
+        let (steps, step) = AsyncStream.makeStream(of: String.self)
+        let running = Task {
+            await tasks.run()
+            step.yield("returned")
+        }
+        tasks.start {
+            step.yield("began")
+            try? await Task.sleep(for: .seconds(600))
+            step.yield(Task.isCancelled ? "let go" : "slept")
+        }
+        var iterator = steps.makeAsyncIterator()
+        #expect(await iterator.next() == "began")
+        running.cancel()
+        #expect(await iterator.next() == "let go")
+        #expect(await iterator.next() == "returned")
+    }
+
+    @Test func whatHasBegunIsWaitedFor() async {
+        let tasks = RequestTasks()
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let (steps, step) = AsyncStream.makeStream(of: String.self)
+        tasks.start {
+            for await _ in gate { break }
+            step.yield("done")
+        }
+        tasks.finish()
+        open.yield()
+        await tasks.run()
+        step.yield("returned")
+        var iterator = steps.makeAsyncIterator()
+        #expect(await iterator.next() == "done")
+        #expect(await iterator.next() == "returned")
     }
 }
