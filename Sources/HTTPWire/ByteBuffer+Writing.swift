@@ -5,58 +5,52 @@ extension ByteBuffer {
     package mutating func writeLineEnd() { writeInteger(0x0D0A as UInt16) }
 
     /// A number in decimal digits, without going through a string.
-    package mutating func writeDecimal(_ value: Int) {
-        guard value >= 0 else { return _ = writeString(String(value)) }
-        if value < 10 { return _ = writeInteger(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
-        var rest = value
-        if rest >= 100_000_000 {
-            writeDecimal(rest / 100_000_000)
-            rest %= 100_000_000
-            writeDigits(rest, count: 8)
-        } else {
-            writeDigits(rest, count: Self.digitCount(rest))
-        }
-    }
+    package mutating func writeDecimal(_ value: Int) { writeText(room: Self.decimalRoom) { $0.decimal(value) } }
 
-    /// Up to eight digits in one write: they are put together in a word, of which what is too much is taken back.
-    private mutating func writeDigits(_ value: Int, count: Int) {
-        var (word, rest, shift) = (UInt64(0), value, 64 - 8 * count)
-        for _ in 0..<count {
-            word |= UInt64(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)) << UInt64(shift)
-            rest /= 10
-            shift += 8
-        }
-        writeInteger(word)
-        moveWriterIndex(to: writerIndex - (8 - count))
-    }
-
-    private static func digitCount(_ value: Int) -> Int {
-        var (count, bound) = (1, 10)
-        while value >= bound { (count, bound) = (count + 1, bound * 10) }
-        return count
-    }
+    /// Of any number: 19 digits and a sign.
+    private static let decimalRoom = 20
 
     /// `name: value` and the line's end. The value must have been checked.
     package mutating func writeField(_ name: StaticString, _ value: String) {
-        writeStaticString(name)
-        writeInteger(0x3A20 as UInt16)
-        writeString(value)
-        writeLineEnd()
+        writeText(room: name.utf8CodeUnitCount + value.utf8.count + Self.fieldRoom) { line in
+            line.text(name)
+            line.text(": ")
+            line.text(value)
+            line.lineEnd()
+        }
+    }
+
+    /// The same with a value in pieces.
+    package mutating func writeField(_ name: StaticString, pieces: [String]) {
+        let room = pieces.reduce(name.utf8CodeUnitCount + Self.fieldRoom) { $0 + $1.utf8.count }
+        writeText(room: room) { line in
+            line.text(name)
+            line.text(": ")
+            for piece in pieces { line.text(piece) }
+            line.lineEnd()
+        }
     }
 
     package mutating func writeField(_ name: StaticString, _ value: Int) {
-        writeStaticString(name)
-        writeInteger(0x3A20 as UInt16)
-        writeDecimal(value)
-        writeLineEnd()
+        writeText(room: name.utf8CodeUnitCount + Self.decimalRoom + Self.fieldRoom) { line in
+            line.text(name)
+            line.text(": ")
+            line.decimal(value)
+            line.lineEnd()
+        }
     }
 
     package mutating func writeField(name: String, _ value: String) {
-        writeString(name)
-        writeInteger(0x3A20 as UInt16)
-        writeString(value)
-        writeLineEnd()
+        writeText(room: name.utf8.count + value.utf8.count + Self.fieldRoom) { line in
+            line.text(name)
+            line.text(": ")
+            line.text(value)
+            line.lineEnd()
+        }
     }
+
+    /// Of what stands in a field's line beside its name and its value.
+    private static let fieldRoom = 4
 
     /// Field lines as they came: those that `mayPass`, as many at a time as stand side by side.
     package mutating func writeLines(of section: FieldSection, where mayPass: (FieldLine) -> Bool) {

@@ -20,10 +20,7 @@ struct FieldWriter {
     /// The same with a value in pieces.
     mutating func field(_ name: StaticString, _ pieces: [String]) {
         guard rules.replaced.isEmpty || !rules.replaces(name.description) else { return }
-        buffer.writeStaticString(name)
-        buffer.writeStaticString(": ")
-        for piece in pieces { buffer.writeString(piece) }
-        buffer.writeLineEnd()
+        buffer.writeField(name, pieces: pieces)
     }
 
     /// A field that came, with another value.

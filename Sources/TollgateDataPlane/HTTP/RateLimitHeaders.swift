@@ -12,16 +12,16 @@ package enum RateLimitHeaders {
         var fields = HTTPFields()
         // Room for the other fields of an answer as well; appended, since a lookup of each would cost more than all.
         fields.reserveCapacity(16)
-        func append(_ name: HTTPField.Name, _ write: (inout ByteBuffer) -> Void) {
+        func append(_ name: HTTPField.Name, _ write: (inout TextWriter) -> Void) {
             var value = ByteBuffer()
-            write(&value)
+            value.writeText(room: maximumBytes, write)
             fields.append(HTTPField(name: name, value: String(buffer: value)))
         }
         append(.rateLimitPolicy) { limits.writePolicy(to: &$0) }
         append(.rateLimit) { limits.writeStanding(to: &$0) }
-        append(.xRateLimitLimit) { $0.writeDecimal(limits.binding.limit) }
-        append(.xRateLimitRemaining) { $0.writeDecimal(limits.binding.remaining) }
-        append(.xRateLimitReset) { $0.writeDecimal(limits.binding.resetSeconds) }
+        append(.xRateLimitLimit) { $0.decimal(limits.binding.limit) }
+        append(.xRateLimitRemaining) { $0.decimal(limits.binding.remaining) }
+        append(.xRateLimitReset) { $0.decimal(limits.binding.resetSeconds) }
         return fields
     }
 
@@ -29,18 +29,23 @@ package enum RateLimitHeaders {
     package static func write(_ decision: AdmissionDecision, at time: UnixTime, to buffer: inout ByteBuffer) {
         let limits = Limits(decision, at: time)
         let binding = limits.binding
-        buffer.writeStaticString("RateLimit-Policy: ")
-        limits.writePolicy(to: &buffer)
-        buffer.writeStaticString("\r\nRateLimit: ")
-        limits.writeStanding(to: &buffer)
-        buffer.writeStaticString("\r\nX-RateLimit-Limit: ")
-        buffer.writeDecimal(binding.limit)
-        buffer.writeStaticString("\r\nX-RateLimit-Remaining: ")
-        buffer.writeDecimal(binding.remaining)
-        buffer.writeStaticString("\r\nX-RateLimit-Reset: ")
-        buffer.writeDecimal(binding.resetSeconds)
-        buffer.writeLineEnd()
+        buffer.writeText(room: maximumBytes) { lines in
+            lines.text("RateLimit-Policy: ")
+            limits.writePolicy(to: &lines)
+            lines.text("\r\nRateLimit: ")
+            limits.writeStanding(to: &lines)
+            lines.text("\r\nX-RateLimit-Limit: ")
+            lines.decimal(binding.limit)
+            lines.text("\r\nX-RateLimit-Remaining: ")
+            lines.decimal(binding.remaining)
+            lines.text("\r\nX-RateLimit-Reset: ")
+            lines.decimal(binding.resetSeconds)
+            lines.lineEnd()
+        }
     }
+
+    /// Of all lines together: what stands in them and fifteen numbers of 20 digits take 492.
+    private static let maximumBytes = 512
 }
 
 /// The limits of one decision, in the order in which they are told.
@@ -87,35 +92,35 @@ private struct Limits {
         return month.remaining < binding.remaining ? month : binding
     }
 
-    func writePolicy(to buffer: inout ByteBuffer) {
-        write("q=", minute.limit, ";w=", minute.windowSeconds, of: minute, &buffer)
+    func writePolicy(to text: inout TextWriter) {
+        write("q=", minute.limit, ";w=", minute.windowSeconds, of: minute, &text)
         if let route {
-            buffer.writeStaticString(", ")
-            write("q=", route.limit, ";w=", route.windowSeconds, of: route, &buffer)
+            text.text(", ")
+            write("q=", route.limit, ";w=", route.windowSeconds, of: route, &text)
         }
-        buffer.writeStaticString(", ")
-        write("q=", month.limit, ";w=", month.windowSeconds, of: month, &buffer)
+        text.text(", ")
+        write("q=", month.limit, ";w=", month.windowSeconds, of: month, &text)
     }
 
-    func writeStanding(to buffer: inout ByteBuffer) {
-        write("r=", minute.remaining, ";t=", minute.resetSeconds, of: minute, &buffer)
+    func writeStanding(to text: inout TextWriter) {
+        write("r=", minute.remaining, ";t=", minute.resetSeconds, of: minute, &text)
         if let route {
-            buffer.writeStaticString(", ")
-            write("r=", route.remaining, ";t=", route.resetSeconds, of: route, &buffer)
+            text.text(", ")
+            write("r=", route.remaining, ";t=", route.resetSeconds, of: route, &text)
         }
-        buffer.writeStaticString(", ")
-        write("r=", month.remaining, ";t=", month.resetSeconds, of: month, &buffer)
+        text.text(", ")
+        write("r=", month.remaining, ";t=", month.resetSeconds, of: month, &text)
     }
 
     private func write(
         _ first: StaticString, _ firstValue: Int, _ second: StaticString, _ secondValue: Int, of limit: Limit,
-        _ buffer: inout ByteBuffer
+        _ text: inout TextWriter
     ) {
-        buffer.writeStaticString(limit.name)
-        buffer.writeStaticString(first)
-        buffer.writeDecimal(firstValue)
-        buffer.writeStaticString(second)
-        buffer.writeDecimal(secondValue)
+        text.text(limit.name)
+        text.text(first)
+        text.decimal(firstValue)
+        text.text(second)
+        text.decimal(secondValue)
     }
 }
 
