@@ -10,15 +10,12 @@ extension ByteBuffer {
     }
 
     package mutating func writeArgument(_ text: String) {
-        var text = text
-        text.withUTF8 { bytes in
-            let count = bytes.count
-            // Unsafe: the room that is asked for holds the length, the text and both line ends.
-            unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: count + Self.roomForLength) { output in
-                var end = unsafe Self.writeCount(count, marker: UInt8(ascii: "$"), to: output)
-                end = unsafe Self.copy(bytes, to: output, at: end)
-                return unsafe Self.writeLineEnd(to: output, at: end)
-            }
+        let count = text.utf8.count
+        // Unsafe: the room that is asked for holds the length, the text and both line ends.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: count + Self.roomForLength) { output in
+            var end = unsafe Self.writeCount(count, marker: UInt8(ascii: "$"), to: output)
+            end = unsafe Self.copy(text, to: output, at: end)
+            return unsafe Self.writeLineEnd(to: output, at: end)
         }
     }
 
@@ -54,18 +51,36 @@ extension ByteBuffer {
 
     private static func writeCount(_ count: Int, marker: UInt8, to output: UnsafeMutableRawBufferPointer) -> Int {
         unsafe output[0] = marker
-        var divisor = 1
-        while count / divisor >= 10 { divisor *= 10 }
-        var end = 1
-        while divisor > 0 {
-            unsafe output[end] = digit(count / divisor % 10)
-            end += 1
-            divisor /= 10
-        }
+        let end = unsafe writeDecimal(count, to: output, at: 1)
         return unsafe writeLineEnd(to: output, at: end)
     }
 
+    /// The digits of a number from 0 on.
+    private static func writeDecimal(
+        _ number: Int, to output: UnsafeMutableRawBufferPointer, at start: Int
+    ) -> Int {
+        let end = start + digitCount(number)
+        var (rest, place) = (number, end)
+        repeat {
+            place -= 1
+            unsafe output[place] = digit(rest % 10)
+            rest /= 10
+        } while rest > 0
+        return end
+    }
+
+    private static func digitCount(_ number: Int) -> Int {
+        var (count, rest) = (1, number)
+        while rest >= 10 { (count, rest) = (count + 1, rest / 10) }
+        return count
+    }
+
     private static func copy(_ text: String, to output: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        // Most strings show their bytes as they are. Of another a copy is made, which does.
+        let end = unsafe text.utf8.withContiguousStorageIfAvailable { bytes in
+            unsafe copy(bytes, to: output, at: start)
+        }
+        if let end { return end }
         var text = text
         return text.withUTF8 { bytes in unsafe copy(bytes, to: output, at: start) }
     }
@@ -85,13 +100,14 @@ extension ByteBuffer {
         return start + 2
     }
 
-    /// Decimal digits. A number of up to 15 of them lies in the string itself, without an allocation.
+    /// Decimal digits.
     package mutating func writeArgument(_ number: Int) {
-        if (0...9).contains(number) {
-            writeCount(1, marker: UInt8(ascii: "$"))
-            writeMultipleIntegers(Self.digit(number), Self.carriageReturn, Self.lineFeed)
-        } else {
-            writeArgument(String(number))
+        guard number >= 0 else { return writeArgument(String(number)) }
+        // Unsafe: as above, with at most 19 digits.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: 19 + Self.roomForLength) { output in
+            var end = unsafe Self.writeCount(Self.digitCount(number), marker: UInt8(ascii: "$"), to: output)
+            end = unsafe Self.writeDecimal(number, to: output, at: end)
+            return unsafe Self.writeLineEnd(to: output, at: end)
         }
     }
 
@@ -103,15 +119,9 @@ extension ByteBuffer {
 
     /// `*12\r\n`
     private mutating func writeCount(_ count: Int, marker: UInt8) {
-        switch count {
-        case 0...9: writeMultipleIntegers(marker, Self.digit(count), Self.carriageReturn, Self.lineFeed)
-        case 10...99:
-            writeMultipleIntegers(
-                marker, Self.digit(count / 10), Self.digit(count % 10), Self.carriageReturn, Self.lineFeed)
-        default:
-            writeInteger(marker)
-            writeString(String(count))
-            writeLineEnd()
+        // Unsafe: as above, without anything behind the length.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: Self.roomForLength) { output in
+            unsafe Self.writeCount(count, marker: marker, to: output)
         }
     }
 
