@@ -54,6 +54,11 @@ package struct FieldSection: Sendable {
         bytes.readableBytesUInt8Span.matches(line.value, lowercase)
     }
 
+    /// Whether `byte` stands in the value of `line`.
+    package func value(of line: FieldLine, contains byte: UInt8) -> Bool {
+        bytes.readableBytesUInt8Span.extracting(line.value).place(of: byte, from: 0) < line.value.count
+    }
+
     /// Whether the value of `line` begins with `lowercase`, not minding case.
     package func value(of line: FieldLine, begins lowercase: String) -> Bool {
         bytes.readableBytesUInt8Span.begins(line.value, with: lowercase)
@@ -171,7 +176,7 @@ extension FieldSection {
         index += 1
         while bytes[index].isBlank { index += 1 }
         let valueStart = index
-        while bytes[index].isFieldValueByte { index += 1 }
+        index = bytes.endOfFieldValue(from: index)
         guard bytes[index] == .carriageReturn, bytes[index + 1] == .lineFeed else { throw .fieldValue }
         var valueEnd = index
         while valueEnd > valueStart, bytes[valueEnd - 1].isBlank { valueEnd -= 1 }

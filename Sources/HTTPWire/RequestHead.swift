@@ -193,11 +193,9 @@ package struct HeadScanner: Sendable {
         // Another protocol, such as TLS, may never come to a line's end.
         if scanned == 0, span.count > 0, !span[0].isTokenByte, span[0] != .carriageReturn { throw .startLine }
         var index = scanned
-        while index < span.count {
-            guard span[index] == .lineFeed else {
-                index += 1
-                continue
-            }
+        while true {
+            index = span.place(of: .lineFeed, from: index)
+            guard index < span.count else { break }
             guard index > lineStart, span[index - 1] == .carriageReturn else { throw .bareLineFeed }
             if index == lineStart + 1, index > 1 {
                 guard index < limitBytes else { throw .headTooLarge }

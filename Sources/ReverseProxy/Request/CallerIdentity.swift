@@ -23,7 +23,7 @@ package struct CallerIdentity: Sendable, Hashable {
 
     /// A value comes from a token or a store: one with a line break must not become a field of its own.
     private static func safe(_ value: String) -> String {
-        guard !value.utf8.allSatisfy(\.isFieldValueByte) else { return value }
+        if value.isFieldValue { return value }
         return String(decoding: value.utf8.map { $0.isFieldValueByte ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }
 }
