@@ -1,7 +1,9 @@
 package import NIOCore
 
 /// The head of a request, checked to have one meaning only.
-package struct RequestHead: Sendable {
+///
+/// A class, so that all that handle a request share it instead of copying its parts.
+package final class RequestHead: Sendable {
     /// A token, as it was sent: methods are case-sensitive.
     package let method: String
 

@@ -2,25 +2,27 @@ package import HTTPWire
 import NIOCore
 
 /// A client's request as it is handed over to be carried to an upstream. The body follows part by part.
-package struct ProxyRequest: Sendable {
+///
+/// A class, so that it is handed on without copying its parts.
+package final class ProxyRequest: Sendable {
     /// As it was parsed. Nothing in it is trusted.
-    package var head: RequestHead
+    package let head: RequestHead
 
     /// What the upstream is asked for: path and query, checked and with any prefix taken off.
-    package var uri: String
+    package let uri: String
 
     /// The host that the client asked for: valid, perhaps with a port; empty for an HTTP/1.0 request that does not say.
-    package var host: String
-    package var client: ClientConnection
-    package var identity: CallerIdentity
+    package let host: String
+    package let client: ClientConnection
+    package let identity: CallerIdentity
 
     /// Under which the upstream finds this request in our log: its `X-Request-Id`. Nil leaves the client's field.
-    package var requestID: String?
+    package let requestID: String?
 
-    package var withheld: WithheldFields
+    package let withheld: WithheldFields
 
     /// What of the client's `Sec-WebSocket-Protocol` is offered to the upstream. Nil leaves the field as it came.
-    package var subprotocols: [String]?
+    package let subprotocols: [String]?
 
     package init(
         head: RequestHead, uri: String, host: String, client: ClientConnection,
@@ -47,7 +49,8 @@ package struct WithheldFields: OptionSet, Sendable, Hashable {
     package static let authorization = WithheldFields(rawValue: 1)
     package static let apiKey = WithheldFields(rawValue: 2)
 
-    func hold(_ kind: FieldKind) -> Bool {
+    /// Whether a field of that kind is among them.
+    package func hold(_ kind: FieldKind) -> Bool {
         switch kind {
         case .authorization: contains(Self.authorization)
         case .apiKey: contains(Self.apiKey)

@@ -1,9 +1,13 @@
 /// An IP address as a number. An IPv4 address that is written as an IPv6 one, as sockets for both do, is the IPv4
 /// address (RFC 4291, section 2.5.5.2).
 package struct IPAddress: Sendable, Hashable {
-    /// 32 bits, or 128.
-    let bits: UInt128
+    // In two halves: a request is made in ordinary memory then, where a number of 128 bits asks for aligned memory.
+    private let high: UInt64
+    private let low: UInt64
     package let isIPv4: Bool
+
+    /// 32 bits, or 128.
+    var bits: UInt128 { UInt128(high) << 64 | UInt128(low) }
 
     /// How many bits addresses of this kind have.
     var width: Int { isIPv4 ? 32 : 128 }
@@ -12,7 +16,8 @@ package struct IPAddress: Sendable, Hashable {
     static let unspecified = IPAddress(bits: 0, isIPv4: false)
 
     private init(bits: UInt128, isIPv4: Bool) {
-        self.bits = bits
+        high = UInt64(truncatingIfNeeded: bits >> 64)
+        low = UInt64(truncatingIfNeeded: bits)
         self.isIPv4 = isIPv4
     }
 

@@ -4,10 +4,18 @@ package import TollgateCore
 
 /// A caller who was let in: who it is, what was decided, and when. Of one who has only asked where their limits stand,
 /// where they stood then.
-package struct AdmittedCaller: Sendable {
+///
+/// A class, so that the parts of an answer share it instead of copying its parts.
+package final class AdmittedCaller: Sendable {
     package let principal: Principal
     package let decision: AdmissionDecision
     package let time: UnixTime
+
+    init(principal: Principal, decision: AdmissionDecision, time: UnixTime) {
+        self.principal = principal
+        self.decision = decision
+        self.time = time
+    }
 
     package var usage: UsageSnapshot { decision.usage }
 

@@ -3,7 +3,9 @@ import ReverseProxy
 import TollgateCore
 
 /// The peer of a connection: a client, or a proxy that tells of one.
-struct ConnectionPeer: Sendable {
+///
+/// A class, so that all requests of the connection share it instead of copying its parts.
+final class ConnectionPeer: Sendable {
     let connection: ClientConnection
     private let network: ClientNetwork
     private let trustedProxies: NetworkList

@@ -126,12 +126,10 @@ struct ConnectionDispatcher: RequestDispatcher {
     ) -> GatewayRequest.Question {
         do throws(APIError) {
             let original = try OriginalRequest(head, text: address.target.text, host: address.host)
-            return .init(
-                method: original.method,
-                uri: (RequestHost(original.host)?.name ?? "") + (original.uri ?? address.target.text),
-                policy: try policy(for: original, snapshot))
+            let own = address.target.query == nil ? nil : address.target.text
+            return .init(uri: original.uri ?? own, policy: try policy(for: original, snapshot))
         } catch {
-            return .init(method: head.method, uri: address.target.text, policy: .standard, refusal: error)
+            return .init(uri: nil, policy: .standard, refusal: error)
         }
     }
 

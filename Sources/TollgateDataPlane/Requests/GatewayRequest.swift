@@ -17,10 +17,10 @@ final class GatewayRequest {
         case proxy(ActiveRoute)
     }
 
-    /// What a proxy asks about.
-    struct Question {
-        let method: String
-        let uri: String
+    /// What a proxy asks about. A class, so that it is handed on without copying its parts.
+    final class Question {
+        /// Path and query of the request in question. Nil when it is known to have no query.
+        let uri: String?
         let policy: AdmissionPolicy
 
         /// The request would not pass, whatever it presents.
@@ -56,8 +56,8 @@ final class GatewayRequest {
     var discardedBytes = 0
 
     private init(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, peer: ConnectionPeer, dataPlane: DataPlane,
-        connection: PublicConnection, loop: LoopAdmissions
+        _ head: RequestHead, address: consuming RequestAddress, purpose: consuming Purpose, peer: ConnectionPeer,
+        dataPlane: DataPlane, connection: PublicConnection, loop: LoopAdmissions
     ) {
         self.head = head
         self.address = address
@@ -79,8 +79,8 @@ final class GatewayRequest {
 
     /// - Returns: Nil when the request was answered at once.
     static func begin(
-        _ head: RequestHead, address: RequestAddress, purpose: Purpose, peer: ConnectionPeer, dataPlane: DataPlane,
-        connection: PublicConnection, loop: LoopAdmissions
+        _ head: RequestHead, address: consuming RequestAddress, purpose: consuming Purpose, peer: ConnectionPeer,
+        dataPlane: DataPlane, connection: PublicConnection, loop: LoopAdmissions
     ) -> GatewayRequest? {
         let request = GatewayRequest(
             head, address: address, purpose: purpose, peer: peer, dataPlane: dataPlane, connection: connection,
@@ -160,7 +160,7 @@ extension GatewayRequest: CredentialPlaces {
     package var tickets: [Substring] {
         switch purpose {
         case .verifyAuth: []
-        case .authorize(let question): Ticket.parameter.values(in: question.uri)
+        case .authorize(let question): question.uri.map(Ticket.parameter.values) ?? []
         case .proxy: address.target.query == nil ? [] : Ticket.parameter.values(in: address.target.text)
         }
     }
