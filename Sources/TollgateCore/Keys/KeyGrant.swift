@@ -47,8 +47,13 @@ package enum KeyMode: String, Sendable, Hashable, CaseIterable {
     case live
     case test
 
-    /// What the key begins with: `sk_live_` or `sk_test_`.
-    package var prefix: String { "sk_\(rawValue)_" }
+    /// What the key begins with.
+    package var prefix: String {
+        switch self {
+        case .live: "sk_live_"
+        case .test: "sk_test_"
+        }
+    }
 
     /// Both prefixes are of one length.
     static let prefixLength = 8

@@ -112,6 +112,7 @@ package final class AdmissionState: Sendable {
                 "plan unknown, fallback applied",
                 metadata: ["user": "\(principal.userID)", "plan": "\(principal.claimedPlan?.prefix(64) ?? "-")"])
         }
+        guard !decision.oddities.isEmpty else { return }
         let oddities = decision.oddities.names
         guard !oddities.isEmpty else { return }
         metrics.oddValues(oddities.count)

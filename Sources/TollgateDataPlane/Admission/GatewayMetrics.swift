@@ -6,6 +6,9 @@ package import TollgateCore
 /// A class, so that every request shares it instead of copying its parts.
 package final class GatewayMetrics: Sendable {
     private let factory: any MetricsFactory
+    private let admitted: Counter
+
+    /// Of all others.
     private let outcomes: [AdmissionDecision.Outcome: Counter]
 
     /// By the `code` of the answer.
@@ -41,7 +44,6 @@ package final class GatewayMetrics: Sendable {
                 ($0, counter("tollgate_authentication_failures", [("reason", $0)]))
             })
         var outcomes: [AdmissionDecision.Outcome: Counter] = [
-            .admitted: counter("tollgate_admissions", [("outcome", "admitted")]),
             .rateLimited: counter("tollgate_admissions", [("outcome", "rate_limited")]),
             .quotaExceeded: counter("tollgate_admissions", [("outcome", "quota_exceeded")]),
             .idempotencyKeyReused: counter("tollgate_admissions", [("outcome", "idempotency_key_reused")]),
@@ -50,6 +52,7 @@ package final class GatewayMetrics: Sendable {
         ]
         // That a key is good shows in the admission; that it is not is a failure like that of a token.
         for refusal in KeyRefusal.allCases { outcomes[.keyRefused(refusal)] = failures[refusal.rawValue] }
+        admitted = counter("tollgate_admissions", [("outcome", "admitted")])
         self.failures = failures
         self.outcomes = outcomes
         unavailable = counter("tollgate_store_unavailable")
@@ -69,7 +72,7 @@ package final class GatewayMetrics: Sendable {
     }
 
     package func admission(_ decision: AdmissionDecision) {
-        outcomes[decision.outcome]?.increment()
+        if case .admitted = decision.outcome { admitted.increment() } else { outcomes[decision.outcome]?.increment() }
         if decision.planIsUnknown { unknownPlans.increment() }
     }
 

@@ -54,12 +54,16 @@ package enum PresentedCredential: Sendable, Hashable {
 
     /// What follows the scheme, whose name is case-insensitive (RFC 9110, section 11.1). Nil when there is another
     /// scheme, or nothing.
+    ///
+    /// - Parameter scheme: Small letters.
     private static func parameters(of scheme: String, in value: String) -> String? {
-        guard let space = value.utf8.firstIndex(of: UInt8(ascii: " ")), value[..<space].lowercased() == scheme else {
-            return nil
-        }
-        let text = value[space...].drop { $0 == " " }
-        return text.isEmpty ? nil : String(text)
+        let blank = UInt8(ascii: " ")
+        // The bit that tells a capital from a small letter.
+        guard let space = value.utf8.firstIndex(of: blank),
+            value.utf8[..<space].elementsEqual(scheme.utf8, by: { $0 | 0x20 == $1 }),
+            let start = value.utf8[space...].firstIndex(where: { $0 != blank })
+        else { return nil }
+        return String(value[start...])
     }
 
     /// The part before the colon (RFC 7617, section 2); empty when there is none, which is no key.

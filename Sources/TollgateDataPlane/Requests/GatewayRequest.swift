@@ -24,7 +24,13 @@ final class GatewayRequest {
         let policy: AdmissionPolicy
 
         /// The request would not pass, whatever it presents.
-        var refusal: APIError?
+        let refusal: APIError?
+
+        init(uri: String?, policy: AdmissionPolicy, refusal: APIError? = nil) {
+            self.uri = uri
+            self.policy = policy
+            self.refusal = refusal
+        }
     }
 
     let head: RequestHead
@@ -172,6 +178,8 @@ extension GatewayRequest: CredentialPlaces {
             if found == nil || line.kind == .apiKey { found = line }
         }
         guard let line = found else { return nil }
+        // A session token has dots, a key has none, nor does base64: looking up a token among keys is in vain.
+        guard !head.fields.value(of: line, contains: UInt8(ascii: ".")) else { return nil }
         let value = head.fields.value(of: line)
         // An empty field is passed over, so it names no principal.
         return value.isEmpty ? nil : KeyMemory.Presentation(field: line.kind, value: value)

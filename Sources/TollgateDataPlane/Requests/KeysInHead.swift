@@ -21,7 +21,10 @@ struct KeysInHead {
         withheld = opener
         let fields = head.fields
         let bytes = fields.bytes.readableBytesUInt8Span
+        // In a field that is withheld whole there is nothing to be looked for.
+        let known = opener.isEmpty ? [] : fields.lines.filter { opener.hold($0.kind) }
         fields.bytes.forEachPlace(of: KeyTrace.underscore) { place in
+            if known.contains(where: { $0.whole.contains(place) }) { return }
             guard let trace = KeyTrace(in: bytes, underscoreAt: place) else { return }
             let line = fields.lines.first { $0.whole.contains(trace.range.lowerBound) }
             switch line?.kind {

@@ -101,22 +101,20 @@ package struct OriginalRequest {
             throw .misspelt(head.fields.name(of: line))
         }
         var original = OriginalFields(head.fields)
-        let behind = text.dropFirst("/authorize".count)
-        if behind.first == "/" {
-            original.uri.take(String(behind))
+        let behind = text.utf8.dropFirst("/authorize".utf8.count)
+        if behind.first == UInt8(ascii: "/") {
+            original.uri.take(String(Substring(behind)))
             original.method.take(head.method)
             original.host.take(host.lowercased())
         }
         original.takeForwardedHost()
-        let values = [
-            ("method", original.method), ("path", original.uri), ("host", original.host),
-            ("host", original.forwardedHost),
-        ]
-        for (name, value) in values where value.contradictsItself { throw .contradictory(name) }
-        method = original.method.text ?? head.method
-        guard HTTPToken.isValid(method) else {
+        if original.method.contradictsItself { throw .contradictory("method") }
+        if original.uri.contradictsItself { throw .contradictory("path") }
+        if original.host.contradictsItself || original.forwardedHost.contradictsItself { throw .contradictory("host") }
+        if let told = original.method.text, !HTTPToken.isValid(told) {
             throw .badRequest("The method of the original request is not valid. The proxy must send one.")
         }
+        method = original.method.text ?? head.method
         tellsMethod = original.method.text != nil
         uri = original.uri.text
         self.host = original.host.text ?? host
