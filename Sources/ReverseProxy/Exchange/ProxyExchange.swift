@@ -124,9 +124,11 @@ package final class ProxyExchange: ConnectionUser {
         connection.begin(self, isHead: request.isHead)
         connection.send(request.head(hostHeader: hostHeader(of: upstream.upstream)))
         for bytes in held { connection.send(bytes, isChunked: isChunked) }
-        if state.isRequestComplete { sendEnd(on: connection) } else { connection.flush() }
+        if state.isRequestComplete { sendEnd(on: connection) }
         if let deadline = deadline(now: now) { connection.checkDeadline(noLaterThan: deadline) }
+        // What has come of the body already leaves together with the head.
         if takesBody { delegate?.proxyExchangeTakesBody(self) }
+        connection.flush()
         connection.readMore()
     }
 

@@ -24,6 +24,9 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
     private var whenSecure: ((Result<Void, ProxyError>) -> Void)?
     private var timer: (at: NIODeadline, task: Scheduled<Void>)?
 
+    /// Something was written that was not flushed.
+    private var hasUnsent = false
+
     init(pool: UpstreamPool, eventLoop: any EventLoop, addressGeneration: Int) {
         self.pool = pool
         self.eventLoop = eventLoop
@@ -47,8 +50,17 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
 
     func begin(_ exchange: any ConnectionUser, isHead: Bool) { state.begin(exchange, isHead: isHead) }
 
-    func send(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
-    func flush() { context?.flush() }
+    func send(_ bytes: ByteBuffer) {
+        hasUnsent = true
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// What was sent leaves.
+    func flush() {
+        guard hasUnsent else { return }
+        hasUnsent = false
+        context?.flush()
+    }
 
     /// A part of a body.
     func send(_ bytes: ByteBuffer, isChunked: Bool) {
