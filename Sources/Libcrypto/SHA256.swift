@@ -14,27 +14,35 @@ package enum SHA256 {
     }
 
     private static func digest(_ bytes: UnsafeBufferPointer<UInt8>) -> SHA256Digest {
-        // Unsafe: libcrypto reads exactly `count` bytes and writes exactly the 32 bytes of the digest.
-        let digest = unsafe [UInt8](unsafeUninitializedCapacity: SHA256Digest.byteCount) { output, count in
-            _ = unsafe COpenSSL.SHA256(bytes.baseAddress, bytes.count, output.baseAddress)
-            count = SHA256Digest.byteCount
+        var words: SHA256Digest.Words = (0, 0, 0, 0)
+        unsafe withUnsafeMutableBytes(of: &words) { output in
+            // Unsafe: libcrypto reads exactly `count` bytes and writes exactly the 32 bytes of the digest.
+            let start = unsafe output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            let isDone = unsafe EVP_Digest(bytes.baseAddress, bytes.count, start, nil, algorithm, nil)
+            precondition(isDone == 1, "libcrypto has no memory left")
         }
-        return SHA256Digest(bytes: digest)
+        return SHA256Digest(words: (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian))
     }
+
+    /// Looked up once: the lookup costs as much as the digest of 100 bytes.
+    ///
+    /// Unsafe: made once and never freed; libcrypto only reads it, from any thread.
+    private static nonisolated(unsafe) let algorithm: OpaquePointer = {
+        guard let algorithm = unsafe EVP_MD_fetch(nil, "SHA256", nil) else { fatalError("libcrypto has no SHA-256") }
+        return unsafe algorithm
+    }()
 }
 
 /// The 32 bytes of a SHA-256, held inline: as a dictionary's key it costs no allocation.
 package struct SHA256Digest: Sendable, Hashable {
     package static let byteCount = 32
 
-    private let words: (UInt64, UInt64, UInt64, UInt64)
+    /// The first byte uppermost in the first.
+    typealias Words = (UInt64, UInt64, UInt64, UInt64)
 
-    init(bytes: [UInt8]) {
-        func word(_ index: Int) -> UInt64 {
-            bytes[index * 8..<index * 8 + 8].reduce(0) { $0 << 8 | UInt64($1) }
-        }
-        words = (word(0), word(1), word(2), word(3))
-    }
+    private let words: Words
+
+    init(words: Words) { self.words = words }
 
     /// 64 lower-case hexadecimal digits.
     package var hex: String {
