@@ -21,7 +21,8 @@ class CreateKey(KeyTest):
         self.check_works(secret)
         self.check_state("secret-shown")
         self.close_secret()
-        self.assertNotIn(secret, self.whole_page())
+        # It is taken away by the event that says that the dialog has closed.
+        eventually("the secret is gone", lambda: secret not in self.whole_page())
         self.assertEqual(self.focused_id(), "create-key")
         self.row("build server")
         self.see_no("#keys-empty")

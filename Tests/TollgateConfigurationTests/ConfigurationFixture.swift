@@ -28,7 +28,7 @@ enum ConfigurationFixture {
         "REDIS_PASSWORD_FILE": "redis.pem",
         "REDIS_SENTINEL_USERNAME": "watcher", "REDIS_SENTINEL_PASSWORD": "hunter2",
         "REDIS_CA_FILE": "redis.pem", "REDIS_CERT_FILE": "redis.pem", "REDIS_KEY_FILE": "redis.pem",
-        "REDIS_TIMEOUT_MS": "111", "CLERK_SECRET_KEY": "sk_test_hunter2",
+        "REDIS_TIMEOUT_MS": "111", "TOLLGATE_ADMISSION_GROUP": "32", "CLERK_SECRET_KEY": "sk_test_hunter2",
         "CLERK_PUBLISHABLE_KEY": publishableKey, "CLERK_JWT_KEY": pem.replacing("\n", with: "\\n"),
         "CLERK_JWKS_URL": "https://keys.example.com/jwks.json", "CLERK_ISSUER": "https://issuer.example.com",
         "CLERK_API_URL": "https://clerk.example.com/",

@@ -35,7 +35,7 @@ import TollgateServer
     }
 
     @Test func aThousandRoundsOfAUserOutOfCallsLeaveOneRecordOfEachKind() async throws {
-        try await withLocalGateway(yaml: Self.yaml) { gateway in
+        try await withLocalGateway(settings: Fleet.patience, yaml: Self.yaml) { gateway in
             let token = try gateway.token("user_abc")
             for _ in 1...5 { _ = try await HTTP.verify(token, port: gateway.port) }
             try await withRedisClient(gateway.redis.patientConfiguration) { redis in

