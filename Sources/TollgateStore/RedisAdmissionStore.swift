@@ -13,9 +13,9 @@ package struct RedisAdmissionStore: AdmissionStore {
     /// How many requests go together at most unless told otherwise.
     package static let standardMaximumGroup = 256
 
-    /// How long a request waits at most for the reply to a call of the same kind. More than Redis takes on the same
+    /// How long a request waits at most for the reply to a call of the same kind. More than a busy Redis takes on the same
     /// network, and less than is felt where it is far away.
-    static let maximumWaitForGroup: TimeAmount = .milliseconds(1)
+    static let maximumWaitForGroup: TimeAmount = .milliseconds(3)
 
     /// - Parameters:
     ///   - pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.

@@ -44,7 +44,7 @@ package enum RedisPermissions {
             command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
             // Each that makes a key is followed by its end, for the last one may not come any more.
             command("hset", hash, "x", "1"), command("expire", hash, "60"), command("hgetall", hash),
-            command("hdel", hash, "x"),
+            command("hlen", hash), command("hdel", hash, "x"),
             command("hincrby", hash, "x", "1"), command("zadd", set, "1", "x"),
             command("expire", set, "60"), command("zrem", set, "y"),
             command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),

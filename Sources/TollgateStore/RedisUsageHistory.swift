@@ -4,7 +4,9 @@ package import TollgateCore
 
 /// The days of a user in Redis: a hash for each, which admission writes.
 package struct RedisUsageHistory: UsageHistory {
-    private static let script = RedisScript(resource: PackageResources.read_days_lua)
+    /// Fields that Redis is asked for at a time: it answers no other call meanwhile. A day has a field for each of the
+    /// operator's routes that charged the user, and is read as a whole.
+    private static let fieldsAtATime = 1024
 
     private let client: RedisClient
 
@@ -16,17 +18,28 @@ package struct RedisUsageHistory: UsageHistory {
         let days = (0..<min(max(1, count), UsageDay.keptDays)).reversed().map { age in
             CalendarDay(containing: last.startOfDay.adding(seconds: -86_400 * Int64(age)))
         }
+        let keys = days.map { RedisKey.usage(user, on: $0) }
+        let sizes = try await client.ask(all: keys.map { RedisCommand("HLEN", $0) }).map { Int($0.integer ?? 0) }
         var found: [UsageDay] = []
-        // One answer has the first days that are left: mostly all, fewer for a user of very many routes.
-        while found.count < days.count {
-            let left = days[found.count...]
-            let reply = try await client.ask(
-                RedisScript.Call(Self.script, on: left.map { RedisKey.usage(user, on: $0) }, arguments: []))
-            guard let elements = reply.array, !elements.isEmpty else { throw .unexpectedReply(of: "read_days.lua") }
-            // A cluster's scripts are given one key more than they are asked about.
-            found += zip(left, elements).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
+        for part in Self.parts(ofSizes: sizes) {
+            let replies = try await client.ask(all: keys[part].map { RedisCommand("HGETALL", $0) })
+            found += zip(days[part], replies).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
         }
         return found
+    }
+
+    /// Which days are read at a time, of days that have so many fields: as many as have few fields together, or one.
+    package static func parts(ofSizes sizes: [Int]) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var (start, fields) = (0, 0)
+        for (place, size) in sizes.enumerated() {
+            if place > start, fields + size > fieldsAtATime {
+                parts.append(start..<place)
+                (start, fields) = (place, 0)
+            }
+            fields += size
+        }
+        return sizes.isEmpty ? [] : parts + [start..<sizes.count]
     }
 
     /// What is no count is left out: another client of Redis may have written it.

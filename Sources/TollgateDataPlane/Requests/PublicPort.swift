@@ -85,8 +85,9 @@ package struct PublicPort: Service {
             .bind(host: address.host, port: address.port).get()
     }
 
-    /// Clients that may wait to be accepted.
-    private static let backlog: CInt = 256
+    /// Clients that may wait to be accepted; the system allows as many at most (`net.core.somaxconn`). Of a client beyond
+    /// them the first request is dropped, and comes again only after a second or more.
+    private static let backlog: CInt = 4096
 
     /// A client has connected. On the channel's event loop.
     private func begin(_ channel: any Channel, _ controlPlane: ControlPlaneGate) throws {
