@@ -184,6 +184,7 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
             group.first(.success(decision[0]))
             for (place, other) in group.others.enumerated() { other.caller(.success(decision[place + 1])) }
         case .success(nil):
+            groups.isBound(group.request.principal)
             admitAlone(group.request, completion: group.first)
             for other in group.others { admitAlone(other.request, completion: other.caller) }
         }

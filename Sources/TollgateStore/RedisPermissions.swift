@@ -50,7 +50,7 @@ package enum RedisPermissions {
             command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),
             command("zincrby", set, "1", "x"), command("zremrangebyscore", set, "-inf", "0"),
             command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),
-            command("incr", string), command("incrby", string, "1"), command("expire", string, "60"),
+            command("incr", string), command("expire", string, "60"),
             // Takes away what the others have left.
             command("del", string, hash, set),
         ]

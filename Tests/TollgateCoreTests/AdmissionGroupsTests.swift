@@ -10,6 +10,7 @@ private final class Groups {
 
     func join(_ request: AdmissionRequest, _ number: Int) { groups.join(request) { _ in self.told.append(number) } }
 
+    func isBound(_ principal: Principal) { groups.isBound(principal) }
     func answered(_ group: AdmissionGroups.Group) { groups.answered(group) }
     func endTick(at now: Int64) -> [AdmissionGroups.Group] {
         groups.endTick(at: now)
@@ -130,6 +131,23 @@ private final class Groups {
         groups.join(Self.request(1, address: "192.0.2.2"), 2)
         groups.join(Self.request(1, address: "192.0.2.1"), 3)
         #expect(groups.endTick(at: 0).map(\.hasOneAddress) == [false])
+    }
+
+    @Test func requestsOfAKeyThatIsBoundAreToldApartByAddress() {
+        let groups = Groups()
+        for (number, address) in ["192.0.2.1", "192.0.2.2", "192.0.2.1"].enumerated() {
+            groups.join(Self.request(address: address), number)
+            groups.join(Self.request(1, address: address), number + 10)
+        }
+        #expect(groups.callers(groups.endTick(at: 0)) == [[0, 1, 2], [10, 11, 12]])
+        groups.isBound(Self.principals[0])
+        for (number, address) in ["192.0.2.1", "192.0.2.2", "192.0.2.1"].enumerated() {
+            groups.join(Self.request(route: "other", address: address), number)
+            groups.join(Self.request(1, route: "other", address: address), number + 10)
+        }
+        let apart = groups.endTick(at: 0)
+        #expect(groups.callers(apart) == [[0, 2], [10, 11, 12], [1]])
+        #expect(apart.map(\.hasOneAddress) == [true, false, true])
     }
 
     /// Whatever comes in whatever order: each request leaves once, in the order in which those of its kind arrived, with

@@ -97,10 +97,11 @@ import TollgateStore
                     "HSET", "subscription:{user_abc}", "plan", pick(["paid", "gold"]), "status",
                     pick(["active", "canceled"]))
             }
-            try await pair.send("SET", KeyGateway.minute, pick(["0", "3", "8", "11", "12", "x"]), "EX", "100")
+            try await pair.send(
+                "SET", KeyGateway.minute, pick(["0", "3", "8", "11", "12", "x", "11.0", " 7", "0x9"]), "EX", "100")
             if oneIn(3) { try await pair.send("DEL", KeyGateway.minute) }
             try await pair.send(
-                "SET", "ratelimit:{user_abc}:reports:29403300", pick(["0", "2", "4", "x"]), "EX", "100")
+                "SET", "ratelimit:{user_abc}:reports:29403300", pick(["0", "2", "4", "x", "3.0"]), "EX", "100")
             if oneIn(4) { try await pair.send("HSET", KeyGateway.day, "search", pick(["3", "x"])) }
         }
 
@@ -162,8 +163,8 @@ import TollgateStore
             #expect(decisions.map(\.usage.count) == Array(2...12) + [12, 12, 12])
             #expect(decisions.map { $0.outcome == .admitted } == (2...15).map { $0 <= 12 })
             #expect(try await gateway.client.calls(of: "evalsha") == 1)
-            #expect(try await gateway.client.calls(of: "incrby") == 1)
-            #expect(try await gateway.client.calls(of: "incr") == 0)
+            #expect(try await gateway.client.calls(of: "incr") == 1)
+            #expect(try await gateway.client.calls(of: "hincrby") == 1)
         }
     }
 

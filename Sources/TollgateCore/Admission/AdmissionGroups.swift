@@ -43,6 +43,8 @@ package struct AdmissionGroups {
 
     /// Requests of one kind.
     fileprivate final class Line {
+        let kind: AdmissionKind
+
         /// The group that further requests join.
         var open: Group?
         var callsUnderWay = 0
@@ -50,10 +52,18 @@ package struct AdmissionGroups {
 
         /// Since when `open` has waited for a reply.
         var heldSince: Int64?
+
+        init(_ kind: AdmissionKind) { self.kind = kind }
     }
+
+    /// Keys that are remembered to be bound to addresses.
+    private static let maximumBound = 1024
 
     private let maximumCount: Int
     private let maximumWait: Int64
+
+    /// Those whose key is bound to addresses, and which may come from several: requests of one address go together.
+    private var bound: [ObjectIdentifier: Principal] = [:]
 
     /// Those of which a call is under way or a group is open.
     private var lines: [AdmissionKind: Line] = [:]
@@ -82,7 +92,7 @@ package struct AdmissionGroups {
 
     /// A request has arrived, one that ``AdmissionRequest/mayShareCall``.
     package mutating func join(_ request: AdmissionRequest, _ caller: @escaping Caller) {
-        let line = line(of: AdmissionKind(request))
+        let line = line(of: kind(of: request))
         // A group is of one second, which is the time of each of its requests.
         if let open = line.open, open.request.time != request.time { close(open) }
         let group: Group
@@ -96,9 +106,20 @@ package struct AdmissionGroups {
         if group.count >= maximumCount { close(group) } else { touch(line) }
     }
 
+    /// The key of `principal` is bound to addresses: from now on its requests are told apart by them.
+    package mutating func isBound(_ principal: Principal) {
+        if bound.count >= Self.maximumBound { bound.removeAll() }
+        bound[ObjectIdentifier(principal)] = principal
+    }
+
+    private func kind(of request: AdmissionRequest) -> AdmissionKind {
+        let isBound = !bound.isEmpty && bound[ObjectIdentifier(request.principal)] != nil
+        return AdmissionKind(request, address: isBound ? request.network?.client : nil)
+    }
+
     private mutating func line(of kind: AdmissionKind) -> Line {
         if let line = lines[kind] { return line }
-        let line = Line()
+        let line = Line(kind)
         lines[kind] = line
         return line
     }
@@ -124,7 +145,7 @@ package struct AdmissionGroups {
         if line.open != nil {
             touch(line)
         } else if line.callsUnderWay == 0 {
-            lines[AdmissionKind(group.request)] = nil
+            lines[line.kind] = nil
         }
     }
 
@@ -177,15 +198,21 @@ extension AdmissionRequest {
     package var mayShareCall: Bool { idempotentCall == nil && reservation == nil && quotaPolicy == .enforce }
 }
 
-/// What two admissions have to have in common to be decided on together, except the second in which they come, and
-/// the address, which only few keys are bound to.
+/// What two admissions have to have in common to be decided on together, except the second in which they come.
 private struct AdmissionKind: Hashable {
     private let request: AdmissionRequest
 
-    init(_ request: AdmissionRequest) { self.request = request }
+    /// Nil unless the key is known to be bound to addresses, as few are.
+    private let address: IPAddress?
+
+    init(_ request: AdmissionRequest, address: IPAddress?) {
+        self.request = request
+        self.address = address
+    }
 
     /// Principals are remembered: the same credential is the same object, most of the time. One that is not goes alone.
     static func == (left: Self, right: Self) -> Bool {
+        guard left.address == right.address else { return false }
         let (left, right) = (left.request, right.request)
         return left.principal === right.principal && left.cost == right.cost && left.route == right.route
             && left.requiredScopes == right.requiredScopes && left.routeLimit == right.routeLimit
@@ -194,5 +221,6 @@ private struct AdmissionKind: Hashable {
     func hash(into hasher: inout Hasher) {
         hasher.combine(ObjectIdentifier(request.principal))
         hasher.combine(request.route)
+        if let address { hasher.combine(address) }
     }
 }

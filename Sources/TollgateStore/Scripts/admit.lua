@@ -225,12 +225,12 @@ if not requests then
 end
 local outcome, reserved, route_requests = ADMITTED, 0, 0
 local only_tells, has_idempotency_key, paid, is_answered = false, false, nil, false
-local fingerprint, route_rate
+local fingerprint, route_rate, route_minute
 if has_all then
   only_tells, fingerprint = ARGV[ONLY_TELLS] == '1', ARGV[FINGERPRINT]
   route_rate = tonumber(ARGV[ROUTE_RATE])
   if route_rate then
-    local route_minute = try('GET', KEYS[ROUTE_MINUTE_KEY])
+    route_minute = try('GET', KEYS[ROUTE_MINUTE_KEY])
     if route_minute and route_minute.err then return tools().failure(KEYS[ROUTE_MINUTE_KEY], route_minute) end
     route_requests = whole_number(route_minute)
     if not route_requests then
@@ -280,6 +280,9 @@ if takes_place then
   admitted = 1
   if ARGV[CALLERS] ~= '1' then
     local callers = tonumber(ARGV[CALLERS])
+    -- A spelling that INCR takes for no number begins anew with the first of them.
+    if minute and string.format('%.0f', requests) ~= minute then requests = 0 end
+    if route_minute and string.format('%.0f', route_requests) ~= route_minute then route_requests = 0 end
     admitted = math.min(callers, rate - requests, route_rate and route_rate - route_requests or callers)
     last_outcome = admitted < callers and RATE_LIMITED or ADMITTED
     if cost > 0 and used + admitted * cost > quota then
@@ -321,15 +324,19 @@ if takes_place then
     if booked == charged or is_first_of_day then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
   end
 
-  requests = admitted == 1 and try('INCR', KEYS[MINUTE_KEY]) or try('INCRBY', KEYS[MINUTE_KEY], admitted)
+  requests = try('INCR', KEYS[MINUTE_KEY])
   if begins_anew or type(requests) == 'table' then
     if type(requests) == 'table' and not tools().is_of_number(requests) then return requests end
-    call('SET', KEYS[MINUTE_KEY], admitted, 'EX', RATE_TTL_SECONDS)
-    requests = admitted
+    call('SET', KEYS[MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
+    requests = 1
     if not begins_anew then odd = odd + ODD_MINUTE end
-  elseif requests <= admitted or is_first_of_minute then
+  elseif requests <= 1 or is_first_of_minute then
     -- Another client of Redis may have made the counter.
     call('EXPIRE', KEYS[MINUTE_KEY], RATE_TTL_SECONDS)
+  end
+  if admitted > 1 then
+    requests = requests + admitted - 1
+    call('SET', KEYS[MINUTE_KEY], requests, 'KEEPTTL')
   end
 
   used = used + charged
@@ -367,13 +374,17 @@ end
 if not has_all then return { last_outcome, used, place, requests, odd, day, admitted } end
 
 if takes_place and route_rate then
-  route_requests = admitted == 1 and try('INCR', KEYS[ROUTE_MINUTE_KEY]) or try('INCRBY', KEYS[ROUTE_MINUTE_KEY], admitted)
+  route_requests = try('INCR', KEYS[ROUTE_MINUTE_KEY])
   if route_begins_anew or type(route_requests) == 'table' then
-    call('SET', KEYS[ROUTE_MINUTE_KEY], admitted, 'EX', RATE_TTL_SECONDS)
-    route_requests = admitted
+    call('SET', KEYS[ROUTE_MINUTE_KEY], 1, 'EX', RATE_TTL_SECONDS)
+    route_requests = 1
     if not route_begins_anew then odd = odd + ODD_ROUTE_MINUTE end
-  elseif route_requests <= admitted or is_first_of_minute then
+  elseif route_requests <= 1 or is_first_of_minute then
     call('EXPIRE', KEYS[ROUTE_MINUTE_KEY], RATE_TTL_SECONDS)
+  end
+  if admitted > 1 then
+    route_requests = route_requests + admitted - 1
+    call('SET', KEYS[ROUTE_MINUTE_KEY], route_requests, 'KEEPTTL')
   end
 end
 
