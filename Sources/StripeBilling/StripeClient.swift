@@ -5,7 +5,7 @@ package import Logging
 import NIOHTTP1
 package import OutboundCalls
 import PercentCoding
-import TollgateCore
+package import TollgateCore
 
 /// The few calls of Stripe's API that selling a subscription takes.
 ///
@@ -65,6 +65,23 @@ package struct StripeClient: Sendable {
             form: ["customer": .text(customerID), "return_url": .text(returnURL)], idempotencyKey: idempotencyKey)
         return try await transport.send(call) { session throws(UnexpectedShape) in
             try session.required("url", \.nonEmptyString)
+        }
+    }
+
+    /// The user whom a customer's metadata names. Nil when it names none, when Stripe has no such customer, and for a
+    /// restricted key that may not read customers.
+    package func user(ofCustomer id: String) async throws(CallError) -> UserID? {
+        guard let segment = PercentEncoding.pathSegment(id) else { return nil }
+        let call = StripeCall(method: .GET, path: "/v1/customers/" + segment)
+        do {
+            return try await transport.send(call) { object in
+                object["metadata"].strings["userId"].flatMap { UserID($0) }
+            }
+        } catch {
+            guard error.httpStatus == 403 || error.httpStatus == 404, error.type == "invalid_request_error" else {
+                throw error
+            }
+            return nil
         }
     }
 

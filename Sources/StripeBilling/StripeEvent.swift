@@ -16,22 +16,34 @@ package struct StripeEvent: Sendable, Hashable {
     /// Whether it is about money. Must agree with the mode of our key.
     package let isLive: Bool
 
+    /// `acct_…` of the connected account that it is about. Nil for an event of the account itself.
+    package let connectedAccount: String?
+
     /// What it is about.
     package let object: StripeObject
 
     /// Reads the body of a webhook whose signature is good.
     package init(parsing body: [UInt8]) throws(StripeEventProblem) {
         guard let event = JSON(parsingUTF8: body) else { throw .notJSON }
+        guard event["object"].string != Self.thinObject else { throw .thin }
         do {
-            id = try event.required("id", \.nonEmptyString)
-            type = try event.required("type", \.nonEmptyString)
-            created = try event.required("created", \.moment)
-            isLive = try event.required("livemode", \.bool)
-            object = try StripeObject(event["data"]["object"], ofEventType: type)
+            try self.init(event)
         } catch {
             throw .notAnEvent(member: error.member)
         }
     }
+
+    init(_ event: JSON) throws(UnexpectedShape) {
+        id = try event.required("id", \.nonEmptyString)
+        type = try event.required("type", \.nonEmptyString)
+        created = try event.required("created", \.moment)
+        isLive = try event.required("livemode", \.bool)
+        connectedAccount = event["account"].identifier
+        object = try StripeObject(event["data"]["object"], ofEventType: type)
+    }
+
+    /// What the events of version 2 of the API call themselves: they name what they are about, and do not tell how it is.
+    private static let thinObject = "v2.core.event"
 }
 
 /// What an event is about, as far as billing is concerned.
@@ -44,6 +56,9 @@ package enum StripeObject: Sendable, Hashable {
 
     /// Of `invoice.*`.
     case invoice(SubscriptionFacts)
+
+    /// Of `customer.deleted`: whose it was.
+    case customer(SubscriptionFacts)
 
     /// Anything else, unread.
     case other
@@ -76,6 +91,8 @@ package enum StripeObject: Sendable, Hashable {
             self = .subscription(try SubscriptionFacts(subscription: object))
         } else if type.hasPrefix("invoice.") {
             self = .invoice(SubscriptionFacts(invoice: object))
+        } else if type == "customer.deleted" {
+            self = .customer(SubscriptionFacts(customer: object))
         } else {
             self = .other
         }
@@ -90,11 +107,17 @@ package enum StripeEventProblem: Error, Sendable, Hashable, CustomStringConverti
     /// JSON, but a member of every event is absent or of another type.
     case notAnEvent(member: String)
 
+    /// Of version 2 of the API, without what it is about.
+    case thin
+
     /// One sentence for the sender.
     package var description: String {
         switch self {
         case .notJSON: "The body is not JSON."
         case .notAnEvent(let member): "The body is not an event of Stripe's: '\(member)' is missing or malformed."
+        case .thin:
+            "This is a thin event (v2), and a snapshot is needed. Make another endpoint in Stripe's dashboard, with the "
+                + "payload style 'Snapshot' and the events of your own account."
         }
     }
 }

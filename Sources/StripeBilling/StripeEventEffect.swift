@@ -16,6 +16,12 @@ package enum StripeEventEffect: Sendable, Hashable {
 
         /// The checkout is done and the payment is on its way; another event will tell how that ended.
         case notPaidYet = "not-paid-yet"
+
+        /// Of a connected account, which sells things of its own and writes its own metadata.
+        case connectedAccount = "connected-account"
+
+        /// A test event where the key moves money, or the other way round.
+        case otherMode = "other-mode"
     }
 }
 
@@ -26,16 +32,18 @@ extension StripeEvent {
         "checkout.session.completed", "checkout.session.async_payment_succeeded",
         "checkout.session.async_payment_failed", "customer.subscription.created", "customer.subscription.updated",
         "customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed",
-        "invoice.paid",
-        "invoice.payment_failed",
+        "invoice.paid", "invoice.payment_failed", "customer.deleted",
     ]
 
     /// What this event means for billing. Depends on nothing but the event.
     package var meaning: StripeEventEffect {
-        switch object {
+        guard connectedAccount == nil else { return .ignored(.connectedAccount) }
+        return switch object {
         case .checkout(let checkout): meaning(of: checkout)
         case .subscription(let facts): meaning(ofSubscription: facts)
         case .invoice(let facts): meaning(ofInvoice: facts)
+        case .customer(let facts):
+            facts.customerID == nil ? .ignored(.notForSubscription) : change(.customerDeleted, facts)
         case .other: .ignored(.otherType)
         }
     }

@@ -11,6 +11,9 @@ struct StripeCall: Sendable {
     let path: String
     var form: FormValue?
     var idempotencyKey: String?
+
+    /// A page of many objects is asked for.
+    var isList = false
 }
 
 /// Carries calls to Stripe, again where that may help, and reads the answers. The only holder of the key.
@@ -20,6 +23,9 @@ struct StripeTransport: Sendable {
 
     /// The largest objects that are asked for take some 10 KB.
     static let maximumBodyBytes = 1 << 20
+
+    /// A page has a hundred of them.
+    static let maximumListBytes = 16 << 20
 
     let apiURL: String
     let timeLimits: CallTimeLimits
@@ -90,7 +96,8 @@ struct StripeTransport: Sendable {
             request.body = .bytes(ByteBuffer(string: form.encoded))
         }
         let response = try await httpClient.execute(request, timeout: TimeAmount(limit))
-        let body = try await response.body.collect(upTo: Self.maximumBodyBytes)
+        let body = try await response.body.collect(
+            upTo: call.isList ? Self.maximumListBytes : Self.maximumBodyBytes)
         return StripeAnswer(
             status: Int(response.status.code), headers: response.headers, body: Array(body.readableBytesView))
     }

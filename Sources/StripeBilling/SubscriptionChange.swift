@@ -18,6 +18,9 @@ package struct SubscriptionChange: Sendable, Hashable {
 
         /// A payment did not come in. The subscription's own event says what follows from it.
         case paymentFailed = "payment-failed"
+
+        /// A customer was deleted, and with it every subscription of theirs has ended.
+        case customerDeleted = "customer-deleted"
     }
 
     /// What happened.
@@ -41,34 +44,55 @@ package struct SubscriptionChange: Sendable, Hashable {
     }
 }
 
-extension SubscriptionChange {
-    /// What this change says of `user`'s plan, as the domain puts it. Nil when only the subscription itself can tell.
+/// What becomes of a plan whose subscription was changed to a price that is none of ours, such as by the customer portal.
+package enum UnknownPriceRule: String, Sendable, Hashable, CaseIterable {
+    /// The user has the fallback.
+    case free
+
+    /// The user keeps the plan.
+    case keep
+}
+
+extension Subscription {
+    /// The subscription as Stripe says that it is.
     ///
-    /// - Parameter isAuthoritative: The subscription was asked of Stripe to settle this event.
-    package func update(of user: UserID, prices: PriceTable, isAuthoritative: Bool = false) -> SubscriptionUpdate? {
-        guard let status = newStatus else { return nil }
-        return SubscriptionUpdate(
-            userID: user, plan: plan(prices), status: status, customerID: facts.customerID,
-            subscriptionID: facts.subscriptionID, startedAt: facts.startedAt, period: facts.period,
-            eventTime: eventTime, eventID: eventID,
-            isAuthoritative: isAuthoritative)
+    /// The prices decide which plan it grants. What its metadata names counts only for the prices that the subscription had
+    /// when it was first seen: a customer who changes it in the portal pays another price and keeps the metadata.
+    ///
+    /// - Parameters:
+    ///   - facts: What Stripe says now. Nil comes back without an id and a status.
+    ///   - known: The same subscription as it was seen before. Nil for one that was never seen.
+    ///   - seenAt: When Stripe began to be asked, by the clock that orders looks.
+    ///   - now: Since when a payment is owed, if none was before.
+    package init?(
+        _ facts: SubscriptionFacts, known: Subscription?, prices: PriceTable, unknownPrice: UnknownPriceRule,
+        seenAt: UnixTime, now: UnixTime
+    ) {
+        guard let id = facts.subscriptionID, let status = facts.status else { return nil }
+        let kept = unknownPrice == .keep ? known?.plan : nil
+        let first = known?.firstPriceIDs ?? []
+        self.init(
+            id: id, customerID: facts.customerID, status: status,
+            plan: facts.soldPlan(known: known, prices: prices) ?? kept, priceIDs: facts.priceIDs,
+            firstPriceIDs: first.isEmpty ? facts.priceIDs : first, soldAs: known?.soldAs ?? facts.namedPlan,
+            startedAt: facts.startedAt, period: facts.period, endsAt: status.isFinal ? nil : facts.endsAt,
+            trialEnd: facts.trialEnd, collectionPause: facts.collectionPause,
+            pastDueSince: status == .pastDue ? now : nil, seenAt: seenAt)
+    }
+}
+
+extension SubscriptionFacts {
+    /// The plan that is sold: by the prices, else by what was named for those that the subscription had when it was first
+    /// seen, as long as it has them. Nil when it is none of ours.
+    ///
+    /// - Parameter known: The same subscription as it was seen before. Nil for one that was never seen.
+    package func soldPlan(known: Subscription?, prices: PriceTable) -> String? {
+        if let plan = prices.plan(soldBy: priceIDs) { return plan }
+        let first = known?.firstPriceIDs ?? []
+        guard first.allSatisfy(priceIDs.contains) else { return nil }
+        return namedPlan ?? known?.soldAs
     }
 
-    /// The plan that is sold. The price goes before the metadata of the checkout: a customer who changes the plan in
-    /// the portal pays another price and keeps the metadata.
-    package func plan(_ prices: PriceTable) -> String? {
-        prices.plan(soldBy: facts.priceIDs) ?? facts.tier.flatMap { Plan.isValidName($0) ? $0 : nil }
-    }
-
-    /// It sells something, but no plan of ours.
-    package func isForeign(_ prices: PriceTable) -> Bool { !facts.priceIDs.isEmpty && plan(prices) == nil }
-
-    private var newStatus: SubscriptionStatus? {
-        switch kind {
-        case .checkoutPaid: .active
-        case .deleted: facts.status.flatMap { $0.isFinal ? $0 : nil } ?? .canceled
-        case .subscription: facts.status
-        case .paymentSucceeded, .paymentFailed: nil
-        }
-    }
+    /// What the metadata says that is sold.
+    fileprivate var namedPlan: String? { tier.flatMap { Plan.isValidName($0) ? $0 : nil } }
 }

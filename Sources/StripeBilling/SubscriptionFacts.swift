@@ -7,8 +7,8 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// `sub_…`
     package var subscriptionID: String?
 
-    /// The users that it may be about, the best source first. Empty: only the customer or the subscription can tell.
-    package var userIDs: [UserID] = []
+    /// The user whom its metadata names, which only the account's owner writes.
+    package var userID: UserID?
 
     /// `cus_…`
     package var customerID: String?
@@ -29,6 +29,18 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// What is paid for now.
     package var period: SubscriptionPeriod?
 
+    /// When it ends, if that is decided: on a day (`cancel_at`), or at the end of the period (`cancel_at_period_end`).
+    package var endsAt: UnixTime?
+
+    /// When its trial ends, or has ended.
+    package var trialEnd: UnixTime?
+
+    /// Invoices are not collected (`pause_collection`).
+    package var collectionPause: Subscription.CollectionPause?
+
+    /// The user that the payer of a payment link has named: `client_reference_id`, which anyone may choose.
+    package var reference: UserID?
+
     /// That nothing is told.
     package init() {}
 }
@@ -47,13 +59,20 @@ extension SubscriptionFacts {
         priceIDs = items.compactMap { $0["price"].identifier ?? $0["plan"].identifier }
         let period = Self.period(of: object) ?? items.compactMap(Self.period).max { $0.end < $1.end }
         if let period, let start = period.start { self.period = SubscriptionPeriod(start: start, end: period.end) }
+        endsAt = object["cancel_at"].moment ?? (object["cancel_at_period_end"].bool == true ? self.period?.end : nil)
+        trialEnd = object["trial_end"].moment
+        let pause = object["pause_collection"]
+        if pause.members != nil {
+            collectionPause = pause["resumes_at"].moment.map { .until($0) } ?? .untilFurtherNotice
+        }
     }
 
     /// What a `checkout.session` tells: whose it is and what was bought. Its metadata is its own, which the subscription does
     /// not inherit.
     init(checkout object: JSON) {
         self.init()
-        readMetadata(object["metadata"], before: object["client_reference_id"].nonEmptyString)
+        readMetadata(object["metadata"])
+        reference = object["client_reference_id"].nonEmptyString.flatMap { UserID($0) }
         customerID = object["customer"].identifier
         subscriptionID = object["subscription"].identifier
     }
@@ -75,13 +94,16 @@ extension SubscriptionFacts {
         }
     }
 
-    /// - Parameter reference: What may be the user as well, and goes before.
-    private mutating func readMetadata(_ metadata: JSON, before reference: String? = nil) {
+    /// What a `customer` tells: whose it is.
+    init(customer object: JSON) {
+        self.init()
+        readMetadata(object["metadata"])
+        customerID = object["id"].nonEmptyString
+    }
+
+    private mutating func readMetadata(_ metadata: JSON) {
         let strings = metadata.strings
-        for case let user? in [reference, strings["userId"]].map({ $0.flatMap { UserID($0) } })
-        where !userIDs.contains(user) {
-            userIDs.append(user)
-        }
+        userID = strings["userId"].flatMap { UserID($0) }
         tier = strings["tier"]
     }
 

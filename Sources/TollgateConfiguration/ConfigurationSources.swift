@@ -10,7 +10,7 @@ struct ConfigurationSources {
     private(set) var plans: (table: PlanTable, place: String)?
 
     /// From `tollgate.yaml`: `price_…` by the name of the plan that it sells.
-    private(set) var prices: [String: String] = [:]
+    private(set) var prices: [String: [String]] = [:]
 
     /// From `tollgate.yaml`: what customers are told that a plan costs, by its name.
     private(set) var shownPrices: [String: PlanPrice] = [:]

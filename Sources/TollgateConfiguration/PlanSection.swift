@@ -1,3 +1,4 @@
+import StripeBilling
 import TollgateCore
 import Yams
 
@@ -15,8 +16,8 @@ struct PlanSection {
 
     let fileName: String
 
-    /// `price_…` by the name of the plan that it sells.
-    private(set) var prices: [String: String] = [:]
+    /// `price_…` by the name of the plan that they sell; a checkout sells the first.
+    private(set) var prices: [String: [String]] = [:]
 
     /// What customers are told, by the plan's name.
     private(set) var shownPrices: [String: PlanPrice] = [:]
@@ -68,11 +69,12 @@ struct PlanSection {
             case "quota": quota = readLimit(value, named: "quota", plan: name)
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
             case "price": readShownPrice(value, plan: name)
-            case "priceId": readPrice(value, plan: name)
+            case "priceId", "priceIds": readPrices(value, key: keyNode.scalar?.string ?? "", plan: name)
             case let key:
                 report(
                     keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
-                    remedy: Suggestion.remedy(for: key ?? "", among: ["quota", "ratePerMinute", "price", "priceId"]))
+                    remedy: Suggestion.remedy(
+                        for: key ?? "", among: ["quota", "ratePerMinute", "price", "priceId", "priceIds"]))
             }
         }
         if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
@@ -91,21 +93,40 @@ struct PlanSection {
         shownPrices[plan] = price
     }
 
+    /// `priceId: price_1`, or `priceIds: [price_month, price_year]`.
+    private mutating func readPrices(_ node: Node, key: String, plan: String) {
+        let isList = key == "priceIds"
+        guard let ids = isList ? node.sequence.map({ Array($0) }) : node.scalar.map({ _ in [node] }) else {
+            return report(
+                node, "the \(key) of the plan '\(plan)' is \(isList ? "no list" : "no text")",
+                remedy: "Write `priceId: price_1`, or `priceIds: [price_1, price_2]` for several.")
+        }
+        if plan == PlanTable.fallbackName, !ids.isEmpty {
+            return report(node, "the plan '\(plan)' has a \(key)", remedy: "Remove it: this plan is not sold.")
+        }
+        if prices[plan] != nil {
+            report(node, "the plan '\(plan)' has both priceId and priceIds", remedy: "Write all into priceIds.")
+        }
+        for id in ids { readPrice(id, plan: plan) }
+    }
+
     private mutating func readPrice(_ node: Node, plan: String) {
         let price = node.scalar?.string ?? ""
-        let other = prices.first { $0.value == price }?.key
-        if !price.hasPrefix("price_") {
+        guard PriceTable.isPriceID(price) else {
+            return report(
+                node, "the plan '\(plan)' has \(Secret.quoted(price)) for a price, which is not the ID of one",
+                remedy: "Copy the price's ID (price_…) from the product's page in Stripe's dashboard; prod_… is the "
+                    + "product. Several stand in a list: `priceIds: [price_1, price_2]`.")
+        }
+        if let other = prices.first(where: { $0.value.contains(price) })?.key {
             report(
-                node, "the priceId of the plan '\(plan)' does not begin with price_",
-                remedy: "Copy the price's ID from the product's page in Stripe's dashboard; prod_… is the product.")
-        } else if plan == PlanTable.fallbackName {
-            report(node, "the plan '\(plan)' has a priceId", remedy: "Remove it: this plan is not sold.")
-        } else if let other {
-            report(
-                node, "the plans '\(other)' and '\(plan)' have the same priceId",
+                node,
+                other == plan
+                    ? "the plan '\(plan)' has the price \(price) twice"
+                    : "the plans '\(other)' and '\(plan)' have the same priceId",
                 remedy: "Give each a price of its own: by it a payment is told to be for one or the other.")
         }
-        prices[plan] = price
+        prices[plan, default: []].append(price)
     }
 
     private mutating func readLimit(_ node: Node, named key: String, plan: String) -> Int? {

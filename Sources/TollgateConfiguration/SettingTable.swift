@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import StripeBilling
 
 /// Every setting there is. Loading, the reference and the hints for misspelt keys are all made from this list.
 extension Setting {
@@ -112,6 +113,9 @@ extension Setting {
         "The webhook endpoint's signing secret, `whsec_…`; several during a rotation.")
     static let stripeAPIURL = Setting(
         "STRIPE_API_URL", .url, default: "https://api.stripe.com", "Stripe's API.")
+    static let stripeUnknownPrice = Setting(
+        "STRIPE_UNKNOWN_PRICE", .choice(UnknownPriceRule.allCases.map(\.rawValue)), default: "free",
+        "What becomes of a plan whose subscription is changed to a price that sells none: `free`, or `keep` the plan.")
     static let stripePastDueGraceDays = Setting(
         "STRIPE_PAST_DUE_GRACE_DAYS", .integer(0...90), default: "7",
         "Days that a customer whose payment failed keeps the plan.")
@@ -140,7 +144,8 @@ extension Setting {
         .admissionGroup,
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
-        .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripePastDueGraceDays,
+        .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripeUnknownPrice,
+        .stripePastDueGraceDays,
         .dashboard, .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 

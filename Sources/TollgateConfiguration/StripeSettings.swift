@@ -15,6 +15,9 @@ package struct StripeSettings: Sendable, Hashable {
     /// Without a slash at its end.
     package let apiURL: String
 
+    /// What becomes of a plan whose subscription is changed to a price that sells none.
+    package let unknownPrice: UnknownPriceRule
+
     /// How long a customer whose payment is owed keeps the plan.
     package let pastDueGraceDays: Int
 
@@ -24,17 +27,18 @@ package struct StripeSettings: Sendable, Hashable {
     package static let standardPlan = "paid"
 
     /// - Parameter planPrices: What `tollgate.yaml` says, by plan.
-    init(_ reader: inout SettingReader, plans: PlanTable, planPrices: [String: String]) {
+    init(_ reader: inout SettingReader, plans: PlanTable, planPrices: [String: [String]]) {
         secretKey = reader.prefixed(
             .stripeSecretKey, ["sk_live_", "sk_test_", "rk_live_", "rk_test_"],
             remedy: "Copy a secret or restricted key from the API keys page of Stripe's dashboard."
         ).first.map(Secret.init)
-        let standardPrice =
-            reader.prefixed(
-                .stripePriceID, ["price_"],
-                remedy: "Copy the price's ID from the product's page in Stripe's dashboard; prod_… is the product."
-            ).first
-        prices = PriceTable(planPrices.merging([Self.standardPlan: standardPrice].compactMapValues(\.self)) { $1 })
+        var prices = planPrices
+        // What the setting says comes first: a checkout sells it.
+        if let price = reader.price() {
+            prices[Self.standardPlan] = [price] + (prices[Self.standardPlan] ?? []).filter { $0 != price }
+        }
+        self.prices = PriceTable(plans.plans.map { .init(plan: $0.name, priceIDs: prices[$0.name] ?? []) })
+        unknownPrice = reader.unknownPriceRule()
         webhookSecrets = reader.prefixed(
             .stripeWebhookSecret, ["whsec_"],
             remedy: "Copy the signing secret from the webhook endpoint's page in Stripe's dashboard."
@@ -47,14 +51,34 @@ package struct StripeSettings: Sendable, Hashable {
 }
 
 extension SettingReader {
-    fileprivate mutating func checkStandardPlan(among plans: PlanTable, others: [String: String]) {
+    /// The price of ``StripeSettings/standardPlan``.
+    fileprivate mutating func price() -> String? {
+        guard let found = find(.stripePriceID) else { return nil }
+        guard PriceTable.isPriceID(found.text) else {
+            report(
+                found, "is not the ID of one price",
+                remedy: "Copy the price's ID (price_…) from the product's page in Stripe's dashboard; prod_… is the "
+                    + "product. Several prices of a plan stand in tollgate.yaml: `priceIds: [price_1, price_2]`.")
+            return nil
+        }
+        return found.text
+    }
+
+    fileprivate mutating func unknownPriceRule() -> UnknownPriceRule {
+        guard let found = find(.stripeUnknownPrice) else { return .free }
+        if let rule = UnknownPriceRule(rawValue: found.text) { return rule }
+        report(found, "is neither free nor keep", remedy: "Give one of the two.")
+        return .free
+    }
+
+    fileprivate mutating func checkStandardPlan(among plans: PlanTable, others: [String: [String]]) {
         guard let found = find(.stripePriceID) else { return }
         if plans[StripeSettings.standardPlan] == nil {
             report(
                 found, "sells the plan '\(StripeSettings.standardPlan)', which is not among the plans",
                 remedy: "Add that plan, or give the plans a priceId in tollgate.yaml instead.")
         }
-        if let other = others.first(where: { $0.value == found.text && $0.key != StripeSettings.standardPlan }) {
+        if let other = others.first(where: { $0.value.contains(found.text) && $0.key != StripeSettings.standardPlan }) {
             report(
                 found, "is the priceId of the plan '\(other.key)' too", remedy: "Give each plan a price of its own.")
         }

@@ -18,7 +18,7 @@ struct YAMLFile {
     private(set) var plans: PlanTable?
 
     /// `price_…` by the name of the plan that it sells.
-    private(set) var prices: [String: String] = [:]
+    private(set) var prices: [String: [String]] = [:]
 
     /// What customers are told that a plan costs, by its name.
     private(set) var shownPrices: [String: PlanPrice] = [:]

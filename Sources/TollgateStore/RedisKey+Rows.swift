@@ -84,17 +84,25 @@ extension RedisKey.Pattern {
         Row(
             .subscription, "subscription:{userId}", .hash, .mayStay, kept: "for ever",
             holds: """
-                `plan status customer subscription startedAt periodStart periodEnd eventTime eventId pastDueSince \
-                writtenAt clerkUpdatedAt`: what billing says of the user's plan
+                `plan status customer subscription startedAt periodStart periodEnd endsAt trialEnd \
+                collectionPausedUntil pastDueSince planAfterGrace writtenAt clerkUpdatedAt revision`: what billing \
+                says of the user's plan, summed up
                 """,
             look: "HGETALL 'subscription:{user_abc}'"),
+        Row(
+            .subscriptions, "subscriptions:{userId}", .hash, .mayStay, kept: "for ever",
+            holds: """
+                each subscription of the user as Stripe said last, 32 at most, and in `byHand` the plan that was given by \
+                hand while a better one is bought
+                """,
+            look: "HGETALL 'subscriptions:{user_abc}'"),
         Row(
             .clerkTurn, "subscription:{userId}:clerk", .string, .ends, kept: "10 s at most",
             holds: "the worker whose turn it is to tell Clerk",
             look: "PTTL 'subscription:{user_abc}:clerk'"),
         Row(
             .customerUser, "customer:{customerId}:userId", .string, .mayStay, kept: "for ever",
-            holds: "whose customer of Stripe's this is",
+            holds: "whose customer of Stripe's this is; the same of subscriptions, in `customer:{sub_…}:userId`",
             look: "GET 'customer:{cus_…}:userId'"),
         Row(
             .webhook, "webhook:stripe:{eventId}", .string, .ends, kept: "20 s; 30 days",
@@ -104,6 +112,14 @@ extension RedisKey.Pattern {
             .waitingWebhooks, "webhooks:waiting", .sortedSet, .mayStay, kept: "until done; 4 days at most",
             holds: "Stripe's events that failed, by when they failed first",
             look: "ZRANGE webhooks:waiting 0 -1 WITHSCORES"),
+        Row(
+            .reconciliation, "reconciliation", .hash, .mayStay, kept: "for ever",
+            holds: "`ranAt wentThroughAllAt eventsSeenUntil checked mended` of the last reconciliations with Stripe",
+            look: "HGETALL reconciliation"),
+        Row(
+            .reconciliationLease, "reconciliation:lease", .string, .ends, kept: "60 s at most",
+            holds: "the worker whose turn it is to reconcile",
+            look: "PTTL reconciliation:lease"),
         Row(
             .worker, "worker:{id}", .hash, .ends, kept: "15 s, gone at shutdown",
             holds: """

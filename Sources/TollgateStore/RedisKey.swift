@@ -98,10 +98,13 @@ extension RedisKey {
     /// What billing says of the user's plan.
     package static func subscription(_ user: UserID) -> RedisKey { RedisKey(.subscription, user.value) }
 
+    /// All subscriptions that the user has bought.
+    package static func subscriptions(of user: UserID) -> RedisKey { RedisKey(.subscriptions, user.value) }
+
     /// The token of the worker whose turn it is to tell Clerk of the user's plan.
     static func clerkTurn(_ user: UserID) -> RedisKey { RedisKey(.clerkTurn, user.value) }
 
-    /// Whose customer of Stripe's this is, for events that name no user.
+    /// Whose customer of Stripe's this is, for events that name no user, or whose subscription.
     static func customerUser(customerID: String) -> RedisKey { RedisKey(.customerUser, customerID) }
 
     /// Whether one of Stripe's events is in work or done.
@@ -109,6 +112,12 @@ extension RedisKey {
 
     /// Stripe's events that failed and wait to be sent again.
     static let waitingWebhooks = RedisKey(.waitingWebhooks)
+
+    /// What the last reconciliations with Stripe have found.
+    static let reconciliation = RedisKey(.reconciliation)
+
+    /// The token of the worker whose turn it is to reconcile.
+    static let reconciliationLease = RedisKey(.reconciliationLease)
 
     /// What a worker reports of itself.
     package static func worker(_ id: String) -> RedisKey { RedisKey(.worker, id) }

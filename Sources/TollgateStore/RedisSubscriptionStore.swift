@@ -2,12 +2,13 @@ import Hiredis
 package import RedisClient
 package import TollgateCore
 
-/// Subscriptions in Redis, one hash for each user. They have no TTL: a record of a subscription that ended must still
-/// outweigh an old token.
+/// What users have bought, in Redis: of each user a hash with all subscriptions, and one that sums them up, which admissions
+/// read. They have no TTL: a record of a subscription that ended must still outweigh an old token.
 package struct RedisSubscriptionStore: SubscriptionStore {
-    private static let applyScript = NamedScript<ApplySubscriptionSignature>(
-        "apply_subscription.lua", resource: PackageResources.apply_subscription_lua,
-        prelude: PackageResources.values_lua + Array(SubscriptionRecord.luaFields.utf8))
+    private static let timeScript = RedisScript(resource: PackageResources.read_time_lua)
+    private static let writeScript = NamedScript<WritePurchasesSignature>(
+        "write_purchases.lua", resource: PackageResources.write_purchases_lua,
+        prelude: Array(SubscriptionRecord.luaFields.utf8))
     private static let beginScript = NamedScript<BeginClerkUpdateSignature>(
         "begin_clerk_update.lua", resource: PackageResources.begin_clerk_update_lua)
     private static let endScript = NamedScript<EndClerkUpdateSignature>(
@@ -26,25 +27,43 @@ package struct RedisSubscriptionStore: SubscriptionStore {
         return SubscriptionRecord.schema.value(in: fields)
     }
 
-    package func apply(
-        _ update: SubscriptionUpdate, at time: UnixTime
-    ) async throws(StoreUnavailable) -> SubscriptionOutcome {
+    package func now(for subscriptionID: String) async throws(StoreUnavailable) -> UnixTime {
+        // A script, for a command without a key goes to any server of a cluster.
         let reply = try await client.ask(
-            Self.applyScript.call(rest: update.fields) { key in
+            RedisScript.Call(Self.timeScript, on: [.customerUser(customerID: subscriptionID)], arguments: []))
+        guard let time = RedisClock.time(in: reply) else { throw .unexpectedReply(of: "read_time.lua") }
+        return time
+    }
+
+    package func purchases(of user: UserID) async throws(StoreUnavailable) -> KnownPurchases {
+        let replies = try await client.ask(all: [
+            RedisCommand("HGETALL", .subscription(user)), RedisCommand("HGETALL", .subscriptions(of: user)),
+        ])
+        let fields = replies.compactMap { ($0.array ?? []).subscriptionFields }
+        guard fields.count == 2 else { throw .unexpectedReply(of: "HGETALL") }
+        let record = SubscriptionRecord.schema.value(in: fields[0])
+        return KnownPurchases(purchases: Purchases(fields: fields[1], beside: record), record: record)
+    }
+
+    package func write(
+        _ purchases: Purchases, _ record: SubscriptionRecord?, of user: UserID, over known: KnownPurchases
+    ) async throws(StoreUnavailable) -> Bool {
+        // A record that stays as it is may have been written by hand, in a form of its own.
+        let words = record == known.record ? [] : record.map(SubscriptionRecord.schema.fields) ?? []
+        let reply = try await client.ask(
+            Self.writeScript.call(rest: words + purchases.fields(beside: record)) { key in
                 switch key {
-                case .subscription: .subscription(update.userID)
+                case .subscription: .subscription(user)
+                case .subscriptions: .subscriptions(of: user)
                 }
             } with: { argument in
                 switch argument {
-                case .now: time.iso8601
-                case .isAuthoritative: update.isAuthoritative ? "1" : "0"
-                case .fallbackPlan: PlanTable.fallbackName
+                case .revision: known.record.map { "\($0.revision)" } ?? ""
+                case .recordWords: "\(words.count)"
                 }
             })
-        guard let outcome = Self.applyScript.outcome(of: reply).flatMap({ SubscriptionOutcome($0, of: reply) }) else {
-            throw Self.applyScript.unexpectedReply()
-        }
-        return outcome
+        guard let outcome = Self.writeScript.outcome(of: reply) else { throw Self.writeScript.unexpectedReply() }
+        return outcome == .written
     }
 
     package func beginClerkUpdate(
@@ -74,10 +93,11 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     }
 
     package func endClerkUpdate(
-        of user: UserID, token: String, toldOf eventID: String?, at time: UnixTime
+        of user: UserID, token: String, toldOf record: SubscriptionRecord?, at time: UnixTime
     ) async throws(StoreUnavailable) {
+        let told = record.map { [$0.plan, $0.status.name, $0.customerID ?? "", $0.subscriptionID ?? ""] } ?? []
         _ = try await client.ask(
-            Self.endScript.call { key in
+            Self.endScript.call(rest: told) { key in
                 switch key {
                 case .subscription: .subscription(user)
                 case .turn: .clerkTurn(user)
@@ -85,7 +105,6 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             } with: { argument in
                 switch argument {
                 case .token: token
-                case .toldEvent: eventID ?? ""
                 case .now: time.iso8601
                 }
             })
@@ -104,39 +123,23 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     }
 }
 
-extension SubscriptionOutcome {
-    /// Reads the script's reply: the outcome, then the record. Nil when it has another form.
-    fileprivate init?(_ outcome: ApplySubscriptionSignature.Outcome, of reply: RedisReply) {
-        guard let elements = reply.array, let fields = elements.dropFirst().subscriptionFields else { return nil }
-        switch (outcome, SubscriptionRecord.schema.value(in: fields)) {
-        case (.applied, let record?): self = .applied(record)
-        case (.alreadyApplied, let record?): self = .alreadyApplied(record)
-        case (.stale, _): self = .stale
-        case (.tie, _): self = .tie
-        case (.rivalry, let record?): self = .rivalry(record)
-        case (.applied, nil), (.alreadyApplied, nil), (.rivalry, nil): return nil
-        }
-    }
-}
-
 extension Collection<RedisReply> {
     /// As ``hashFields``, but nil when a field is no text.
     fileprivate var subscriptionFields: [String: String]? { allSatisfy { $0.string != nil } ? hashFields : nil }
 }
 
-/// What `apply_subscription.lua` is given before the update, and what it answers.
-private enum ApplySubscriptionSignature: ScriptSignature {
-    enum Key: String, ScriptName { case subscription }
+private enum WritePurchasesSignature: ScriptSignature {
+    enum Key: String, ScriptName { case subscription, subscriptions }
 
     enum Argument: String, ScriptName {
-        case now
+        /// Of the record that was read. Empty when there was none.
+        case revision
 
-        /// 1 = the contents were fetched from Stripe to settle this event.
-        case isAuthoritative
-        case fallbackPlan
+        /// How many of the words that follow are those of the record. With 0 it stays as it is.
+        case recordWords
     }
 
-    enum Outcome: String, ScriptName { case applied, alreadyApplied, stale, tie, rivalry }
+    enum Outcome: String, ScriptName { case writtenSince, written }
 }
 
 private enum BeginClerkUpdateSignature: ScriptSignature {
@@ -160,8 +163,6 @@ private enum EndClerkUpdateSignature: ScriptSignature {
         /// Of this worker's turn.
         case token
 
-        /// Of the record that Clerk was told. Empty when it was not.
-        case toldEvent
         case now
     }
 

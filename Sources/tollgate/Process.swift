@@ -50,6 +50,9 @@ enum Process {
     /// Standard error, at once.
     static func complain(_ text: String) { write(text, to: STDERR_FILENO) }
 
+    /// Whether a person sees standard error as it is written.
+    static var errorsGoToTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

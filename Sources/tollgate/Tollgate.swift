@@ -15,6 +15,7 @@ struct Tollgate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             ServeCommand.self, DevCommand.self, CheckConfigCommand.self, DoctorCommand.self,
+            ReconcileCommand.self,
             HealthcheckCommand.self, VersionCommand.self,
         ])
 }

@@ -87,16 +87,18 @@ enum FuzzTarget: String, CaseIterable {
 
     private static func readEvent(_ input: [UInt8]) {
         guard let event = try? StripeEvent(parsing: input),
-            case .subscriptionChanged(let change) = event.meaning, let user = UserID("user_abc"),
-            let update = change.update(of: user, prices: PriceTable(["paid": "price_1"]))
+            case .subscriptionChanged(let change) = event.meaning,
+            let seen = Subscription(
+                change.facts, known: nil, prices: PriceTable([.init(plan: "paid", priceIDs: ["price_1"])]),
+                unknownPrice: .free, seenAt: change.eventTime, now: change.eventTime)
         else { return }
-        _ = update.eventTime.iso8601
-        let record = SubscriptionRecord(
-            plan: update.plan ?? "paid", status: update.status, startedAt: update.startedAt, period: update.period,
-            eventTime: update.eventTime, eventID: update.eventID, pastDueSince: update.eventTime, writtenAt: now)
-        for time in [now, record.eventTime, UnixTime(seconds: .min), UnixTime(seconds: .max)] {
-            _ = record.grantedPlan(at: time, pastDueGraceSeconds: 90 * 86_400)
-            _ = record.graceEnd(pastDueGraceSeconds: 90 * 86_400)?.iso8601
+        let purchases = Purchases(subscriptions: [seen])
+        for time in [now, change.eventTime, UnixTime(seconds: .min), UnixTime(seconds: .max)] {
+            let record = purchases.record(
+                replacing: nil, at: time, plans: .standard, pastDueGraceSeconds: 90 * 86_400)
+            _ = record?.grantedPlan(at: time, pastDueGraceSeconds: 90 * 86_400)
+            _ = record?.graceEnd(pastDueGraceSeconds: 90 * 86_400)?.iso8601
+            _ = [record?.endsAt, record?.trialEnd, record?.period?.end].map { $0?.iso8601 }
         }
     }
 

@@ -24,13 +24,6 @@ func change(_ type: String, _ object: String) throws -> SubscriptionChange? {
     return change
 }
 
-extension SubscriptionChange {
-    /// Whether the user has the plan from now on. Nil when only the subscription itself can tell.
-    var keepsPlan: Bool? {
-        UserID("user_1").flatMap { update(of: $0, prices: PriceTable([:])) }?.status.isLive
-    }
-}
-
 /// A session of Checkout with other members in place of some.
 func checkout(_ members: [String: String?] = [:]) -> String {
     object(

@@ -9,8 +9,8 @@ import TollgateCore
         for type in ["checkout.session.completed", "checkout.session.async_payment_succeeded"] {
             let change = try change(type, checkout(["payment_status": "\"\(paymentStatus)\""]))
             #expect(change?.kind == .checkoutPaid)
-            #expect(change?.keepsPlan == true)
-            #expect(change?.facts.userIDs.map(\.value) == ["user_1"])
+            #expect(change?.facts.userID?.value == "user_1")
+            #expect(change?.facts.reference?.value == "user_1")
             #expect(change?.facts.customerID == "cus_1")
             #expect(change?.facts.subscriptionID == "sub_1")
             #expect(change?.facts.tier == "paid")
@@ -43,24 +43,25 @@ import TollgateCore
         let unpaid = checkout(["payment_status": #""unpaid""#])
         let change = try change("checkout.session.async_payment_failed", unpaid)
         #expect(change?.kind == .paymentFailed)
-        #expect(change?.keepsPlan == nil)
-        #expect(change?.facts.userIDs.map(\.value) == ["user_1"])
+        #expect(change?.facts.userID?.value == "user_1")
     }
 
+    /// Whom the metadata names, and whom the payer has named, who may name anyone.
     @Test(
         arguments: [
-            (["client_reference_id": #""user_2""#], ["user_2", "user_1"]),
-            (["client_reference_id": "null"], ["user_1"]),
-            (["client_reference_id": #""two words""#], ["user_1"]),
-            (["client_reference_id": #""""#], ["user_1"]),
-            (["metadata": "null"], ["user_1"]),
-            (["metadata": #"{"userId":"user}1"}"#], ["user_1"]),
-            (["client_reference_id": "null", "metadata": "{}"], []),
-            (["client_reference_id": "7", "metadata": #"{"userId":7}"#], []),
-        ] as [([String: String?], [String])])
-    func whoACheckoutMayBeAbout(_ members: [String: String?], _ users: [String]) throws {
+            (["client_reference_id": #""user_2""#], "user_1", "user_2"),
+            (["client_reference_id": "null"], "user_1", nil),
+            (["client_reference_id": #""two words""#], "user_1", nil),
+            (["client_reference_id": #""""#], "user_1", nil),
+            (["metadata": "null"], nil, "user_1"),
+            (["metadata": #"{"userId":"user}1"}"#], nil, "user_1"),
+            (["client_reference_id": "null", "metadata": "{}"], nil, nil),
+            (["client_reference_id": "7", "metadata": #"{"userId":7}"#], nil, nil),
+        ] as [([String: String?], String?, String?)])
+    func whoACheckoutMayBeAbout(_ members: [String: String?], _ user: String?, _ reference: String?) throws {
         let change = try change("checkout.session.completed", checkout(members))
-        #expect(change?.facts.userIDs.map(\.value) == users)
+        #expect(change?.facts.userID?.value == user)
+        #expect(change?.facts.reference?.value == reference)
     }
 
     @Test func whatACheckoutMayLack() throws {
@@ -84,8 +85,7 @@ import TollgateCore
             let change = try change("customer.subscription.\(what)", json)
             #expect(change?.kind == .subscription)
             #expect(change?.facts.status == .active)
-            #expect(change?.keepsPlan == true)
-            #expect(change?.facts.userIDs.map(\.value) == ["user_1"])
+            #expect(change?.facts.userID?.value == "user_1")
             #expect(change?.facts.customerID == "cus_1")
             #expect(change?.facts.subscriptionID == "sub_1")
             #expect(change?.facts.tier == "paid")
@@ -95,12 +95,11 @@ import TollgateCore
         }
     }
 
-    @Test func aDeletedSubscriptionGivesNothingWhateverItsStatus() throws {
+    @Test func aDeletedSubscriptionIsToldApart() throws {
         for status in ["canceled", "incomplete_expired", "active"] {
             let change = try change("customer.subscription.deleted", subscription(["status": "\"\(status)\""]))
             #expect(change?.kind == .deleted)
             #expect(change?.facts.status == SubscriptionStatus(status))
-            #expect(change?.keepsPlan == false)
         }
     }
 
@@ -111,19 +110,42 @@ import TollgateCore
 
     @Test func whatASubscriptionMayLack() throws {
         let change = try change("customer.subscription.created", #"{"id":"sub_1","status":"active"}"#)
-        #expect(change?.facts.userIDs.isEmpty == true)
+        #expect(change?.facts.userID == nil && change?.facts.endsAt == nil && change?.facts.trialEnd == nil)
+        #expect(change?.facts.collectionPause == nil)
         #expect(change?.facts.tier == nil)
         #expect(change?.facts.priceIDs.isEmpty == true)
         #expect(change?.facts.period?.end == nil)
     }
 
-    /// Until its end it is what its status says.
-    @Test func aSubscriptionThatWillEnd() throws {
-        for members in [["cancel_at_period_end": "true", "cancel_at": "\(now + 5)"], ["cancel_at": "\(now + 5)"]] {
-            let change = try change("customer.subscription.updated", subscription(members))
-            #expect(change?.facts.status == .active)
-            #expect(change?.keepsPlan == true)
-        }
+    /// Until its end it is what its status says. `cancel_at` is more exact than the period's end.
+    @Test(
+        arguments: [
+            (["cancel_at_period_end": "true", "cancel_at": "\(now + 5)"], now + 5),
+            (["cancel_at": "\(now + 5)"], now + 5), (["cancel_at_period_end": "true"], now + 2_592_000),
+            (["cancel_at_period_end": "true", "items": "null"], nil), ([:], nil),
+        ] as [([String: String?], Int64?)])
+    func aSubscriptionThatWillEnd(_ members: [String: String?], _ end: Int64?) throws {
+        let change = try change("customer.subscription.updated", subscription(members))
+        #expect(change?.facts.status == .active)
+        #expect(change?.facts.endsAt == end.map { UnixTime(seconds: $0) })
+    }
+
+    @Test(
+        arguments: [
+            ("null", nil), (#"{"behavior":"void","resumes_at":null}"#, .untilFurtherNotice),
+            (#"{"behavior":"keep_as_draft"}"#, .untilFurtherNotice),
+            (#"{"behavior":"mark_uncollectible","resumes_at":\#(now + 9)}"#, .until(UnixTime(seconds: now + 9))),
+        ] as [(String, Subscription.CollectionPause?)])
+    func aSubscriptionOfWhichNothingIsCollected(_ pause: String, _ expected: Subscription.CollectionPause?) throws {
+        let change = try change("customer.subscription.updated", subscription(["pause_collection": pause]))
+        #expect(change?.facts.status == .active)
+        #expect(change?.facts.collectionPause == expected)
+    }
+
+    @Test func aTrialTellsWhenItEnds() throws {
+        let members = ["status": #""trialing""#, "trial_end": "\(now + 7)"]
+        let change = try change("customer.subscription.created", subscription(members))
+        #expect(change?.facts.status == .trialing && change?.facts.trialEnd == UnixTime(seconds: now + 7))
     }
 
     @Test func theItemThatEndsLastSetsThePeriod() throws {
@@ -147,16 +169,36 @@ import TollgateCore
         for json in [invoice(), earlyInvoice(), invoice(["parent": expanded])] {
             let change = try change(type, json)
             #expect(change?.kind == kind)
-            #expect(change?.facts.userIDs.map(\.value) == ["user_1"])
+            #expect(change?.facts.userID?.value == "user_1")
             #expect(change?.facts.customerID == "cus_1")
             #expect(change?.facts.subscriptionID == "sub_1")
             #expect(change?.facts.tier == "paid")
             #expect(change?.facts.priceIDs == ["price_1"])
             #expect(change?.facts.status == nil)
-            #expect(change?.keepsPlan == nil)
         }
         #expect(try meaning(type, invoice(["parent": "null"])) == .ignored(.notForSubscription))
         #expect(try meaning(type, "{}") == .ignored(.notForSubscription))
+    }
+
+    @Test func aDeletedCustomerTakesEverythingAlong() throws {
+        let change = try change("customer.deleted", #"{"id":"cus_1","metadata":{"userId":"user_1"}}"#)
+        #expect(change?.kind == .customerDeleted && change?.facts.customerID == "cus_1")
+        #expect(change?.facts.userID?.value == "user_1" && change?.facts.subscriptionID == nil)
+        #expect(try meaning("customer.deleted", "{}") == .ignored(.notForSubscription))
+        #expect(try meaning("customer.updated", #"{"id":"cus_1"}"#) == .ignored(.otherType))
+    }
+
+    /// A connected account sells for itself, and writes whatever metadata it likes.
+    @Test func eventsOfConnectedAccountsAreIgnored() throws {
+        let own = String(decoding: eventBody("customer.subscription.updated", subscription()), as: UTF8.self)
+        let foreign = own.replacing(#""livemode""#, with: #""account":"acct_1","livemode""#)
+        let event = try StripeEvent(parsing: Array(foreign.utf8))
+        #expect(event.meaning == .ignored(.connectedAccount))
+        let none = own.replacing(#""livemode""#, with: #""account":null,"livemode""#)
+        guard case .subscriptionChanged = try StripeEvent(parsing: Array(none.utf8)).meaning else {
+            Issue.record("an event without an account is the account's own")
+            return
+        }
     }
 
     @Test(arguments: ["invoice.created", "invoice.upcoming", "charge.refunded", "charge.dispute.created", "v2.core.x"])

@@ -31,6 +31,40 @@ import TollgateConfiguration
         #expect(prices.price(ofPlan: "paid") == "price_2")
     }
 
+    @Test func aPlanHasSeveralPricesAndSellsTheFirst() throws {
+        let yaml =
+            "plans:\n  pro: {quota: 6, priceIds: [price_1, price_year, plan_old]}\n  free: {quota: 5}\n"
+            + "  paid: {quota: 5, priceIds: [price_3, price_2]}\n"
+        let prices = try Fixture.load(
+            environment: Fixture.minimal.merging(["STRIPE_PRICE_ID": "price_2"]) { $1 }, files: ["tollgate.yaml": yaml]
+        ).stripe.prices
+        #expect(prices.plans == ["pro", "paid"], "in the order of the table")
+        #expect(prices.price(ofPlan: "pro") == "price_1")
+        #expect(prices.price(ofPlan: "paid") == "price_2", "the setting's is sold")
+        for (price, plan) in [("price_year", "pro"), ("plan_old", "pro"), ("price_3", "paid"), ("price_4", nil)]
+            as [(String, String?)]
+        {
+            #expect(prices.plan(soldBy: [price]) == plan)
+        }
+        #expect(prices.plan(soldBy: ["price_1", "price_2"]) == "paid", "which stands later")
+    }
+
+    @Test(arguments: ["price_a, price_b", "price_a,price_b", "prod_1", "price_", "price_a b", "{price_a}"])
+    func thePriceIsOne(value: String) throws {
+        let problems = try Fixture.problems(with: ["STRIPE_PRICE_ID": value])
+        #expect(problems.places == ["environment variable STRIPE_PRICE_ID"], "\(problems)")
+        #expect(problems.first?.message.contains("is not the ID of one price") == true)
+        #expect(problems.first?.remedy.contains("priceIds: [price_1, price_2]") == true)
+    }
+
+    @Test func unknownPricesHaveARule() throws {
+        #expect(try Fixture.load().stripe.unknownPrice == .free)
+        let kept = try Fixture.load(environment: Fixture.minimal.merging(["STRIPE_UNKNOWN_PRICE": "keep"]) { $1 })
+        #expect(kept.stripe.unknownPrice == .keep)
+        let problems = try Fixture.problems(with: ["STRIPE_UNKNOWN_PRICE": "drop"])
+        #expect(problems.map(\.message) == ["'drop' is neither free nor keep"])
+    }
+
     @Test func nothingSetReportsBothNeedsAtOnce() throws {
         let problems = try Fixture.problems(environment: [:])
         #expect(problems.places == ["environment variable REDIS_URL", "environment variable CLERK_PUBLISHABLE_KEY"])

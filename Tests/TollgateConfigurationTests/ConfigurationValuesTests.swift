@@ -41,6 +41,7 @@ import TollgateCore
         #expect(configuration.stripe.secretKey?.revealed == "rk_live_hunter2")
         #expect(configuration.stripe.prices.price(ofPlan: "paid") == "price_1")
         #expect(configuration.stripe.pastDueGraceDays == 3)
+        #expect(configuration.stripe.unknownPrice == .keep)
         #expect(configuration.stripe.webhookSecrets.map(\.revealed) == ["whsec_hunter2", "whsec_hunter3"])
         #expect(configuration.stripe.apiURL == "http://127.0.0.1:4010")
         #expect(configuration.frontendURL == "https://app.example.com")

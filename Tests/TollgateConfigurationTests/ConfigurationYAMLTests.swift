@@ -35,10 +35,32 @@ import TollgateCore
         ("plans:\n  free: {quota: 5, price: 29 usd}", 2, "is no price", "29.50 EUR"),
         ("plans:\n  free: {quota: 5, price: -1 USD}", 2, "is no price", "29.50 EUR"),
         ("plans:\n  free: {quota: 5, priceId: price_1}", 2, "'free' has a priceId", "Remove it"),
-        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: prod_1}", 3, "does not begin with price_", "prod_"),
+        ("plans:\n  free: {quota: 5, priceIds: [price_1]}", 2, "'free' has a priceIds", "Remove it"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: prod_1}", 3, "'prod_1' for a price", "prod_"),
+        (
+            "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: \"price_a, price_b\"}", 3, "not the ID of one",
+            "a list"
+        ),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: price_a}", 3, "is no list", "priceIds: [price_1"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: [price_a]}", 3, "is no text", "priceIds: [price_1"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: [price_a, 7]}", 3, "'7' for a price", "a list"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: [price_a, [price_b]]}", 3, "for a price", "a list"),
+        (
+            "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: [price_a, price_a]}", 3, "price_a twice",
+            "of its own"
+        ),
+        (
+            "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: price_a, priceIds: [price_b]}", 3,
+            "both priceId and priceIds", "Write all"
+        ),
         (
             "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: price_1}\n  max: {quota: 7, priceId: price_1}", 4,
             "'pro' and 'max' have the same priceId", "of its own"
+        ),
+        (
+            "plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: [price_1, price_2]}\n"
+                + "  max: {quota: 7, priceIds: [price_3, price_2]}", 4, "'pro' and 'max' have the same priceId",
+            "of its own"
         ),
         ("plans: 5", 1, "'plans' is not a mapping", "free: {quota: 5}"),
         ("port: 80\n\thost: a", 2, "not YAML", "Correct"),

@@ -13,11 +13,12 @@ import TollgateCore
 
     /// A record written at second 1000, of which Clerk was told at second 1010. Questions are asked at second 5000.
     private static func record(
-        _ status: SubscriptionStatus = .active, pastDueSince: Int64? = nil, clerkUpdatedAt: Int64? = 1010
+        _ status: SubscriptionStatus = .active, pastDueSince: Int64? = nil, planAfterGrace: String? = nil,
+        clerkUpdatedAt: Int64? = 1010
     ) -> SubscriptionRecord {
         SubscriptionRecord(
-            plan: "paid", status: status, eventTime: UnixTime(seconds: 990), eventID: "evt_1",
-            pastDueSince: pastDueSince.map { UnixTime(seconds: $0) }, writtenAt: UnixTime(seconds: 1000),
+            plan: "paid", status: status, pastDueSince: pastDueSince.map { UnixTime(seconds: $0) },
+            planAfterGrace: planAfterGrace, writtenAt: UnixTime(seconds: 1000),
             clerkUpdatedAt: clerkUpdatedAt.map { UnixTime(seconds: $0) })
     }
 
@@ -51,6 +52,20 @@ import TollgateCore
         Case(testDescription: "the grace's last second", record: record(.pastDue, pastDueSince: 4901), plan: "paid"),
         Case(testDescription: "the grace is over", record: record(.pastDue, pastDueSince: 4900), plan: "free"),
         Case(testDescription: "owed since an unknown moment", record: record(.pastDue), plan: "free"),
+        Case(
+            testDescription: "another subscription within the grace",
+            record: record(.pastDue, pastDueSince: 4901, planAfterGrace: "basic"), plan: "paid"),
+        Case(
+            testDescription: "another subscription when the grace is over",
+            record: record(.pastDue, pastDueSince: 4900, planAfterGrace: "basic"), claim: "paid", issuedAt: 4999,
+            plan: "basic"),
+        Case(
+            testDescription: "another subscription, and owed since an unknown moment",
+            record: record(.pastDue, planAfterGrace: "basic"), plan: "basic"),
+        Case(
+            testDescription: "another subscription of one that ended",
+            record: record(.canceled, planAfterGrace: "basic"), plan: "free"),
+        Case(testDescription: "another user has it now", record: record(.moved), lastSeen: "paid", plan: "free"),
         Case(
             testDescription: "a newer claim within the grace", record: record(.pastDue, pastDueSince: 4901),
             claim: "pro", issuedAt: 1011, plan: "pro"),

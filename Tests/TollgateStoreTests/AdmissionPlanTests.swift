@@ -15,6 +15,8 @@ import TollgateStore
         let admissions: RedisAdmissionStore
         let subscriptions: RedisSubscriptionStore
         let user: UserID
+        let plans: PlanTable
+        let pastDueGraceSeconds: Int64
 
         /// The plan that an admission applies, `seconds` after the beginning.
         func plan(after seconds: Int64, claimed: String? = nil, issuedAfter: Int64? = nil) async throws -> String {
@@ -24,23 +26,33 @@ import TollgateStore
             return try await admissions.admit(request).usage.plan
         }
 
-        /// An event, received a second after it was made.
-        func bill(_ status: SubscriptionStatus, after seconds: Int64) async throws {
-            let update = SubscriptionUpdate(
-                userID: user, plan: "paid", status: status, subscriptionID: "sub_1",
-                eventTime: time.adding(seconds: seconds), eventID: "evt_\(seconds)")
-            _ = try await subscriptions.apply(update, at: time.adding(seconds: seconds + 1))
+        /// A look at a subscription of `time`, of which the record is written a second later.
+        ///
+        /// - Returns: The record.
+        @discardableResult
+        func bill(
+            _ status: SubscriptionStatus, after seconds: Int64, id: String = "sub_1", plan: String = "paid"
+        ) async throws -> SubscriptionRecord? {
+            let now = time.adding(seconds: seconds)
+            var seen = Subscription.example(id, status, plan: plan, at: now)
+            seen.startedAt = time
+            return try await subscriptions.take(
+                seen, for: user, at: now.adding(seconds: 1), plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
         }
     }
 
-    private func withGateway(pastDueGraceSeconds: Int64, _ body: (Gateway) async throws -> Void) async throws {
+    private func withGateway(
+        plans: PlanTable = .standard, pastDueGraceSeconds: Int64, _ body: (Gateway) async throws -> Void
+    ) async throws {
         let user = try #require(UserID("user_abc"))
         try await withRedis { server in
             try await withRedisClient(server.patientConfiguration) { client in
                 let admissions = RedisAdmissionStore(
-                    client: client, plans: .standard, pastDueGraceSeconds: pastDueGraceSeconds)
+                    client: client, plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
                 try await body(
-                    Gateway(admissions: admissions, subscriptions: RedisSubscriptionStore(client: client), user: user))
+                    Gateway(
+                        admissions: admissions, subscriptions: RedisSubscriptionStore(client: client), user: user,
+                        plans: plans, pastDueGraceSeconds: pastDueGraceSeconds))
             }
         }
     }
@@ -59,18 +71,18 @@ import TollgateStore
 
     @Test func tokensCountAgainOnceClerkKnows() async throws {
         try await withGateway(pastDueGraceSeconds: 0) { gateway in
-            try await gateway.bill(.unpaid, after: 5)
+            try await gateway.bill(.paused, after: 5)
             #expect(try await gateway.plan(after: 9, claimed: "paid", issuedAfter: 8) == "free", "Clerk is behind")
-            try await gateway.bill(.canceled, after: 10)
+            let told = try await gateway.bill(.unpaid, after: 10)
             try await gateway.subscriptions.endClerkUpdate(
-                of: gateway.user, token: "a", toldOf: "evt_10", at: Self.time.adding(seconds: 20))
+                of: gateway.user, token: "a", toldOf: told, at: Self.time.adding(seconds: 20))
             #expect(try await gateway.plan(after: 30, claimed: "paid", issuedAfter: 20) == "free")
             #expect(try await gateway.plan(after: 30, claimed: "paid", issuedAfter: 21) == "paid", "given by hand")
-            try await gateway.bill(.active, after: 40)
-            #expect(try await gateway.plan(after: 50, claimed: "paid", issuedAfter: 49) == "paid", "ties wait")
-            try await gateway.bill(.canceled, after: 60)
+            try await gateway.bill(.paused, after: 60)
             #expect(try await gateway.plan(after: 70, claimed: "paid", issuedAfter: 59) == "free")
             #expect(try await gateway.plan(after: 70, claimed: "paid", issuedAfter: 69) == "paid", "Clerk knew already")
+            try await gateway.bill(.active, after: 80)
+            #expect(try await gateway.plan(after: 90, claimed: "free", issuedAfter: 89) == "paid", "Clerk is behind")
         }
     }
 
@@ -78,14 +90,31 @@ import TollgateStore
         try await withGateway(pastDueGraceSeconds: 100) { gateway in
             try await gateway.bill(.active, after: 0)
             try await gateway.bill(.pastDue, after: 1000)
-            try await gateway.bill(.pastDue, after: 1050)
+            let told = try await gateway.bill(.pastDue, after: 1050)
             #expect(try await gateway.plan(after: 1099) == "paid")
             #expect(try await gateway.plan(after: 1100) == "free", "since the first failure")
             try await gateway.subscriptions.endClerkUpdate(
-                of: gateway.user, token: "a", toldOf: "evt_1050", at: Self.time.adding(seconds: 1060))
+                of: gateway.user, token: "a", toldOf: told, at: Self.time.adding(seconds: 1060))
             #expect(try await gateway.plan(after: 1100, claimed: "paid", issuedAfter: 1099) == "free")
             try await gateway.bill(.active, after: 1200)
             #expect(try await gateway.plan(after: 1201) == "paid")
+        }
+    }
+
+    @Test func afterTheGraceAnotherSubscriptionCounts() async throws {
+        let plans = try PlanTable(["free", "paid", "pro"].map { Plan(name: $0, quota: 5, ratePerMinute: 5) })
+        try await withGateway(plans: plans, pastDueGraceSeconds: 100) { gateway in
+            try await gateway.bill(.active, after: 0, id: "sub_2")
+            try await gateway.bill(.active, after: 0, plan: "pro")
+            #expect(try await gateway.plan(after: 2) == "pro")
+            try await gateway.bill(.pastDue, after: 1000, plan: "pro")
+            #expect(try await gateway.plan(after: 1099) == "pro")
+            #expect(try await gateway.plan(after: 1100) == "paid", "without an event")
+            #expect(try await gateway.plan(after: 1101, claimed: "pro", issuedAfter: 1100) == "paid")
+            try await gateway.bill(.canceled, after: 1200, plan: "pro")
+            #expect(try await gateway.plan(after: 1202) == "paid")
+            try await gateway.bill(.canceled, after: 1300, id: "sub_2")
+            #expect(try await gateway.plan(after: 1302) == "free")
         }
     }
 }

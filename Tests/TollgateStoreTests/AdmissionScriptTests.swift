@@ -146,10 +146,12 @@ import TollgateStore
             let subscriptions = RedisSubscriptionStore(client: client)
             var time = UnixTime(seconds: 1_764_500_000)
             let users = try (0..<12).map { try Self.user("user_\($0)") }
+            var graces = 0
             for step in 0..<3000 {
                 time = time.adding(seconds: [0, 0, 1, 5, 20, 300, 86_400, -30][Int.random(in: 0..<8, using: &random)])
                 if step % 3 == 0, step > 500 {
-                    try await bill(users, at: time, subscriptions, &model.subscriptions, using: &random)
+                    try await bill(users, at: time, subscriptions, &model, using: &random)
+                    graces += model.subscriptions.values.contains { $0.planAfterGrace != nil } ? 1 : 0
                 }
                 let request = try Self.randomRequest(users: users, at: time, using: &random)
                 let onlyTells = Int.random(in: 0..<10, using: &random) == 0
@@ -160,6 +162,7 @@ import TollgateStore
                     return
                 }
             }
+            #expect(graces > 40, "one-sided: \(graces)")
         }
     }
 
@@ -177,18 +180,20 @@ import TollgateStore
             routeLimit: one(of: [nil, nil, slow, fast]))
     }
 
-    /// An event comes in from Stripe, and perhaps Clerk is told of an earlier one.
+    /// A subscription of one user is looked at, and perhaps Clerk is told of another.
     private func bill(
-        _ users: [UserID], at time: UnixTime, _ store: RedisSubscriptionStore,
-        _ records: inout [UserID: SubscriptionRecord], using random: inout SeededGenerator
+        _ users: [UserID], at time: UnixTime, _ store: RedisSubscriptionStore, _ model: inout AdmissionModel,
+        using random: inout SeededGenerator
     ) async throws {
         let now = time.adding(seconds: -Int64.random(in: 0...3, using: &random))
-        let update = SubscriptionUpdate.random(users: users, from: now.adding(seconds: -3), using: &random)
-        if case .applied(let record) = try await store.apply(update, at: now) { records[update.userID] = record }
+        let buyer = users[Int.random(in: 0..<users.count, using: &random)]
+        model.subscriptions[buyer] = try await store.take(
+            .random(at: now, using: &random), for: buyer, at: now, plans: model.plans,
+            pastDueGraceSeconds: model.pastDueGraceSeconds)
         let user = users[Int.random(in: 0..<users.count, using: &random)]
-        if let event = records[user]?.eventID {
-            try await store.endClerkUpdate(of: user, token: "a", toldOf: event, at: now)
-            records[user]?.clerkUpdatedAt = now
+        if let record = model.subscriptions[user] {
+            try await store.endClerkUpdate(of: user, token: "a", toldOf: record, at: now)
+            model.subscriptions[user]?.clerkUpdatedAt = now
         }
     }
 

@@ -24,8 +24,18 @@ import TollgateCore
     private static let subscription = SubscriptionRecord(
         plan: "paid", status: .pastDue, customerID: "cus_1", subscriptionID: "sub_1", startedAt: time,
         period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
-        eventTime: time.adding(seconds: 3), eventID: "evt_1", pastDueSince: time.adding(seconds: 4),
-        writtenAt: time.adding(seconds: 5), clerkUpdatedAt: time.adding(seconds: 6))
+        endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
+        collectionPause: .until(time.adding(seconds: 8)), pastDueSince: time.adding(seconds: 4),
+        planAfterGrace: "basic", writtenAt: time.adding(seconds: 5), clerkUpdatedAt: time.adding(seconds: 6),
+        revision: 9)
+
+    private static let bought = Subscription(
+        id: "sub_1", customerID: "cus_1", status: .pastDue, plan: "paid", priceIDs: ["price_1", "price_2"],
+        firstPriceIDs: ["price_1"], soldAs: "paid", startedAt: time,
+        period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
+        endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
+        collectionPause: .until(time.adding(seconds: 8)), pastDueSince: time.adding(seconds: 4),
+        seenAt: UnixTime(milliseconds: time.milliseconds + 123))
 
     private static let report = WorkerReport(
         identity: WorkerIdentity(id: "1f", version: "1.0", host: "h", processID: 7, startedAt: time),
@@ -42,6 +52,8 @@ import TollgateCore
         #expect(schema.value(in: fields(schema.fields(of: record))) == record)
         let written = SubscriptionRecord.schema.fields(of: Self.subscription)
         #expect(SubscriptionRecord.schema.value(in: fields(written)) == Self.subscription)
+        let bought = Subscription.schema(id: "sub_1")
+        #expect(bought.value(in: fields(bought.fields(of: Self.bought))) == Self.bought)
         let report = WorkerReport.schema.fields(of: Self.report)
         #expect(WorkerReport.schema.value(in: fields(report)) == Self.report)
     }
@@ -53,16 +65,16 @@ import TollgateCore
         let schema = KeyRecord.schema(of: record.id)
         #expect(names(schema.fields(of: record)) == schema.names)
         #expect(names(SubscriptionRecord.schema.fields(of: Self.subscription)) == SubscriptionRecord.schema.names)
+        let bought = Subscription.schema(id: "sub_1")
+        #expect(names(bought.fields(of: Self.bought)) == bought.names)
         #expect(names(WorkerReport.schema.fields(of: Self.report)) == WorkerReport.schema.names)
     }
 
     @Test func whatIsNotSaidIsAbsent() throws {
-        let update = SubscriptionUpdate(
-            userID: try #require(UserID("user_abc")), status: .active, eventTime: Self.time, eventID: "evt_1",
-            endedRivalID: "sub_0")
+        let bought = Subscription(id: "sub_1", status: .active, seenAt: Self.time)
         #expect(
-            fields(update.fields) == [
-                "status": "active", "eventTime": Self.time.iso8601, "eventId": "evt_1", "endedRival": "sub_0",
+            fields(Subscription.schema(id: "sub_1").fields(of: bought)) == [
+                "status": "active", "seenAt": "\(Self.time.milliseconds)",
             ])
     }
 
@@ -95,6 +107,27 @@ import TollgateCore
             case "previousUsedAt":
                 #expect(without?.previous != nil && without?.previous?.lastUsedAt == nil)
                 #expect(unreadable?.previous != nil && unreadable?.previous?.lastUsedAt == nil)
+            default: Issue.record("say what becomes of \(name)")
+            }
+        }
+    }
+
+    /// Of what a subscription was bought for, and of what cannot be read, the most cautious is assumed.
+    @Test func missingAndUnreadableFieldsOfASubscription() throws {
+        let schema = Subscription.schema(id: "sub_1")
+        let whole = fields(schema.fields(of: Self.bought))
+        #expect(schema.value(in: whole.filter { $0.key != "status" }) == nil)
+        for name in schema.names where name != "status" {
+            let without = try #require(schema.value(in: whole.filter { $0.key != name }), "\(name)")
+            let unreadable = try #require(schema.value(in: whole.merging([name: "?"]) { $1 }), "\(name)")
+            #expect(without != Self.bought && unreadable != Self.bought, "\(name)")
+            switch name {
+            case "seenAt": #expect(without.seenAt == UnixTime(seconds: 0) && unreadable.seenAt == UnixTime(seconds: 0))
+            case "collectionPausedUntil":
+                #expect(without.collectionPause == nil && unreadable.collectionPause == .untilFurtherNotice)
+            case "pastDueSince": #expect(without.pastDueSince == nil && unreadable.pastDueSince == nil)
+            case "periodStart", "periodEnd": #expect(without.period == nil && unreadable.period == nil)
+            case "customer", "plan", "prices", "firstPrices", "soldAs", "startedAt", "endsAt", "trialEnd": break
             default: Issue.record("say what becomes of \(name)")
             }
         }

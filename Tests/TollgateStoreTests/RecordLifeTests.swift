@@ -105,58 +105,53 @@ import TollgateStore
 
     // MARK: Subscriptions
 
-    private static func update(_ number: Int64, _ status: SubscriptionStatus) throws -> SubscriptionUpdate {
-        let time = KeyGateway.time.adding(seconds: number)
-        return SubscriptionUpdate(
-            userID: try #require(UserID("user_abc")), plan: "paid", status: status, customerID: "cus_1",
-            subscriptionID: "sub_1", startedAt: KeyGateway.time,
-            period: SubscriptionPeriod(start: time, end: time.adding(seconds: 86_400)), eventTime: time,
-            eventID: "evt_\(number)")
+    private static func seen(
+        _ number: Int64, _ status: SubscriptionStatus, id: String = "sub_1"
+    ) -> Subscription {
+        var seen = Subscription.example(id, status, at: KeyGateway.time.adding(seconds: number))
+        seen.startedAt = KeyGateway.time
+        return seen
     }
 
-    @Test func eventsLeaveAnOperatorsFieldsAndEndAlone() async throws {
+    @Test func looksLeaveAnOperatorsFieldsAndEndAlone() async throws {
         try await KeyGateway.run { gateway in
             let store = RedisSubscriptionStore(client: gateway.client)
             let name = "subscription:{user_abc}"
-            try await gateway.client.send("HSET \(name) plan paid status active note vip")
+            try await gateway.client.send("HSET \(name) plan free status active note vip")
             try await gateway.client.send("EXPIRE \(name) 1000")
             for (number, status) in [SubscriptionStatus.pastDue, .active, .canceled].enumerated() {
-                let outcome = try await store.apply(Self.update(Int64(number), status), at: KeyGateway.time)
-                guard case .applied(let record) = outcome else {
-                    Issue.record("\(outcome)")
-                    return
-                }
-                #expect(try await store.record(of: gateway.user) == record)
+                let seen = Self.seen(Int64(number), status)
+                let record = try await store.take(seen, for: gateway.user, at: KeyGateway.time)
+                #expect(try await store.purchases(of: gateway.user).purchases.subscriptions["sub_1"] == seen)
                 let fields = try await gateway.hash(name)
-                #expect(fields["note"] == "vip" && fields["eventId"] == "evt_\(number)")
+                #expect(fields["note"] == "vip" && fields["revision"] == "\(number + 1)")
+                #expect(fields["plan"] == "paid" && fields["status"] == status.name && record?.status == status)
                 let since = status == .pastDue ? "2025-11-26T23:00:00Z" : nil
-                #expect(fields["pastDueSince"] == since, "what an event says nothing of is gone")
+                #expect(fields["pastDueSince"] == since, "what is not so any more is gone")
                 let life = try await life(of: name, gateway)
                 #expect((900...1000).contains(life), "\(life)")
             }
             try await gateway.client.send("PERSIST \(name)")
-            _ = try await store.apply(Self.update(9, .canceled), at: KeyGateway.time)
+            try await store.take(Self.seen(9, .canceled), for: gateway.user, at: KeyGateway.time)
             #expect(try await life(of: name, gateway) == -1, "none of its own accord")
         }
     }
 
-    /// What an event does not say of the same subscription is kept; of another one it is forgotten.
     @Test func anotherSubscriptionLeavesNothingOfTheOneBefore() async throws {
         try await KeyGateway.run { gateway in
             let store = RedisSubscriptionStore(client: gateway.client)
-            _ = try await store.apply(Self.update(0, .pastDue), at: KeyGateway.time)
-            try await store.endClerkUpdate(of: gateway.user, token: "a", toldOf: "evt_0", at: KeyGateway.time)
+            let first = try await store.take(Self.seen(0, .pastDue), for: gateway.user, at: KeyGateway.time)
+            try await store.endClerkUpdate(
+                of: gateway.user, token: "a", toldOf: first, at: KeyGateway.time)
             try await gateway.client.send("HSET subscription:{user_abc} note vip")
+            try await store.take(Self.seen(1, .canceled), for: gateway.user, at: KeyGateway.time)
             let later = KeyGateway.time.adding(seconds: 60)
-            let other = SubscriptionUpdate(
-                userID: gateway.user, plan: "paid", status: .active, subscriptionID: "sub_2", startedAt: later,
-                eventTime: later, eventID: "evt_60", isAuthoritative: true)
-            _ = try await store.apply(other, at: later)
+            let other = Subscription(id: "sub_2", status: .active, plan: "paid", startedAt: later, seenAt: later)
+            try await store.take(other, for: gateway.user, at: later)
             #expect(
                 try await gateway.hash("subscription:{user_abc}") == [
                     "plan": "paid", "status": "active", "subscription": "sub_2", "startedAt": "2025-11-26T23:01:00Z",
-                    "eventTime": "2025-11-26T23:01:00Z", "eventId": "evt_60", "writtenAt": "2025-11-26T23:01:00Z",
-                    "note": "vip",
+                    "writtenAt": "2025-11-26T23:01:00Z", "revision": "3", "note": "vip",
                 ])
         }
     }

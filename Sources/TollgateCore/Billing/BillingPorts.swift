@@ -3,12 +3,19 @@ package protocol SubscriptionStore: Sendable {
     /// The user's record. Nil when billing has never said anything of them.
     func record(of user: UserID) async throws(StoreUnavailable) -> SubscriptionRecord?
 
-    /// Decides and writes in one step, for all workers together.
+    /// The time of the store, which orders what workers see of a subscription: read before the provider is asked. Of one
+    /// subscription it is always the same server's.
+    func now(for subscriptionID: String) async throws(StoreUnavailable) -> UnixTime
+
+    /// All that the user has bought, and the record that sums it up.
+    func purchases(of user: UserID) async throws(StoreUnavailable) -> KnownPurchases
+
+    /// Writes `purchases` and `record`, in one step, if nothing was written since `known` was read.
     ///
-    /// Stripe delivers events late, twice and in any order. Which of them change the record is decided so that it never goes
-    /// back: the times of events order those of one subscription, and of two subscriptions the later begun counts, but one
-    /// that serves the customer is never displaced by one that does not.
-    func apply(_ update: SubscriptionUpdate, at time: UnixTime) async throws(StoreUnavailable) -> SubscriptionOutcome
+    /// - Returns: False when something was: what was seen is to be taken up anew.
+    func write(
+        _ purchases: Purchases, _ record: SubscriptionRecord?, of user: UserID, over known: KnownPurchases
+    ) async throws(StoreUnavailable) -> Bool
 
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
     /// newer one; and the next worker finds the newest record told, or tells it for all that waited.
@@ -20,17 +27,28 @@ package protocol SubscriptionStore: Sendable {
 
     /// Gives the turn back.
     ///
-    /// - Parameter eventID: The event of the record that Clerk was told, which is noted unless the record comes from
-    ///   another event by now. Nil when Clerk was not told.
+    /// - Parameter record: That Clerk was told, which is noted unless Clerk would hear something else by now. Nil when Clerk
+    ///   was not told.
     func endClerkUpdate(
-        of user: UserID, token: String, toldOf eventID: String?, at time: UnixTime
+        of user: UserID, token: String, toldOf record: SubscriptionRecord?, at time: UnixTime
     ) async throws(StoreUnavailable)
 
-    /// Remembers whose customer this is, for events that name no user. May be repeated.
-    func recordCustomer(_ customerID: String, of user: UserID) async throws(StoreUnavailable)
+    /// Remembers whose customer this is, for events that name no user, or whose subscription. May be repeated.
+    func recordCustomer(_ id: String, of user: UserID) async throws(StoreUnavailable)
 
-    /// Whose customer this is. Nil when it was never recorded.
-    func user(ofCustomer customerID: String) async throws(StoreUnavailable) -> UserID?
+    /// Whose customer this is, or whose subscription. Nil when it was never recorded.
+    func user(ofCustomer id: String) async throws(StoreUnavailable) -> UserID?
+}
+
+/// What a user has bought, as it was read.
+package struct KnownPurchases: Sendable, Hashable {
+    package let purchases: Purchases
+    package let record: SubscriptionRecord?
+
+    package init(purchases: Purchases, record: SubscriptionRecord?) {
+        self.purchases = purchases
+        self.record = record
+    }
 }
 
 /// The answer to asking for the turn to tell Clerk of a user's plan.

@@ -1,4 +1,4 @@
-/// What billing says of a user's plan: the newest that is known of the subscription that counts.
+/// What billing says of a user's plan: the summary of the user's ``Purchases`` that admissions read.
 package struct SubscriptionRecord: Sendable, Hashable {
     /// The plan that was bought. What it grants today depends on the status: ``grantedPlan(at:pastDueGraceSeconds:)``.
     package var plan: String
@@ -6,18 +6,26 @@ package struct SubscriptionRecord: Sendable, Hashable {
     package var customerID: String?
     package var subscriptionID: String?
 
-    /// When the subscription began: of two subscriptions the later one counts.
+    /// When the subscription began.
     package var startedAt: UnixTime?
 
     /// The span that is paid for.
     package var period: SubscriptionPeriod?
 
-    /// When the event that this record was taken from was made, by Stripe's clock.
-    package var eventTime: UnixTime
-    package var eventID: String
+    /// When the subscription ends, if that is decided.
+    package var endsAt: UnixTime?
+
+    /// When its trial ends. Nil unless the status is ``SubscriptionStatus/trialing``.
+    package var trialEnd: UnixTime?
+
+    /// Invoices are not collected; the customer is served all the same.
+    package var collectionPause: Subscription.CollectionPause?
 
     /// Since when a payment is owed. Nil unless the status is ``SubscriptionStatus/pastDue``.
     package var pastDueSince: UnixTime?
+
+    /// What the user has when the grace of that payment is over: the plan of another subscription. Nil for the fallback.
+    package var planAfterGrace: String?
 
     /// When this record was written, by our clock.
     package var writtenAt: UnixTime
@@ -25,10 +33,14 @@ package struct SubscriptionRecord: Sendable, Hashable {
     /// When Clerk was told what this record says. Nil while it was not.
     package var clerkUpdatedAt: UnixTime?
 
+    /// Counts how often the record was written.
+    package var revision: Int64
+
     package init(
         plan: String, status: SubscriptionStatus, customerID: String? = nil, subscriptionID: String? = nil,
-        startedAt: UnixTime? = nil, period: SubscriptionPeriod? = nil, eventTime: UnixTime, eventID: String,
-        pastDueSince: UnixTime? = nil, writtenAt: UnixTime, clerkUpdatedAt: UnixTime? = nil
+        startedAt: UnixTime? = nil, period: SubscriptionPeriod? = nil, endsAt: UnixTime? = nil,
+        trialEnd: UnixTime? = nil, collectionPause: Subscription.CollectionPause? = nil, pastDueSince: UnixTime? = nil,
+        planAfterGrace: String? = nil, writtenAt: UnixTime, clerkUpdatedAt: UnixTime? = nil, revision: Int64 = 0
     ) {
         self.plan = plan
         self.status = status
@@ -36,18 +48,25 @@ package struct SubscriptionRecord: Sendable, Hashable {
         self.subscriptionID = subscriptionID
         self.startedAt = startedAt
         self.period = period
-        self.eventTime = eventTime
-        self.eventID = eventID
+        self.endsAt = endsAt
+        self.trialEnd = trialEnd
+        self.collectionPause = collectionPause
         self.pastDueSince = pastDueSince
+        self.planAfterGrace = planAfterGrace
         self.writtenAt = writtenAt
         self.clerkUpdatedAt = clerkUpdatedAt
+        self.revision = revision
     }
 
+    /// An operator has given the plan: no subscription stands behind it.
+    package var isByHand: Bool { subscriptionID == nil }
+
     /// The plan that the user has at `time`: the one that was bought while the subscription is paid for, on trial or
-    /// not too long past due, else the fallback.
+    /// not too long past due, else that of another subscription, else the fallback.
     package func grantedPlan(at time: UnixTime, pastDueGraceSeconds: Int64) -> String {
-        let isGranted = status.isLive && !graceIsOver(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
-        return isGranted ? plan : PlanTable.fallbackName
+        guard status.isLive else { return PlanTable.fallbackName }
+        guard graceIsOver(at: time, pastDueGraceSeconds: pastDueGraceSeconds) else { return plan }
+        return planAfterGrace ?? PlanTable.fallbackName
     }
 
     /// When the grace of a payment that is owed ends. Nil when none is owed, or the record does not say since when.

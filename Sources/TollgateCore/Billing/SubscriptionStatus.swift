@@ -31,6 +31,9 @@ package enum SubscriptionStatus: Sendable, Hashable {
         }
     }
 
+    /// Of a subscription that another user has now. Stripe has no such state.
+    package static let moved = SubscriptionStatus.unknown("moved")
+
     /// The states that Stripe documents.
     package static let named: [SubscriptionStatus] = [
         .active, .trialing, .pastDue, .unpaid, .canceled, .incomplete, .incompleteExpired, .paused,

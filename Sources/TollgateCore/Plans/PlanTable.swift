@@ -48,4 +48,7 @@ package struct PlanTable: Sendable, Hashable {
     }()
 
     package subscript(name: String) -> Plan? { plans.first { $0.name == name } }
+
+    /// The place of a plan: of two, the one that stands later is the better. Nil of a plan that is not in the table.
+    package func rank(of name: String) -> Int? { plans.firstIndex { $0.name == name } }
 }

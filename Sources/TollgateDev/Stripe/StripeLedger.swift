@@ -96,6 +96,12 @@ struct StripeLedger: Sendable {
         return portal
     }
 
+    /// Takes over a subscription as it is, in the place of one with the same id. It needs none of what is sold here.
+    mutating func put(subscription: JSON) { subscriptions[subscription["id"].string ?? ""] = subscription }
+
+    /// Takes over a customer as it is, in the place of one with the same id.
+    mutating func put(customer: JSON) { customers[customer["id"].string ?? ""] = customer }
+
     mutating func addCustomer(_ id: String, email: String?, now: UnixTime) {
         customers[id] = StripeObjects.customer(id: id, email: email, now: now)
     }

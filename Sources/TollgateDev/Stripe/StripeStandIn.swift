@@ -94,6 +94,12 @@ package final class StripeStandIn: Service {
         state.withLock { $0.ledger.addCustomer(id, email: email, now: now) }
     }
 
+    /// Has a subscription as it is given, in the place of one with the same id, and sends no webhook of it.
+    package func put(subscription: JSON) { state.withLock { $0.ledger.put(subscription: subscription) } }
+
+    /// Has a customer as it is given, in the place of one with the same id.
+    package func put(customer: JSON) { state.withLock { $0.ledger.put(customer: customer) } }
+
     /// Sells a plan, as a checkout that is opened for `user` and paid.
     ///
     /// - Parameters:

@@ -86,7 +86,9 @@ struct ExplainEndpoint: Sendable {
         return [
             "plan": .string(record.plan), "status": .string(record.status.name), "customerId": .text(record.customerID),
             "subscriptionId": .text(record.subscriptionID), "startedAt": .moment(record.startedAt),
-            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(record.pastDueSince),
+            "periodEnd": .moment(record.period?.end), "endsAt": .moment(record.endsAt),
+            "trialEnd": .moment(record.trialEnd), "collectionPause": record.collectionPause?.json ?? .null,
+            "planAfterGrace": .text(record.planAfterGrace), "pastDueSince": .moment(record.pastDueSince),
             "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),
             "writtenAt": .moment(record.writtenAt), "clerkToldAt": .moment(record.clerkUpdatedAt),
         ]

@@ -63,7 +63,7 @@ extension SubscriptionRecord {
             }
             return graceIsOver(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
                 ? "A payment has been owed since \(pastDueSince.spoken), and the grace was over at \(end.spoken), so "
-                    + "'\(fallback)' counts."
+                    + "'\(planAfterGrace ?? fallback)' counts."
                 : "A payment has been owed since \(pastDueSince.spoken); '\(plan)' stays until \(end.spoken)."
         default: return "The subscription is \(status.name), which grants nothing, so '\(fallback)' counts."
         }

@@ -62,9 +62,24 @@ struct Billing {
     }
 
     private func processor(_ stripe: StripeClient) -> WebhookProcessor {
-        WebhookProcessor(
-            ledger: RedisWebhookLedger(client: redis), subscriptions: subscriptions, stripe: stripe,
-            prices: configuration.stripe.prices, clerkPlans: clerkPlans, time: time, metrics: metrics, logger: logger)
+        WebhookProcessor(ledger: RedisWebhookLedger(client: redis), look: look(stripe), time: time, metrics: metrics)
+    }
+
+    /// Nil when there is no key for Stripe.
+    var reconciler: Reconciler? {
+        stripe(StripeClient.timeLimits).map { stripe in
+            Reconciler(
+                look: look(stripe), stripe: stripe, state: RedisReconciliation(client: redis), time: time,
+                logger: logger)
+        }
+    }
+
+    private func look(_ stripe: StripeClient) -> SubscriptionLook {
+        SubscriptionLook(
+            subscriptions: subscriptions, stripe: stripe, prices: configuration.stripe.prices,
+            unknownPrice: configuration.stripe.unknownPrice, plans: configuration.plans,
+            pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, clerkPlans: clerkPlans, time: time,
+            metrics: metrics, logger: logger)
     }
 
     private var clerkPlans: ClerkPlanUpdater? {
@@ -76,6 +91,6 @@ struct Billing {
             apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger)
         return ClerkPlanUpdater(
             clerk: clerk, subscriptions: subscriptions, time: time,
-            pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, metrics: metrics)
+            pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, metrics: metrics, logger: logger)
     }
 }

@@ -32,6 +32,9 @@ struct BillingMetrics: Sendable {
         count("tollgate_webhooks", [("outcome", outcome.rawValue), ("reason", reason)])
     }
 
+    /// A subscription was changed to a price that sells no plan.
+    func unknownPrice() { count("tollgate_unknown_prices", []) }
+
     func stripeError(_ error: CallError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
 
     func clerkError(_ error: CallError) { count("tollgate_clerk_errors", [("kind", error.kind.rawValue)]) }

@@ -1,5 +1,7 @@
 import ClerkAuth
 import Libcrypto
+import Logging
+import OutboundCalls
 import TollgateCore
 
 /// Tells Clerk what billing says of a user's plan, so that the user's next token carries it.
@@ -11,12 +13,13 @@ struct ClerkPlanUpdater: Sendable {
     let time: any TimeSource
     let pastDueGraceSeconds: Int64
     let metrics: BillingMetrics
+    let logger: Logger
 
     /// How long to wait for another worker that tells Clerk of the same user.
     private static let patience: Duration = .seconds(3)
     private static let pause: Duration = .milliseconds(20)
 
-    /// Returns once Clerk knows what the record says, or something newer.
+    /// Returns once Clerk knows what the record says, or something newer, or has refused to know it.
     func tell(of user: UserID) async throws(WebhookFailure) {
         let token = RandomBytes.hex(count: 16)
         let deadline = ContinuousClock.now + Self.patience
@@ -53,12 +56,24 @@ struct ClerkPlanUpdater: Sendable {
             await Task { [subscriptions, time] in
                 try? await subscriptions.endClerkUpdate(of: user, token: token, toldOf: nil, at: time.now())
             }.value
-            throw .clerk(error)
+            guard error.isFinalRefusal else { throw .clerk(error) }
+            // The record counts without Clerk, and with the user's next event Clerk is told again.
+            logger.error("Clerk refuses to be told of a plan", metadata: ["user": "\(user)", "error": "\(error)"])
+            return
         }
         do {
-            try await subscriptions.endClerkUpdate(of: user, token: token, toldOf: record.eventID, at: time.now())
+            try await subscriptions.endClerkUpdate(of: user, token: token, toldOf: record, at: time.now())
         } catch {
             throw .store(error)
         }
+    }
+}
+
+extension CallError {
+    /// The service itself has said no, and would say so again however often it is asked: an answer of 400 to 499 but those
+    /// that mean another time.
+    fileprivate var isFinalRefusal: Bool {
+        guard kind == .refused, let httpStatus else { return false }
+        return 400..<500 ~= httpStatus && ![404, 408, 429].contains(httpStatus)
     }
 }

@@ -40,7 +40,8 @@ struct WebhookEndpoint: Sendable {
         }
         let event = try await event(request)
         let log = Logger.Metadata(dictionaryLiteral: ("event", "\(event.id)"), ("type", "\(event.type)"))
-        switch event.meaning {
+        // Both modes of an account may be sent to one endpoint.
+        switch event.isLive == isLive ? event.meaning : .ignored(.otherMode) {
         case .ignored(let reason):
             metrics.webhook(.ignored, reason: reason.rawValue)
             context.logger.debug("webhook ignored", metadata: log)
@@ -102,20 +103,16 @@ struct WebhookEndpoint: Sendable {
         } catch {
             throw rejected(error)
         }
-        let event: StripeEvent
         do {
-            event = try StripeEvent(parsing: body)
+            return try StripeEvent(parsing: body)
         } catch {
-            metrics.webhook(.rejected, reason: "event-malformed")
-            throw Self.rejected("Webhook Error: \(error)", code: "event-malformed")
+            let refusal =
+                error == .thin
+                ? Self.rejected("Webhook Error: \(error)", code: "event-thin")
+                : Self.rejected("Webhook Error: \(error)", code: "event-malformed")
+            metrics.webhook(.rejected, reason: refusal.code)
+            throw refusal
         }
-        guard event.isLive == isLive else {
-            metrics.webhook(.rejected, reason: "livemode-mismatch")
-            throw Self.rejected(
-                "Webhook Error: This is a \(event.isLive ? "live" : "test") event, and STRIPE_SECRET_KEY is a "
-                    + "\(isLive ? "live" : "test") key.", code: "livemode-mismatch")
-        }
-        return event
     }
 
     private func rejected(_ problem: WebhookSignatureProblem) -> APIError {

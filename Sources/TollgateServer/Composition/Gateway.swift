@@ -29,6 +29,9 @@ package struct Gateway: Sendable {
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
     private let reporter: WorkerReporter
+
+    /// Nil where nothing is sold.
+    private let reconciler: Reconciler?
     private let reservations: ReservationKeeper
     private let outage: OutageLimiter
     private let admin: AdminEndpoints
@@ -96,6 +99,7 @@ package struct Gateway: Sendable {
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
+        reconciler = configuration.stripe.webhookSecrets.isEmpty ? nil : billing.reconciler
         let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
         let tickets = RedisTicketStore(client: redis)
         let stores = AccountStores(
@@ -169,6 +173,7 @@ package struct Gateway: Sendable {
                 parts.part("the calls of an outage", outage.service),
                 parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
                 parts.part("the worker's report", reporter),
+                parts.part("the reconciliation", BackgroundService { [reconciler] in await reconciler?.runForEver() }),
                 parts.part(
                     "the admin port",
                     PortService(

@@ -28,7 +28,9 @@ struct PlanOffers: Sendable {
     func json(of record: SubscriptionRecord) -> JSON {
         [
             "plan": .string(record.plan), "status": .string(record.status.name),
-            "periodEnd": .moment(record.period?.end), "pastDueSince": .moment(record.pastDueSince),
+            "periodEnd": .moment(record.period?.end), "endsAt": .moment(record.endsAt),
+            "trialEnd": .moment(record.trialEnd), "collectionPause": record.collectionPause?.json ?? .null,
+            "pastDueSince": .moment(record.pastDueSince),
             "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),
             "hasPortal": .bool(!sold.isEmpty && record.customerID != nil),
         ]
@@ -37,4 +39,14 @@ struct PlanOffers: Sendable {
 
 extension PlanPrice {
     fileprivate var json: JSON { ["amount": .string(amount), "currency": .string(currency)] }
+}
+
+extension Subscription.CollectionPause {
+    /// What is not known is null.
+    var json: JSON {
+        switch self {
+        case .untilFurtherNotice: ["until": nil]
+        case .until(let moment): ["until": .moment(moment)]
+        }
+    }
 }

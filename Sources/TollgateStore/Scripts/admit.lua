@@ -156,9 +156,10 @@ if not bought[1] then
   wanted = claimed ~= '' and claimed or record[3] or FALLBACK_PLAN
 else
   local status, is_live = bought[2], bought[2] == 'active'
-  local grace_is_over = false
+  local grace_is_over, after_grace = false, nil
   if status == 'past_due' then
-    grace_is_over = (tools().moment(call('HMGET', KEYS[SUBSCRIPTION_KEY], 'pastDueSince')[1]) or '') <= ARGV[GRACE_START]
+    local owed = call('HMGET', KEYS[SUBSCRIPTION_KEY], 'pastDueSince', 'planAfterGrace')
+    grace_is_over, after_grace = (tools().moment(owed[1]) or '') <= ARGV[GRACE_START], owed[2]
     is_live = not grace_is_over
   elseif status == 'trialing' then
     is_live = true
@@ -168,7 +169,7 @@ else
     and tools().moment(clerk_updated) then
     wanted = claimed
   else
-    wanted = is_live and bought[1] or FALLBACK_PLAN
+    wanted = is_live and bought[1] or grace_is_over and after_grace or FALLBACK_PLAN
   end
 end
 

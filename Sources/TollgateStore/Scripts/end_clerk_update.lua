@@ -6,6 +6,9 @@
 -- Reply: the outcome.
 
 if redis.call('GET', KEYS[TURN_KEY]) == ARGV[TOKEN] then redis.call('DEL', KEYS[TURN_KEY]) end
-if ARGV[TOLD_EVENT] == '' or redis.call('HGET', KEYS[SUBSCRIPTION_KEY], 'eventId') ~= ARGV[TOLD_EVENT] then return NOT_NOTED end
+if #ARGV < REST then return NOT_NOTED end
+for i, said in ipairs({ 'plan', 'status', 'customer', 'subscription' }) do
+  if (redis.call('HGET', KEYS[SUBSCRIPTION_KEY], said) or '') ~= ARGV[REST + i - 1] then return NOT_NOTED end
+end
 redis.call('HSET', KEYS[SUBSCRIPTION_KEY], 'clerkUpdatedAt', ARGV[NOW])
 return NOTED

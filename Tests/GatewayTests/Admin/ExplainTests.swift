@@ -96,6 +96,11 @@ import TollgateServer
                 + "'free' counts."
         ),
         (
+            "plan gold status past_due pastDueSince 2025-11-10T10:00:00Z planAfterGrace paid", "paid",
+            "A payment has been owed since 2025-11-10 10:00 UTC, and the grace was over at 2025-11-17 10:00 UTC, so "
+                + "'paid' counts."
+        ),
+        (
             "plan paid status past_due", "free",
             "A payment is owed, and it is not recorded since when, so 'free' counts."
         ),

@@ -19,16 +19,14 @@ import TollgateStore
 
     private static func event(_ id: String, secondsLater seconds: Int64 = 0) -> JSON {
         Market.event(
-            "customer.subscription.updated",
-            [
-                "id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1",
-                "metadata": ["userId": "user_abc", "tier": "paid"],
-            ], id: id, created: start.adding(seconds: seconds))
+            "customer.subscription.updated", Market.subscription(), id: id, created: start.adding(seconds: seconds))
     }
 
     @Test func anEventWaitsFromItsFirstFailureToItsSuccess() async throws {
         try await withMarket { market in
-            market.clerk.faults.inject(.status(401), times: 3)
+            market.stripe.put(subscription: Market.subscription())
+            // Three deliveries with three tries each.
+            market.clerk.faults.inject(.status(500), times: 9)
             for seconds in [0, 60] {
                 market.time.set(Self.start.adding(seconds: Int64(seconds)))
                 let failed = try await market.deliver(Self.event("evt_1"))
@@ -61,7 +59,8 @@ import TollgateStore
             _ = try await withRedisClient(market.redis.configuration) { redis in
                 try await redis.send("SET webhooks:waiting nonsense")
             }
-            market.clerk.faults.inject(.status(401))
+            market.stripe.put(subscription: Market.subscription())
+            market.clerk.faults.inject(.status(500), times: 3)
             let failed = try await market.deliver(Self.event("evt_1"))
             #expect(failed.status == 500)
             #expect(failed.member("code") == "identity-provider-unavailable")

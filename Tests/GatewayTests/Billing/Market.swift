@@ -29,10 +29,16 @@ struct Market {
     /// Where customers call.
     private(set) var port: Int
 
-    /// The same market, entered through what listens on `port`, also by Stripe.
-    func behind(_ port: Int) -> Market {
+    /// The same market, entered through what listens on `port`.
+    func entered(at port: Int) -> Market {
         var market = self
         market.port = port
+        return market
+    }
+
+    /// The same market, entered through what listens on `port`, also by Stripe.
+    func behind(_ port: Int) -> Market {
+        let market = entered(at: port)
         stripe.webhooks.url = "http://127.0.0.1:\(port)/webhook/stripe"
         return market
     }
@@ -81,6 +87,50 @@ struct Market {
             "POST", "/webhook/stripe", port: port, headers: signature.map { [("Stripe-Signature", $0)] } ?? [],
             body: body)
     }
+
+    /// A subscription as Stripe has it, until it is changed: sold by the gateway's own checkout, if it names a user.
+    static func subscription(
+        _ status: String = "active", id: String = "sub_1", user: String? = "user_abc", customer: String = "cus_1",
+        prices: [String] = ["price_paid"], tier: String? = nil, created: Int64 = 1_764_190_000
+    ) -> JSON {
+        var metadata: JSON = [:]
+        if let user { metadata["userId"] = .string(user) }
+        if let tier { metadata["tier"] = .string(tier) }
+        let items = prices.map { price -> JSON in
+            [
+                "price": ["id": .string(price)], "current_period_start": .integer(created),
+                "current_period_end": .integer(created + 2_592_000),
+            ]
+        }
+        return [
+            "id": .string(id), "object": "subscription", "status": .string(status), "customer": .string(customer),
+            "metadata": metadata, "created": .integer(created), "items": ["data": .array(items)],
+        ]
+    }
+
+    /// A checkout session that is paid, as its events tell of it.
+    static func checkout(
+        of subscription: String = "sub_1", reference: String? = "user_abc", customer: String = "cus_1",
+        tier: String? = "paid", paid: String = "paid"
+    ) -> JSON {
+        var metadata: JSON = [:]
+        if let tier { metadata = ["userId": .text(reference), "tier": .string(tier)] }
+        return [
+            "id": "cs_1", "object": "checkout.session", "mode": "subscription", "payment_status": .string(paid),
+            "client_reference_id": .text(reference), "customer": .string(customer),
+            "subscription": .string(subscription), "metadata": metadata,
+        ]
+    }
+
+    /// The plan that the user has, with a token that claims none.
+    func plan(of user: String) async throws -> String? {
+        let answer = try await HTTP.verify(try token(user, plan: nil), port: port)
+        let body = JSON(parsing: answer.body.utf8)
+        return body?["usage"]["plan"].string ?? body?["plan"].string
+    }
+
+    /// What the gateway counts.
+    func metrics() async throws -> String { try await HTTP.get("/metrics", port: gateways[0].adminPort).body }
 
     /// An event as Stripe would write it.
     static func event(

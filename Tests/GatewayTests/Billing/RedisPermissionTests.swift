@@ -192,11 +192,12 @@ import Foundation
         market.clerk.faults.inject(.status(500), times: 3)
         try market.stripe.cancel(id)
         try await market.webhooksAreDone()
-        // An event without metadata is looked up by its customer.
+        // A subscription without metadata is looked up by its customer.
         let nameless: JSON = [
             "id": .string(id), "object": "subscription", "status": "canceled", "metadata": [:],
             "customer": market.subscription(of: "user_abc")?["customer"] ?? .null,
         ]
+        market.stripe.put(subscription: nameless)
         let answer = try await market.deliver(
             Market.event("customer.subscription.deleted", nameless, created: market.time.now().adding(seconds: 9)))
         #expect(answer.status == 200)

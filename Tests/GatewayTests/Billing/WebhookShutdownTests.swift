@@ -26,7 +26,8 @@ import Darwin
         let identity = try DevelopmentIdentity.shared()
         try await withTemporaryDirectory { directory in
             try await withRedis(in: directory) { redis in
-                try await withStandIns(identity: identity, time: time) { _, clerk, urls in
+                try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
+                    stripe.put(subscription: Market.subscription())
                     clerk.faults.inject(.stall(.seconds(60)), times: 10)
                     let environment = Worker.environment(redisURL: redis.url, identity: identity).merging(urls) { $1 }
                     try await body(redis, directory, environment)
@@ -37,12 +38,7 @@ import Darwin
 
     /// Delivers an event, and returns when it is in work.
     private static func deliver(to port: Int, at time: UnixTime, _ redis: RedisServerProcess) async throws {
-        let checkout: JSON = [
-            "id": "cs_1", "object": "checkout.session", "mode": "subscription", "payment_status": "paid",
-            "client_reference_id": "user_abc", "customer": "cus_1", "subscription": "sub_1",
-            "metadata": ["userId": "user_abc", "tier": "paid"],
-        ]
-        let body = Market.event("checkout.session.completed", checkout, created: time).text
+        let body = Market.event("checkout.session.completed", Market.checkout(), created: time).text
         let signature = WebhookSignature.sign(payload: Array(body.utf8), secret: Market.webhookSecret, at: time)
         let client = try await RawClient.connect(port: port)
         try await client.send(

@@ -11,24 +11,6 @@ import TollgateServer
 
 /// `POST /webhook/stripe`: what is believed, and what follows from it.
 @Suite struct WebhookTests {
-    private static func checkout(user: String = "user_abc", paid: String = "paid") -> JSON {
-        [
-            "id": "cs_1", "object": "checkout.session", "mode": "subscription", "payment_status": .string(paid),
-            "client_reference_id": .string(user), "customer": "cus_1", "subscription": "sub_1",
-            "metadata": ["userId": .string(user), "tier": "paid"],
-        ]
-    }
-
-    private static func subscription(_ status: String, metadata: JSON = ["userId": "user_abc", "tier": "paid"])
-        -> JSON
-    {
-        [
-            "id": "sub_1", "object": "subscription", "status": .string(status), "customer": "cus_1",
-            "metadata": metadata, "created": 1_764_190_000,
-            "items": ["data": [["price": ["id": "price_paid"], "current_period_end": 1_766_000_000]]],
-        ]
-    }
-
     @Test func aPaymentCountsAtOnceWithTheOldToken() async throws {
         try await withMarket(gateways: 2) { market in
             let token = try market.token("user_abc")
@@ -67,8 +49,9 @@ import TollgateServer
 
     @Test func eventsAreCarriedOutOnce() async throws {
         try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription())
             let event = Market.event(
-                "checkout.session.completed", Self.checkout(), created: market.time.now())
+                "checkout.session.completed", Market.checkout(), created: market.time.now())
             let first = try await market.deliver(event)
             #expect(first.status == 200)
             #expect(first.body == #"{"received":true}"#)
@@ -88,7 +71,8 @@ import TollgateServer
 
     @Test func anEventInWorkIsNotBegunAgain() async throws {
         try await withMarket { market in
-            let event = Market.event("checkout.session.completed", Self.checkout(), created: market.time.now())
+            market.stripe.put(subscription: Market.subscription())
+            let event = Market.event("checkout.session.completed", Market.checkout(), created: market.time.now())
             market.clerk.faults.inject(.stall(.seconds(1)))
             async let first = market.deliver(event)
             try await withRedisClient(market.redis.configuration) { redis in
@@ -109,8 +93,9 @@ import TollgateServer
 
     @Test func signaturesThatProveNothingAreRefused() async throws {
         try await withMarket(settings: ["STRIPE_WEBHOOK_SECRET": "whsec_new,whsec_market"]) { market in
+            market.stripe.put(subscription: Market.subscription())
             let now = market.time.now()
-            let body = Market.event("checkout.session.completed", Self.checkout(), created: now).text
+            let body = Market.event("checkout.session.completed", Market.checkout(), created: now).text
             let good = WebhookSignature.sign(payload: Array(body.utf8), secret: "whsec_market", at: now)
             let cases: [(signature: String?, body: String, error: String, code: String)] = [
                 (nil, body, "No signature", "header-missing"),
@@ -143,7 +128,7 @@ import TollgateServer
             let untouched = try await market.verify("user_abc")
             #expect(untouched.body.contains(#""plan":"free""#))
             for (secret, id) in [("whsec_new", "evt_2"), ("whsec_market", "evt_3")] {
-                let event = Market.event("checkout.session.completed", Self.checkout(), id: id, created: now)
+                let event = Market.event("checkout.session.completed", Market.checkout(), id: id, created: now)
                 let answer = try await market.deliver(event, secret: secret)
                 #expect(answer.status == 200, "both secrets count while one is rolled")
             }
@@ -167,22 +152,23 @@ import TollgateServer
             }
             let large = try await answer("{\"x\":\"" + String(repeating: "x", count: 1 << 20) + "\"}")
             #expect(large.status == 413)
-            let live = try await market.deliver(
-                Market.event(
-                    "checkout.session.completed", Self.checkout(), created: market.time.now(), isLive: true))
-            #expect(live.status == 400)
-            #expect(live.member("code") == "livemode-mismatch")
+            let thin = try await answer(
+                #"{"id":"evt_1","object":"v2.core.event","type":"v1.invoice.paid","created":"2025-11-26T23:00:00Z"}"#)
+            #expect(thin.status == 400)
+            #expect(thin.member("code") == "event-thin")
+            #expect(thin.member("error")?.contains("Make another endpoint in Stripe's dashboard") == true)
         }
     }
 
     @Test func whatChangesNothingIsTakenAndCounted() async throws {
         try await withMarket { market in
             let now = market.time.now()
+            market.stripe.put(subscription: Market.subscription(user: nil))
             let events = [
                 Market.event("product.created", ["id": "prod_1"], id: "evt_1", created: now),
-                Market.event("checkout.session.completed", Self.checkout(paid: "unpaid"), id: "evt_2", created: now),
+                Market.event("checkout.session.completed", Market.checkout(paid: "unpaid"), id: "evt_2", created: now),
                 Market.event(
-                    "customer.subscription.updated", Self.subscription("active", metadata: [:]), id: "evt_3",
+                    "customer.subscription.updated", Market.subscription(user: nil), id: "evt_3",
                     created: now),
             ]
             for event in events {
@@ -198,6 +184,27 @@ import TollgateServer
         }
     }
 
+    /// Of a connected account, whose metadata is not the account's; and of the other mode, where one endpoint has both.
+    @Test func eventsThatAreNotTheAccountsOwnAreIgnored() async throws {
+        try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription())
+            let now = market.time.now()
+            var connected = Market.event("customer.subscription.updated", Market.subscription(), created: now)
+            connected["account"] = "acct_1"
+            let live = Market.event("checkout.session.completed", Market.checkout(), created: now, isLive: true)
+            for event in [connected, live] {
+                let answer = try await market.deliver(event)
+                #expect(answer.status == 200)
+                #expect(answer.body == #"{"received":true}"#)
+            }
+            let metrics = try await market.metrics()
+            #expect(metrics.contains(#"tollgate_webhooks_total{outcome="ignored",reason="connected-account"} 1"#))
+            #expect(metrics.contains(#"tollgate_webhooks_total{outcome="ignored",reason="other-mode"} 1"#))
+            let plan = try await market.plan(of: "user_abc")
+            #expect(plan == "free")
+        }
+    }
+
     @Test func whatTheAccountSellsBesidesPlansIsLeftAlone() async throws {
         try await withMarket { market in
             try await market.buy("user_abc")
@@ -209,6 +216,7 @@ import TollgateServer
                     "metadata": [:], "items": ["data": [["price": ["id": "price_mug"]]]],
                     "created": .integer(market.time.now().seconds + 100),
                 ]
+                market.stripe.put(subscription: object)
                 let answer = try await market.deliver(
                     Market.event(
                         "customer.subscription.\(type)", object, id: "evt_\(type)",
@@ -228,8 +236,9 @@ import TollgateServer
     ])
     func statusesGrantOrDoNot(status: String, plan: String) async throws {
         try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription(status))
             let event = Market.event(
-                "customer.subscription.updated", Self.subscription(status), created: market.time.now())
+                "customer.subscription.updated", Market.subscription(status), created: market.time.now())
             let answer = try await market.deliver(event)
             #expect(answer.status == 200)
             let verified = try await market.verify("user_abc")
@@ -283,13 +292,14 @@ import TollgateServer
     // MARK: Faults
 
     @Test(arguments: [
-        Fault.status(500), .status(503), .status(429, retryAfterSeconds: 30), .status(401), .status(422), .html(502),
+        Fault.status(500), .status(503), .status(429, retryAfterSeconds: 30), .status(408), .html(502), .html(403),
         .html(200), .stall(.seconds(20)),
     ])
     func whileClerkFailsStripeIsToldToComeAgain(fault: Fault) async throws {
         try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription())
             market.clerk.faults.inject(fault, times: 10)
-            let event = Market.event("checkout.session.completed", Self.checkout(), created: market.time.now())
+            let event = Market.event("checkout.session.completed", Market.checkout(), created: market.time.now())
             let (answer, duration) = try await timed { try await market.deliver(event) }
             if fault == .html(200) {
                 // Clerk says that it is done; what it says besides is not read.
@@ -311,9 +321,35 @@ import TollgateServer
         }
     }
 
+    /// It would be refused for three days, and the plan counts already.
+    @Test(arguments: [400, 401, 403, 410, 413, 422]) func whatClerkRefusesForGoodHoldsNothingUp(status: Int)
+        async throws
+    {
+        try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription())
+            market.clerk.faults.inject(.status(status), times: 10)
+            let event = Market.event("checkout.session.completed", Market.checkout(), created: market.time.now())
+            let answer = try await market.deliver(event)
+            #expect(answer.status == 200)
+            #expect(answer.body == #"{"received":true}"#)
+            let again = try await market.deliver(event)
+            #expect(again.body == #"{"received":true,"idempotent":true}"#)
+            let plan = try await market.plan(of: "user_abc")
+            #expect(plan == "paid")
+            let metrics = try await market.metrics()
+            #expect(metrics.contains(#"tollgate_clerk_errors_total{kind="refused"} 1"#))
+            market.clerk.faults.clear()
+            let next = try await market.deliver(
+                Market.event("checkout.session.completed", Market.checkout(), id: "evt_2", created: market.time.now()))
+            #expect(next.status == 200)
+            #expect(market.clerk.publicMetadata(of: "user_abc")?["plan"] == "paid", "the next event tells it again")
+        }
+    }
+
     @Test func whileClerkIsDownStripeIsToldToComeAgain() async throws {
         try await withMarket(settings: ["CLERK_API_URL": "http://127.0.0.1:1"]) { market in
-            let event = Market.event("checkout.session.completed", Self.checkout(), created: market.time.now())
+            market.stripe.put(subscription: Market.subscription())
+            let event = Market.event("checkout.session.completed", Market.checkout(), created: market.time.now())
             for _ in 1...2 {
                 let answer = try await market.deliver(event)
                 #expect(answer.status == 500)
@@ -324,16 +360,17 @@ import TollgateServer
 
     @Test func usersThatClerkHasDeletedHoldNothingUp() async throws {
         try await withMarket { market in
+            market.stripe.put(subscription: Market.subscription())
             market.clerk.deleteUser(id: "user_abc")
             let answer = try await market.deliver(
-                Market.event("checkout.session.completed", Self.checkout(), created: market.time.now()))
+                Market.event("checkout.session.completed", Market.checkout(), created: market.time.now()))
             #expect(answer.status == 200)
         }
     }
 
-    /// Two events of one second are settled by asking Stripe; as long as it does not answer, they wait.
+    /// What an event says is a reason to ask Stripe; as long as it does not answer, the event waits.
     @Test(arguments: [Fault.status(500), .html(502), .stall(.seconds(20)), .status(429)])
-    func tiesWaitForStripe(fault: Fault) async throws {
+    func eventsWaitForStripe(fault: Fault) async throws {
         try await withMarket { market in
             try await market.buy("user_abc")
             let subscription = try #require(market.subscription(of: "user_abc"))
@@ -355,7 +392,7 @@ import TollgateServer
 
     @Test func withoutRedisStripeIsToldToComeAgain() async throws {
         try await withMarket { market in
-            let event = Market.event("checkout.session.completed", Self.checkout(), created: market.time.now())
+            let event = Market.event("checkout.session.completed", Market.checkout(), created: market.time.now())
             await market.redis.stop()
             let answer = try await market.deliver(event)
             #expect(answer.status == 503)

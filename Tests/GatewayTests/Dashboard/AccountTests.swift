@@ -27,8 +27,11 @@ import Foundation
         }
         struct Subscription: Decodable, Equatable {
             let plan, status: String
-            let periodEnd, pastDueSince, graceUntil: String?
+            var periodEnd, endsAt, trialEnd, pastDueSince, graceUntil: String?
+            var collectionPause: Pause?
             let hasPortal: Bool
+
+            struct Pause: Decodable, Equatable { let until: String? }
         }
         struct Credentials: Decodable { let platformId, apiKey: String }
         struct Key: Decodable { let id, name: String }
@@ -115,8 +118,7 @@ import Foundation
                 try await redis.send(
                     "HSET subscription:{user_abc} plan paid status past_due customer cus_1 subscription sub_1 "
                         + "periodEnd 2025-12-24T00:00:00Z pastDueSince 2025-11-26T22:00:00Z writtenAt "
-                        + "2025-11-26T22:00:00Z eventTime 2025-11-26T22:00:00Z eventId evt_1 "
-                        + "periodStart 2025-11-24T00:00:00Z")
+                        + "2025-11-26T22:00:00Z periodStart 2025-11-24T00:00:00Z")
             }
             let account = try await Self.account(gateway, "user_abc", plan: nil)
             #expect(account.usage.limit == 500)
@@ -126,6 +128,30 @@ import Foundation
                         plan: "paid", status: "past_due", periodEnd: "2025-12-24T00:00:00Z",
                         pastDueSince: "2025-11-26T22:00:00Z", graceUntil: "2025-11-29T22:00:00Z", hasPortal: false))
             #expect(account.plans.map(\.price) == [nil, .init(amount: "29.50", currency: "EUR")])
+        }
+    }
+
+    @Test func whatIsToComeOfASubscriptionIsTold() async throws {
+        try await withLocalGateway { gateway in
+            let record = "HSET subscription:{user_abc} plan paid status trialing customer cus_1 subscription sub_1 "
+            _ = try await withRedisClient(gateway.redis.patientConfiguration) { redis in
+                try await redis.send(
+                    record + "periodStart 2025-11-24T00:00:00Z periodEnd 2025-12-24T00:00:00Z "
+                        + "endsAt 2025-12-20T00:00:00Z trialEnd 2025-12-01T00:00:00Z collectionPausedUntil further-notice"
+                )
+            }
+            let account = try await Self.account(gateway, "user_abc", plan: nil)
+            #expect(
+                account.subscription
+                    == .init(
+                        plan: "paid", status: "trialing", periodEnd: "2025-12-24T00:00:00Z",
+                        endsAt: "2025-12-20T00:00:00Z", trialEnd: "2025-12-01T00:00:00Z",
+                        collectionPause: .init(until: nil), hasPortal: false))
+            _ = try await withRedisClient(gateway.redis.patientConfiguration) { redis in
+                try await redis.send(record + "collectionPausedUntil 2026-01-01T00:00:00Z")
+            }
+            let paused = try await Self.account(gateway, "user_abc", plan: nil)
+            #expect(paused.subscription?.collectionPause == .init(until: "2026-01-01T00:00:00Z"))
         }
     }
 

@@ -49,6 +49,7 @@ import TollgateStore
                 "head of \(bytes(StoredAnswer.maximumHeadBytes))", "body of \(bytes(StoredAnswer.maximumBodyBytes))",
             ]
         ),
+        ("subscriptions of a user that are remembered", ["\(Purchases.maximumCount)"]),
         ("a reservation's lease", ["\(Reservation.Request.maximumLeaseSeconds / 3600) h at most"]),
         (
             "ends of calls that Redis has not heard",

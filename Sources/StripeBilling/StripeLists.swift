@@ -1,0 +1,56 @@
+import JSONValue
+import NIOHTTP1
+package import OutboundCalls
+import PercentCoding
+package import TollgateCore
+
+/// A part of a list.
+package struct StripePage<Element: Sendable>: Sendable {
+    package let elements: [Element]
+
+    /// The last id on the page, which the next page begins after. Nil on the last page.
+    package let next: String?
+}
+
+/// What the reconciliation asks for. All of it only reads.
+extension StripeClient {
+    /// The most that Stripe puts on a page.
+    private static let pageSize = 100
+
+    /// All subscriptions, also those that have ended, the newest first.
+    ///
+    /// - Parameter last: ``StripePage/next`` of the page before. Nil for the first page.
+    package func subscriptions(after last: String? = nil) async throws(CallError) -> StripePage<SubscriptionFacts> {
+        try await page(of: "/v1/subscriptions?status=all", after: last) { object throws(UnexpectedShape) in
+            try SubscriptionFacts(subscription: object)
+        }
+    }
+
+    /// The events that no endpoint has taken since `moment`, the newest first; Stripe keeps them for 30 days.
+    ///
+    /// - Parameter last: ``StripePage/next`` of the page before. Nil for the first page.
+    package func undeliveredEvents(
+        since moment: UnixTime, after last: String? = nil
+    ) async throws(CallError) -> StripePage<StripeEvent?> {
+        try await page(
+            of: "/v1/events?delivery_success=false&created%5Bgte%5D=\(moment.seconds)", after: last
+        ) { object throws(UnexpectedShape) in
+            // One that cannot be read tells nothing.
+            try? StripeEvent(object)
+        }
+    }
+
+    private func page<Element: Sendable>(
+        of path: String, after last: String?, read: (JSON) throws(UnexpectedShape) -> Element
+    ) async throws(CallError) -> StripePage<Element> {
+        let start = last.flatMap { PercentEncoding.pathSegment($0) }.map { "&starting_after=\($0)" } ?? ""
+        let call = StripeCall(method: .GET, path: "\(path)&limit=\(Self.pageSize)\(start)", isList: true)
+        return try await transport.send(call) { list throws(UnexpectedShape) in
+            let data = try list.required("data", \.elements)
+            var elements: [Element] = []
+            for object in data { elements.append(try read(object)) }
+            let hasMore = list["has_more"].bool == true
+            return StripePage(elements: elements, next: hasMore ? data.last?["id"].nonEmptyString : nil)
+        }
+    }
+}

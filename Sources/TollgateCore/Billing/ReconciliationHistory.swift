@@ -1,0 +1,25 @@
+/// What the last reconciliations with the payment provider have found.
+package struct ReconciliationHistory: Sendable, Hashable {
+    /// When the last one ended.
+    package var ranAt: UnixTime
+
+    /// When all subscriptions were gone through last. Nil when they never were.
+    package var wentThroughAllAt: UnixTime?
+
+    /// Up to when it is known which events were not delivered.
+    package var eventsSeenUntil: UnixTime
+
+    /// Subscriptions that the last one has looked at, and those of them that were not as they are at the provider.
+    package var checked: Int
+    package var mended: Int
+
+    package init(
+        ranAt: UnixTime, wentThroughAllAt: UnixTime?, eventsSeenUntil: UnixTime, checked: Int, mended: Int
+    ) {
+        self.ranAt = ranAt
+        self.wentThroughAllAt = wentThroughAllAt
+        self.eventsSeenUntil = eventsSeenUntil
+        self.checked = checked
+        self.mended = mended
+    }
+}

@@ -1,0 +1,85 @@
+import AsyncHTTPClient
+import CoreMetrics
+package import Logging
+package import NIOCore
+import RedisClient
+package import TollgateConfiguration
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+
+/// `tollgate reconcile`: goes through all subscriptions at Stripe, and mends what is not the same in Redis.
+package struct ReconciliationCommand: Sendable {
+    private let configuration: GatewayConfiguration
+    private let eventLoopGroup: any EventLoopGroup
+    private let logger: Logger
+
+    package init(configuration: GatewayConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger) {
+        self.configuration = configuration
+        self.eventLoopGroup = eventLoopGroup
+        self.logger = logger
+    }
+
+    /// Why nothing was reconciled: one line.
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// - Parameter progress: Told how many subscriptions were looked at and how many mended, after each page.
+    /// - Returns: The same at the end.
+    package func run(
+        progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
+    ) async throws -> (checked: Int, mended: Int) {
+        let clock = RedisClock(systemClock: SystemClock())
+        var redisConfiguration = try configuration.redis.clientConfiguration
+        redisConfiguration.greeting = clock.greeting
+        let redis = try RedisClient(
+            configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
+        let httpClient = HTTPClient(eventLoopGroup: eventLoopGroup)
+        redis.start()
+        do {
+            let result = try await run(redis, httpClient, clock, progress)
+            try await httpClient.shutdown()
+            await redis.shutDown()
+            return result
+        } catch {
+            try? await httpClient.shutdown()
+            await redis.shutDown()
+            throw error
+        }
+    }
+
+    private func run(
+        _ redis: RedisClient, _ httpClient: HTTPClient, _ clock: RedisClock,
+        _ progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
+    ) async throws -> (checked: Int, mended: Int) {
+        let billing = Billing(
+            configuration: configuration, redis: redis, httpClient: httpClient, time: clock,
+            metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
+        guard let reconciler = billing.reconciler else {
+            throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
+        }
+        guard await redis.becomesReady(within: .seconds(10)) else {
+            throw Failure(description: "Redis cannot be reached; tollgate doctor says why.")
+        }
+        do {
+            guard
+                let findings = try await reconciler.run(
+                    isComplete: true, progress: { progress($0.checked, $0.mended) })
+            else {
+                throw Failure(description: "A worker reconciles just now; see HGETALL reconciliation when it is done.")
+            }
+            return (findings.checked, findings.mended)
+        } catch let failure as WebhookFailure {
+            throw Failure(description: failure.apiError.cause ?? failure.apiError.error)
+        }
+    }
+}
+
+extension RedisClient {
+    fileprivate func becomesReady(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !isReady, .now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        return isReady
+    }
+}

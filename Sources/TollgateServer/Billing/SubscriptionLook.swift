@@ -1,0 +1,235 @@
+import Logging
+import StripeBilling
+import TollgateCore
+
+/// Looks at one subscription: asks Stripe how it is, and takes that up into the picture of what its user has bought.
+///
+/// Events come late, twice and in any order, and say how things were. So they are a reason to look, and no more. Two looks
+/// may overtake each other: what began to be asked later counts. The last event of a subscription is looked at after its
+/// last change, so in the end the picture is as Stripe has it.
+struct SubscriptionLook: Sendable {
+    let subscriptions: any SubscriptionStore
+    let stripe: StripeClient
+    let prices: PriceTable
+    let unknownPrice: UnknownPriceRule
+    let plans: PlanTable
+    let pastDueGraceSeconds: Int64
+
+    /// Nil when there is no key for Clerk's Backend API: then the record alone counts.
+    let clerkPlans: ClerkPlanUpdater?
+
+    let time: any TimeSource
+    let metrics: BillingMetrics
+    let logger: Logger
+
+    /// What a look has led to.
+    enum Outcome: Sendable, Hashable {
+        /// The picture of the user is as Stripe has it.
+        case applied
+        /// Something newer is known.
+        case stale
+        /// It sells no plan of ours, and never did.
+        case foreign
+        /// Nothing tells whose it is, as long as no link is made.
+        case unknownUser
+    }
+
+    /// What is known of a subscription besides what Stripe says of it now.
+    struct Hints: Sendable {
+        /// What the event says.
+        var facts = SubscriptionFacts()
+
+        /// An event says that it has ended: for one that Stripe has no more.
+        var isDeleted = false
+    }
+
+    /// Times that a picture is made anew because another worker has written it meanwhile.
+    private static let maximumAttempts = 16
+
+    /// - Parameter writesWhatIsKnown: Whether a look that finds nothing new is written and told as well. Without, it is
+    ///   ``Outcome/stale``.
+    func look(
+        at id: String, _ hints: Hints = Hints(), writesWhatIsKnown: Bool = true
+    ) async throws(WebhookFailure) -> Outcome {
+        let seenAt = try await stored { () async throws(StoreUnavailable) in try await subscriptions.now(for: id) }
+        guard let facts = try await facts(of: id, hints) else { return .unknownUser }
+        let outcome = try await take(facts, hints, seenAt: seenAt, writesWhatIsKnown: writesWhatIsKnown)
+        if outcome == .unknownUser {
+            logger.warning(
+                "webhook of an unknown user",
+                metadata: ["subscription": "\(id)", "customer": "\(facts.customerID ?? "-")"])
+        }
+        return outcome
+    }
+
+    /// Takes up what Stripe has said of a subscription, among others, when it was asked at `seenAt`. What is known already
+    /// is ``Outcome/stale``.
+    func take(_ facts: SubscriptionFacts, seenAt: UnixTime) async throws(WebhookFailure) -> Outcome {
+        try await take(facts, Hints(), seenAt: seenAt, writesWhatIsKnown: false)
+    }
+
+    private func take(
+        _ facts: SubscriptionFacts, _ hints: Hints, seenAt: UnixTime, writesWhatIsKnown: Bool
+    ) async throws(WebhookFailure) -> Outcome {
+        guard let user = try await user(of: facts, hints) else { return .unknownUser }
+        let outcome = try await take(facts, for: user, seenAt: seenAt, writesWhatIsKnown)
+        guard outcome == .applied || outcome == .stale && writesWhatIsKnown else { return outcome }
+        try await recordOwner(of: facts, user, seenAt: seenAt)
+        try await clerkPlans?.tell(of: user)
+        return outcome
+    }
+
+    /// Looks at all subscriptions of a customer who was deleted. Stripe has ended them, but the events of that may be lost.
+    func look(atAllOf customerID: String) async throws(WebhookFailure) -> Outcome {
+        guard let user = try await owner(of: customerID) else { return .unknownUser }
+        let known = try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: user)
+        }
+        var outcome = Outcome.stale
+        for subscription in known.purchases.subscriptions.values
+        where subscription.customerID == customerID && !subscription.status.isFinal {
+            var hints = Hints(isDeleted: true)
+            hints.facts.subscriptionID = subscription.id
+            hints.facts.customerID = customerID
+            if try await look(at: subscription.id, hints) == .applied { outcome = .applied }
+        }
+        return outcome
+    }
+
+    /// Nil when Stripe has none of that id, and no event says that it has ended.
+    private func facts(of id: String, _ hints: Hints) async throws(WebhookFailure) -> SubscriptionFacts? {
+        do {
+            if var facts = try await stripe.subscription(id: id) {
+                if facts.tier == nil { facts.tier = hints.facts.tier }
+                return facts
+            }
+        } catch {
+            metrics.stripeError(error)
+            throw .stripe(error)
+        }
+        guard hints.isDeleted else { return nil }
+        var facts = hints.facts
+        facts.status = .canceled
+        return facts
+    }
+
+    // MARK: Whose it is
+
+    /// By the metadata, which only the account's owner writes; else by whose customer it is; else by what the payer of a
+    /// payment link has named, who may name anyone, and so takes nothing from them.
+    private func user(of facts: SubscriptionFacts, _ hints: Hints) async throws(WebhookFailure) -> UserID? {
+        if let user = facts.userID ?? hints.facts.userID { return user }
+        if let customerID = facts.customerID {
+            if let known = try await owner(of: customerID) { return known }
+            // Whose a subscription of another product is does not matter.
+            if sellsAPlan(facts), let named = try await customerMetadata(customerID) { return named }
+        }
+        guard let named = hints.facts.reference else { return nil }
+        let record = try await stored { () async throws(StoreUnavailable) in try await subscriptions.record(of: named) }
+        let isTaken = record.map { $0.status.isLive && !$0.isByHand && $0.customerID != facts.customerID } ?? false
+        return isTaken ? nil : named
+    }
+
+    private func sellsAPlan(_ facts: SubscriptionFacts) -> Bool {
+        prices.plan(soldBy: facts.priceIDs) != nil || facts.tier != nil
+    }
+
+    private func customerMetadata(_ customerID: String) async throws(WebhookFailure) -> UserID? {
+        do {
+            return try await stripe.user(ofCustomer: customerID)
+        } catch {
+            metrics.stripeError(error)
+            throw .stripe(error)
+        }
+    }
+
+    /// Remembers whose subscription and whose customer it is. The user who had the subscription before loses it; one who
+    /// bought with an earlier version is known by the customer alone.
+    private func recordOwner(
+        of facts: SubscriptionFacts, _ user: UserID, seenAt: UnixTime
+    ) async throws(WebhookFailure) {
+        for id in [facts.subscriptionID, facts.customerID].compactMap(\.self) {
+            let before = try await owner(of: id)
+            guard before != user else { continue }
+            if let before, let subscription = facts.subscriptionID {
+                try await takeAway(subscription, from: before, seenAt: seenAt)
+            }
+            try await stored { () async throws(StoreUnavailable) in
+                try await subscriptions.recordCustomer(id, of: user)
+            }
+        }
+    }
+
+    private func owner(of id: String) async throws(WebhookFailure) -> UserID? {
+        try await stored { () async throws(StoreUnavailable) in try await subscriptions.user(ofCustomer: id) }
+    }
+
+    private func takeAway(_ id: String, from user: UserID, seenAt: UnixTime) async throws(WebhookFailure) {
+        if try await change(user, { $0.lose(id, seenAt: seenAt) ? .applied : .stale }) == .applied {
+            try await clerkPlans?.tell(of: user)
+        }
+    }
+
+    // MARK: The picture
+
+    private func take(
+        _ facts: SubscriptionFacts, for user: UserID, seenAt: UnixTime, _ writesWhatIsKnown: Bool
+    ) async throws(WebhookFailure) -> Outcome {
+        let now = time.now()
+        var hasUnknownPrice = false
+        let outcome = try await change(user) { purchases in
+            let known = facts.subscriptionID.flatMap { purchases.subscriptions[$0] }
+            guard
+                let seen = Subscription(
+                    facts, known: known, prices: prices, unknownPrice: unknownPrice, seenAt: seenAt, now: now)
+            else { return .foreign }
+            guard seen.plan != nil || known != nil else { return .foreign }
+            if !writesWhatIsKnown, known?.says(as: seen) == true { return .stale }
+            hasUnknownPrice =
+                seen.status.isLive && known?.plan != nil && facts.soldPlan(known: known, prices: prices) == nil
+                && (seen.plan == nil || seen.priceIDs != known?.priceIDs)
+            return purchases.take(seen) ? .applied : .stale
+        }
+        if hasUnknownPrice, outcome == .applied { reportUnknownPrice(facts, of: user) }
+        return outcome
+    }
+
+    /// Applies `change` to what the user has bought, as often as another worker comes in between.
+    private func change(
+        _ user: UserID, _ change: (inout Purchases) -> Outcome
+    ) async throws(WebhookFailure) -> Outcome {
+        for _ in 0..<Self.maximumAttempts {
+            let known = try await stored { () async throws(StoreUnavailable) in
+                try await subscriptions.purchases(of: user)
+            }
+            var purchases = known.purchases
+            let outcome = change(&purchases)
+            guard outcome == .applied else { return outcome }
+            let record = purchases.record(
+                replacing: known.record, at: time.now(), plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
+            let isWritten = try await stored { () async throws(StoreUnavailable) in
+                try await subscriptions.write(purchases, record, of: user, over: known)
+            }
+            if isWritten { return .applied }
+        }
+        throw .store(
+            StoreUnavailable(.unreachable, reason: "other workers wrote the same user's purchases all the while"))
+    }
+
+    private func reportUnknownPrice(_ facts: SubscriptionFacts, of user: UserID) {
+        metrics.unknownPrice()
+        logger.warning(
+            "a subscription has a price that sells no plan",
+            metadata: [
+                "user": "\(user)", "subscription": "\(facts.subscriptionID ?? "-")",
+                "prices": "\(facts.priceIDs.joined(separator: " "))",
+            ])
+    }
+
+    @discardableResult
+    private func stored<Value>(
+        _ operation: () async throws(StoreUnavailable) -> Value
+    ) async throws(WebhookFailure) -> Value {
+        do { return try await operation() } catch { throw .store(error) }
+    }
+}

@@ -1,0 +1,78 @@
+import Hiredis
+package import RedisClient
+package import TollgateCore
+
+/// What is known of the reconciliations with the payment provider, and whose turn it is: one worker at a time.
+package struct RedisReconciliation: Sendable {
+    /// How long a worker that dies keeps the others from it. One that works on takes the lease anew with each step.
+    private static let leaseMilliseconds = 60_000
+
+    private static let leaseScript = NamedScript<HoldLeaseSignature>(
+        "hold_lease.lua", resource: PackageResources.hold_lease_lua)
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    /// Takes the turn, or makes it last. False when another worker has it.
+    ///
+    /// - Parameter token: Names this worker's turn among all others; random.
+    package func hold(token: String) async throws(StoreUnavailable) -> Bool {
+        try await lease(token, milliseconds: Self.leaseMilliseconds)
+    }
+
+    /// Gives the turn back.
+    package func release(token: String) async throws(StoreUnavailable) {
+        _ = try await lease(token, milliseconds: 0)
+    }
+
+    private func lease(_ token: String, milliseconds: Int) async throws(StoreUnavailable) -> Bool {
+        let reply = try await client.ask(
+            Self.leaseScript.call { key in
+                switch key {
+                case .lease: .reconciliationLease
+                }
+            } with: { argument in
+                switch argument {
+                case .token: token
+                case .milliseconds: "\(milliseconds)"
+                }
+            })
+        guard let outcome = Self.leaseScript.outcome(of: reply) else { throw Self.leaseScript.unexpectedReply() }
+        return outcome == .ours
+    }
+
+    /// What the last runs have found. Nil when there was none.
+    package func history() async throws(StoreUnavailable) -> ReconciliationHistory? {
+        let reply = try await client.ask(RedisCommand("HGETALL", .reconciliation))
+        guard let fields = (reply.array ?? []).hashFields else { throw .unexpectedReply(of: "HGETALL") }
+        return ReconciliationHistory.schema.value(in: fields)
+    }
+
+    package func write(_ history: ReconciliationHistory) async throws(StoreUnavailable) {
+        _ = try await client.ask(
+            RedisCommand("HSET", .reconciliation, ReconciliationHistory.schema.fields(of: history)))
+    }
+}
+
+extension ReconciliationHistory {
+    static let schema = HashSchema(
+        ReconciliationHistory.init(ranAt:wentThroughAllAt:eventsSeenUntil:checked:mended:),
+        HashRow(\.ranAt, "ranAt", .moment),
+        HashRow(\.wentThroughAllAt, "wentThroughAllAt", .optional(.moment)),
+        HashRow(\.eventsSeenUntil, "eventsSeenUntil", .moment),
+        HashRow(\.checked, "checked", .orElse(0, .number)),
+        HashRow(\.mended, "mended", .orElse(0, .number)))
+}
+
+private enum HoldLeaseSignature: ScriptSignature {
+    enum Key: String, ScriptName { case lease }
+
+    enum Argument: String, ScriptName {
+        /// Of this worker's turn.
+        case token
+        case milliseconds
+    }
+
+    enum Outcome: String, ScriptName { case taken, ours }
+}
