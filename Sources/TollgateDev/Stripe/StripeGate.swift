@@ -9,6 +9,7 @@ struct StripeGate: RouterMiddleware {
     /// Nil takes any test key.
     let secretKey: String?
     let faults: FaultPlan
+    let pace: StripePace
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -19,6 +20,9 @@ struct StripeGate: RouterMiddleware {
         do {
             try checkKey(request)
             try checkVersion(request)
+            guard pace.take() else {
+                throw StandInStripeError("Too many requests.", status: .tooManyRequests, code: "rate_limit")
+            }
             let fault = try await faults.answer(path: path) { Self.fault($0, retryAfterSeconds: $1) }
             if let fault { response = fault } else { response = try await next(request, context) }
         } catch let error as StandInStripeError {

@@ -4,29 +4,56 @@ import TollgateCore
 /// What Stripe would remember, and the rules by which it changes. Every method that changes a subscription returns
 /// the events that say so, in the order they happened.
 struct StripeLedger: Sendable {
-    /// A checkout session, and what it was asked for.
-    struct Checkout: Sendable {
-        var object: JSON
-        let parameters: JSON
-    }
-
     /// What one unit of any price costs, in cents.
     let unitAmount: Int64
 
-    private(set) var checkouts: [String: Checkout] = [:]
-    private(set) var customers: [String: JSON] = [:]
-    private(set) var subscriptions: [String: JSON] = [:]
+    var customers = StripeTable()
+    var subscriptions = StripeTable()
+    var checkouts = StripeTable()
+    var invoices = StripeTable()
+    var charges = StripeTable()
+    var invoicePayments = StripeTable()
+
+    /// What each checkout session was asked for.
+    var checkoutParameters: [String: JSON] = [:]
+
+    /// The last charge of each subscription that something was paid for.
+    var lastCharges: [String: String] = [:]
+
     private(set) var portals: [String: JSON] = [:]
 
     init(unitAmount: Int64) { self.unitAmount = unitAmount }
 
-    func checkout(_ id: String) throws -> JSON {
+    // MARK: What there is
+
+    /// As Stripe shows it at `now`: an open session expires by itself.
+    func checkout(_ id: String, now: UnixTime) throws -> JSON {
         guard let checkout = checkouts[id] else { throw StandInStripeError.noSuch("checkout.session", id) }
-        return checkout.object
+        return Self.shown(checkout, now: now)
     }
 
+    static func shown(_ checkout: JSON, now: UnixTime) -> JSON {
+        guard checkout["status"] == "open", now.seconds >= checkout["expires_at"].integer ?? 0 else { return checkout }
+        var expired = checkout
+        expired["status"] = "expired"
+        expired["url"] = nil
+        return expired
+    }
+
+    /// One that was deleted as well, of which little is left.
     func customer(_ id: String) throws -> JSON {
         guard let customer = customers[id] else { throw StandInStripeError.noSuch("customer", id) }
+        return customer
+    }
+
+    /// The customer that a parameter names.
+    ///
+    /// - Throws: Also when it was deleted.
+    @discardableResult
+    func customer(named id: String) throws -> JSON {
+        guard let customer = customers[id], customer["deleted"].bool != true else {
+            throw StandInStripeError.noSuch("customer", id, parameter: "customer")
+        }
         return customer
     }
 
@@ -35,9 +62,21 @@ struct StripeLedger: Sendable {
         return subscription
     }
 
+    func invoice(_ id: String) throws -> JSON {
+        guard let invoice = invoices[id] else { throw StandInStripeError.noSuch("invoice", id) }
+        return invoice
+    }
+
+    func charge(_ id: String) throws -> JSON {
+        guard let charge = charges[id] else { throw StandInStripeError.noSuch("charge", id) }
+        return charge
+    }
+
     /// Each that has the looks of a price's id.
-    func price(_ id: String) throws -> JSON {
-        guard id.hasPrefix("price_") else { throw StandInStripeError.noSuch("price", id) }
+    func price(_ id: String, parameter: String? = nil) throws -> JSON {
+        guard id.hasPrefix("price_") || id.hasPrefix("plan_") else {
+            throw StandInStripeError.noSuch("price", id, parameter: parameter)
+        }
         return StripeObjects.price(.string(id), unitAmount: unitAmount)
     }
 
@@ -46,20 +85,12 @@ struct StripeLedger: Sendable {
         return portal
     }
 
-    /// A customer's subscriptions, the newest first.
-    func subscriptions(of customer: String) -> [JSON] {
-        func order(_ subscription: JSON) -> (Int64, String) {
-            (subscription["created"].integer ?? 0, subscription["id"].string ?? "")
-        }
-        return subscriptions.values.filter { $0["customer"].string == customer }.sorted { order($0) > order($1) }
-    }
+    // MARK: What is made
 
     /// - Parameter pages: The URL of this server, whose pages the session's url leads to.
     mutating func openCheckout(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
         if let customer = parameters["customer"].string {
-            guard customers[customer] != nil else {
-                throw StandInStripeError.noSuch("customer", customer, parameter: "customer")
-            }
+            try self.customer(named: customer)
             guard parameters["customer_email"].string == nil else {
                 throw StandInStripeError(
                     "You may only specify one of these parameters: customer, customer_email.",
@@ -67,10 +98,7 @@ struct StripeLedger: Sendable {
             }
         }
         for (index, line) in (parameters["line_items"].elements ?? []).enumerated() {
-            let price = line["price"].string ?? ""
-            guard price.hasPrefix("price_") else {
-                throw StandInStripeError.noSuch("price", price, parameter: "line_items[\(index)][price]")
-            }
+            _ = try price(line["price"].string ?? "", parameter: "line_items[\(index)][price]")
         }
         // From 30 minutes to 24 hours ahead.
         if let expiry = parameters["expires_at"].integer, !(1_800...86_400).contains(expiry - now.seconds) {
@@ -80,15 +108,13 @@ struct StripeLedger: Sendable {
         let id = StripeObjectID.make("cs_test", length: 40)
         let object = StripeObjects.checkoutSession(
             id: id, url: "\(pages)/pay/\(id)", parameters: parameters, unitAmount: unitAmount, now: now)
-        checkouts[id] = Checkout(object: object, parameters: parameters)
+        checkouts.keep(object)
+        checkoutParameters[id] = parameters
         return object
     }
 
     mutating func openPortal(_ parameters: JSON, pages: String, now: UnixTime) throws -> JSON {
-        let customer = parameters["customer"].string ?? ""
-        guard customers[customer] != nil else {
-            throw StandInStripeError.noSuch("customer", customer, parameter: "customer")
-        }
+        try customer(named: parameters["customer"].string ?? "")
         let id = StripeObjectID.make("bps")
         let portal = StripeObjects.portalSession(
             id: id, url: "\(pages)/portal/\(id)", parameters: parameters, now: now)
@@ -96,82 +122,95 @@ struct StripeLedger: Sendable {
         return portal
     }
 
-    /// Takes over a subscription as it is, in the place of one with the same id. It needs none of what is sold here.
-    mutating func put(subscription: JSON) { subscriptions[subscription["id"].string ?? ""] = subscription }
-
-    /// Takes over a customer as it is, in the place of one with the same id.
-    mutating func put(customer: JSON) { customers[customer["id"].string ?? ""] = customer }
-
-    mutating func addCustomer(_ id: String, email: String?, now: UnixTime) {
-        customers[id] = StripeObjects.customer(id: id, email: email, now: now)
+    /// - Parameter parameters: As ``StripeParameters/customer`` checked them.
+    @discardableResult
+    mutating func addCustomer(
+        id: String = StripeObjectID.make("cus", length: 14), _ parameters: JSON, now: UnixTime
+    ) -> JSON {
+        let customer = StripeObjects.customer(id: id, parameters: parameters, now: now)
+        customers.keep(customer)
+        return customer
     }
+
+    // MARK: What is bought
 
     /// Pays an open session. One that is complete stays as it is, without events: people click twice.
     mutating func pay(_ id: String, now: UnixTime) throws -> [StandInStripeEvent] {
-        guard var checkout = checkouts[id] else { throw StandInStripeError.noSuch("checkout.session", id) }
-        guard checkout.object["status"].string == "open" else { return [] }
-        guard now.seconds < checkout.object["expires_at"].integer ?? 0 else {
+        var checkout = try checkout(id, now: now)
+        guard checkout["status"] != "expired" else {
             throw StandInStripeError("This Checkout Session has expired.")
         }
-        let email = checkout.object["customer_email"].string
-        let customer = checkout.object["customer"].string ?? StripeObjectID.make("cus", length: 14)
-        if customers[customer] == nil { addCustomer(customer, email: email, now: now) }
+        guard checkout["status"] == "open" else { return [] }
+        let customer: JSON
+        if let named = checkout["customer"].string {
+            customer = try self.customer(named: named)
+        } else {
+            customer = addCustomer(["email": checkout["customer_email"]], now: now)
+        }
+        let (subscription, invoice) = begin(
+            checkoutParameters[id] ?? .null, of: customer["id"].string ?? "", isPaid: true, now: now)
 
-        var subscription = StripeObjects.subscription(
-            id: StripeObjectID.make("sub"), customer: customer, checkout: checkout.parameters, unitAmount: unitAmount,
-            now: now)
-        let isTrial = subscription["status"].string == "trialing"
-        let invoice = StripeObjects.invoice(
-            subscription: subscription, reason: "subscription_create",
-            amount: isTrial ? 0 : checkout.object["amount_total"].integer ?? 0, isPaid: true, now: now)
-        subscription["latest_invoice"] = invoice["id"]
-        subscriptions[subscription["id"].string ?? ""] = subscription
-
-        checkout.object["status"] = "complete"
-        checkout.object["payment_status"] = isTrial ? "no_payment_required" : "paid"
-        checkout.object["customer"] = .string(customer)
-        checkout.object["customer_details"] = ["email": customers[customer]?["email"] ?? .null, "name": nil]
-        checkout.object["subscription"] = subscription["id"]
-        checkout.object["invoice"] = invoice["id"]
-        checkout.object["url"] = nil
-        checkouts[id] = checkout
+        checkout["status"] = "complete"
+        checkout["payment_status"] = subscription["status"] == "trialing" ? "no_payment_required" : "paid"
+        checkout["customer"] = customer["id"]
+        checkout["customer_details"] = ["email": customer["email"], "name": nil]
+        checkout["subscription"] = subscription["id"]
+        checkout["invoice"] = invoice["id"]
+        checkout["url"] = nil
+        checkouts.keep(checkout)
         return [
-            StandInStripeEvent(type: "checkout.session.completed", object: checkout.object),
+            StandInStripeEvent(type: "checkout.session.completed", object: checkout),
             StandInStripeEvent(type: "customer.subscription.created", object: subscription),
             StandInStripeEvent(type: "invoice.paid", object: invoice),
         ]
     }
 
-    /// Ends a subscription at once. One that has ended stays as it is, without events.
-    mutating func cancel(_ id: String, now: UnixTime) throws -> [StandInStripeEvent] {
-        var subscription = try subscription(id)
-        guard subscription["status"].string != "canceled" else { return [] }
-        subscription["status"] = "canceled"
-        subscription["canceled_at"] = .integer(now.seconds)
-        subscription["ended_at"] = .integer(now.seconds)
-        subscription["cancellation_details"]["reason"] = "cancellation_requested"
-        subscriptions[id] = subscription
-        return [StandInStripeEvent(type: "customer.subscription.deleted", object: subscription)]
+    /// Ends an open session: nothing can be bought by it any more.
+    mutating func expireCheckout(_ id: String, now: UnixTime) throws -> StandInStripeEvent {
+        var checkout = try checkout(id, now: now)
+        guard checkout["status"] == "open" else {
+            throw StandInStripeError("Only Checkout Sessions with a status in [\"open\"] can be expired.")
+        }
+        checkout["status"] = "expired"
+        checkout["url"] = nil
+        checkouts.keep(checkout)
+        return StandInStripeEvent(type: "checkout.session.expired", object: checkout)
     }
 
-    /// Collects for the next period, and succeeds or not. A subscription that has ended owes nothing.
-    mutating func collect(_ id: String, succeeds: Bool, now: UnixTime) throws -> [StandInStripeEvent] {
-        let old = try subscription(id)
-        guard old["status"].string != "canceled" else { return [] }
-        let amount = (old["items"]["data"].elements ?? []).reduce(0) {
+    /// Begins a subscription, and collects for its first period.
+    ///
+    /// - Parameter parameters: `line_items` and `subscription_data` of a checkout.
+    mutating func begin(
+        _ parameters: JSON, of customer: String, isPaid: Bool, now: UnixTime
+    ) -> (subscription: JSON, invoice: JSON) {
+        var subscription = StripeObjects.subscription(
+            id: StripeObjectID.make("sub"), customer: customer, checkout: parameters, unitAmount: unitAmount, now: now)
+        let isTrial = subscription["status"] == "trialing"
+        let invoice = bill(
+            subscription, reason: "subscription_create", amount: isTrial ? 0 : amount(of: subscription),
+            isPaid: isPaid || isTrial, now: now)
+        subscription["latest_invoice"] = invoice["id"]
+        if !isPaid, !isTrial { subscription["status"] = "incomplete" }
+        subscriptions.keep(subscription)
+        return (subscription, invoice)
+    }
+
+    /// Makes an invoice, and a charge if something was paid.
+    mutating func bill(_ subscription: JSON, reason: String, amount: Int64, isPaid: Bool, now: UnixTime) -> JSON {
+        let invoice = StripeObjects.invoice(
+            subscription: subscription, reason: reason, amount: amount, isPaid: isPaid, now: now)
+        invoices.keep(invoice)
+        guard isPaid, amount > 0 else { return invoice }
+        let charge = StripeObjects.charge(invoice: invoice, now: now)
+        charges.keep(charge)
+        invoicePayments.keep(StripeObjects.invoicePayment(charge, invoice: invoice))
+        lastCharges[subscription["id"].string ?? ""] = charge["id"].string
+        return invoice
+    }
+
+    func amount(of subscription: JSON) -> Int64 {
+        (subscription["items"]["data"].elements ?? []).reduce(0) {
             $0 + ($1["quantity"].integer ?? 0) * ($1["price"]["unit_amount"].integer ?? 0)
         }
-        let invoice = StripeObjects.invoice(
-            subscription: old, reason: "subscription_cycle", amount: amount, isPaid: succeeds, now: now)
-        var new = old
-        new["latest_invoice"] = invoice["id"]
-        new["status"] = succeeds ? "active" : "past_due"
-        subscriptions[id] = new
-        let changed = ["latest_invoice", "status"].filter { old[$0] != new[$0] }
-        let previous = JSON.object(changed.map { JSON.Member(name: $0, value: old[$0]) })
-        return [
-            StandInStripeEvent(type: "customer.subscription.updated", object: new, previousAttributes: previous),
-            StandInStripeEvent(type: succeeds ? "invoice.paid" : "invoice.payment_failed", object: invoice),
-        ]
     }
 }

@@ -5,6 +5,9 @@ import TollgateCore
 enum StripeObjects {
     private static let secondsPerDay: Int64 = 86_400
 
+    /// Every month has 30 days here.
+    static let secondsPerMonth = 30 * secondsPerDay
+
     /// - Parameter parameters: As ``StripeParameters/checkoutSession`` checked them.
     static func checkoutSession(
         id: String, url: String, parameters: JSON, unitAmount: Int64, now: UnixTime
@@ -29,11 +32,18 @@ enum StripeObjects {
         ]
     }
 
-    static func customer(id: String, email: String?, now: UnixTime) -> JSON {
+    /// - Parameter parameters: As ``StripeParameters/customer`` checked them.
+    static func customer(id: String, parameters: JSON, now: UnixTime) -> JSON {
         [
-            "id": .string(id), "object": "customer", "created": .integer(now.seconds), "email": .text(email),
-            "livemode": false, "metadata": [:], "name": nil,
+            "id": .string(id), "object": "customer", "created": .integer(now.seconds),
+            "description": parameters["description"], "email": parameters["email"], "livemode": false,
+            "metadata": .object(parameters["metadata"].members ?? []), "name": parameters["name"],
         ]
+    }
+
+    /// What is left of a customer that was deleted.
+    static func deletedCustomer(id: String) -> JSON {
+        ["id": .string(id), "object": "customer", "deleted": true]
     }
 
     static func portalSession(id: String, url: String, parameters: JSON, now: UnixTime) -> JSON {
@@ -73,15 +83,14 @@ enum StripeObjects {
     }
 
     /// The billing period is the item's, not the subscription's, since the version named basil.
-    private static func item(
+    static func item(
         _ line: JSON, subscription: String, unitAmount: Int64, now: UnixTime, trialEnd: Int64?
     ) -> JSON {
         [
             "id": .string(StripeObjectID.make("si", length: 14)), "object": "subscription_item",
             "created": .integer(now.seconds),
             "current_period_start": .integer(now.seconds),
-            // Every month has 30 days here.
-            "current_period_end": .integer(trialEnd ?? now.seconds + 30 * secondsPerDay),
+            "current_period_end": .integer(trialEnd ?? now.seconds + secondsPerMonth),
             "metadata": [:], "quantity": line["quantity"], "subscription": .string(subscription),
             "price": price(line["price"], unitAmount: unitAmount),
         ]
@@ -116,6 +125,38 @@ enum StripeObjects {
                 ],
             ],
             "status": .string(isPaid ? "paid" : "open"), "total": .integer(amount),
+        ]
+    }
+
+    /// What was paid for an invoice. Which one, only an invoice payment tells, since the version named basil.
+    static func charge(invoice: JSON, now: UnixTime) -> JSON {
+        [
+            "id": .string(StripeObjectID.make("ch")), "object": "charge", "amount": invoice["amount_paid"],
+            "amount_captured": invoice["amount_paid"], "amount_refunded": 0, "captured": true,
+            "created": .integer(now.seconds), "currency": "usd", "customer": invoice["customer"], "disputed": false,
+            "livemode": false, "metadata": [:], "paid": true,
+            "payment_intent": .string(StripeObjectID.make("pi")), "refunded": false, "status": "succeeded",
+        ]
+    }
+
+    static func invoicePayment(_ charge: JSON, invoice: JSON) -> JSON {
+        [
+            "id": .string(StripeObjectID.make("inpay")), "object": "invoice_payment", "amount_paid": charge["amount"],
+            "amount_requested": charge["amount"], "created": charge["created"], "currency": "usd",
+            "invoice": invoice["id"], "is_default": true, "livemode": false,
+            "payment": ["type": "payment_intent", "payment_intent": charge["payment_intent"]], "status": "paid",
+        ]
+    }
+
+    /// A customer's bank takes a payment back.
+    ///
+    /// - Parameter status: `needs_response`, then `won` or `lost`.
+    static func dispute(id: String, of charge: JSON, status: String, now: UnixTime) -> JSON {
+        [
+            "id": .string(id), "object": "dispute", "amount": charge["amount"], "charge": charge["id"],
+            "created": .integer(now.seconds), "currency": "usd", "is_charge_refundable": false, "livemode": false,
+            "metadata": [:], "payment_intent": charge["payment_intent"], "reason": "fraudulent",
+            "status": .string(status),
         ]
     }
 }

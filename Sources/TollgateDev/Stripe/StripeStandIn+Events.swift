@@ -13,17 +13,19 @@ extension StripeStandIn {
             return Response.seeOther("/")
         }
         router.post("/deliveries") { [self] request, _ in
-            let form = try StandInFormValue(form: String(buffer: try await request.body.collect(upTo: 1024)))
-            setBehaviour(copies: form.field("copies"), order: form.field("order"))
+            setBehaviour(try await Self.pageForm(request))
             return Response.seeOther("/")
         }
     }
 
     /// A field that is left out keeps what there is.
-    private func setBehaviour(copies: String?, order: String?) {
+    private func setBehaviour(_ form: StandInFormValue) {
         var behaviour = webhooks.behaviour
-        if let copies = copies.flatMap({ Int($0) }) { behaviour.copies = min(max(copies, 1), Self.mostCopies) }
-        switch order {
+        if let isDelivering = form.field("webhooks") { behaviour.isDelivering = isDelivering != "off" }
+        if let copies = form.field("copies").flatMap({ Int($0) }) {
+            behaviour.copies = min(max(copies, 1), Self.mostCopies)
+        }
+        switch form.field("order") {
         case "mixed":
             behaviour.shuffleSeed = .random(in: 0...UInt64.max)
             behaviour.isConcurrent = true
@@ -39,7 +41,7 @@ extension StripeStandIn {
         let attempts = Dictionary(grouping: webhooks.attempts, by: \.eventID)
         let rows = webhooks.events.reversed().prefix(200).map { event in
             let id = event["id"].string ?? ""
-            let answers = (attempts[id] ?? []).map { $0.status.map(String.init) ?? "no answer" }
+            let answers = attempts[id]?.map { $0.status.map(String.init) ?? "no answer" } ?? ["not delivered"]
             return "<tr><td><code>\(HTMLPage.escaped(event["type"].string ?? ""))</code></td>"
                 + "<td><code>\(HTMLPage.escaped(id))</code></td><td>\(answers.joined(separator: ", "))</td>"
                 + "<td>\(HTMLPage.button("Send again", post: "/events/\(id)/resend"))</td></tr>"
@@ -60,9 +62,13 @@ extension StripeStandIn {
         let orders =
             option("kept", "in order", behaviour.shuffleSeed == nil)
             + option("mixed", "all at once, in any order", behaviour.shuffleSeed != nil)
+        let switches =
+            option("on", "delivered", behaviour.isDelivering)
+            + option("off", "lost, as while the gateway is away", !behaviour.isDelivering)
         return """
             <form method="post" action="/deliveries">
-            <p><label>Deliveries of each event <select name="copies">\(copies)</select></label>
+            <p><label>Webhooks are <select name="webhooks">\(switches)</select></label>
+            <label>Deliveries of each event <select name="copies">\(copies)</select></label>
             <label>sent <select name="order">\(orders)</select></label> <button>Set</button></p>
             </form>
             """
@@ -71,7 +77,7 @@ extension StripeStandIn {
 
 extension StandInFormValue {
     /// The text of a field at the top.
-    fileprivate func field(_ name: String) -> String? {
+    func field(_ name: String) -> String? {
         guard case .fields(let fields) = self, case .text(let text)? = fields[name] else { return nil }
         return text
     }

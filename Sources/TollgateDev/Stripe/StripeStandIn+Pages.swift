@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import JSONValue
 import Synchronization
+import TollgateCore
 
 /// What a person sees instead of Stripe's own pages.
 extension StripeStandIn {
@@ -12,24 +13,21 @@ extension StripeStandIn {
         router.post("/pay/:id") { [self] _, context in
             try await page(context) { id in
                 let events = try pay(id)
-                let session = try state.withLock { try $0.ledger.checkout(id) }
+                let session = try state.withLock { try $0.ledger.checkout(id, now: time.now()) }
                 return await goOn(to: Self.successURL(session), after: events)
             }
         }
-        router.get("/portal/:id") { [self] _, context in
-            try await page(context) { id in try portalPage(id) }
-        }
-        router.post("/portal/:id/subscriptions/:subscription/:action") { [self] _, context in
-            try await page(context) { id in
-                let subscription = try context.parameters.require("subscription")
-                return try await portalAction(context.parameters.require("action"), subscription, portal: id)
-            }
-        }
+        addPortal(to: router)
+    }
+
+    /// The form of a page of ours, which is small.
+    static func pageForm(_ request: Request) async throws -> StandInFormValue {
+        try StandInFormValue(form: String(buffer: try await request.body.collect(upTo: 1024)))
     }
 
     /// Leads on once the gateway knows what the button did, so that the very next call finds it so: Stripe's own pages
     /// do not wait, and code that goes by them has to. Says what went wrong when the gateway could not be told.
-    private func goOn(to location: String, after events: [String]) async -> Response {
+    func goOn(to location: String, after events: [String]) async -> Response {
         let undelivered = await webhooks.awaitDelivery(of: events)
         guard !undelivered.isEmpty else { return .seeOther(location) }
         let items = undelivered.map { webhook in
@@ -47,7 +45,7 @@ extension StripeStandIn {
     }
 
     /// Answers for the object of the path; what there is not, or cannot be done, is a page too.
-    private func page(
+    func page(
         _ context: BasicRequestContext, _ answer: (String) async throws -> Response
     ) async throws -> Response {
         do {
@@ -59,7 +57,11 @@ extension StripeStandIn {
     }
 
     private func paymentPage(_ id: String) throws -> Response {
-        let session = try state.withLock { try $0.ledger.checkout(id) }
+        let session = try state.withLock { try $0.ledger.checkout(id, now: time.now()) }
+        guard session["status"] != "expired" else {
+            return HTMLPage(title: "Expired", body: "<p>This page has expired: nothing can be bought here.</p>")
+                .response()
+        }
         guard session["status"].string == "open" else {
             let link = HTMLPage.escaped(Self.successURL(session))
             let body = "<p>This is paid already. <a href=\"\(link)\">Go on</a></p>"
@@ -76,49 +78,6 @@ extension StripeStandIn {
             \(cancel)
             """
         return HTMLPage(title: "Checkout", body: body).response()
-    }
-
-    private func portalPage(_ id: String) throws -> Response {
-        let (portal, subscriptions) = try state.withLock { state in
-            let portal = try state.ledger.portal(id)
-            return (portal, state.ledger.subscriptions(of: portal["customer"].string ?? ""))
-        }
-        let items = subscriptions.map { subscription in
-            let subscriptionID = subscription["id"].string ?? ""
-            let status = subscription["status"].string ?? ""
-            let base = "/portal/\(id)/subscriptions/\(subscriptionID)"
-            let buttons =
-                status == "canceled"
-                ? ""
-                : HTMLPage.button("Cancel subscription", post: "\(base)/cancel")
-                    + HTMLPage.button("Fail next payment", post: "\(base)/fail")
-                    + HTMLPage.button("Pay next invoice", post: "\(base)/collect")
-            return "<li><code>\(HTMLPage.escaped(subscriptionID))</code>: \(HTMLPage.escaped(status))\(buttons)</li>"
-        }
-        let back = portal["return_url"].string.map { "<p><a href=\"\(HTMLPage.escaped($0))\">Back</a></p>" } ?? ""
-        let list = items.isEmpty ? "<p>No subscriptions.</p>" : "<ul>\(items.joined())</ul>"
-        return HTMLPage(title: "Your subscriptions", body: "\(list)\n\(back)").response()
-    }
-
-    private func portalAction(
-        _ action: String, _ subscription: String, portal id: String
-    ) async throws -> Response {
-        let portal = try state.withLock { state in
-            let portal = try state.ledger.portal(id)
-            // A portal shows one customer, and changes nothing of another.
-            guard try state.ledger.subscription(subscription)["customer"] == portal["customer"] else {
-                throw StandInStripeError.noSuch("subscription", subscription)
-            }
-            return portal
-        }
-        let events =
-            switch action {
-            case "cancel": try cancel(subscription)
-            case "fail": try collect(subscription, succeeds: false)
-            case "collect": try collect(subscription, succeeds: true)
-            default: throw StandInStripeError("There is no such button.", status: .notFound)
-            }
-        return await goOn(to: portal["return_url"].string ?? "/portal/\(id)", after: events)
     }
 
     private static func successURL(_ session: JSON) -> String {

@@ -27,6 +27,9 @@ package final class StripeStandIn: Service {
         /// What one unit of any price costs, in cents.
         var unitAmount: Int64 = 2_900
 
+        /// Calls of the API that are answered in a second; the others get 429. Nil for any number.
+        package var callsPerSecond: Int?
+
         /// What the webhook endpoint is registered for; `*` stands for all events.
         var enabledEvents = ["*"]
 
@@ -48,6 +51,9 @@ package final class StripeStandIn: Service {
     /// What the API answers wrongly.
     package let faults = FaultPlan()
 
+    /// How fast the API is called.
+    let pace: StripePace
+
     let time: any TimeSource
     let state: Mutex<State>
     let configuration: Configuration
@@ -65,6 +71,7 @@ package final class StripeStandIn: Service {
         self.time = time
         self.logger = logger
         self.onRunning = onRunning
+        pace = StripePace(limit: configuration.callsPerSecond)
         webhooks = StripeWebhooks(secret: configuration.webhookSecret, time: time, logger: logger)
         state = Mutex(State(ledger: StripeLedger(unitAmount: configuration.unitAmount)))
     }
@@ -75,7 +82,7 @@ package final class StripeStandIn: Service {
     /// Serves and delivers webhooks until the graceful shutdown.
     package func run() async throws {
         let router = Router()
-        router.add(middleware: StripeGate(secretKey: configuration.secretKey, faults: faults))
+        router.add(middleware: StripeGate(secretKey: configuration.secretKey, faults: faults, pace: pace))
         addAPI(to: router)
         addPages(to: router)
         addEventPages(to: router)
@@ -88,17 +95,21 @@ package final class StripeStandIn: Service {
         try await application.run()
     }
 
+    /// The most calls of the API within one second so far.
+    package var busiestSecond: Int { pace.busiestSecond }
+
     /// Makes a customer that the gateway knows from an earlier run.
-    package func addCustomer(_ id: String, email: String? = nil) {
+    package func addCustomer(_ id: String, email: String? = nil, metadata: [String: String] = [:]) {
         let now = time.now()
-        state.withLock { $0.ledger.addCustomer(id, email: email, now: now) }
+        let parameters: JSON = ["email": .text(email), "metadata": JSON(metadata.mapValues(JSON.string))]
+        state.withLock { _ = $0.ledger.addCustomer(id: id, parameters, now: now) }
     }
 
     /// Has a subscription as it is given, in the place of one with the same id, and sends no webhook of it.
-    package func put(subscription: JSON) { state.withLock { $0.ledger.put(subscription: subscription) } }
+    package func put(subscription: JSON) { state.withLock { $0.ledger.subscriptions.keep(subscription) } }
 
     /// Has a customer as it is given, in the place of one with the same id.
-    package func put(customer: JSON) { state.withLock { $0.ledger.put(customer: customer) } }
+    package func put(customer: JSON) { state.withLock { $0.ledger.customers.keep(customer) } }
 
     /// Sells a plan, as a checkout that is opened for `user` and paid.
     ///
@@ -119,7 +130,7 @@ package final class StripeStandIn: Service {
             try state.ledger.openCheckout(parameters, pages: state.url, now: now)["id"].string ?? ""
         }
         try pay(session)
-        return try state.withLock { try $0.ledger.checkout(session)["subscription"].string ?? "" }
+        return try state.withLock { try $0.ledger.checkout(session, now: now)["subscription"].string ?? "" }
     }
 
     /// Pays a checkout session as its page's button does, and does not wait for the webhooks.
@@ -139,22 +150,6 @@ package final class StripeStandIn: Service {
         }
     }
 
-    /// Cancels a subscription as the portal's button does, and does not wait for the webhooks.
-    ///
-    /// - Returns: The ids of the events that say so.
-    @discardableResult
-    package func cancel(_ subscription: String) throws -> [String] {
-        try change { ledger, now in try ledger.cancel(subscription, now: now) }
-    }
-
-    /// Tries to collect for a subscription's next period: `past_due` when it fails, `active` when it succeeds.
-    ///
-    /// - Returns: The ids of the events that say so.
-    @discardableResult
-    package func collect(_ subscription: String, succeeds: Bool) throws -> [String] {
-        try change { ledger, now in try ledger.collect(subscription, succeeds: succeeds, now: now) }
-    }
-
     /// Sends any event.
     ///
     /// - Parameter created: When it happened; now, if nil.
@@ -170,20 +165,18 @@ package final class StripeStandIn: Service {
     }
 
     /// All customers by id.
-    package var customers: [String: JSON] { state.withLock { $0.ledger.customers } }
+    package var customers: [String: JSON] { state.withLock { $0.ledger.customers.byID } }
 
     /// All subscriptions by id, also those that have ended.
-    package var subscriptions: [String: JSON] { state.withLock { $0.ledger.subscriptions } }
+    package var subscriptions: [String: JSON] { state.withLock { $0.ledger.subscriptions.byID } }
 
     /// All checkout sessions by id.
-    package var checkoutSessions: [String: JSON] {
-        state.withLock { $0.ledger.checkouts.mapValues(\.object) }
-    }
+    package var checkoutSessions: [String: JSON] { state.withLock { $0.ledger.checkouts.byID } }
 
     /// Changes the ledger, and sends the webhooks that say so.
     ///
     /// - Returns: The ids of the events.
-    private func change(
+    func change(
         _ body: (inout StripeLedger, UnixTime) throws -> [StandInStripeEvent]
     ) throws -> [String] {
         let now = time.now()

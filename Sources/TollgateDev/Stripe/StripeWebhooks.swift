@@ -12,6 +12,13 @@ import TollgateCore
 package final class StripeWebhooks: Service {
     /// How events are delivered. What is on its way already keeps its order.
     package struct Behaviour: Sendable {
+        /// Whether anything is delivered. What happens otherwise is kept as an event that was not, and is not tried
+        /// later, as if Stripe had given up; what is on its way fails.
+        package var isDelivering = true
+
+        /// Which events are not delivered either.
+        package var loses: @Sendable (_ event: JSON) -> Bool = { _ in false }
+
         /// How often each event is delivered.
         package var copies = 1
 
@@ -81,7 +88,48 @@ package final class StripeWebhooks: Service {
     package var heldCount: Int { queue.withLock { $0.held.count } }
 
     /// All events so far, as they are delivered.
-    package var events: [JSON] { queue.withLock { $0.events } }
+    package var events: [JSON] { queue.withLock { $0.events.all } }
+
+    /// Whether the gateway has taken the event.
+    package func isDelivered(_ eventID: String) -> Bool { queue.withLock { $0.isDelivered(eventID) } }
+
+    /// An event as the API shows it.
+    func event(_ id: String) throws -> JSON {
+        try queue.withLock { queue in
+            guard let event = queue.events[id] else { throw StandInStripeError.noSuch("event", id) }
+            return Self.shown(event, in: queue)
+        }
+    }
+
+    /// A page of the events of the last 30 days, the newest first.
+    ///
+    /// - Parameter query: As ``StripeParameters/events`` checked it.
+    func page(_ query: JSON, path: String, now: UnixTime) throws -> JSON {
+        let types = query["types"].elements ?? (query["type"] == .null ? nil : [query["type"]])
+        let patterns = types?.compactMap(\.string)
+        let oldest = now.adding(seconds: -30 * 86_400).seconds
+        return try queue.withLock { queue in
+            var page = try queue.events.page(query, path: path) { event in
+                let isDelivered = queue.isDelivered(event["id"].string ?? "")
+                return event["created"].integer ?? 0 >= oldest
+                    && query["delivery_success"].bool.map { $0 == isDelivered } ?? true
+                    && patterns?.contains { Self.matches(event["type"].string ?? "", $0) } ?? true
+            }
+            page["data"] = .array((page["data"].elements ?? []).map { Self.shown($0, in: queue) })
+            return page
+        }
+    }
+
+    private static func shown(_ event: JSON, in queue: WebhookQueue) -> JSON {
+        var event = event
+        event["pending_webhooks"] = queue.isDelivered(event["id"].string ?? "") ? 0 : 1
+        return event
+    }
+
+    /// A pattern may end in `*`, such as `customer.subscription.*`.
+    private static func matches(_ type: String, _ pattern: String) -> Bool {
+        pattern.last == "*" ? type.hasPrefix(pattern.dropLast()) : type == pattern
+    }
 
     /// All deliveries so far, in the order of their answers.
     package var attempts: [Attempt] { queue.withLock { $0.attempts } }
@@ -100,9 +148,9 @@ package final class StripeWebhooks: Service {
     ///
     /// Polls: a delivery ends in many ways, and to its page 5 ms are nothing.
     ///
-    /// - Returns: What was not taken. Nothing, when there is nowhere to deliver to.
+    /// - Returns: What was not taken. Nothing, when there is nowhere to deliver to, or deliveries are switched off.
     func awaitDelivery(of eventIDs: [String]) async -> [UndeliveredWebhook] {
-        guard url != nil else { return [] }
+        guard url != nil, behaviour.isDelivering else { return [] }
         let deadline = ContinuousClock.now + behaviour.patience
         return await cancelWhenGracefulShutdown { [self] in
             while true {
@@ -157,7 +205,7 @@ package final class StripeWebhooks: Service {
 
     /// The status of the answer; nil when none came in time.
     private func post(_ delivery: WebhookQueue.Delivery, with client: HTTPClient) async -> Int? {
-        guard let url else { return nil }
+        guard let url, behaviour.isDelivering else { return nil }
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json; charset=utf-8")

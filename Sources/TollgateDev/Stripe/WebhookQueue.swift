@@ -19,8 +19,13 @@ struct WebhookQueue: Sendable {
     }
 
     var behaviour = StripeWebhooks.Behaviour()
-    private(set) var events: [JSON] = []
+    private(set) var events = StripeTable()
     private(set) var attempts: [StripeWebhooks.Attempt] = []
+
+    /// The last answer to each event that was sent, and the events of which a copy was answered with 2xx.
+    private var lastStatuses: [String: Int?] = [:]
+    private var acknowledged: Set<String> = []
+
     private(set) var held: [Delivery] = []
     private var isHolding = false
 
@@ -30,14 +35,17 @@ struct WebhookQueue: Sendable {
     var pendingCount: Int { pending.values.reduce(0, +) }
 
     /// Takes new events, and says what is to be sent of them.
+    ///
+    /// - Parameter isDelivered: There is an endpoint.
     mutating func add(_ new: [JSON], isDelivered: Bool) -> [Round] {
-        events += new
-        return isDelivered ? deliver(new) : []
+        for event in new { events.keep(event) }
+        guard isDelivered, behaviour.isDelivering else { return [] }
+        return deliver(new.filter { !behaviour.loses($0) })
     }
 
     /// Delivers once more what has been delivered before.
     mutating func resend(_ eventID: String) -> [Round] {
-        deliver(events.filter { $0["id"].string == eventID })
+        deliver(events[eventID].map { [$0] } ?? [])
     }
 
     private mutating func deliver(_ events: [JSON]) -> [Round] {
@@ -81,6 +89,8 @@ struct WebhookQueue: Sendable {
     mutating func finish(_ delivery: Delivery, status: Int?) -> Round? {
         attempts.append(
             StripeWebhooks.Attempt(eventID: delivery.eventID, number: delivery.attempt, status: status))
+        lastStatuses[delivery.eventID] = .some(status)
+        if Self.isAcknowledged(status) { acknowledged.insert(delivery.eventID) }
         guard !Self.isAcknowledged(status), delivery.attempt < behaviour.maximumAttempts else {
             let left = pending[delivery.eventID, default: 1] - 1
             pending[delivery.eventID] = left > 0 ? left : nil
@@ -92,13 +102,14 @@ struct WebhookQueue: Sendable {
         return Round(deliveries: [next], delay: delay, isAside: true)
     }
 
+    /// Whether the endpoint has taken the event.
+    func isDelivered(_ eventID: String) -> Bool { acknowledged.contains(eventID) }
+
     /// What has become of an event. Nil once a copy of it was answered with 2xx.
     func undelivered(_ eventID: String) -> UndeliveredWebhook? {
-        let statuses = attempts.filter { $0.eventID == eventID }.map(\.status)
-        guard !statuses.contains(where: Self.isAcknowledged) else { return nil }
-        let event = events.first { $0["id"].string == eventID }
+        guard !isDelivered(eventID) else { return nil }
         return UndeliveredWebhook(
-            type: event?["type"].string ?? eventID, lastStatus: statuses.last ?? nil,
+            type: events[eventID]?["type"].string ?? eventID, lastStatus: lastStatuses[eventID] ?? nil,
             isPending: pending[eventID] != nil)
     }
 
