@@ -110,6 +110,7 @@ let package = Package(
                 .embedInCode("Scripts/revoke_credentials.lua"), .embedInCode("Scripts/rotate_credentials.lua"),
                 .embedInCode("Scripts/give_back.lua"), .embedInCode("Scripts/keep_credentials.lua"),
                 .embedInCode("Scripts/list_keys.lua"), .embedInCode("Scripts/read_time.lua"),
+                .embedInCode("Scripts/record_own_customer.lua"),
                 .embedInCode("Scripts/renew_reservation.lua"),
                 .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
                 .embedInCode("Scripts/settle_reservation.lua"), .embedInCode("Scripts/settle_webhook.lua"),

@@ -18,7 +18,7 @@ package struct CheckoutRequest: Sendable, Hashable {
     /// Where the browser goes after giving up.
     package var cancelURL: String
 
-    /// `cus_…` of a user who has been here before. Without it Stripe makes a second customer of them.
+    /// `cus_…` of the user's customer. Without it Stripe makes another one.
     package var customerID: String?
 
     /// A subscription of `userID` to `tier`.
@@ -37,16 +37,22 @@ package struct CheckoutRequest: Sendable, Hashable {
     ///
     /// It covers all that is sent, for Stripe refuses a key that comes back with another form. It does not last
     /// longer, for Stripe gives the first answer again for a day, be it a failure.
-    package func idempotencyKey(at now: UnixTime) -> String {
-        "checkout-\(now.seconds / Self.idempotencySeconds)-\(SHA256.digest(form.encoded).hex)"
+    ///
+    /// - Parameter newest: The customer's last session so far. Once that one has been paid, or was ended, another is to be
+    ///   made, be it within the same minutes.
+    package func idempotencyKey(at now: UnixTime, after newest: String? = nil) -> String {
+        let words = form.encoded + " " + (newest ?? "")
+        return "checkout-\(now.seconds / Self.idempotencySeconds)-\(SHA256.digest(words).hex)"
     }
 
-    private static let idempotencySeconds: Int64 = 300
+    static let idempotencySeconds: Int64 = 300
 
     /// The metadata stands there twice: a subscription does not inherit its session's, and without it a cancellation
-    /// would carry no user.
+    /// would carry no user. It names the price as well, for it stands in for no other.
     var form: FormValue {
-        let metadata: FormValue = ["userId": .text(userID.value), "tier": .text(tier)]
+        let metadata: FormValue = [
+            "userId": .text(userID.value), "tier": .text(tier), "priceId": .text(priceID),
+        ]
         return [
             "mode": "subscription",
             "line_items": [["price": .text(priceID), "quantity": 1]],

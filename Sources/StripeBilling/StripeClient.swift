@@ -23,8 +23,8 @@ package struct StripeClient: Sendable {
     let transport: StripeTransport
 
     /// - Parameters:
-    ///   - secretKey: `sk_…`, or a restricted key `rk_…` that may write checkout and portal sessions and read
-    ///     subscriptions. It appears in no description and no error.
+    ///   - secretKey: `sk_…`, or a restricted key `rk_…` that may write customers, checkout sessions and portal sessions
+    ///     and read subscriptions. It appears in no description and no error.
     ///   - apiURL: Without a slash at its end.
     ///   - httpClient: Must not follow redirects, or a form could be sent somewhere else.
     ///   - sleep: Waits between tries. Ends the call when it throws.

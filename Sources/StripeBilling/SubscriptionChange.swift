@@ -56,8 +56,9 @@ package enum UnknownPriceRule: String, Sendable, Hashable, CaseIterable {
 extension Subscription {
     /// The subscription as Stripe says that it is.
     ///
-    /// The prices decide which plan it grants. What its metadata names counts only for the prices that the subscription had
-    /// when it was first seen: a customer who changes it in the portal pays another price and keeps the metadata.
+    /// The prices decide which plan it grants. What its metadata names counts only for the price that the metadata names
+    /// too, or else for the prices that the subscription had when it was first seen: a customer who changes it in the portal
+    /// pays another price and keeps the metadata.
     ///
     /// - Parameters:
     ///   - facts: What Stripe says now. Nil comes back without an id and a status.
@@ -82,14 +83,14 @@ extension Subscription {
 }
 
 extension SubscriptionFacts {
-    /// The plan that is sold: by the prices, else by what was named for those that the subscription had when it was first
-    /// seen, as long as it has them. Nil when it is none of ours.
+    /// The plan that is sold: by the prices, else by what the metadata names, as long as the subscription has the price that
+    /// the metadata names too, or else those that it had when it was first seen. Nil when it is none of ours.
     ///
     /// - Parameter known: The same subscription as it was seen before. Nil for one that was never seen.
     package func soldPlan(known: Subscription?, prices: PriceTable) -> String? {
         if let plan = prices.plan(soldBy: priceIDs) { return plan }
-        let first = known?.firstPriceIDs ?? []
-        guard first.allSatisfy(priceIDs.contains) else { return nil }
+        let sold = soldPriceID.map { [$0] } ?? known?.firstPriceIDs ?? []
+        guard sold.allSatisfy(priceIDs.contains) else { return nil }
         return namedPlan ?? known?.soldAs
     }
 

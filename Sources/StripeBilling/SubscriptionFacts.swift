@@ -16,6 +16,9 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// The plan's name, from the metadata that was set at checkout.
     package var tier: String?
 
+    /// The price that the tier was sold at, from the same metadata.
+    package var soldPriceID: String?
+
     /// `price_…` of each of its items, in their order: what is sold, for a subscription that was made elsewhere and has no
     /// tier.
     package var priceIDs: [String] = []
@@ -105,6 +108,7 @@ extension SubscriptionFacts {
         let strings = metadata.strings
         userID = strings["userId"].flatMap { UserID($0) }
         tier = strings["tier"]
+        soldPriceID = strings["priceId"]
     }
 
     /// Up to version 2025-03-31.basil the subscription had a period, since then each item has its own. The item whose

@@ -92,8 +92,8 @@ extension RedisKey.Pattern {
         Row(
             .subscriptions, "subscriptions:{userId}", .hash, .mayStay, kept: "for ever",
             holds: """
-                each subscription of the user as Stripe said last, 32 at most, and in `byHand` the plan that was given by \
-                hand while a better one is bought
+                each subscription of the user as Stripe said last, 32 at most; in `customer` the user's own customer of \
+                Stripe's, and in `byHand` the plan that was given by hand while a better one is bought
                 """,
             look: "HGETALL 'subscriptions:{user_abc}'"),
         Row(

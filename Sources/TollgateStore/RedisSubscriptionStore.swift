@@ -9,6 +9,8 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     private static let writeScript = NamedScript<WritePurchasesSignature>(
         "write_purchases.lua", resource: PackageResources.write_purchases_lua,
         prelude: Array(SubscriptionRecord.luaFields.utf8))
+    private static let ownCustomerScript = NamedScript<RecordOwnCustomerSignature>(
+        "record_own_customer.lua", resource: PackageResources.record_own_customer_lua)
     private static let beginScript = NamedScript<BeginClerkUpdateSignature>(
         "begin_clerk_update.lua", resource: PackageResources.begin_clerk_update_lua)
     private static let endScript = NamedScript<EndClerkUpdateSignature>(
@@ -42,7 +44,9 @@ package struct RedisSubscriptionStore: SubscriptionStore {
         let fields = replies.compactMap { ($0.array ?? []).subscriptionFields }
         guard fields.count == 2 else { throw .unexpectedReply(of: "HGETALL") }
         let record = SubscriptionRecord.schema.value(in: fields[0])
-        return KnownPurchases(purchases: Purchases(fields: fields[1], beside: record), record: record)
+        return KnownPurchases(
+            purchases: Purchases(fields: fields[1], beside: record), record: record,
+            ownCustomerID: fields[1][Purchases.ownCustomerField])
     }
 
     package func write(
@@ -59,11 +63,31 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             } with: { argument in
                 switch argument {
                 case .revision: known.record.map { "\($0.revision)" } ?? ""
+                case .ownCustomerField: Purchases.ownCustomerField
                 case .recordWords: "\(words.count)"
                 }
             })
         guard let outcome = Self.writeScript.outcome(of: reply) else { throw Self.writeScript.unexpectedReply() }
         return outcome == .written
+    }
+
+    package func recordOwnCustomer(
+        _ customerID: String, of user: UserID, replacing known: String?
+    ) async throws(StoreUnavailable) -> String {
+        let reply = try await client.ask(
+            Self.ownCustomerScript.call { _ in
+                .subscriptions(of: user)
+            } with: { argument in
+                switch argument {
+                case .field: Purchases.ownCustomerField
+                case .customer: customerID
+                case .known: known ?? ""
+                }
+            })
+        guard Self.ownCustomerScript.outcome(of: reply) != nil, let customer = reply.array?.last?.string else {
+            throw Self.ownCustomerScript.unexpectedReply()
+        }
+        return customer
     }
 
     package func beginClerkUpdate(
@@ -135,11 +159,28 @@ private enum WritePurchasesSignature: ScriptSignature {
         /// Of the record that was read. Empty when there was none.
         case revision
 
+        /// The field of the subscriptions that stays as it is.
+        case ownCustomerField
+
         /// How many of the words that follow are those of the record. With 0 it stays as it is.
         case recordWords
     }
 
     enum Outcome: String, ScriptName { case writtenSince, written }
+}
+
+private enum RecordOwnCustomerSignature: ScriptSignature {
+    enum Key: String, ScriptName { case subscriptions }
+
+    enum Argument: String, ScriptName {
+        case field
+        case customer
+
+        /// The customer that is replaced. Empty for none.
+        case known
+    }
+
+    enum Outcome: String, ScriptName { case another, recorded }
 }
 
 private enum BeginClerkUpdateSignature: ScriptSignature {

@@ -59,6 +59,9 @@ extension Purchases {
     /// The field of `subscriptions:{userId}` with the plan that an operator has given, while a better one is bought.
     private static let byHandField = "byHand"
 
+    /// The field with the user's own customer, which is none of the purchases.
+    static let ownCustomerField = "customer"
+
     /// Field, value, field, value, … of the hash `subscriptions:{userId}`.
     ///
     /// - Parameter record: What stands beside it: a plan that was given by hand, and counts, is not written twice.
@@ -79,7 +82,8 @@ extension Purchases {
     ///   an end. A record that an earlier version has written stands for the subscription that it is about.
     init(fields: [String: String], beside record: SubscriptionRecord?) {
         var subscriptions = fields.compactMap { id, text in
-            id == Self.byHandField ? nil : Subscription.schema(id: id).value(in: Words.fields(text))
+            [Self.byHandField, Self.ownCustomerField].contains(id)
+                ? nil : Subscription.schema(id: id).value(in: Words.fields(text))
         }
         if let known = record?.subscription, !subscriptions.contains(where: { $0.id == known.id }) {
             subscriptions.append(known)

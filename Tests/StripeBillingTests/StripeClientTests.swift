@@ -34,8 +34,9 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
                     "mode=subscription", "line_items[0][price]=price_1", "line_items[0][quantity]=1",
                     "success_url=https%3A%2F%2Fapp.example%2Fdashboard%3Fpayment%3Dsuccess",
                     "cancel_url=https%3A%2F%2Fapp.example%2F", "client_reference_id=user_1",
-                    "metadata[userId]=user_1", "metadata[tier]=paid", "subscription_data[metadata][userId]=user_1",
-                    "subscription_data[metadata][tier]=paid",
+                    "metadata[userId]=user_1", "metadata[tier]=paid", "metadata[priceId]=price_1",
+                    "subscription_data[metadata][userId]=user_1", "subscription_data[metadata][tier]=paid",
+                    "subscription_data[metadata][priceId]=price_1",
                 ])
         }
     }
@@ -54,6 +55,7 @@ private let session = #"{"id":"cs_1","object":"checkout.session","url":"https://
         #expect(try checkout().idempotencyKey(at: start.adding(seconds: 299)) == key)
         #expect(try checkout().idempotencyKey(at: start.adding(seconds: 300)) != key)
         #expect(try checkout(customerID: "cus_1").idempotencyKey(at: start) != key)
+        #expect(try checkout().idempotencyKey(at: start, after: "cs_1") != key, "after that page another is asked for")
         #expect(key.utf8.count <= 255)
     }
 

@@ -17,6 +17,14 @@ package protocol SubscriptionStore: Sendable {
         _ purchases: Purchases, _ record: SubscriptionRecord?, of user: UserID, over known: KnownPurchases
     ) async throws(StoreUnavailable) -> Bool
 
+    /// Makes `customerID` the user's own customer at the provider: the one that buys, and that the portal shows.
+    ///
+    /// - Parameter known: The one that it is to replace, if there is any.
+    /// - Returns: The user's own customer from now on: another one if another worker has recorded one meanwhile.
+    func recordOwnCustomer(
+        _ customerID: String, of user: UserID, replacing known: String?
+    ) async throws(StoreUnavailable) -> String
+
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
     /// newer one; and the next worker finds the newest record told, or tells it for all that waited.
     ///
@@ -45,9 +53,14 @@ package struct KnownPurchases: Sendable, Hashable {
     package let purchases: Purchases
     package let record: SubscriptionRecord?
 
-    package init(purchases: Purchases, record: SubscriptionRecord?) {
+    /// The user's own customer at the provider. Nil when none was made or proved to be theirs: what a user has may have been
+    /// bought by another's.
+    package let ownCustomerID: String?
+
+    package init(purchases: Purchases, record: SubscriptionRecord?, ownCustomerID: String? = nil) {
         self.purchases = purchases
         self.record = record
+        self.ownCustomerID = ownCustomerID
     }
 }
 

@@ -76,7 +76,7 @@ private struct SampleUserWork {
     /// Keys and credentials stay: the developer may have pasted them somewhere.
     private func forget(_ user: UserID) async throws {
         let days = Self.days(until: time).map { RedisKey.usage(user, on: $0) }
-        for key in [.usage(user), .subscription(user), .reservations(user)] + days {
+        for key in [.usage(user), .subscription(user), .subscriptions(of: user), .reservations(user)] + days {
             _ = try await redis.execute(RedisCommand("DEL", key))
         }
     }

@@ -29,13 +29,15 @@ struct Billing {
 
     func checkoutEndpoints(gatekeeper: Gatekeeper) -> CheckoutEndpoints {
         CheckoutEndpoints(
-            gatekeeper: gatekeeper, sales: sales, missingSettings: configuration.settingsMissingForSale,
-            subscriptions: subscriptions, time: time, metrics: metrics,
+            gatekeeper: gatekeeper, sales: sales, missingSettings: configuration.settingsMissingForSale, time: time,
             bodyLimitBytes: configuration.bodyLimitBytes)
     }
 
     var webhookEndpoint: WebhookEndpoint {
         let stripe = stripe(Self.webhookTimeLimits)
+        if configuration.clerk.secretKey == nil {
+            logger.warning("CLERK_SECRET_KEY is not set: Clerk is not told what users have bought")
+        }
         return WebhookEndpoint(
             processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
             backlog: RedisWebhookBacklog(client: redis),
@@ -50,7 +52,10 @@ struct Billing {
         guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeClient.timeLimits),
             let frontendURL = configuration.frontendURL
         else { return nil }
-        return PlanSales(stripe: stripe, prices: configuration.stripe.prices, dashboardURL: "\(frontendURL)/dashboard")
+        return PlanSales(
+            stripe: stripe, prices: configuration.stripe.prices,
+            customers: StripeCustomers(subscriptions: subscriptions, stripe: stripe, time: time, metrics: metrics),
+            look: look(stripe), dashboardURL: "\(frontendURL)/dashboard")
     }
 
     private func stripe(_ timeLimits: CallTimeLimits) -> StripeClient? {
@@ -83,10 +88,7 @@ struct Billing {
     }
 
     private var clerkPlans: ClerkPlanUpdater? {
-        guard let key = configuration.clerk.secretKey else {
-            logger.warning("CLERK_SECRET_KEY is not set: Clerk is not told what users have bought")
-            return nil
-        }
+        guard let key = configuration.clerk.secretKey else { return nil }
         let clerk = ClerkBackend(
             apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger)
         return ClerkPlanUpdater(

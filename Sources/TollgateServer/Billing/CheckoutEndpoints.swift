@@ -18,9 +18,7 @@ struct CheckoutEndpoints: Sendable {
     /// Which.
     let missingSettings: [String]
 
-    let subscriptions: any SubscriptionStore
     let time: any TimeSource
-    let metrics: BillingMetrics
     let bodyLimitBytes: Int
 
     var endpoints: [EndpointTable.Endpoint] {
@@ -43,16 +41,13 @@ struct CheckoutEndpoints: Sendable {
             .endpoint("create-checkout", quotaPolicy: .countWhileSomeIsLeft, scopes: [.billing]),
             from: context.network
         ) { admitted in
-            let record = try await subscriptions.record(of: admitted.principal.userID)
-            try refuseSecondSubscription(to: tier, record, admitted)
-            let checkout = CheckoutRequest(
-                userID: admitted.principal.userID, tier: tier, priceID: price,
-                successURL: sales.returnURL(after: "success"), cancelURL: sales.returnURL(after: "cancelled"),
-                customerID: record?.customerID)
-            let session = try await session(for: checkout, in: sales)
-            return Response(
-                json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
-                headers: admitted.rateLimitHeaders)
+            switch try await sell(tier, at: price, to: admitted, sales) {
+            case .alreadySubscribed: throw Self.alreadySubscribed(admitted)
+            case .page(let session):
+                return Response(
+                    json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
+                    headers: admitted.rateLimitHeaders)
+            }
         }
     }
 
@@ -68,12 +63,18 @@ struct CheckoutEndpoints: Sendable {
         return (tier, price)
     }
 
-    /// A second subscription would be paid for beside the first.
-    private func refuseSecondSubscription(
-        to tier: String, _ record: SubscriptionRecord?, _ admitted: AdmittedCaller
-    ) throws(APIError) {
-        let hasSubscription = record.map { $0.subscriptionID != nil && $0.status.isLasting } ?? false
-        guard hasSubscription || admitted.usage.plan == tier else { return }
+    private func sell(
+        _ tier: String, at price: String, to admitted: AdmittedCaller, _ sales: PlanSales
+    ) async throws(APIError) -> PlanSales.Checkout {
+        do {
+            return try await sales.checkout(
+                of: tier, priceID: price, for: admitted.principal.userID, on: admitted.usage.plan, at: time.now())
+        } catch {
+            throw error.apiError
+        }
+    }
+
+    private static func alreadySubscribed(_ admitted: AdmittedCaller) -> APIError {
         var error = APIError(
             .conflict, error: "Already subscribed", code: "already-subscribed",
             message: "There is a subscription already. POST /billing-portal leads to the page where it is changed.")
@@ -81,20 +82,7 @@ struct CheckoutEndpoints: Sendable {
             JSON.Member(name: "plan", value: .string(admitted.usage.plan)),
             JSON.Member(name: "portal", value: "/billing-portal"),
         ]
-        throw error
-    }
-
-    private func session(for checkout: CheckoutRequest, in sales: PlanSales) async throws(APIError) -> CheckoutSession {
-        do {
-            return try await sales.stripe.createCheckoutSession(
-                checkout, idempotencyKey: checkout.idempotencyKey(at: time.now()))
-        } catch {
-            // Deleted at Stripe since: the user becomes a new customer.
-            guard error.isAboutMissingCustomer, checkout.customerID != nil else { throw refusal(error) }
-            var checkout = checkout
-            checkout.customerID = nil
-            return try await session(for: checkout, in: sales)
-        }
+        return error
     }
 
     // MARK: Changing and cancelling
@@ -108,17 +96,26 @@ struct CheckoutEndpoints: Sendable {
             .endpoint("billing-portal", cost: 0, quotaPolicy: .countWhileSomeIsLeft, scopes: [.billing]),
             from: context.network
         ) { admitted in
-            guard let customerID = try await subscriptions.record(of: admitted.principal.userID)?.customerID else {
-                throw Self.noAccount
-            }
-            let url: String
-            do throws(CallError) {
-                url = try await sales.stripe.createPortalSession(customerID: customerID, returnURL: sales.dashboardURL)
-            } catch {
-                throw error.isAboutMissingCustomer ? Self.noAccount : refusal(error)
-            }
+            let url = try await portal(of: admitted.principal.userID, sales)
             return Response(
                 json: ["portalUrl": .string(url), "usage": admitted.usage.json], headers: admitted.rateLimitHeaders)
+        }
+    }
+
+    /// The portal of the user's own customer. Another's, who pays for the user's subscription, is not the user's to open.
+    private func portal(of user: UserID, _ sales: PlanSales) async throws(APIError) -> String {
+        do {
+            guard let customerID = try await sales.customers.ownCustomer(of: user) else { throw Self.noAccount }
+            return try await sales.customers.asked { () async throws(CallError) in
+                try await sales.stripe.createPortalSession(customerID: customerID, returnURL: sales.dashboardURL)
+            }
+        } catch let error as WebhookFailure {
+            guard case .stripe(let problem) = error, problem.isAboutMissingCustomer else { throw error.apiError }
+            throw Self.noAccount
+        } catch let error as APIError {
+            throw error
+        } catch {
+            throw .internalError(cause: "\(error)")
         }
     }
 
@@ -134,19 +131,4 @@ struct CheckoutEndpoints: Sendable {
             .notImplemented, error: "Billing is not configured", code: "billing-not-configured",
             message: "Set \(missingSettings.joined(separator: ", ")).")
     }
-
-    private func refusal(_ error: CallError) -> APIError {
-        metrics.stripeError(error)
-        return .paymentProvider(error)
-    }
-}
-
-extension SubscriptionStatus {
-    /// It goes on, paid or not, and can be changed or settled in the portal.
-    fileprivate var isLasting: Bool { !isFinal && self != .incomplete }
-}
-
-extension CallError {
-    /// The customer that was named is none of the account's any more.
-    fileprivate var isAboutMissingCustomer: Bool { code == "resource_missing" && parameter == "customer" }
 }

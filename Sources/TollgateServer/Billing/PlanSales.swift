@@ -1,10 +1,13 @@
 import StripeBilling
 import TollgateConfiguration
 
-/// What it takes to sell plans: Stripe, prices, and the page to return to.
+/// What it takes to sell plans: Stripe, prices, customers, and the page to return to.
 struct PlanSales: Sendable {
     let stripe: StripeClient
     let prices: PriceTable
+
+    let customers: StripeCustomers
+    let look: SubscriptionLook
 
     /// The front end's page with the user's account, to which Stripe's pages lead back.
     let dashboardURL: String

@@ -100,7 +100,7 @@ struct SubscriptionLook: Sendable {
     private func facts(of id: String, _ hints: Hints) async throws(WebhookFailure) -> SubscriptionFacts? {
         do {
             if var facts = try await stripe.subscription(id: id) {
-                if facts.tier == nil { facts.tier = hints.facts.tier }
+                if facts.tier == nil { (facts.tier, facts.soldPriceID) = (hints.facts.tier, hints.facts.soldPriceID) }
                 return facts
             }
         } catch {

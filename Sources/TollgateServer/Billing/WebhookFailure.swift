@@ -5,8 +5,8 @@ import StripeBilling
 import TollgateCore
 import TollgateDataPlane
 
-/// Why an event could not be carried out. None of it is Stripe's fault, and all of it passes: Stripe is told to come
-/// again.
+/// Why an event could not be carried out, or nothing be sold. None of it is Stripe's fault, and all of it passes: Stripe is
+/// told to come again.
 enum WebhookFailure: Error, Sendable {
     case store(StoreUnavailable)
     case stripe(CallError)

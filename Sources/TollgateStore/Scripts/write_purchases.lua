@@ -8,6 +8,8 @@
 -- Fields of the record that others have written beside ours stay, and so does the time that it has to live, if an operator
 -- gave it one: a plan that is given until a day ends on that day.
 --
+-- The user's own customer stands among the subscriptions, in the field OWN_CUSTOMER_FIELD, and stays: another script writes it.
+--
 -- Reply: the outcome.
 
 local found = redis.call('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'revision')
@@ -30,6 +32,8 @@ if words > 0 then
 end
 redis.call('HSET', KEYS[SUBSCRIPTION_KEY], 'revision', string.format('%.0f', (tonumber(revision) or 0) + 1))
 
+local own = redis.call('HGET', KEYS[SUBSCRIPTIONS_KEY], ARGV[OWN_CUSTOMER_FIELD])
 redis.call('DEL', KEYS[SUBSCRIPTIONS_KEY])
+if own then redis.call('HSET', KEYS[SUBSCRIPTIONS_KEY], ARGV[OWN_CUSTOMER_FIELD], own) end
 if #ARGV >= REST + words then redis.call('HSET', KEYS[SUBSCRIPTIONS_KEY], unpack(ARGV, REST + words)) end
 return WRITTEN
