@@ -17,12 +17,12 @@ extension StripeClient {
     /// The most that Stripe puts on a page.
     private static let pageSize = 100
 
-    /// All subscriptions, also those that have ended, the newest first.
+    /// All subscriptions, also those that have ended, the newest first. Nil is one that cannot be read.
     ///
     /// - Parameter last: ``StripePage/next`` of the page before. Nil for the first page.
-    package func subscriptions(after last: String? = nil) async throws(CallError) -> StripePage<SubscriptionFacts> {
-        try await page(of: "/v1/subscriptions?status=all", after: last) { object throws(UnexpectedShape) in
-            try SubscriptionFacts(subscription: object)
+    package func subscriptions(after last: String? = nil) async throws(CallError) -> StripePage<SubscriptionFacts?> {
+        try await page(of: "/v1/subscriptions?status=all", after: last) { object in
+            try? SubscriptionFacts(subscription: object)
         }
     }
 
@@ -34,23 +34,21 @@ extension StripeClient {
     ) async throws(CallError) -> StripePage<StripeEvent?> {
         try await page(
             of: "/v1/events?delivery_success=false&created%5Bgte%5D=\(moment.seconds)", after: last
-        ) { object throws(UnexpectedShape) in
+        ) { object in
             // One that cannot be read tells nothing.
             try? StripeEvent(object)
         }
     }
 
     private func page<Element: Sendable>(
-        of path: String, after last: String?, read: (JSON) throws(UnexpectedShape) -> Element
+        of path: String, after last: String?, read: (JSON) -> Element
     ) async throws(CallError) -> StripePage<Element> {
         let start = last.flatMap { PercentEncoding.pathSegment($0) }.map { "&starting_after=\($0)" } ?? ""
         let call = StripeCall(method: .GET, path: "\(path)&limit=\(Self.pageSize)\(start)", isList: true)
         return try await transport.send(call) { list throws(UnexpectedShape) in
             let data = try list.required("data", \.elements)
-            var elements: [Element] = []
-            for object in data { elements.append(try read(object)) }
             let hasMore = list["has_more"].bool == true
-            return StripePage(elements: elements, next: hasMore ? data.last?["id"].nonEmptyString : nil)
+            return StripePage(elements: data.map(read), next: hasMore ? data.last?["id"].nonEmptyString : nil)
         }
     }
 }

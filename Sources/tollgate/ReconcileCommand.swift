@@ -22,11 +22,16 @@ struct ReconcileCommand: AsyncParsableCommand {
             logger: Process.makeLogger(level: .error, time: SystemClock()))
         do {
             let isWatched = Process.errorsGoToTerminal
-            let (checked, mended) = try await command.run { checked, mended in
+            let (checked, mended, failures) = try await command.run { checked, mended in
                 if isWatched { Process.complain("\r\(checked) subscriptions looked at, \(mended) mended") }
             }
             if isWatched { Process.complain("\r") }
             Process.say("\(checked) subscriptions looked at, \(mended) mended\n")
+            guard failures == 0 else {
+                throw Process.fail("\(failures) could not be read or settled; the log lines above say why.")
+            }
+        } catch let failure as ExitCode {
+            throw failure
         } catch {
             throw Process.fail("\(error)")
         }

@@ -9,7 +9,7 @@ package enum RedisMonitor {
         "AUTH", "CLIENT", "CONFIG", "ECHO", "INFO", "PING", "SCRIPT", "SELECT", "TIME",
     ]
     private static let ownKeys = [
-        "\"worker:{", "\"workers\"", "\"topusers:{", "\"webhooks:waiting\"", "{readiness probe",
+        "\"worker:{", "\"workers\"", "\"topusers:{", "\"webhooks:waiting\"", "{readiness probe", "\"reconciliation",
     ]
 
     /// The commands that `body` causes, each with its arguments. What scripts do inside is not among them.

@@ -29,16 +29,22 @@ struct Reconciler: Sendable {
     /// How often all subscriptions are gone through without being asked for.
     private static let completeSeconds: Int64 = 86_400
 
-    /// Between two runs of a worker. Another one's counts as well.
-    private static let interval: Duration = .seconds(300)
+    /// Between two runs, be they of this worker or of another.
+    private static let intervalSeconds: Int64 = 300
+
+    /// How often a worker looks whether it is time: when the one that runs dies, another takes its place soon.
+    private static let lookInterval: Duration = .seconds(30)
 
     /// What a run has found so far.
     struct Findings: Sendable, Hashable {
         var checked = 0
         var mended = 0
 
-        /// Subscriptions that no user is known for, or that sell no plan.
+        /// Subscriptions that no user is known for, that sell no plan, or that ended before anything was known of them.
         var others = 0
+
+        /// Those that could not be read or settled, and of which Clerk could not be told. The others were.
+        var failures = 0
     }
 
     /// - Parameters:
@@ -60,21 +66,30 @@ struct Reconciler: Sendable {
         }
     }
 
-    /// Runs every few minutes, until the task is cancelled. A run that fails is one of the next.
+    /// Runs every few minutes, until the task is cancelled. One that fails is begun anew when the next is due.
     func runForEver() async {
         // Workers that are started together do not ask all at once.
         var pause = Duration.milliseconds(Int64.random(in: 1000...5000))
         while (try? await Task.sleep(for: pause)) != nil {
-            pause = Self.interval
+            pause = Self.lookInterval
             guard time.isKnown else { continue }
             do throws(WebhookFailure) {
-                _ = try await run()
+                guard try await isTime(), let findings = try await run(), findings.mended > 0 else { continue }
+                logger.warning(
+                    "subscriptions were not as they are at Stripe",
+                    metadata: ["checked": "\(findings.checked)", "mended": "\(findings.mended)"])
             } catch {
+                pause = .seconds(Self.intervalSeconds)
                 logger.warning(
                     "the reconciliation with Stripe failed",
                     metadata: ["cause": "\(error.apiError.cause ?? error.reason)"])
             }
         }
+    }
+
+    private func isTime() async throws(WebhookFailure) -> Bool {
+        let last = try await stored { () async throws(StoreUnavailable) in try await state.history() }?.ranAt
+        return last.map { time.now().seconds - $0.seconds >= Self.intervalSeconds } ?? true
     }
 
     private func run(
@@ -88,23 +103,36 @@ struct Reconciler: Sendable {
         if isComplete {
             try await goThroughAll(token, &findings, progress)
         }
-        let since = max(
-            (history?.eventsSeenUntil ?? start).adding(seconds: -Self.overlapSeconds),
-            start.adding(seconds: -Self.eventsKeptSeconds))
-        try await lookAtUndelivered(since: since, token, &findings, progress)
+        let oldest = start.adding(seconds: -Self.eventsKeptSeconds)
+        let seenUntil = history?.eventsSeenUntil ?? oldest
+        let since = max(seenUntil.adding(seconds: -Self.overlapSeconds), oldest)
+        let hasSeenEvents = try await lookUnlessRefused(since: since, token, &findings, progress)
         let result = ReconciliationHistory(
-            ranAt: time.now(), wentThroughAllAt: isComplete ? start : last, eventsSeenUntil: start,
-            checked: findings.checked, mended: findings.mended)
+            ranAt: time.now(), wentThroughAllAt: isComplete ? start : last,
+            eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended)
         try await stored { () async throws(StoreUnavailable) in try await state.write(result) }
-        if findings.mended > 0 {
-            logger.warning(
-                "subscriptions were not as they are at Stripe",
-                metadata: ["checked": "\(findings.checked)", "mended": "\(findings.mended)"])
-        }
         return findings
     }
 
     // MARK: Events
+
+    /// A key that may not read events is no reason to do all else again and again.
+    ///
+    /// - Returns: False when Stripe refuses to tell.
+    private func lookUnlessRefused(
+        since moment: UnixTime, _ token: String, _ findings: inout Findings, _ progress: @Sendable (Findings) -> Void
+    ) async throws(WebhookFailure) -> Bool {
+        do {
+            try await lookAtUndelivered(since: moment, token, &findings, progress)
+            return true
+        } catch {
+            guard case .stripe(let refusal) = error, [400, 403, 404].contains(refusal.httpStatus) else { throw error }
+            logger.warning(
+                "Stripe does not tell which events were not delivered; the key must be allowed to read events",
+                metadata: ["cause": "\(refusal)"])
+            return false
+        }
+    }
 
     private func lookAtUndelivered(
         since moment: UnixTime, _ token: String, _ findings: inout Findings, _ progress: @Sendable (Findings) -> Void
@@ -119,7 +147,9 @@ struct Reconciler: Sendable {
                     let id = change.facts.subscriptionID, seen.insert(id).inserted
                 else { continue }
                 let hints = SubscriptionLook.Hints(facts: change.facts, isDeleted: change.kind == .deleted)
-                findings.add(try await look.look(at: id, hints, writesWhatIsKnown: false))
+                try await settle(&findings) { () async throws(WebhookFailure) in
+                    try await look.look(at: id, hints, writesWhatIsKnown: false)
+                }
             }
             last = page.next
             try await goOn(token, findings, progress)
@@ -135,10 +165,35 @@ struct Reconciler: Sendable {
         repeat {
             let seenAt = try await beginningOfPage(after: last)
             let page = try await asked { () async throws(CallError) in try await stripe.subscriptions(after: last) }
-            for facts in page.elements { findings.add(try await look.take(facts, seenAt: seenAt)) }
+            for facts in page.elements {
+                guard let facts else {
+                    findings.failures += 1
+                    logger.error("a subscription of Stripe's cannot be read")
+                    continue
+                }
+                try await settle(&findings) { () async throws(WebhookFailure) in
+                    try await look.take(facts, seenAt: seenAt)
+                }
+            }
             last = page.next
             try await goOn(token, findings, progress)
         } while last != nil
+    }
+
+    /// Counts what becomes of one subscription. Where it cannot be settled, the others can be all the same, unless Redis or
+    /// Stripe are away.
+    private func settle(
+        _ findings: inout Findings, _ look: () async throws(WebhookFailure) -> SubscriptionLook.Outcome
+    ) async throws(WebhookFailure) {
+        do {
+            findings.add(try await look())
+        } catch {
+            guard error.isOfOne else { throw error }
+            findings.failures += 1
+            logger.error(
+                "a subscription could not be reconciled",
+                metadata: ["cause": "\(error.apiError.cause ?? error.reason)"])
+        }
     }
 
     /// When a page is asked for. A second early, for each server of a cluster has its own clock: a look at a single
@@ -179,6 +234,17 @@ struct Reconciler: Sendable {
         _ operation: () async throws(StoreUnavailable) -> Value
     ) async throws(WebhookFailure) -> Value {
         do { return try await operation() } catch { throw .store(error) }
+    }
+}
+
+extension WebhookFailure {
+    /// It concerns one subscription, or its user.
+    fileprivate var isOfOne: Bool {
+        switch self {
+        case .store(let error): error.cause != .unreachable && error.cause != .clockDiffers
+        case .stripe(let error): !error.isTemporary && error.kind != .cancelled && error.httpStatus != 401
+        case .clerk, .clerkIsBusy: true
+        }
     }
 }
 

@@ -4,7 +4,7 @@ package import Logging
 package import NIOCore
 import RedisClient
 package import TollgateConfiguration
-import TollgateCore
+package import TollgateCore
 import TollgateDataPlane
 import TollgateStore
 
@@ -13,9 +13,15 @@ package struct ReconciliationCommand: Sendable {
     private let configuration: GatewayConfiguration
     private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
+    private let time: (any TimeSource)?
 
-    package init(configuration: GatewayConfiguration, eventLoopGroup: any EventLoopGroup, logger: Logger) {
+    /// - Parameter time: What it goes by instead of the time of Redis. For tests.
+    package init(
+        configuration: GatewayConfiguration, time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup,
+        logger: Logger
+    ) {
         self.configuration = configuration
+        self.time = time
         self.eventLoopGroup = eventLoopGroup
         self.logger = logger
     }
@@ -29,7 +35,7 @@ package struct ReconciliationCommand: Sendable {
     /// - Returns: The same at the end.
     package func run(
         progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
-    ) async throws -> (checked: Int, mended: Int) {
+    ) async throws -> (checked: Int, mended: Int, failures: Int) {
         let clock = RedisClock(systemClock: SystemClock())
         var redisConfiguration = try configuration.redis.clientConfiguration
         redisConfiguration.greeting = clock.greeting
@@ -52,9 +58,9 @@ package struct ReconciliationCommand: Sendable {
     private func run(
         _ redis: RedisClient, _ httpClient: HTTPClient, _ clock: RedisClock,
         _ progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
-    ) async throws -> (checked: Int, mended: Int) {
+    ) async throws -> (checked: Int, mended: Int, failures: Int) {
         let billing = Billing(
-            configuration: configuration, redis: redis, httpClient: httpClient, time: clock,
+            configuration: configuration, redis: redis, httpClient: httpClient, time: time ?? clock,
             metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
         guard let reconciler = billing.reconciler else {
             throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
@@ -69,7 +75,7 @@ package struct ReconciliationCommand: Sendable {
             else {
                 throw Failure(description: "A worker reconciles just now; see HGETALL reconciliation when it is done.")
             }
-            return (findings.checked, findings.mended)
+            return (findings.checked, findings.mended, findings.failures)
         } catch let failure as WebhookFailure {
             throw Failure(description: failure.apiError.cause ?? failure.apiError.error)
         }

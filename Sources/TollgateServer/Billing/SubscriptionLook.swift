@@ -72,6 +72,7 @@ struct SubscriptionLook: Sendable {
         _ facts: SubscriptionFacts, _ hints: Hints, seenAt: UnixTime, writesWhatIsKnown: Bool
     ) async throws(WebhookFailure) -> Outcome {
         guard let user = try await user(of: facts, hints) else { return .unknownUser }
+        if !writesWhatIsKnown, try await hasEndedUnseen(facts, for: user) { return .foreign }
         let outcome = try await take(facts, for: user, seenAt: seenAt, writesWhatIsKnown)
         guard outcome == .applied || outcome == .stale && writesWhatIsKnown else { return outcome }
         try await recordOwner(of: facts, user, seenAt: seenAt)
@@ -111,6 +112,20 @@ struct SubscriptionLook: Sendable {
         var facts = hints.facts
         facts.status = .canceled
         return facts
+    }
+
+    /// Whether the subscription ended before anything was known of it. It has never served anyone here, so it is no reason
+    /// to change the plan that its user has by now, such as one that was given in Clerk's dashboard.
+    private func hasEndedUnseen(_ facts: SubscriptionFacts, for user: UserID) async throws(WebhookFailure) -> Bool {
+        guard facts.status?.isFinal == true, let id = facts.subscriptionID else { return false }
+        guard try await owner(of: id) == nil else { return false }
+        // An earlier version knew subscriptions by their customers.
+        if let customerID = facts.customerID, let before = try await owner(of: customerID), before != user {
+            return false
+        }
+        return try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: user).purchases.subscriptions[id] == nil
+        }
     }
 
     // MARK: Whose it is

@@ -26,6 +26,9 @@ struct Market {
     let time: ManualTime
     let identity: DevelopmentIdentity
 
+    /// Where the workers run, with the `tollgate.yaml`.
+    var directory = "."
+
     /// Where customers call.
     private(set) var port: Int
 
@@ -171,7 +174,7 @@ func withMarket(
                 try await withGateways(count, environment: environment, directory: directory, time: time) { ports in
                     let market = Market(
                         gateways: ports, stripe: stripe, clerk: clerk, clerkURL: urls["CLERK_API_URL"] ?? "",
-                        redis: redis, time: time, identity: identity,
+                        redis: redis, time: time, identity: identity, directory: directory,
                         port: ports[0].publicPort)
                     try await body(market.behind(ports[0].publicPort))
                 }

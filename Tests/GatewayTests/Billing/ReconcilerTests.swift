@@ -1,0 +1,156 @@
+import Hiredis
+import JSONValue
+import NIOPosix
+import RedisClient
+import TestSupport
+import Testing
+import TollgateConfiguration
+import TollgateCore
+import TollgateDev
+import TollgateServer
+
+/// What webhooks have not told is found and mended.
+@Suite(.timeLimit(.minutes(1))) struct ReconcilerTests {
+    /// A market whose worker hears of nothing, and does not reconcile by itself.
+    private static let deaf = ["STRIPE_WEBHOOK_SECRET": ""]
+
+    @Test func whatWasBoughtChangedAndCancelledIsMended() async throws {
+        try await withMarket(settings: Self.deaf, plans: SubscriptionLifeTests.plans) { market in
+            let ids = try ["changed", "ended", "kept"].map { try market.sell("price_paid", to: "user_\($0)") }
+            let first = try await market.reconcile()
+            #expect(first.mended == 3 && first.failures == 0)
+            #expect(try await market.plan(of: "user_kept") == "paid")
+            try market.stripe.setPrices(of: ids[0], to: ["price_pro"])
+            try market.stripe.cancel(ids[1])
+            try market.sell("price_paid", to: "user_new")
+            market.time.advance(seconds: 3 * 86_400)
+            #expect(try await market.reconcile().mended == 3)
+            for (user, plan) in ["changed": "pro", "ended": "free", "kept": "paid", "new": "paid"] {
+                #expect(try await market.plan(of: "user_\(user)") == plan, "\(user)")
+            }
+            #expect(try await market.reconcile().mended == 0)
+        }
+    }
+
+    /// A subscription of former days says nothing of the plan that its user has by now.
+    @Test func anEndThatWasNeverSeenChangesNothing() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            market.clerk.addUser(id: "user_abc", publicMetadata: ["plan": "paid"])
+            market.stripe.put(subscription: Market.subscription("canceled"))
+            #expect(try await market.reconcile().mended == 0)
+            #expect(market.clerk.publicMetadata(of: "user_abc")?["plan"] == "paid")
+            let answer = try await HTTP.verify(try market.token("user_abc", plan: "paid"), port: market.port)
+            #expect(answer.body.contains(#""plan":"paid""#), "\(answer.body)")
+        }
+    }
+
+    /// It was seen with another user, who loses what has moved, be it after its end.
+    @Test func anEndAfterAMoveIsSeen() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            market.stripe.put(subscription: Market.subscription(user: "user_abc"))
+            let seen = try await market.reconcile()
+            market.stripe.put(subscription: Market.subscription("canceled", user: "user_def"))
+            let moved = try await market.reconcile()
+            #expect(seen.mended == 1 && moved.mended == 1)
+            #expect(try await market.plan(of: "user_abc") == "free")
+        }
+    }
+
+    @Test func whatCannotBeReadOrToldKeepsNothingUp() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            var odd = Market.subscription(id: "sub_odd", user: "user_odd", customer: "cus_odd")
+            odd["status"] = .null
+            market.stripe.put(subscription: odd)
+            for name in ["a", "b"] {
+                market.stripe.put(
+                    subscription: Market.subscription(id: "sub_\(name)", user: "user_\(name)", customer: "cus_\(name)"))
+            }
+            market.clerk.faults.inject(.status(500), times: 9, pathPrefix: "/v1/users/user_a")
+            let found = try await market.reconcile()
+            #expect(found.failures == 2, "one is odd, and of one Clerk could not be told")
+            for name in ["a", "b"] { #expect(try await market.plan(of: "user_\(name)") == "paid") }
+        }
+    }
+
+    /// Such as for a restricted key that may not read them.
+    @Test func eventsThatAreRefusedDoNotBeginAllAnew() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            try market.sell("price_paid", to: "user_abc")
+            market.stripe.faults.inject(.status(403), times: 9, pathPrefix: "/v1/events")
+            let found = try await market.reconcile()
+            #expect(found.mended == 1 && found.failures == 0)
+            try await withRedisClient(market.redis.configuration) { redis in
+                let now = market.time.now()
+                let all = try await redis.send("HGET reconciliation wentThroughAllAt").string
+                #expect(all == now.iso8601)
+                let events = try await redis.send("HGET reconciliation eventsSeenUntil").string
+                #expect(events == now.adding(seconds: -30 * 86_400).iso8601, "they are asked for again")
+            }
+        }
+    }
+
+    @Test func oneRunsAtATime() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            try await withRedisClient(market.redis.configuration) { redis in
+                try await redis.send("SET reconciliation:lease another")
+                do {
+                    let found = try await market.reconcile()
+                    Issue.record("another is at it: \(found)")
+                } catch {
+                    #expect("\(error)".contains("A worker reconciles just now"), "\(error)")
+                }
+                try await redis.send("DEL reconciliation:lease")
+                let found = try await market.reconcile()
+                #expect(found.checked == 0)
+                let lease = try await redis.send("EXISTS reconciliation:lease").integer
+                #expect(lease == 0, "it was given back")
+            }
+        }
+    }
+
+    @Test func theCommandSaysWhatItFinds() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            try market.sell("price_paid", to: "user_abc")
+            let process = try ChildProcess.start(
+                Worker.program, ["reconcile"], environment: market.settings, output: .lines)
+            var lines: [String] = []
+            for await line in process.lines { lines.append(line) }
+            #expect(lines.last?.hasSuffix("1 mended") == true, "\(lines)")
+            #expect(await process.wait() == .exited(0))
+        }
+    }
+}
+
+/// What a run has found.
+private struct Found {
+    let checked, mended, failures: Int
+}
+
+extension Market {
+    /// Reconciles as `tollgate reconcile` does, at the market's time.
+    fileprivate func reconcile() async throws -> Found {
+        let configuration = try GatewayConfiguration.load(
+            flags: [:], environment: settings, workingDirectory: directory)
+        let command = ReconciliationCommand(
+            configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: .silent)
+        let found = try await command.run { _, _ in }
+        return Found(checked: found.checked, mended: found.mended, failures: found.failures)
+    }
+
+    /// The settings of its workers.
+    fileprivate var settings: [String: String] {
+        Worker.environment(redisURL: redis.url, identity: identity)
+            .merging(Self.settings(stripeURL: stripe.url, clerkURL: clerkURL)) { $1 }
+    }
+
+    /// Sells a subscription without the gateway.
+    ///
+    /// - Returns: Its id.
+    @discardableResult
+    fileprivate func sell(_ price: String, to user: String) throws -> String {
+        let customer = "cus_\(user)"
+        if stripe.customers[customer] == nil { stripe.addCustomer(customer) }
+        return try stripe.subscribe(customer, to: [price], metadata: ["userId": user])
+    }
+}
