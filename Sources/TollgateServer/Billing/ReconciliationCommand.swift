@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import CoreMetrics
 package import Logging
 package import NIOCore
+import OutboundCalls
 import RedisClient
 package import TollgateConfiguration
 package import TollgateCore
@@ -41,7 +42,8 @@ package struct ReconciliationCommand: Sendable {
         redisConfiguration.greeting = clock.greeting
         let redis = try RedisClient(
             configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
-        let httpClient = HTTPClient(eventLoopGroup: eventLoopGroup)
+        let httpClient = HTTPClient(
+            eventLoopGroup: eventLoopGroup, configuration: .outbound(connect: .seconds(5), read: .seconds(10)))
         redis.start()
         do {
             let result = try await run(redis, httpClient, clock, progress)

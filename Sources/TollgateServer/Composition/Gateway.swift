@@ -5,6 +5,7 @@ import Hummingbird
 package import Logging
 package import NIOCore
 import NIOPosix
+import OutboundCalls
 import PrometheusMetrics
 import RedisClient
 package import ServiceLifecycle
@@ -61,7 +62,8 @@ package struct Gateway: Sendable {
             wantedConnections: configuration.maximumConnections)
         metricsRegistry = PrometheusRegistry(namespace: "tollgate")
         metrics = GatewayMetrics(factory: metricsRegistry)
-        httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
+        httpClient = HTTPClient(
+            eventLoopGroup: eventLoopGroup, configuration: .outbound(connect: .seconds(5), read: .seconds(10)))
         redisClock = clock
         var redisConfiguration = try configuration.redis.clientConfiguration
         redisConfiguration.greeting = clock.greeting
@@ -232,14 +234,6 @@ package struct Gateway: Sendable {
 
     /// Of them, what is left for the end of requests that were broken off.
     private static let secondsToEnd = 3
-
-    private static var httpClientConfiguration: HTTPClient.Configuration {
-        // A client's defaults are not a server's: no redirects, bounded waits (5 s to connect, 10 s to read).
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(5), read: .seconds(10))
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return configuration
-    }
 
     private var publicPort: PublicPort {
         PublicPort(

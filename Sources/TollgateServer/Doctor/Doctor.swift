@@ -30,7 +30,8 @@ package struct Doctor: Sendable {
     }
 
     package func examine() async -> DoctorReport {
-        let httpClient = HTTPClient(eventLoopGroup: eventLoopGroup, configuration: Self.httpClientConfiguration)
+        let httpClient = HTTPClient(
+            eventLoopGroup: eventLoopGroup, configuration: .outbound(connect: .seconds(3), read: .seconds(5)))
         let redis = RedisDoctor(
             configuration: configuration, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
         let dependencies = DependencyDoctor(
@@ -45,13 +46,6 @@ package struct Doctor: Sendable {
         let report = DoctorReport([configured(httpClient)] + findings + [descriptors])
         try? await httpClient.shutdown()
         return report
-    }
-
-    private static var httpClientConfiguration: HTTPClient.Configuration {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
-        configuration.timeout = .init(connect: .seconds(3), read: .seconds(5))
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return configuration
     }
 
     /// - Parameter section: What is told not to have ended in time.

@@ -2,6 +2,7 @@ import Hiredis
 import JSONValue
 import NIOPosix
 import RedisClient
+import Synchronization
 import TestSupport
 import Testing
 import TollgateConfiguration
@@ -108,6 +109,32 @@ import TollgateServer
         }
     }
 
+    /// Whatever answers in Stripe's place, the key stays there.
+    @Test func noRedirectTakesTheKeyElsewhere() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            let seen = RequestLog()
+            let other = try await ScriptedServer { request in
+                seen.append(request)
+                return .hangUp
+            }
+            let location = "http://127.0.0.1:\(other.port)/v1/subscriptions"
+            let stripe = try await ScriptedServer { _ in
+                .sayAndHangUp(
+                    "HTTP/1.1 307 Temporary Redirect\r\nLocation: \(location)\r\nContent-Length: 0\r\n"
+                        + "Connection: close\r\n\r\n")
+            }
+            do {
+                let found = try await market.reconcile(stripeURL: "http://127.0.0.1:\(stripe.port)")
+                Issue.record("a redirect is no list: \(found)")
+            } catch {
+                #expect(!"\(error)".contains("sk_test"))
+            }
+            try await stripe.close()
+            try await other.close()
+            #expect(seen.requests == [])
+        }
+    }
+
     @Test func theCommandSaysWhatItFinds() async throws {
         try await withMarket(settings: Self.deaf) { market in
             try market.sell("price_paid", to: "user_abc")
@@ -121,6 +148,14 @@ import TollgateServer
     }
 }
 
+private final class RequestLog: Sendable {
+    private let log = Mutex<[String]>([])
+
+    var requests: [String] { log.withLock(\.self) }
+
+    func append(_ request: String) { log.withLock { $0.append(request) } }
+}
+
 /// What a run has found.
 private struct Found {
     let checked, mended, failures: Int
@@ -128,9 +163,10 @@ private struct Found {
 
 extension Market {
     /// Reconciles as `tollgate reconcile` does, at the market's time.
-    fileprivate func reconcile() async throws -> Found {
+    fileprivate func reconcile(stripeURL: String? = nil) async throws -> Found {
+        let environment = settings.merging(stripeURL.map { ["STRIPE_API_URL": $0] } ?? [:]) { $1 }
         let configuration = try GatewayConfiguration.load(
-            flags: [:], environment: settings, workingDirectory: directory)
+            flags: [:], environment: environment, workingDirectory: directory)
         let command = ReconciliationCommand(
             configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: .silent)
