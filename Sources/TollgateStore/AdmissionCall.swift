@@ -219,7 +219,9 @@ extension AdmissionCall {
         case .scopes: writeScopes(to: &buffer)
         case .clientAddress: writeClientAddress(to: &buffer)
         case .claimedPlan: buffer.writeArgument(request.principal.claimedPlan ?? "")
-        case .issuedAt: write(request.principal.issuedAt, to: &buffer)
+        case .issuedAt:
+            let margin = PlanResolution.claimMarginSeconds
+            write(request.principal.issuedAt?.adding(seconds: -margin), to: &buffer)
         case .enforcesQuota: buffer.writeArgument(request.quotaPolicy == .enforce ? 1 : 0)
         case .onlyTells: buffer.writeArgument(onlyTells ? 1 : 0)
         case .fingerprint: buffer.writeArgument(request.idempotentCall?.fingerprint ?? "")

@@ -31,9 +31,10 @@ import TollgateCore
         Case(testDescription: "an old claim", record: record(), claim: "free", issuedAt: 999, plan: "paid"),
         Case(testDescription: "before Clerk was told", record: record(), claim: "free", issuedAt: 1005, plan: "paid"),
         Case(testDescription: "the same second", record: record(), claim: "free", issuedAt: 1010, plan: "paid"),
-        Case(testDescription: "a newer claim", record: record(), claim: "pro", issuedAt: 1011, plan: "pro"),
+        Case(testDescription: "within the margin", record: record(), claim: "free", issuedAt: 1015, plan: "paid"),
+        Case(testDescription: "a newer claim", record: record(), claim: "pro", issuedAt: 1016, plan: "pro"),
         Case(testDescription: "a claim of unknown age", record: record(), claim: "pro", plan: "paid"),
-        Case(testDescription: "a newer token without a claim", record: record(), issuedAt: 1011, plan: "paid"),
+        Case(testDescription: "a newer token without a claim", record: record(), issuedAt: 1016, plan: "paid"),
         Case(
             testDescription: "Clerk was never told", record: record(clerkUpdatedAt: nil), claim: "pro", issuedAt: 4000,
             plan: "paid"),
@@ -42,7 +43,7 @@ import TollgateCore
             claim: "pro", issuedAt: 1000, plan: "paid"),
         Case(testDescription: "on trial", record: record(.trialing), plan: "paid"),
         Case(testDescription: "canceled", record: record(.canceled), claim: "paid", issuedAt: 999, plan: "free"),
-        Case(testDescription: "given by hand", record: record(.canceled), claim: "pro", issuedAt: 1011, plan: "pro"),
+        Case(testDescription: "given by hand", record: record(.canceled), claim: "pro", issuedAt: 1016, plan: "pro"),
         Case(testDescription: "canceled, last seen", record: record(.canceled), lastSeen: "paid", plan: "free"),
         Case(testDescription: "unpaid", record: record(.unpaid), plan: "free"),
         Case(testDescription: "paused", record: record(.paused), plan: "free"),
@@ -68,7 +69,7 @@ import TollgateCore
         Case(testDescription: "another user has it now", record: record(.moved), lastSeen: "paid", plan: "free"),
         Case(
             testDescription: "a newer claim within the grace", record: record(.pastDue, pastDueSince: 4901),
-            claim: "pro", issuedAt: 1011, plan: "pro"),
+            claim: "pro", issuedAt: 1016, plan: "pro"),
         Case(
             testDescription: "no claim is newer than the end of the grace",
             record: record(.pastDue, pastDueSince: 4900), claim: "paid", issuedAt: 4999, plan: "free"),

@@ -175,7 +175,7 @@ import TollgateStore
         return AdmissionRequest(
             principal: Principal(
                 userID: one(of: users), claimedPlan: one(of: [nil, "free", "paid", "none", "gold"]),
-                issuedAt: one(of: [nil, time, time.adding(seconds: -1), time.adding(seconds: -2)])),
+                issuedAt: one(of: [nil] + [5, 4, 3, 0].map { time.adding(seconds: $0) })),
             time: time, cost: one(of: [1, 1, 1, 0, 3]), quotaPolicy: one(of: [.enforce, .countWhileSomeIsLeft]),
             routeLimit: one(of: [nil, nil, slow, fast]))
     }

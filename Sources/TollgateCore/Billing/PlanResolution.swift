@@ -9,6 +9,9 @@ package enum PlanResolution {
     /// How long a customer whose payment is owed keeps the plan, unless configured: a week.
     package static let standardPastDueGraceSeconds: Int64 = 7 * 86_400
 
+    /// Clerk's clock may be ahead of ours by so much: a token that seems to be newer by less may be older.
+    package static let claimMarginSeconds: Int64 = 5
+
     /// The name of the plan that counts at `now`. It need not be in the plan table.
     ///
     /// - Parameters:
@@ -35,6 +38,7 @@ extension SubscriptionRecord {
     /// A grace that has run out is news that Clerk does not have: no event told of it. So no claim is newer.
     fileprivate func isOlder(thanClaimIssuedAt issuedAt: UnixTime, now: UnixTime, pastDueGraceSeconds: Int64) -> Bool {
         guard let clerkUpdatedAt, !graceIsOver(at: now, pastDueGraceSeconds: pastDueGraceSeconds) else { return false }
-        return issuedAt.seconds > max(writtenAt.seconds, clerkUpdatedAt.seconds)
+        return issuedAt.adding(seconds: -PlanResolution.claimMarginSeconds).seconds
+            > max(writtenAt.seconds, clerkUpdatedAt.seconds)
     }
 }
