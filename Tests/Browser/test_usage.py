@@ -79,7 +79,7 @@ class SampleUsers(DashboardTest):
         self.check_sight("user_paid", Sight("137 / 500", "363 calls", 27, *_PAID))
         self.see_no("#upgrade")
         self.see("#manage-billing", "Manage billing")
-        self.see("#plan-renewal", "Paid until ")
+        self.see("#plan-renewal", "Renews on ")
         self.check_state("usage-paid")
 
     def test_past_due(self) -> None:

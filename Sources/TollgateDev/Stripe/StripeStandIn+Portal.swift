@@ -28,6 +28,7 @@ extension StripeStandIn {
                     switch try context.parameters.require("action") {
                     case "delete": try deleteCustomer(customer)
                     case "subscribe": try subscribeOnceMore(customer, form)
+                    case "try": try subscribeOnceMore(customer, form, trialDays: 14)
                     default: throw Self.noSuchButton
                     }
                 return await goOn(to: portal["return_url"].string ?? "/portal/\(id)", after: events)
@@ -75,12 +76,14 @@ extension StripeStandIn {
     }
 
     /// With the metadata of the customer's newest subscription, as the operator would write it.
-    private func subscribeOnceMore(_ customer: String, _ form: StandInFormValue) throws -> [String] {
+    private func subscribeOnceMore(_ customer: String, _ form: StandInFormValue, trialDays: Int64? = nil) throws
+        -> [String]
+    {
         let newest = state.withLock { $0.ledger.subscriptions.ofCustomer(customer).first }
         let user = newest?["metadata"]["userId"].string
         return try begin(
             customer, prices: Self.words(form.field("prices")), metadata: user.map { ["userId": $0] } ?? [:],
-            trialDays: nil, isPaid: true
+            trialDays: trialDays, isPaid: true
         ).events
     }
 
@@ -104,6 +107,7 @@ extension StripeStandIn {
         let list = items.isEmpty ? "<p>No subscriptions.</p>" : "<ul>\(items.joined())</ul>"
         let more =
             Self.form("Subscribe once more", "prices", "price_development", post: "/portal/\(id)/subscribe")
+            + Self.form("Try for 14 days", "prices", "price_development", post: "/portal/\(id)/try")
             + HTMLPage.button("Delete this customer", post: "/portal/\(id)/delete")
         return HTMLPage(title: "Your subscriptions", body: "\(list)\n\(more)\n\(back)").response()
     }

@@ -110,17 +110,27 @@ function priceText(plan) {
 
 function renewalText(subscription) {
   if (!subscription) return "";
-  const until = subscription.periodEnd && date(subscription.periodEnd);
-  switch (subscription.status) {
-  case "active": return until && `Paid until ${until}`;
-  case "trialing": return until ? `Trial until ${until}` : "Trial";
+  const {status, periodEnd, endsAt, trialEnd, collectionPause} = subscription;
+  const ends = endsAt && `Ends on ${date(endsAt)}`;
+  switch (status) {
+  case "active": return sentences(ends ?? (periodEnd && `Renews on ${date(periodEnd)}`), pauseText(collectionPause));
+  case "trialing": return sentences(trialEnd ? `Trial until ${date(trialEnd)}` : "Trial", ends, pauseText(collectionPause));
   case "past_due": return "Payment is overdue";
   case "unpaid": return "Unpaid";
   case "canceled": return "Your subscription was cancelled";
   case "paused": return "Your subscription is paused";
+  case "payment_returned": return "Your payment was returned";
   default: return "";
   }
 }
+
+/// Of a subscription that is served and not paid for meanwhile.
+function pauseText(pause) {
+  if (!pause) return null;
+  return pause.until ? `Payments are paused until ${date(pause.until)}` : "Payments are paused";
+}
+
+const sentences = (...texts) => texts.filter(Boolean).join(". ");
 
 // Coming back from Stripe's checkout
 
