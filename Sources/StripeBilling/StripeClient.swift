@@ -27,16 +27,17 @@ package struct StripeClient: Sendable {
     ///     and read subscriptions. It appears in no description and no error.
     ///   - apiURL: Without a slash at its end.
     ///   - httpClient: Must not follow redirects, or a form could be sent somewhere else.
+    ///   - pace: What each call waits for, for work that no user waits for.
     ///   - sleep: Waits between tries. Ends the call when it throws.
     package init(
         secretKey: String, apiURL: String = Self.defaultURL, httpClient: HTTPClient, logger: Logger,
-        timeLimits: CallTimeLimits = Self.timeLimits,
+        timeLimits: CallTimeLimits = Self.timeLimits, pace: CallPace? = nil,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         isLive = secretKey.hasPrefix("sk_live_") || secretKey.hasPrefix("rk_live_")
         transport = StripeTransport(
             secretKey: secretKey, apiURL: apiURL, httpClient: httpClient, logger: logger, timeLimits: timeLimits,
-            sleep: sleep)
+            pace: pace, sleep: sleep)
     }
 
     /// Makes a page on which a user subscribes.
@@ -85,6 +86,25 @@ package struct StripeClient: Sendable {
         }
     }
 
+    /// The subscription whose period a payment was for, and when that period was invoiced. Nil for a payment of anything
+    /// else, such as of the difference when a subscription was changed.
+    ///
+    /// - Parameter paymentID: `pi_…`
+    package func period(paidBy paymentID: String) async throws(CallError) -> InvoicedPeriod? {
+        guard let payment = PercentEncoding.pathSegment(paymentID) else { return nil }
+        let path = "/v1/invoice_payments?payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=\(payment)"
+        let found = try await transport.send(StripeCall(method: .GET, path: path)) { list in
+            (list["data"].elements ?? []).lazy.compactMap { $0["invoice"].identifier }.first
+        }
+        guard let invoice = found.flatMap({ PercentEncoding.pathSegment($0) }) else { return nil }
+        return try await transport.send(StripeCall(method: .GET, path: "/v1/invoices/" + invoice)) { object in
+            guard let subscriptionID = SubscriptionFacts(invoice: object).subscriptionID,
+                let invoicedAt = object["created"].moment, object["billing_reason"].string != "subscription_update"
+            else { return nil }
+            return InvoicedPeriod(subscriptionID: subscriptionID, invoicedAt: invoicedAt)
+        }
+    }
+
     /// The subscription as it is now. Nil when Stripe has none of that id, and for what can be no id.
     package func subscription(id: String) async throws(CallError) -> SubscriptionFacts? {
         guard let segment = PercentEncoding.pathSegment(id) else { return nil }
@@ -99,6 +119,15 @@ package struct StripeClient: Sendable {
             return nil
         }
     }
+}
+
+/// A period of a subscription, as an invoice tells of it.
+package struct InvoicedPeriod: Sendable, Hashable {
+    /// `sub_…`
+    package let subscriptionID: String
+
+    /// When the invoice was made: when the period began, or not long after.
+    package let invoicedAt: UnixTime
 }
 
 extension StripeClient: CustomStringConvertible, CustomReflectable {

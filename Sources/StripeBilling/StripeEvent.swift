@@ -60,6 +60,9 @@ package enum StripeObject: Sendable, Hashable {
     /// Of `customer.deleted`: whose it was.
     case customer(SubscriptionFacts)
 
+    /// Of `charge.refunded`, or of `charge.dispute.closed`: the payment, and whether nothing of it is left.
+    case payment(SubscriptionFacts, isReturned: Bool)
+
     /// Anything else, unread.
     case other
 
@@ -93,6 +96,10 @@ package enum StripeObject: Sendable, Hashable {
             self = .invoice(SubscriptionFacts(invoice: object))
         } else if type == "customer.deleted" {
             self = .customer(SubscriptionFacts(customer: object))
+        } else if type == "charge.refunded" {
+            self = .payment(SubscriptionFacts(payment: object), isReturned: object["refunded"].bool == true)
+        } else if type == "charge.dispute.closed" {
+            self = .payment(SubscriptionFacts(payment: object), isReturned: object["status"].string == "lost")
         } else {
             self = .other
         }

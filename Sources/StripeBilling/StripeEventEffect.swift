@@ -17,6 +17,9 @@ package enum StripeEventEffect: Sendable, Hashable {
         /// The checkout is done and the payment is on its way; another event will tell how that ended.
         case notPaidYet = "not-paid-yet"
 
+        /// A part of a payment was given back, or a dispute is won.
+        case notReturned = "not-returned"
+
         /// Of a connected account, which sells things of its own and writes its own metadata.
         case connectedAccount = "connected-account"
 
@@ -35,6 +38,9 @@ extension StripeEvent {
         "invoice.paid", "invoice.payment_failed", "customer.deleted",
     ]
 
+    /// The types that it has to be sent besides, where the plan ends with the payment (``ReturnedPaymentRule/end``).
+    package static let typesOfReturnedPayments = ["charge.refunded", "charge.dispute.closed"]
+
     /// What this event means for billing. Depends on nothing but the event.
     package var meaning: StripeEventEffect {
         guard connectedAccount == nil else { return .ignored(.connectedAccount) }
@@ -44,6 +50,8 @@ extension StripeEvent {
         case .invoice(let facts): meaning(ofInvoice: facts)
         case .customer(let facts):
             facts.customerID == nil ? .ignored(.notForSubscription) : change(.customerDeleted, facts)
+        case .payment(let facts, let isReturned):
+            isReturned && facts.paymentID != nil ? change(.paymentReturned, facts) : .ignored(.notReturned)
         case .other: .ignored(.otherType)
         }
     }

@@ -48,8 +48,15 @@ extension StripeClient {
     /// Whether the key may read subscriptions, which webhooks need.
     ///
     /// - Throws: Why not.
-    package func checkKey() async throws(CallError) {
-        let call = StripeCall(method: .GET, path: "/v1/subscriptions?limit=1")
+    package func checkKey() async throws(CallError) { try await check("/v1/subscriptions?limit=1") }
+
+    /// Whether the key may read events, which reconciliations need.
+    ///
+    /// - Throws: Why not.
+    package func checkEvents() async throws(CallError) { try await check("/v1/events?limit=1") }
+
+    private func check(_ path: String) async throws(CallError) {
+        let call = StripeCall(method: .GET, path: path)
         try await transport.send(call) { list throws(UnexpectedShape) in
             _ = try list.required("object", \.nonEmptyString)
         }

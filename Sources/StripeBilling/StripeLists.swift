@@ -32,8 +32,10 @@ extension StripeClient {
     package func undeliveredEvents(
         since moment: UnixTime, after last: String? = nil
     ) async throws(CallError) -> StripePage<StripeEvent?> {
-        try await page(
-            of: "/v1/events?delivery_success=false&created%5Bgte%5D=\(moment.seconds)", after: last
+        let types = (StripeEvent.neededTypes + StripeEvent.typesOfReturnedPayments)
+            .map { "&types%5B%5D=\($0)" }.joined()
+        return try await page(
+            of: "/v1/events?delivery_success=false&created%5Bgte%5D=\(moment.seconds)\(types)", after: last
         ) { object in
             // One that cannot be read tells nothing.
             try? StripeEvent(object)

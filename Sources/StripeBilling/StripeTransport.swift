@@ -30,19 +30,24 @@ struct StripeTransport: Sendable {
     let apiURL: String
     let timeLimits: CallTimeLimits
     let sleep: @Sendable (Duration) async throws -> Void
+
+    /// What each try waits for. Nil when a user waits for the answer.
+    private let pace: CallPace?
+
     private let secretKey: String
     private let httpClient: HTTPClient
     private let logger: Logger
 
     init(
         secretKey: String, apiURL: String, httpClient: HTTPClient, logger: Logger, timeLimits: CallTimeLimits,
-        sleep: @escaping @Sendable (Duration) async throws -> Void
+        pace: CallPace?, sleep: @escaping @Sendable (Duration) async throws -> Void
     ) {
         self.secretKey = secretKey
         self.apiURL = apiURL
         self.httpClient = httpClient
         self.logger = logger
         self.timeLimits = timeLimits
+        self.pace = pace
         self.sleep = sleep
     }
 
@@ -71,6 +76,7 @@ struct StripeTransport: Sendable {
     private func attempt(_ call: StripeCall, within limit: Duration) async -> Result<StripeAnswer, CallError> {
         var metadata: Logger.Metadata = ["method": "\(call.method)", "path": "\(call.path)"]
         do {
+            try await pace?.turn()
             let answer = try await withTimeLimit(limit) { try await fetch(call, within: limit) }
             metadata["status"] = "\(answer.status)"
             metadata["stripe-request"] = answer.requestID.map { "\($0)" }

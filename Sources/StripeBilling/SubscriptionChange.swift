@@ -21,6 +21,9 @@ package struct SubscriptionChange: Sendable, Hashable {
 
         /// A customer was deleted, and with it every subscription of theirs has ended.
         case customerDeleted = "customer-deleted"
+
+        /// A payment was given back in full, or taken back by the customer's bank.
+        case paymentReturned = "payment-returned"
     }
 
     /// What happened.
@@ -44,6 +47,16 @@ package struct SubscriptionChange: Sendable, Hashable {
     }
 }
 
+/// What becomes of a plan whose payment was given back in full, or taken back by the customer's bank in a dispute that is
+/// lost. Stripe lets the subscription go on either way.
+package enum ReturnedPaymentRule: String, Sendable, Hashable, CaseIterable {
+    /// The user keeps the plan.
+    case keep
+
+    /// The plan ends, until a later period is paid for.
+    case end
+}
+
 /// What becomes of a plan whose subscription was changed to a price that is none of ours, such as by the customer portal.
 package enum UnknownPriceRule: String, Sendable, Hashable, CaseIterable {
     /// The user has the fallback.
@@ -63,13 +76,19 @@ extension Subscription {
     /// - Parameters:
     ///   - facts: What Stripe says now. Nil comes back without an id and a status.
     ///   - known: The same subscription as it was seen before. Nil for one that was never seen.
+    ///   - returnedAt: When the payment of its present period was returned, if an event tells so.
     ///   - seenAt: When Stripe began to be asked, by the clock that orders looks.
     ///   - now: Since when a payment is owed, if none was before.
     package init?(
         _ facts: SubscriptionFacts, known: Subscription?, prices: PriceTable, unknownPrice: UnknownPriceRule,
-        seenAt: UnixTime, now: UnixTime
+        returnedAt: UnixTime? = nil, seenAt: UnixTime, now: UnixTime
     ) {
-        guard let id = facts.subscriptionID, let status = facts.status else { return nil }
+        guard let id = facts.subscriptionID, var status = facts.status else { return nil }
+        // Stripe does not tell with the subscription: what was returned is remembered for as long as its period lasts.
+        let returned = (returnedAt ?? known?.paymentReturnedAt).flatMap { moment in
+            facts.period.map { $0.start > moment } == true ? nil : moment
+        }
+        if returned != nil, status.isLive { status = .paymentReturned }
         let kept = unknownPrice == .keep ? known?.plan : nil
         let first = known?.firstPriceIDs ?? []
         self.init(
@@ -78,7 +97,7 @@ extension Subscription {
             firstPriceIDs: first.isEmpty ? facts.priceIDs : first, soldAs: known?.soldAs ?? facts.namedPlan,
             startedAt: facts.startedAt, period: facts.period, endsAt: status.isFinal ? nil : facts.endsAt,
             trialEnd: facts.trialEnd, collectionPause: facts.collectionPause,
-            pastDueSince: status == .pastDue ? now : nil, seenAt: seenAt)
+            pastDueSince: status == .pastDue ? now : nil, paymentReturnedAt: returned, seenAt: seenAt)
     }
 }
 

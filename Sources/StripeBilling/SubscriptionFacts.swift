@@ -44,6 +44,9 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// The user that the payer of a payment link has named: `client_reference_id`, which anyone may choose.
     package var reference: UserID?
 
+    /// `pi_…`: the payment that the event is about. Which invoice it was for, Stripe has to be asked.
+    package var paymentID: String?
+
     /// That nothing is told.
     package init() {}
 }
@@ -102,6 +105,13 @@ extension SubscriptionFacts {
         self.init()
         readMetadata(object["metadata"])
         customerID = object["id"].nonEmptyString
+    }
+
+    /// What a `charge` or a `dispute` tells: which payment it is about.
+    init(payment object: JSON) {
+        self.init()
+        customerID = object["customer"].identifier
+        paymentID = object["payment_intent"].identifier
     }
 
     private mutating func readMetadata(_ metadata: JSON) {

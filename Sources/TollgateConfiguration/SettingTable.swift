@@ -116,6 +116,12 @@ extension Setting {
     static let stripeUnknownPrice = Setting(
         "STRIPE_UNKNOWN_PRICE", .choice(UnknownPriceRule.allCases.map(\.rawValue)), default: "free",
         "What becomes of a plan whose subscription is changed to a price that sells none: `free`, or `keep` the plan.")
+    static let stripeOnRefund = Setting(
+        "STRIPE_ON_REFUND", .choice(ReturnedPaymentRule.allCases.map(\.rawValue)), default: "keep",
+        """
+        What becomes of a plan whose payment is refunded in full, or lost in a dispute: `keep` it, or `end` it until a \
+        later period is paid for.
+        """)
     static let stripePastDueGraceDays = Setting(
         "STRIPE_PAST_DUE_GRACE_DAYS", .integer(0...90), default: "7",
         "Days that a customer whose payment failed keeps the plan.")
@@ -145,7 +151,7 @@ extension Setting {
         .clerkSecretKey, .clerkPublishableKey, .clerkJWTKey, .clerkJWKSURL, .clerkIssuer, .clerkAPIURL,
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripeUnknownPrice,
-        .stripePastDueGraceDays,
+        .stripeOnRefund, .stripePastDueGraceDays,
         .dashboard, .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 

@@ -18,6 +18,14 @@ package struct StripeSettings: Sendable, Hashable {
     /// What becomes of a plan whose subscription is changed to a price that sells none.
     package let unknownPrice: UnknownPriceRule
 
+    /// What becomes of a plan whose payment is returned.
+    package let returnedPayment: ReturnedPaymentRule
+
+    /// The types of events that the webhook endpoint has to be sent.
+    package var neededEvents: [String] {
+        StripeEvent.neededTypes + (returnedPayment == .end ? StripeEvent.typesOfReturnedPayments : [])
+    }
+
     /// How long a customer whose payment is owed keeps the plan.
     package let pastDueGraceDays: Int
 
@@ -38,7 +46,8 @@ package struct StripeSettings: Sendable, Hashable {
             prices[Self.standardPlan] = [price] + (prices[Self.standardPlan] ?? []).filter { $0 != price }
         }
         self.prices = PriceTable(plans.plans.map { .init(plan: $0.name, priceIDs: prices[$0.name] ?? []) })
-        unknownPrice = reader.unknownPriceRule()
+        unknownPrice = reader.rule(.stripeUnknownPrice, orElse: .free)
+        returnedPayment = reader.rule(.stripeOnRefund, orElse: .keep)
         webhookSecrets = reader.prefixed(
             .stripeWebhookSecret, ["whsec_"],
             remedy: "Copy the signing secret from the webhook endpoint's page in Stripe's dashboard."
@@ -64,11 +73,15 @@ extension SettingReader {
         return found.text
     }
 
-    fileprivate mutating func unknownPriceRule() -> UnknownPriceRule {
-        guard let found = find(.stripeUnknownPrice) else { return .free }
-        if let rule = UnknownPriceRule(rawValue: found.text) { return rule }
-        report(found, "is neither free nor keep", remedy: "Give one of the two.")
-        return .free
+    /// One of the two ways that a rule has.
+    fileprivate mutating func rule<Rule: CaseIterable & RawRepresentable<String>>(
+        _ setting: Setting, orElse standard: Rule
+    ) -> Rule {
+        guard let found = find(setting) else { return standard }
+        if let rule = Rule(rawValue: found.text) { return rule }
+        let names = Rule.allCases.map(\.rawValue).joined(separator: " nor ")
+        report(found, "is neither \(names)", remedy: "Give one of the two.")
+        return standard
     }
 
     fileprivate mutating func checkStandardPlan(among plans: PlanTable, others: [String: [String]]) {

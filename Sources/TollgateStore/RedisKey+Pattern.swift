@@ -4,7 +4,7 @@ extension RedisKey {
     package enum Pattern: Int, Sendable, Hashable, CaseIterable {
         case usage, usageOfDay, platformID, apiKey, previousAPIKey, platformUser, platformOfAPIKey, keys, endedKeys
         case keyChanges, key, reservations, booked, idempotentCall, idempotencyKeys, keptAnswers, subscription
-        case subscriptions, clerkTurn, customerUser, webhook, waitingWebhooks, reconciliation
+        case subscriptions, subscriptionEnds, clerkTurn, customerUser, webhook, waitingWebhooks, reconciliation
         case reconciliationLease, worker, readinessProbe, workers, topUsers, ticket
         case rateLimit, rateLimitOfRoute
     }

@@ -97,6 +97,13 @@ extension RedisKey.Pattern {
                 """,
             look: "HGETALL 'subscriptions:{user_abc}'"),
         Row(
+            .subscriptionEnds, "subscriptions:ends", .sortedSet, .mayStay, kept: "for ever",
+            holds: """
+                ids of the subscriptions that are served, by when their period ends (Unix seconds); one that is overdue \
+                for a day is looked at, and stands a day later then
+                """,
+            look: "ZRANGE subscriptions:ends 0 9 WITHSCORES"),
+        Row(
             .clerkTurn, "subscription:{userId}:clerk", .string, .ends, kept: "10 s at most",
             holds: "the worker whose turn it is to tell Clerk",
             look: "PTTL 'subscription:{user_abc}:clerk'"),
@@ -114,7 +121,10 @@ extension RedisKey.Pattern {
             look: "ZRANGE webhooks:waiting 0 -1 WITHSCORES"),
         Row(
             .reconciliation, "reconciliation", .hash, .mayStay, kept: "for ever",
-            holds: "`ranAt wentThroughAllAt eventsSeenUntil checked mended` of the last reconciliations with Stripe",
+            holds: """
+                `ranAt wentThroughAllAt eventsSeenUntil checked mended failures` of the last \
+                reconciliations with Stripe
+                """,
             look: "HGETALL reconciliation"),
         Row(
             .reconciliationLease, "reconciliation:lease", .string, .ends, kept: "60 s at most",

@@ -113,6 +113,9 @@ extension RedisKey {
     /// Stripe's events that failed and wait to be sent again.
     static let waitingWebhooks = RedisKey(.waitingWebhooks)
 
+    /// Subscriptions, by when their period ends.
+    static let subscriptionEnds = RedisKey(.subscriptionEnds)
+
     /// What the last reconciliations with Stripe have found.
     static let reconciliation = RedisKey(.reconciliation)
 

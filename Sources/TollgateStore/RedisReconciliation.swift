@@ -57,12 +57,13 @@ package struct RedisReconciliation: Sendable {
 
 extension ReconciliationHistory {
     static let schema = HashSchema(
-        ReconciliationHistory.init(ranAt:wentThroughAllAt:eventsSeenUntil:checked:mended:),
+        ReconciliationHistory.init(ranAt:wentThroughAllAt:eventsSeenUntil:checked:mended:failures:),
         HashRow(\.ranAt, "ranAt", .moment),
         HashRow(\.wentThroughAllAt, "wentThroughAllAt", .optional(.moment)),
         HashRow(\.eventsSeenUntil, "eventsSeenUntil", .moment),
         HashRow(\.checked, "checked", .orElse(0, .number)),
-        HashRow(\.mended, "mended", .orElse(0, .number)))
+        HashRow(\.mended, "mended", .orElse(0, .number)),
+        HashRow(\.failures, "failures", .orElse(0, .number)))
 }
 
 private enum HoldLeaseSignature: ScriptSignature {

@@ -145,6 +145,23 @@ package struct RedisSubscriptionStore: SubscriptionStore {
         let reply = try await client.ask(RedisCommand("GET", .customerUser(customerID: customerID)))
         return reply.string.flatMap { UserID($0) }
     }
+
+    package func expectEnd(of subscriptionID: String, at time: UnixTime?) async throws(StoreUnavailable) {
+        let command =
+            time.map { RedisCommand("ZADD", .subscriptionEnds, "\($0.seconds)", subscriptionID) }
+            ?? RedisCommand("ZREM", .subscriptionEnds, subscriptionID)
+        _ = try await client.ask(command)
+    }
+
+    package func overdueSubscriptions(
+        before time: UnixTime, maximumCount: Int
+    ) async throws(StoreUnavailable) -> [String] {
+        let reply = try await client.ask(
+            RedisCommand(
+                "ZRANGEBYSCORE", .subscriptionEnds, "-inf", "(\(time.seconds)", "LIMIT", "0", "\(maximumCount)"))
+        guard let ids = reply.array else { throw .unexpectedReply(of: "ZRANGEBYSCORE") }
+        return ids.compactMap(\.string)
+    }
 }
 
 extension Collection<RedisReply> {

@@ -36,7 +36,7 @@ extension Subscription {
         HashSchema(
             Subscription.init(
                 id:customerID:status:plan:priceIDs:firstPriceIDs:soldAs:startedAt:period:endsAt:trialEnd:
-                collectionPause:pastDueSince:seenAt:),
+                collectionPause:pastDueSince:paymentReturnedAt:seenAt:),
             // The name of the field.
             HashRow(\.id, known: id),
             HashRow(\.customerID, "customer", .optional(.text)),
@@ -51,6 +51,7 @@ extension Subscription {
             HashRow(\.trialEnd, "trialEnd", .optional(.moment)),
             HashRow(\.collectionPause, "collectionPausedUntil", .optional(.pause)),
             HashRow(\.pastDueSince, "pastDueSince", .optional(.moment)),
+            HashRow(\.paymentReturnedAt, "paymentReturnedAt", .optional(.moment)),
             HashRow(\.seenAt, "seenAt", .orElse(.longAgo, .milliseconds)))
     }
 }

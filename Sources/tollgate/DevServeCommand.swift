@@ -84,8 +84,9 @@ struct DevServeCommand: AsyncParsableCommand {
             identity: identityPort == 0 ? Loopback.freePort() : identityPort,
             stripe: stripePort == 0 ? Loopback.freePort() : stripePort,
             clerk: clerkPort == 0 ? Loopback.freePort() : clerkPort)
+        let settings = settings(redis: redis, identity: identity, ports: ports)
         let configuration = try GatewayConfiguration.load(
-            flags: settings(redis: redis, identity: identity, ports: ports), environment: [:],
+            flags: settings, environment: [:],
             // Not the user's directory: an .env there belongs to production.
             workingDirectory: data.data, defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
         let clock = RedisClock(systemClock: SystemClock())
@@ -99,6 +100,9 @@ struct DevServeCommand: AsyncParsableCommand {
             ports: ports, configurationFile: configuration.file, stripe: stripe, gateway: gateway,
             samples: SampleUserPreparation(
                 redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
+        let file = DevSettingsFile(data: data)
+        try file.write(settings)
+        defer { file.remove() }
         try await gateway.run(
             above: [
                 redis,

@@ -13,22 +13,34 @@ struct ReconcileCommand: AsyncParsableCommand {
             Workers do this by themselves once a day, and look every few minutes for events they were not told.
             """)
 
-    @OptionGroup var settings: SettingOptions
+    @OptionGroup var options: OperatorOptions
 
     func run() async throws {
-        let configuration = try settings.load()
+        let configuration = try options.load()
         let command = ReconciliationCommand(
             configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: Process.makeLogger(level: .error, time: SystemClock()))
         do {
             let isWatched = Process.errorsGoToTerminal
-            let (checked, mended, failures) = try await command.run { checked, mended in
-                if isWatched { Process.complain("\r\(checked) subscriptions looked at, \(mended) mended") }
+            let clearLine = isWatched ? "\r\u{1B}[K" : ""
+            let found = try await command.run { checked, mended in
+                if isWatched { Process.complain("\(clearLine)\(checked) subscriptions looked at, \(mended) mended") }
+            } onChange: { change in
+                Process.complain(clearLine)
+                Process.say("\(change)\n")
             }
-            if isWatched { Process.complain("\r") }
-            Process.say("\(checked) subscriptions looked at, \(mended) mended\n")
-            guard failures == 0 else {
-                throw Process.fail("\(failures) could not be read or settled; the log lines above say why.")
+            Process.complain(clearLine)
+            Process.say("\(found.checked) subscriptions looked at, \(found.mended) mended\n")
+            if found.missing > 0 {
+                Process.say(
+                    """
+                    \(found.missing) whose period is over are unknown to Stripe; their users keep the plan. Is \
+                    STRIPE_SECRET_KEY of the account that sold them?
+
+                    """)
+            }
+            guard found.failures == 0 else {
+                throw Process.fail("\(found.failures) could not be read or settled; the log lines above say why.")
             }
         } catch let failure as ExitCode {
             throw failure

@@ -201,7 +201,25 @@ import TollgateCore
         }
     }
 
-    @Test(arguments: ["invoice.created", "invoice.upcoming", "charge.refunded", "charge.dispute.created", "v2.core.x"])
+    @Test func paymentsThatAreReturnedInFullMatter() throws {
+        func payment(_ more: String, intent: String = #""pi_1""#) -> String {
+            #"{"id":"ch_1","object":"charge","customer":"cus_1","payment_intent":\#(intent),\#(more)}"#
+        }
+        for (type, object) in [
+            ("charge.refunded", payment(#""refunded":true"#)), ("charge.dispute.closed", payment(#""status":"lost""#)),
+        ] {
+            let change = try change(type, object)
+            #expect(change?.kind == .paymentReturned && change?.facts.paymentID == "pi_1", "\(type)")
+        }
+        for (type, object) in [
+            ("charge.refunded", payment(#""refunded":false"#)), ("charge.dispute.closed", payment(#""status":"won""#)),
+            ("charge.refunded", payment(#""refunded":true"#, intent: "null")),
+        ] {
+            #expect(try meaning(type, object) == .ignored(.notReturned), "\(object)")
+        }
+    }
+
+    @Test(arguments: ["invoice.created", "invoice.upcoming", "charge.succeeded", "charge.dispute.created", "v2.core.x"])
     func otherEventsAreIgnored(_ type: String) throws {
         #expect(try meaning(type, invoice()) == .ignored(.otherType))
     }

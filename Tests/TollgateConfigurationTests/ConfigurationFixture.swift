@@ -36,7 +36,7 @@ enum ConfigurationFixture {
         "CLERK_JS_URL": "https://assets.example.com/clerk.js", "TOLLGATE_DASHBOARD": "off",
         "STRIPE_SECRET_KEY": "rk_live_hunter2", "STRIPE_PRICE_ID": "price_1",
         "STRIPE_WEBHOOK_SECRET": "whsec_hunter2, whsec_hunter3", "STRIPE_API_URL": "http://127.0.0.1:4010",
-        "STRIPE_UNKNOWN_PRICE": "keep", "STRIPE_PAST_DUE_GRACE_DAYS": "3",
+        "STRIPE_UNKNOWN_PRICE": "keep", "STRIPE_ON_REFUND": "end", "STRIPE_PAST_DUE_GRACE_DAYS": "3",
         "FRONTEND_URL": "https://App.Example.com:443/",
         "CORS_ORIGINS": "capacitor://localhost,http://localhost:5173",
         "CORS_ORIGIN_PATTERNS": "https://*.preview.example.com",

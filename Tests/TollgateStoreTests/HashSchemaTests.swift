@@ -35,6 +35,7 @@ import TollgateCore
         period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
         endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
         collectionPause: .until(time.adding(seconds: 8)), pastDueSince: time.adding(seconds: 4),
+        paymentReturnedAt: time.adding(seconds: 9),
         seenAt: UnixTime(milliseconds: time.milliseconds + 123))
 
     private static let report = WorkerReport(
@@ -125,6 +126,8 @@ import TollgateCore
             case "seenAt": #expect(without.seenAt == UnixTime(seconds: 0) && unreadable.seenAt == UnixTime(seconds: 0))
             case "collectionPausedUntil":
                 #expect(without.collectionPause == nil && unreadable.collectionPause == .untilFurtherNotice)
+            case "paymentReturnedAt":
+                #expect(without.paymentReturnedAt == nil && unreadable.paymentReturnedAt == nil)
             case "pastDueSince": #expect(without.pastDueSince == nil && unreadable.pastDueSince == nil)
             case "periodStart", "periodEnd": #expect(without.period == nil && unreadable.period == nil)
             case "customer", "plan", "prices", "firstPrices", "soldAs", "startedAt", "endsAt", "trialEnd": break

@@ -46,6 +46,17 @@ package protocol SubscriptionStore: Sendable {
 
     /// Whose customer this is, or whose subscription. Nil when it was never recorded.
     func user(ofCustomer id: String) async throws(StoreUnavailable) -> UserID?
+
+    /// Remembers until when a subscription needs no look: its period ends then, and an event tells what follows. May be
+    /// repeated.
+    ///
+    /// - Parameter time: Nil when nothing follows.
+    func expectEnd(of subscriptionID: String, at time: UnixTime?) async throws(StoreUnavailable)
+
+    /// Subscriptions whose end was expected before `time`, those that are overdue longest first.
+    func overdueSubscriptions(
+        before time: UnixTime, maximumCount: Int
+    ) async throws(StoreUnavailable) -> [String]
 }
 
 /// What a user has bought, as it was read.

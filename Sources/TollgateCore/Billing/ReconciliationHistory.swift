@@ -13,13 +13,18 @@ package struct ReconciliationHistory: Sendable, Hashable {
     package var checked: Int
     package var mended: Int
 
+    /// Those that could not be read or settled.
+    package var failures: Int
+
     package init(
-        ranAt: UnixTime, wentThroughAllAt: UnixTime?, eventsSeenUntil: UnixTime, checked: Int, mended: Int
+        ranAt: UnixTime, wentThroughAllAt: UnixTime?, eventsSeenUntil: UnixTime, checked: Int, mended: Int,
+        failures: Int
     ) {
         self.ranAt = ranAt
         self.wentThroughAllAt = wentThroughAllAt
         self.eventsSeenUntil = eventsSeenUntil
         self.checked = checked
         self.mended = mended
+        self.failures = failures
     }
 }

@@ -40,6 +40,9 @@ package struct Subscription: Sendable, Hashable {
     /// Since when a payment is owed. Nil unless the status is ``SubscriptionStatus/pastDue``.
     package var pastDueSince: UnixTime?
 
+    /// When what was paid for the present period was given or taken back. Nil unless the plan is to end with that.
+    package var paymentReturnedAt: UnixTime?
+
     /// When the provider began to be asked, by the clock that all workers go by.
     package var seenAt: UnixTime
 
@@ -47,7 +50,8 @@ package struct Subscription: Sendable, Hashable {
         id: String, customerID: String? = nil, status: SubscriptionStatus, plan: String? = nil, priceIDs: [String] = [],
         firstPriceIDs: [String] = [], soldAs: String? = nil, startedAt: UnixTime? = nil,
         period: SubscriptionPeriod? = nil, endsAt: UnixTime? = nil, trialEnd: UnixTime? = nil,
-        collectionPause: CollectionPause? = nil, pastDueSince: UnixTime? = nil, seenAt: UnixTime
+        collectionPause: CollectionPause? = nil, pastDueSince: UnixTime? = nil,
+        paymentReturnedAt: UnixTime? = nil, seenAt: UnixTime
     ) {
         self.id = id
         self.customerID = customerID
@@ -62,6 +66,7 @@ package struct Subscription: Sendable, Hashable {
         self.trialEnd = trialEnd
         self.collectionPause = collectionPause
         self.pastDueSince = pastDueSince
+        self.paymentReturnedAt = paymentReturnedAt
         self.seenAt = seenAt
     }
 

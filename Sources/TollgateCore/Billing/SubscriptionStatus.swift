@@ -34,6 +34,10 @@ package enum SubscriptionStatus: Sendable, Hashable {
     /// Of a subscription that another user has now. Stripe has no such state.
     package static let moved = SubscriptionStatus.unknown("moved")
 
+    /// Of a subscription that goes on at Stripe, while what was paid for its present period was given or taken back, and
+    /// the plan is to end with that. Stripe has no such state.
+    package static let paymentReturned = SubscriptionStatus.unknown("payment_returned")
+
     /// The states that Stripe documents.
     package static let named: [SubscriptionStatus] = [
         .active, .trialing, .pastDue, .unpaid, .canceled, .incomplete, .incompleteExpired, .paused,

@@ -16,6 +16,7 @@ struct OverviewEndpoint: Sendable {
     let fleet: RedisFleetStore
     let topUsers: RedisTopUsers
     let backlog: RedisWebhookBacklog
+    let reconciliation: RedisReconciliation
     let inspection: RedisInspection
 
     /// The Redis user that the worker logs in as.
@@ -46,6 +47,7 @@ struct OverviewEndpoint: Sendable {
             "workers": .array(workers.map(\.json)),
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
             "webhooks": shared?.waiting.map(Self.json) ?? .null,
+            "reconciliation": shared?.reconciliation?.json ?? .null,
             "reservations": reservations.counts.json,
             "outage": outage.counts.json,
             // Of this worker's machine, against that of Redis.
@@ -75,13 +77,16 @@ struct OverviewEndpoint: Sendable {
         let workers: [WorkerReport]?
         let topUsers: [UserCalls]?
         let waiting: RedisWebhookBacklog.Waiting?
+        let reconciliation: ReconciliationHistory?
     }
 
     private func shared(at now: UnixTime) async -> Shared {
         async let workers = try? fleet.workers(at: now)
         async let users = try? topUsers.first(Self.topUsers, on: CalendarDay(containing: now))
         async let waiting = try? backlog.waiting(Self.waitingEvents)
-        return await Shared(workers: workers, topUsers: users, waiting: waiting)
+        async let history = try? reconciliation.history()
+        return await Shared(
+            workers: workers, topUsers: users, waiting: waiting, reconciliation: history.flatMap(\.self))
     }
 
     private static func json(of users: [UserCalls], on day: CalendarDay) -> JSON {
@@ -95,6 +100,15 @@ struct OverviewEndpoint: Sendable {
         [
             "waiting": .integer(waiting.count), "oldest": .moment(waiting.events.first?.since),
             "events": .array(waiting.events.map { ["id": .string($0.id), "since": .moment($0.since)] }),
+        ]
+    }
+}
+
+extension ReconciliationHistory {
+    fileprivate var json: JSON {
+        [
+            "ranAt": .moment(ranAt), "wentThroughAllAt": .moment(wentThroughAllAt), "checked": .integer(checked),
+            "mended": .integer(mended), "failures": .integer(failures),
         ]
     }
 }

@@ -58,11 +58,11 @@ struct Billing {
             look: look(stripe), dashboardURL: "\(frontendURL)/dashboard")
     }
 
-    private func stripe(_ timeLimits: CallTimeLimits) -> StripeClient? {
+    private func stripe(_ timeLimits: CallTimeLimits, _ pace: CallPace? = nil) -> StripeClient? {
         configuration.stripe.secretKey.map { key in
             StripeClient(
                 secretKey: key.revealed, apiURL: configuration.stripe.apiURL, httpClient: httpClient, logger: logger,
-                timeLimits: timeLimits)
+                timeLimits: timeLimits, pace: pace)
         }
     }
 
@@ -70,11 +70,19 @@ struct Billing {
         WebhookProcessor(ledger: RedisWebhookLedger(client: redis), look: look(stripe), time: time, metrics: metrics)
     }
 
+    /// Calls of Stripe in a second that a reconciliation makes. In test mode Stripe allows 25.
+    private static let reconciliationCallsPerSecond = 15
+
     /// Nil when there is no key for Stripe.
-    var reconciler: Reconciler? {
-        stripe(StripeClient.timeLimits).map { stripe in
-            Reconciler(
-                look: look(stripe), stripe: stripe, state: RedisReconciliation(client: redis), time: time,
+    ///
+    /// - Parameter onChange: Told of each user whose purchases were not as they are at Stripe.
+    func reconciler(onChange: @escaping @Sendable (PlanChange) -> Void) -> Reconciler? {
+        let pace = CallPace(perSecond: Self.reconciliationCallsPerSecond)
+        return stripe(StripeClient.timeLimits, pace).map { stripe in
+            var look = look(stripe)
+            look.onChange = onChange
+            return Reconciler(
+                look: look, stripe: stripe, state: RedisReconciliation(client: redis), time: time, metrics: metrics,
                 logger: logger)
         }
     }
@@ -82,7 +90,8 @@ struct Billing {
     private func look(_ stripe: StripeClient) -> SubscriptionLook {
         SubscriptionLook(
             subscriptions: subscriptions, stripe: stripe, prices: configuration.stripe.prices,
-            unknownPrice: configuration.stripe.unknownPrice, plans: configuration.plans,
+            unknownPrice: configuration.stripe.unknownPrice, returnedPayment: configuration.stripe.returnedPayment,
+            plans: configuration.plans,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, clerkPlans: clerkPlans, time: time,
             metrics: metrics, logger: logger)
     }

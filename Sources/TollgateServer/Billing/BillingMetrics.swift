@@ -2,6 +2,7 @@ import ClerkAuth
 import CoreMetrics
 import OutboundCalls
 import StripeBilling
+import TollgateCore
 
 /// What billing counts. Webhooks are few, so the handles are made when they are needed.
 struct BillingMetrics: Sendable {
@@ -34,6 +35,32 @@ struct BillingMetrics: Sendable {
 
     /// A subscription was changed to a price that sells no plan.
     func unknownPrice() { count("tollgate_unknown_prices", []) }
+
+    func reconciled(_ findings: ReconciliationFindings) {
+        count("tollgate_reconciliations", [("outcome", "done")])
+        let known = findings.checked - findings.mended - findings.others
+        for (outcome, number) in [
+            ("mended", findings.mended), ("known", known), ("other", findings.others), ("failed", findings.failures),
+        ] {
+            Counter(
+                label: "tollgate_reconciled_subscriptions", dimensions: [("outcome", outcome)], factory: factory
+            ).increment(by: number)
+        }
+    }
+
+    func reconciliationFailed() { count("tollgate_reconciliations", [("outcome", "failed")]) }
+
+    /// When the last ones were, of whatever worker.
+    func reconciliations(_ history: ReconciliationHistory) {
+        record("tollgate_reconciliation_timestamp_seconds", history.ranAt)
+        if let moment = history.wentThroughAllAt {
+            record("tollgate_reconciliation_complete_timestamp_seconds", moment)
+        }
+    }
+
+    private func record(_ label: String, _ moment: UnixTime) {
+        Gauge(label: label, dimensions: [], factory: factory).record(moment.seconds)
+    }
 
     func stripeError(_ error: CallError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
 

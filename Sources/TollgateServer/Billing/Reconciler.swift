@@ -1,6 +1,5 @@
 import Libcrypto
 import Logging
-import OutboundCalls
 import StripeBilling
 import TollgateCore
 import TollgateDataPlane
@@ -8,17 +7,19 @@ import TollgateStore
 
 /// Finds and mends what no webhook has told: after days in which no worker ran, or in which Stripe could not reach one.
 ///
-/// A run looks at the subscriptions of all events that were not delivered since the last run. Now and then, and when an
-/// operator asks for it, it goes through all subscriptions that Stripe has. One worker at a time does it.
+/// A run looks at the subscriptions of all events that were not delivered since the last run, and at those that are overdue.
+/// Now and then, and when an operator asks for it, it goes through all subscriptions that Stripe has. One worker at a time
+/// does it.
 struct Reconciler: Sendable {
     let look: SubscriptionLook
+
+    /// With a pace: Stripe allows 25 calls in a second in test mode, and users wait for others.
     let stripe: StripeClient
+
     let state: RedisReconciliation
     let time: any TimeSource
+    let metrics: BillingMetrics
     let logger: Logger
-
-    /// Between two pages: a fifth of what Stripe allows in test mode.
-    private static let pause: Duration = .milliseconds(200)
 
     /// Events may appear later than they say that they were made.
     private static let overlapSeconds: Int64 = 3600
@@ -35,33 +36,23 @@ struct Reconciler: Sendable {
     /// How often a worker looks whether it is time: when the one that runs dies, another takes its place soon.
     private static let lookInterval: Duration = .seconds(30)
 
-    /// What a run has found so far.
-    struct Findings: Sendable, Hashable {
-        var checked = 0
-        var mended = 0
-
-        /// Subscriptions that no user is known for, that sell no plan, or that ended before anything was known of them.
-        var others = 0
-
-        /// Those that could not be read or settled, and of which Clerk could not be told. The others were.
-        var failures = 0
-    }
-
     /// - Parameters:
     ///   - isComplete: Whether to go through all subscriptions, instead of when it is time.
     ///   - progress: Told after each page.
     /// - Returns: Nil when another worker is at it.
     func run(
-        isComplete: Bool = false, progress: @Sendable (Findings) -> Void = { _ in }
-    ) async throws(WebhookFailure) -> Findings? {
+        isComplete: Bool = false, progress: @escaping @Sendable (ReconciliationFindings) -> Void = { _ in }
+    ) async throws(WebhookFailure) -> ReconciliationFindings? {
         let token = RandomBytes.hex(count: 16)
         guard try await holds(token) else { return nil }
         do {
             let findings = try await run(token, isComplete, progress)
             await release(token)
+            metrics.reconciled(findings)
             return findings
         } catch {
             await release(token)
+            metrics.reconciliationFailed()
             throw error
         }
     }
@@ -74,10 +65,9 @@ struct Reconciler: Sendable {
             pause = Self.lookInterval
             guard time.isKnown else { continue }
             do throws(WebhookFailure) {
-                guard try await isTime(), let findings = try await run(), findings.mended > 0 else { continue }
-                logger.warning(
-                    "subscriptions were not as they are at Stripe",
-                    metadata: ["checked": "\(findings.checked)", "mended": "\(findings.mended)"])
+                guard try await isTime(), let findings = try await run() else { continue }
+                _ = try await isTime()
+                log(findings)
             } catch {
                 pause = .seconds(Self.intervalSeconds)
                 logger.warning(
@@ -87,131 +77,53 @@ struct Reconciler: Sendable {
         }
     }
 
+    /// Whether a run is due. The metrics of this worker tell from now on when the last one was, of whatever worker.
     private func isTime() async throws(WebhookFailure) -> Bool {
-        let last = try await stored { () async throws(StoreUnavailable) in try await state.history() }?.ranAt
-        return last.map { time.now().seconds - $0.seconds >= Self.intervalSeconds } ?? true
+        guard let history = try await stored({ () async throws(StoreUnavailable) in try await state.history() }) else {
+            return true
+        }
+        metrics.reconciliations(history)
+        return time.now().seconds - history.ranAt.seconds >= Self.intervalSeconds
+    }
+
+    private func log(_ findings: ReconciliationFindings) {
+        let counts: Logger.Metadata = ["checked": "\(findings.checked)", "mended": "\(findings.mended)"]
+        if findings.mended > 0 { logger.warning("subscriptions were not as they are at Stripe", metadata: counts) }
+        guard findings.missing > 0 else { return }
+        logger.warning(
+            """
+            Stripe does not know subscriptions whose period is over; their users keep the plan. Is STRIPE_SECRET_KEY of \
+            the account that sold them?
+            """, metadata: ["missing": "\(findings.missing)"])
     }
 
     private func run(
-        _ token: String, _ isAsked: Bool, _ progress: @Sendable (Findings) -> Void
-    ) async throws(WebhookFailure) -> Findings {
+        _ token: String, _ isAsked: Bool, _ progress: @escaping @Sendable (ReconciliationFindings) -> Void
+    ) async throws(WebhookFailure) -> ReconciliationFindings {
         let start = time.now()
         let history = try await stored { () async throws(StoreUnavailable) in try await state.history() }
         let last = history?.wentThroughAllAt
         let isComplete = isAsked || last.map { start.seconds - $0.seconds >= Self.completeSeconds } ?? true
-        var findings = Findings()
-        if isComplete {
-            try await goThroughAll(token, &findings, progress)
+        var pass = ReconciliationPass(look: look, stripe: stripe, logger: logger) {
+            findings async throws(WebhookFailure) in
+            progress(findings)
+            guard !Task.isCancelled, try await holds(token) else {
+                throw .store(StoreUnavailable(.unreachable, reason: "the reconciliation was broken off"))
+            }
         }
+        if isComplete { try await pass.goThroughAll() }
         let oldest = start.adding(seconds: -Self.eventsKeptSeconds)
         let seenUntil = history?.eventsSeenUntil ?? oldest
         let since = max(seenUntil.adding(seconds: -Self.overlapSeconds), oldest)
-        let hasSeenEvents = try await lookUnlessRefused(since: since, token, &findings, progress)
+        let hasSeenEvents = try await pass.lookAtUndelivered(since: since)
+        try await pass.lookAtOverdue(at: start)
+        let findings = pass.findings
         let result = ReconciliationHistory(
             ranAt: time.now(), wentThroughAllAt: isComplete ? start : last,
-            eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended)
+            eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended,
+            failures: findings.failures)
         try await stored { () async throws(StoreUnavailable) in try await state.write(result) }
         return findings
-    }
-
-    // MARK: Events
-
-    /// A key that may not read events is no reason to do all else again and again.
-    ///
-    /// - Returns: False when Stripe refuses to tell.
-    private func lookUnlessRefused(
-        since moment: UnixTime, _ token: String, _ findings: inout Findings, _ progress: @Sendable (Findings) -> Void
-    ) async throws(WebhookFailure) -> Bool {
-        do {
-            try await lookAtUndelivered(since: moment, token, &findings, progress)
-            return true
-        } catch {
-            guard case .stripe(let refusal) = error, [400, 403, 404].contains(refusal.httpStatus) else { throw error }
-            logger.warning(
-                "Stripe does not tell which events were not delivered; the key must be allowed to read events",
-                metadata: ["cause": "\(refusal)"])
-            return false
-        }
-    }
-
-    private func lookAtUndelivered(
-        since moment: UnixTime, _ token: String, _ findings: inout Findings, _ progress: @Sendable (Findings) -> Void
-    ) async throws(WebhookFailure) {
-        var (last, seen): (String?, Set<String>) = (nil, [])
-        repeat {
-            let page = try await asked { () async throws(CallError) in
-                try await stripe.undeliveredEvents(since: moment, after: last)
-            }
-            for case let event? in page.elements {
-                guard case .subscriptionChanged(let change) = event.meaning, event.isLive == stripe.isLive,
-                    let id = change.facts.subscriptionID, seen.insert(id).inserted
-                else { continue }
-                let hints = SubscriptionLook.Hints(facts: change.facts, isDeleted: change.kind == .deleted)
-                try await settle(&findings) { () async throws(WebhookFailure) in
-                    try await look.look(at: id, hints, writesWhatIsKnown: false)
-                }
-            }
-            last = page.next
-            try await goOn(token, findings, progress)
-        } while last != nil
-    }
-
-    // MARK: All
-
-    private func goThroughAll(
-        _ token: String, _ findings: inout Findings, _ progress: @Sendable (Findings) -> Void
-    ) async throws(WebhookFailure) {
-        var last: String?
-        repeat {
-            let seenAt = try await beginningOfPage(after: last)
-            let page = try await asked { () async throws(CallError) in try await stripe.subscriptions(after: last) }
-            for facts in page.elements {
-                guard let facts else {
-                    findings.failures += 1
-                    logger.error("a subscription of Stripe's cannot be read")
-                    continue
-                }
-                try await settle(&findings) { () async throws(WebhookFailure) in
-                    try await look.take(facts, seenAt: seenAt)
-                }
-            }
-            last = page.next
-            try await goOn(token, findings, progress)
-        } while last != nil
-    }
-
-    /// Counts what becomes of one subscription. Where it cannot be settled, the others can be all the same, unless Redis or
-    /// Stripe are away.
-    private func settle(
-        _ findings: inout Findings, _ look: () async throws(WebhookFailure) -> SubscriptionLook.Outcome
-    ) async throws(WebhookFailure) {
-        do {
-            findings.add(try await look())
-        } catch {
-            guard error.isOfOne else { throw error }
-            findings.failures += 1
-            logger.error(
-                "a subscription could not be reconciled",
-                metadata: ["cause": "\(error.apiError.cause ?? error.reason)"])
-        }
-    }
-
-    /// When a page is asked for. A second early, for each server of a cluster has its own clock: a look at a single
-    /// subscription, which goes by the right one, is never undone by a page that was made before.
-    private func beginningOfPage(after last: String?) async throws(WebhookFailure) -> UnixTime {
-        try await stored { () async throws(StoreUnavailable) in
-            try await look.subscriptions.now(for: last ?? "").adding(seconds: -1)
-        }
-    }
-
-    /// Waits, so that others can ask Stripe as well, and keeps the turn.
-    private func goOn(
-        _ token: String, _ findings: Findings, _ progress: @Sendable (Findings) -> Void
-    ) async throws(WebhookFailure) {
-        progress(findings)
-        guard (try? await Task.sleep(for: Self.pause)) != nil, try await holds(token) else {
-            throw .store(StoreUnavailable(.unreachable, reason: "the reconciliation was broken off"))
-        }
     }
 
     private func holds(_ token: String) async throws(WebhookFailure) -> Bool {
@@ -223,38 +135,10 @@ struct Reconciler: Sendable {
         await Task { [state] in try? await state.release(token: token) }.value
     }
 
-    private func asked<Value>(
-        _ question: () async throws(CallError) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        do { return try await question() } catch { throw .stripe(error) }
-    }
-
     @discardableResult
     private func stored<Value>(
         _ operation: () async throws(StoreUnavailable) -> Value
     ) async throws(WebhookFailure) -> Value {
         do { return try await operation() } catch { throw .store(error) }
-    }
-}
-
-extension WebhookFailure {
-    /// It concerns one subscription, or its user.
-    fileprivate var isOfOne: Bool {
-        switch self {
-        case .store(let error): error.cause != .unreachable && error.cause != .clockDiffers
-        case .stripe(let error): !error.isTemporary && error.kind != .cancelled && error.httpStatus != 401
-        case .clerk, .clerkIsBusy: true
-        }
-    }
-}
-
-extension Reconciler.Findings {
-    fileprivate mutating func add(_ outcome: SubscriptionLook.Outcome) {
-        checked += 1
-        switch outcome {
-        case .applied: mended += 1
-        case .stale: break
-        case .foreign, .unknownUser: others += 1
-        }
     }
 }

@@ -32,11 +32,21 @@ package struct ReconciliationCommand: Sendable {
         package let description: String
     }
 
-    /// - Parameter progress: Told how many subscriptions were looked at and how many mended, after each page.
-    /// - Returns: The same at the end.
+    /// What was found.
+    package struct Result: Sendable {
+        /// Subscriptions that were looked at, those of them that were not as they are at Stripe, those that Stripe does not
+        /// know, and those that could not be read or settled.
+        package let checked, mended, missing, failures: Int
+    }
+
+    /// - Parameters:
+    ///   - isComplete: Whether all of Stripe's subscriptions are gone through, instead of when it is time.
+    ///   - progress: Told how many subscriptions were looked at and how many mended, after each page.
+    ///   - onChange: Told in one line of each user whose purchases were not as they are at Stripe.
     package func run(
-        progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
-    ) async throws -> (checked: Int, mended: Int, failures: Int) {
+        isComplete: Bool = true, progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void,
+        onChange: @escaping @Sendable (String) -> Void = { _ in }
+    ) async throws -> Result {
         let clock = RedisClock(systemClock: SystemClock())
         var redisConfiguration = try configuration.redis.clientConfiguration
         redisConfiguration.greeting = clock.greeting
@@ -46,7 +56,7 @@ package struct ReconciliationCommand: Sendable {
             eventLoopGroup: eventLoopGroup, configuration: .outbound(connect: .seconds(5), read: .seconds(10)))
         redis.start()
         do {
-            let result = try await run(redis, httpClient, clock, progress)
+            let result = try await run(isComplete, redis, httpClient, clock, progress, onChange)
             try await httpClient.shutdown()
             await redis.shutDown()
             return result
@@ -58,13 +68,14 @@ package struct ReconciliationCommand: Sendable {
     }
 
     private func run(
-        _ redis: RedisClient, _ httpClient: HTTPClient, _ clock: RedisClock,
-        _ progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void
-    ) async throws -> (checked: Int, mended: Int, failures: Int) {
+        _ isComplete: Bool, _ redis: RedisClient, _ httpClient: HTTPClient, _ clock: RedisClock,
+        _ progress: @escaping @Sendable (_ checked: Int, _ mended: Int) -> Void,
+        _ onChange: @escaping @Sendable (String) -> Void
+    ) async throws -> Result {
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time ?? clock,
             metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
-        guard let reconciler = billing.reconciler else {
+        guard let reconciler = billing.reconciler(onChange: { onChange("\($0)") }) else {
             throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
         }
         guard await redis.becomesReady(within: .seconds(10)) else {
@@ -73,11 +84,13 @@ package struct ReconciliationCommand: Sendable {
         do {
             guard
                 let findings = try await reconciler.run(
-                    isComplete: true, progress: { progress($0.checked, $0.mended) })
+                    isComplete: isComplete, progress: { progress($0.checked, $0.mended) })
             else {
                 throw Failure(description: "A worker reconciles just now; see HGETALL reconciliation when it is done.")
             }
-            return (findings.checked, findings.mended, findings.failures)
+            return Result(
+                checked: findings.checked, mended: findings.mended, missing: findings.missing,
+                failures: findings.failures)
         } catch let failure as WebhookFailure {
             throw Failure(description: failure.apiError.cause ?? failure.apiError.error)
         }

@@ -12,6 +12,7 @@ struct SubscriptionLook: Sendable {
     let stripe: StripeClient
     let prices: PriceTable
     let unknownPrice: UnknownPriceRule
+    let returnedPayment: ReturnedPaymentRule
     let plans: PlanTable
     let pastDueGraceSeconds: Int64
 
@@ -22,10 +23,15 @@ struct SubscriptionLook: Sendable {
     let metrics: BillingMetrics
     let logger: Logger
 
+    /// Told when what is known of a user's purchases has changed.
+    var onChange: @Sendable (PlanChange) -> Void = { _ in }
+
     /// What a look has led to.
     enum Outcome: Sendable, Hashable {
         /// The picture of the user is as Stripe has it.
         case applied
+        /// It is known just so.
+        case known
         /// Something newer is known.
         case stale
         /// It sells no plan of ours, and never did.
@@ -41,13 +47,52 @@ struct SubscriptionLook: Sendable {
 
         /// An event says that it has ended: for one that Stripe has no more.
         var isDeleted = false
+
+        /// The payment of a period was returned.
+        var returned: ReturnedPayment?
+
+        struct ReturnedPayment: Sendable {
+            let period: InvoicedPeriod
+            let returnedAt: UnixTime
+        }
     }
 
     /// Times that a picture is made anew because another worker has written it meanwhile.
     private static let maximumAttempts = 16
 
-    /// - Parameter writesWhatIsKnown: Whether a look that finds nothing new is written and told as well. Without, it is
-    ///   ``Outcome/stale``.
+    /// Looks at what an event is about.
+    func look(
+        atReasonGivenBy change: SubscriptionChange, writesWhatIsKnown: Bool = true
+    ) async throws(WebhookFailure) -> Outcome {
+        if change.kind == .customerDeleted, let customer = change.facts.customerID {
+            return try await look(atAllOf: customer)
+        }
+        if change.kind == .paymentReturned, let payment = change.facts.paymentID {
+            return try await look(atReturned: payment, change, writesWhatIsKnown)
+        }
+        guard let id = change.facts.subscriptionID else { return .foreign }
+        let hints = Hints(facts: change.facts, isDeleted: change.kind == .deleted)
+        return try await look(at: id, hints, writesWhatIsKnown: writesWhatIsKnown)
+    }
+
+    private func look(
+        atReturned paymentID: String, _ change: SubscriptionChange, _ writesWhatIsKnown: Bool
+    ) async throws(WebhookFailure) -> Outcome {
+        guard returnedPayment == .end else { return .known }
+        let period: InvoicedPeriod?
+        do {
+            period = try await stripe.period(paidBy: paymentID)
+        } catch {
+            metrics.stripeError(error)
+            throw .stripe(error)
+        }
+        guard let period else { return .foreign }
+        let hints = Hints(returned: .init(period: period, returnedAt: change.eventTime))
+        return try await look(at: period.subscriptionID, hints, writesWhatIsKnown: writesWhatIsKnown)
+    }
+
+    /// - Parameter writesWhatIsKnown: Whether a look that finds nothing new is written as well. Without, it is
+    ///   ``Outcome/known``.
     func look(
         at id: String, _ hints: Hints = Hints(), writesWhatIsKnown: Bool = true
     ) async throws(WebhookFailure) -> Outcome {
@@ -62,8 +107,7 @@ struct SubscriptionLook: Sendable {
         return outcome
     }
 
-    /// Takes up what Stripe has said of a subscription, among others, when it was asked at `seenAt`. What is known already
-    /// is ``Outcome/stale``.
+    /// Takes up what Stripe has said of a subscription, among others, when it was asked at `seenAt`.
     func take(_ facts: SubscriptionFacts, seenAt: UnixTime) async throws(WebhookFailure) -> Outcome {
         try await take(facts, Hints(), seenAt: seenAt, writesWhatIsKnown: false)
     }
@@ -73,11 +117,24 @@ struct SubscriptionLook: Sendable {
     ) async throws(WebhookFailure) -> Outcome {
         guard let user = try await user(of: facts, hints) else { return .unknownUser }
         if !writesWhatIsKnown, try await hasEndedUnseen(facts, for: user) { return .foreign }
-        let outcome = try await take(facts, for: user, seenAt: seenAt, writesWhatIsKnown)
-        guard outcome == .applied || outcome == .stale && writesWhatIsKnown else { return outcome }
+        let outcome = try await take(
+            facts, for: user, returnedAt: hints.returned?.moment(in: facts.period), seenAt: seenAt, writesWhatIsKnown)
+        guard outcome == .applied || outcome == .known || outcome == .stale && writesWhatIsKnown else { return outcome }
+        // What is known is known in full only when these steps were taken as well: a worker may have died before them, and
+        // Clerk may have been away.
         try await recordOwner(of: facts, user, seenAt: seenAt)
+        try await expectEnd(of: facts)
         try await clerkPlans?.tell(of: user)
         return outcome
+    }
+
+    /// One whose period is over already is overdue from now on: what an event should have told may be told late.
+    private func expectEnd(of facts: SubscriptionFacts) async throws(WebhookFailure) {
+        guard let id = facts.subscriptionID else { return }
+        let end = facts.status?.isLive == true ? facts.period?.end : nil
+        try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.expectEnd(of: id, at: end.map { max($0, time.now()) })
+        }
     }
 
     /// Looks at all subscriptions of a customer who was deleted. Stripe has ended them, but the events of that may be lost.
@@ -188,7 +245,8 @@ struct SubscriptionLook: Sendable {
     // MARK: The picture
 
     private func take(
-        _ facts: SubscriptionFacts, for user: UserID, seenAt: UnixTime, _ writesWhatIsKnown: Bool
+        _ facts: SubscriptionFacts, for user: UserID, returnedAt: UnixTime?, seenAt: UnixTime,
+        _ writesWhatIsKnown: Bool
     ) async throws(WebhookFailure) -> Outcome {
         let now = time.now()
         var hasUnknownPrice = false
@@ -196,10 +254,11 @@ struct SubscriptionLook: Sendable {
             let known = facts.subscriptionID.flatMap { purchases.subscriptions[$0] }
             guard
                 let seen = Subscription(
-                    facts, known: known, prices: prices, unknownPrice: unknownPrice, seenAt: seenAt, now: now)
+                    facts, known: known, prices: prices, unknownPrice: unknownPrice, returnedAt: returnedAt,
+                    seenAt: seenAt, now: now)
             else { return .foreign }
             guard seen.plan != nil || known != nil else { return .foreign }
-            if !writesWhatIsKnown, known?.says(as: seen) == true { return .stale }
+            if !writesWhatIsKnown, known?.says(as: seen) == true { return .known }
             hasUnknownPrice =
                 seen.status.isLive && known?.plan != nil && facts.soldPlan(known: known, prices: prices) == nil
                 && (seen.plan == nil || seen.priceIDs != known?.priceIDs)
@@ -225,10 +284,17 @@ struct SubscriptionLook: Sendable {
             let isWritten = try await stored { () async throws(StoreUnavailable) in
                 try await subscriptions.write(purchases, record, of: user, over: known)
             }
-            if isWritten { return .applied }
+            if isWritten {
+                onChange(PlanChange(user: user, before: plan(in: known.record), after: plan(in: record)))
+                return .applied
+            }
         }
         throw .store(
             StoreUnavailable(.unreachable, reason: "other workers wrote the same user's purchases all the while"))
+    }
+
+    private func plan(in record: SubscriptionRecord?) -> String {
+        record?.grantedPlan(at: time.now(), pastDueGraceSeconds: pastDueGraceSeconds) ?? PlanTable.fallbackName
     }
 
     private func reportUnknownPrice(_ facts: SubscriptionFacts, of user: UserID) {
@@ -246,5 +312,14 @@ struct SubscriptionLook: Sendable {
         _ operation: () async throws(StoreUnavailable) -> Value
     ) async throws(WebhookFailure) -> Value {
         do { return try await operation() } catch { throw .store(error) }
+    }
+}
+
+extension SubscriptionLook.Hints.ReturnedPayment {
+    /// When the payment of `current`, the period that the subscription has now, was returned. Nil when it was the payment
+    /// of an earlier one, whose calls are over.
+    fileprivate func moment(in current: SubscriptionPeriod?) -> UnixTime? {
+        guard let current, period.invoicedAt < current.start else { return returnedAt }
+        return nil
     }
 }

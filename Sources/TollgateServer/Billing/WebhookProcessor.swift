@@ -53,11 +53,7 @@ struct WebhookProcessor: Sendable {
     }
 
     private func carryOut(_ change: SubscriptionChange) async throws(WebhookFailure) -> SubscriptionLook.Outcome {
-        if change.kind == .customerDeleted, let customer = change.facts.customerID {
-            return try await look.look(atAllOf: customer)
-        }
-        guard let id = change.facts.subscriptionID else { return .foreign }
-        return try await look.look(at: id, .init(facts: change.facts, isDeleted: change.kind == .deleted))
+        try await look.look(atReasonGivenBy: change)
     }
 
     @discardableResult
@@ -72,7 +68,7 @@ extension SubscriptionLook.Outcome {
     fileprivate var metric: BillingMetrics.WebhookOutcome {
         switch self {
         case .applied: .applied
-        case .stale: .stale
+        case .known, .stale: .stale
         case .foreign: .foreign
         case .unknownUser: .unknownUser
         }

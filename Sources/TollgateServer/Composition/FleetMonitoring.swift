@@ -45,7 +45,8 @@ struct FleetMonitoring {
     func overviewEndpoint(_ readiness: Readiness) -> OverviewEndpoint {
         OverviewEndpoint(
             fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
-            inspection: RedisInspection(client: redis), redisUser: redisUser, reporter: reporter,
+            reconciliation: RedisReconciliation(client: redis), inspection: RedisInspection(client: redis),
+            redisUser: redisUser, reporter: reporter,
             reservations: reservations, outage: outage, clock: clock, readiness: readiness, time: time)
     }
 

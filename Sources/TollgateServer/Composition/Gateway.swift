@@ -101,7 +101,9 @@ package struct Gateway: Sendable {
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
-        reconciler = configuration.stripe.webhookSecrets.isEmpty ? nil : billing.reconciler
+        reconciler =
+            configuration.stripe.webhookSecrets.isEmpty
+            ? nil : billing.reconciler { logger.info("a subscription was mended", metadata: ["user": "\($0)"]) }
         let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
         let tickets = RedisTicketStore(client: redis)
         let stores = AccountStores(

@@ -105,7 +105,11 @@ struct DependencyDoctor: Sendable {
         if !configuration.stripe.webhookSecrets.isEmpty {
             registrations = await outcome { () throws(CallError) in try await client.webhookRegistrations() }
         }
-        return await StripeFacts(key: key, sales: sales, registrations: registrations).findings
+        async let events = outcome { () throws(CallError) in try await client.checkEvents() }
+        return await StripeFacts(
+            key: key, sales: sales, registrations: registrations, neededEvents: configuration.stripe.neededEvents,
+            events: events
+        ).findings
     }
 
     private var stripeClient: StripeClient? {

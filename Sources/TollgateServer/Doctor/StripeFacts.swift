@@ -21,6 +21,12 @@ struct StripeFacts: Sendable {
 
     /// Nil when no webhook is to be received.
     let registrations: Result<[StripeWebhookRegistration], CallError>?
+
+    /// What the endpoint has to be sent.
+    var neededEvents = StripeEvent.neededTypes
+
+    /// Whether the key may do what reconciliations need.
+    var events: Result<Void, CallError> = .success(())
 }
 
 extension StripeFacts {
@@ -30,7 +36,18 @@ extension StripeFacts {
                 keyFinding, .skipped(.stripe, "prices", "unreachable"), .skipped(.stripe, "webhook", "unreachable"),
             ]
         }
-        return [keyFinding] + saleFindings + [webhook]
+        return [keyFinding] + saleFindings + [webhook] + eventFindings
+    }
+
+    private var eventFindings: [Finding] {
+        guard events.failure?.httpStatus == 403 else { return [] }
+        return [
+            .warn(
+                .stripe, "events",
+                "STRIPE_SECRET_KEY may not read events: what a webhook did not tell is found once a day instead of within "
+                    + "minutes.",
+                remedy: "Give the restricted key the right Events: read.")
+        ]
     }
 
     private var keyFinding: Finding {
@@ -77,7 +94,7 @@ extension StripeFacts {
                 remedy: "Make one, or switch it on: Developers, Webhooks in Stripe's dashboard.")
         }
         let missing =
-            endpoint.events.contains("*") ? [] : StripeEvent.neededTypes.filter { !endpoint.events.contains($0) }
+            endpoint.events.contains("*") ? [] : neededEvents.filter { !endpoint.events.contains($0) }
         guard missing.isEmpty else {
             return .fail(
                 .stripe, "webhook", "Stripe does not send \(missing.joined(separator: ", ")) to \(endpoint.url).",

@@ -21,7 +21,8 @@ import TollgateStore
             let overview = try await gateways.overview(of: 1)
             #expect(
                 overview.members?.map(\.name).sorted() == [
-                    "clockAheadSeconds", "outage", "redis", "reservations", "time", "topUsers", "traffic", "webhooks",
+                    "clockAheadSeconds", "outage", "reconciliation", "redis", "reservations", "time", "topUsers",
+                    "traffic", "webhooks",
                     "worker",
                     "workers",
                 ])

@@ -29,6 +29,9 @@ struct Market {
     /// Where the workers run, with the `tollgate.yaml`.
     var directory = "."
 
+    /// What its workers are set, beyond what every market's are.
+    var ownSettings: [String: String] = [:]
+
     /// Where customers call.
     private(set) var port: Int
 
@@ -175,7 +178,7 @@ func withMarket(
                     let market = Market(
                         gateways: ports, stripe: stripe, clerk: clerk, clerkURL: urls["CLERK_API_URL"] ?? "",
                         redis: redis, time: time, identity: identity, directory: directory,
-                        port: ports[0].publicPort)
+                        ownSettings: settings, port: ports[0].publicPort)
                     try await body(market.behind(ports[0].publicPort))
                 }
             }

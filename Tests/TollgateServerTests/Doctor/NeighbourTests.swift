@@ -93,8 +93,9 @@ import TollgateDataPlane
         let section = text[start.upperBound...].prefix { $0 != "5" }
         let words = section.split(separator: "`").map(String.init)
         let documented = words.filter { $0.contains(".") && !$0.contains("/") && !$0.contains(" ") }
-        #expect(documented == StripeEvent.neededTypes)
-        for type in StripeEvent.neededTypes {
+        let types = StripeEvent.neededTypes + StripeEvent.typesOfReturnedPayments
+        #expect(documented == types)
+        for type in types {
             let body = #"{"id":"evt_1","type":"\#(type)","created":1,"livemode":false,"data":{"object":{}}}"#
             let event = try? StripeEvent(parsing: Array(body.utf8))
             #expect(event?.meaning != .ignored(.otherType), "\(type)")

@@ -35,6 +35,7 @@ export function showFleet(overview) {
   showUsers(overview.topUsers);
   showWorkers(overview);
   showWebhooks(overview.webhooks);
+  showReconciliation(overview.reconciliation);
   showRedis(overview.redis);
 }
 
@@ -114,6 +115,15 @@ function showWebhooks(webhooks) {
   const more = (webhooks?.waiting ?? 0) - events.length;
   setText(byId("event-more"), `And ${number(more)} more.`);
   show(byId("event-more"), more > 0);
+}
+
+function showReconciliation(last) {
+  show(byId("reconciliation"), Boolean(last));
+  if (!last) return;
+  const failures = last.failures > 0 ? `, ${number(last.failures)} failed (see the log)` : "";
+  const all = last.wentThroughAllAt ? ` All subscriptions were compared ${moment(last.wentThroughAllAt)}.` : "";
+  setText(byId("reconciliation"), `Compared with Stripe ${moment(last.ranAt)}: ${number(last.checked)} looked at, `
+    + `${number(last.mended)} mended${failures}.${all}`);
 }
 
 function showRedis({state, latencyMilliseconds, server: first, cluster}) {

@@ -1,0 +1,220 @@
+import Logging
+import OutboundCalls
+import StripeBilling
+import TollgateCore
+import TollgateDataPlane
+
+/// What a reconciliation has found so far.
+struct ReconciliationFindings: Sendable, Hashable {
+    var checked = 0
+    var mended = 0
+
+    /// Subscriptions that no user is known for, that sell no plan, or that ended before anything was known of them.
+    var others = 0
+
+    /// Subscriptions that are known, and that Stripe does not know. Their users keep the plan, for it may be the key of
+    /// another account that was asked with.
+    var missing = 0
+
+    /// Those that could not be read or settled, and of which Clerk could not be told. The others were.
+    var failures = 0
+
+    fileprivate mutating func add(_ outcome: SubscriptionLook.Outcome) {
+        checked += 1
+        switch outcome {
+        case .applied: mended += 1
+        case .known, .stale: break
+        case .foreign, .unknownUser: others += 1
+        }
+    }
+}
+
+/// One reconciliation: looks at all subscriptions that there is a reason to look at, a few at a time.
+///
+/// A page of them is in memory at a time, however many there are. One that cannot be settled does not keep the others.
+struct ReconciliationPass: Sendable {
+    let look: SubscriptionLook
+    let stripe: StripeClient
+    let logger: Logger
+
+    /// Called after each page. Keeps the turn, or throws to break off.
+    let goOn: @Sendable (ReconciliationFindings) async throws(WebhookFailure) -> Void
+
+    private(set) var findings = ReconciliationFindings()
+
+    init(
+        look: SubscriptionLook, stripe: StripeClient, logger: Logger,
+        goOn: @escaping @Sendable (ReconciliationFindings) async throws(WebhookFailure) -> Void
+    ) {
+        self.look = look
+        self.stripe = stripe
+        self.logger = logger
+        self.goOn = goOn
+    }
+
+    /// Users that are looked after at the same time.
+    private static let concurrency = 8
+
+    /// Subscriptions of a page of those that are overdue.
+    private static let pageSize = 100
+
+    /// Subscriptions of events that are remembered, not to be looked at again: events of one come together.
+    private static let rememberedSubscriptions = 10_000
+
+    /// How long an event may be late that tells what follows a period.
+    private static let patienceSeconds: Int64 = 86_400
+
+    // MARK: Reasons to look
+
+    /// Looks at the subscriptions of events that were not delivered.
+    ///
+    /// - Returns: False when Stripe refuses to tell. A key that may not read events is no reason to do all else again and
+    ///   again.
+    mutating func lookAtUndelivered(since moment: UnixTime) async throws(WebhookFailure) -> Bool {
+        var (last, seen): (String?, Set<String>) = (nil, [])
+        repeat {
+            let page: StripePage<StripeEvent?>
+            do {
+                page = try await stripe.undeliveredEvents(since: moment, after: last)
+            } catch {
+                guard [400, 403, 404].contains(error.httpStatus) else { throw .stripe(error) }
+                logger.warning(
+                    "Stripe does not tell which events were not delivered; the key must be allowed to read events",
+                    metadata: ["cause": "\(error)"])
+                return false
+            }
+            if seen.count > Self.rememberedSubscriptions { seen = [] }
+            let changes = page.elements.compactMap { event -> SubscriptionChange? in
+                guard let event, event.isLive == stripe.isLive, case .subscriptionChanged(let change) = event.meaning,
+                    let name = change.facts.subscriptionID ?? change.facts.customerID,
+                    seen.insert("\(change.kind == .deleted) \(name)").inserted
+                else { return nil }
+                return change
+            }
+            try await settle(changes, together: { $0.facts.customerID ?? $0.eventID }) {
+                [look] change async throws(WebhookFailure) in
+                try await look.look(atReasonGivenBy: change, writesWhatIsKnown: false)
+            }
+            last = page.next
+            try await goOn(findings)
+        } while last != nil
+        return true
+    }
+
+    /// Looks at the subscriptions whose period has been over for a day, and of which no event has told what followed.
+    mutating func lookAtOverdue(at now: UnixTime) async throws(WebhookFailure) {
+        let limit = now.adding(seconds: -Self.patienceSeconds)
+        while true {
+            let ids = try await stored { [look] () async throws(StoreUnavailable) in
+                try await look.subscriptions.overdueSubscriptions(before: limit, maximumCount: Self.pageSize)
+            }
+            guard !ids.isEmpty else { return }
+            // Tomorrow again, whatever becomes of them now.
+            for id in ids {
+                try await stored { [look] () async throws(StoreUnavailable) in
+                    try await look.subscriptions.expectEnd(of: id, at: now)
+                }
+            }
+            let missing = findings.others
+            try await settle(ids, together: { $0 }) { [look] id async throws(WebhookFailure) in
+                try await look.look(at: id, writesWhatIsKnown: false)
+            }
+            findings.missing += findings.others - missing
+            try await goOn(findings)
+        }
+    }
+
+    /// Looks at all subscriptions that Stripe has.
+    mutating func goThroughAll() async throws(WebhookFailure) {
+        var last: String?
+        repeat {
+            let seenAt = try await beginningOfPage(after: last)
+            let page: StripePage<SubscriptionFacts?>
+            do { page = try await stripe.subscriptions(after: last) } catch { throw .stripe(error) }
+            let readable = page.elements.compactMap(\.self)
+            if readable.count < page.elements.count {
+                findings.failures += page.elements.count - readable.count
+                logger.error("a subscription of Stripe's cannot be read")
+            }
+            try await settle(readable, together: { $0.userID?.value ?? $0.customerID ?? $0.subscriptionID ?? "" }) {
+                [look] facts async throws(WebhookFailure) in try await look.take(facts, seenAt: seenAt)
+            }
+            last = page.next
+            try await goOn(findings)
+        } while last != nil
+    }
+
+    /// When a page is asked for. A second early, for each server of a cluster has its own clock: a look at a single
+    /// subscription, which goes by the right one, is never undone by a page that was made before.
+    private func beginningOfPage(after last: String?) async throws(WebhookFailure) -> UnixTime {
+        try await stored { () async throws(StoreUnavailable) in
+            try await look.subscriptions.now(for: last ?? "").adding(seconds: -1)
+        }
+    }
+
+    // MARK: A page
+
+    /// Looks at each, those that are `together` one after the other, and counts what becomes of them.
+    private mutating func settle<Element: Sendable>(
+        _ elements: [Element], together key: (Element) -> String,
+        _ look: @escaping @Sendable (Element) async throws(WebhookFailure) -> SubscriptionLook.Outcome
+    ) async throws(WebhookFailure) {
+        typealias Results = [Result<SubscriptionLook.Outcome, WebhookFailure>]
+        let (results, obstacle) = await withTaskGroup(of: Results.self) { tasks in
+            var waiting = Dictionary(grouping: elements, by: key).values.makeIterator()
+            func begin() {
+                guard let group = waiting.next() else { return }
+                tasks.addTask {
+                    var results: Results = []
+                    for element in group {
+                        do throws(WebhookFailure) {
+                            results.append(.success(try await look(element)))
+                        } catch {
+                            results.append(.failure(error))
+                        }
+                    }
+                    return results
+                }
+            }
+            for _ in 0..<Self.concurrency { begin() }
+            var (all, obstacle): (Results, WebhookFailure?) = ([], nil)
+            while let results = await tasks.next() {
+                for case .failure(let error) in results where !error.isOfOne { obstacle = obstacle ?? error }
+                all += results
+                if obstacle == nil { begin() }
+            }
+            return (all, obstacle)
+        }
+        for result in results {
+            switch result {
+            case .success(let outcome): findings.add(outcome)
+            case .failure(let error) where error.isOfOne: report(error)
+            case .failure: break
+            }
+        }
+        if let obstacle { throw obstacle }
+    }
+
+    private mutating func report(_ error: WebhookFailure) {
+        findings.failures += 1
+        logger.error(
+            "a subscription could not be reconciled", metadata: ["cause": "\(error.apiError.cause ?? error.reason)"])
+    }
+
+    private func stored<Value>(
+        _ operation: () async throws(StoreUnavailable) -> Value
+    ) async throws(WebhookFailure) -> Value {
+        do { return try await operation() } catch { throw .store(error) }
+    }
+}
+
+extension WebhookFailure {
+    /// It concerns one subscription, or its user: the others can be settled all the same.
+    fileprivate var isOfOne: Bool {
+        switch self {
+        case .store(let error): error.cause != .unreachable && error.cause != .clockDiffers
+        case .stripe(let error): !error.isTemporary && error.kind != .cancelled && error.httpStatus != 401
+        case .clerk, .clerkIsBusy: true
+        }
+    }
+}
