@@ -64,7 +64,10 @@ extension SubscriptionFacts {
         // Before there were prices there were plans, and old subscriptions have both.
         priceIDs = items.compactMap { $0["price"].identifier ?? $0["plan"].identifier }
         let period = Self.period(of: object) ?? items.compactMap(Self.period).max { $0.end < $1.end }
-        if let period, let start = period.start { self.period = SubscriptionPeriod(start: start, end: period.end) }
+        if let period, let start = period.start {
+            self.period = SubscriptionPeriod(
+                start: start, end: period.end, anchor: object["billing_cycle_anchor"].moment)
+        }
         endsAt = object["cancel_at"].moment ?? (object["cancel_at_period_end"].bool == true ? self.period?.end : nil)
         trialEnd = object["trial_end"].moment
         let pause = object["pause_collection"]

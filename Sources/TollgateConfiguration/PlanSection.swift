@@ -8,7 +8,7 @@ import Yams
 /// plans:
 ///   free: {quota: 5}
 ///   paid: {quota: 500, ratePerMinute: 300, price: 29 USD}
-///   pro: {quota: 20000, price: 99 USD, priceId: price_123}
+///   pro: {quota: 20000, period: subscription, price: 99 USD, priceId: price_123}
 /// ```
 struct PlanSection {
     /// The rate of a plan that does not say.
@@ -64,24 +64,41 @@ struct PlanSection {
         }
         var quota: Int?
         var ratePerMinute: Int? = Self.defaultRatePerMinute
+        var period = BillingPeriod.Kind.calendar
         for (keyNode, value) in limits {
             switch keyNode.scalar?.string {
             case "quota": quota = readLimit(value, named: "quota", plan: name)
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
+            case "period": period = readPeriod(value, plan: name)
             case "price": readShownPrice(value, plan: name)
             case "priceId", "priceIds": readPrices(value, key: keyNode.scalar?.string ?? "", plan: name)
             case let key:
                 report(
                     keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
                     remedy: Suggestion.remedy(
-                        for: key ?? "", among: ["quota", "ratePerMinute", "price", "priceId", "priceIds"]))
+                        for: key ?? "", among: ["quota", "ratePerMinute", "period", "price", "priceId", "priceIds"]))
             }
         }
         if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
             report(nameNode, "the plan '\(name)' has no quota", remedy: "Add `quota:` with the calls per month.")
         }
         guard let quota, let ratePerMinute else { return nil }
-        return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute)
+        return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute, period: period)
+    }
+
+    private mutating func readPeriod(_ node: Node, plan: String) -> BillingPeriod.Kind {
+        guard let period = node.scalar.flatMap({ BillingPeriod.Kind(rawValue: $0.string) }) else {
+            report(
+                node, "the period of the plan '\(plan)' is \(Secret.quoted(node.scalar?.string ?? ""))",
+                remedy: "Write `calendar` for months in UTC, or `subscription` for what the customer has paid for.")
+            return .calendar
+        }
+        if plan == PlanTable.fallbackName, period == .subscription {
+            report(
+                node, "the plan '\(plan)' has the period 'subscription'",
+                remedy: "Remove it: this plan is not sold, and its users have no subscription to go by.")
+        }
+        return period
     }
 
     private mutating func readShownPrice(_ node: Node, plan: String) {

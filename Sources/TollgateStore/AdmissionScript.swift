@@ -20,6 +20,10 @@ final class AdmissionArguments: Sendable {
     let comparesClocks: Bool
 
     private let pastDueGraceSeconds: Int64
+
+    /// How much longer records are kept than by the calendar: a subscription's period may end a month after the calendar
+    /// month in which it began, and goes on for the grace.
+    private let longerSeconds: Int64
     private let latest: Mutex<Moment>
 
     /// What holds for one second.
@@ -44,7 +48,10 @@ final class AdmissionArguments: Sendable {
         self.pastDueGraceSeconds = pastDueGraceSeconds
         self.comparesClocks = comparesClocks
         script = Self.script(plans, comparesClocks: comparesClocks)
-        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds))
+        let longerSeconds =
+            plans.goesBySubscription ? Self.recordKeptSeconds + max(0, pastDueGraceSeconds) : 0
+        self.longerSeconds = longerSeconds
+        latest = Mutex(Self.moment(at: UnixTime(seconds: 0), pastDueGraceSeconds, longerSeconds))
     }
 
     static func script(_ plans: PlanTable, comparesClocks: Bool) -> RedisScript {
@@ -58,14 +65,16 @@ final class AdmissionArguments: Sendable {
     func moment(at time: UnixTime) -> Moment {
         let second = time.seconds
         return latest.withLock { latest in
-            if latest.second != second { latest = Self.moment(at: time, pastDueGraceSeconds) }
+            if latest.second != second { latest = Self.moment(at: time, pastDueGraceSeconds, longerSeconds) }
             return latest
         }
     }
 
-    private static func moment(at time: UnixTime, _ pastDueGraceSeconds: Int64) -> Moment {
+    private static func moment(
+        at time: UnixTime, _ pastDueGraceSeconds: Int64, _ longerSeconds: Int64
+    ) -> Moment {
         let (period, window) = (BillingPeriod(containing: time), RateWindow(containing: time))
-        let recordLifetime = period.end.seconds - time.seconds + recordKeptSeconds
+        let recordLifetime = period.end.seconds - time.seconds + recordKeptSeconds + longerSeconds
         var arguments = ByteBuffer()
         for argument in SharedAdmissionArgument.allCases {
             switch argument {
@@ -106,7 +115,7 @@ extension RedisAdmissionStore {
 
 /// What many admissions have in common, in the order in which it is given to `admit.lua`: it comes first of all arguments.
 enum SharedAdmissionArgument: String, CaseIterable {
-    /// The first and the last day of the billing period (YYYY-MM-DD).
+    /// The first and the last day of the calendar month (YYYY-MM-DD).
     case periodStart, periodEnd
 
     /// For people (ISO 8601).
@@ -154,17 +163,19 @@ enum AdmissionPrelude {
     ]
 
     /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `ALLOWED_IPS_BYTES`, `FALLBACK_PLAN`,
-    /// and the function `plan_named`.
+    /// `GOES_BY_SUBSCRIPTION`, and the function `plan_named`.
     static func source(_ table: PlanTable, comparesClocks: Bool) -> String {
         let branches = table.plans.enumerated().map { place, plan in
             // A plan's name has no character that means something in a literal (`Plan.isValidName`).
-            "  if name == \(Lua.quoted(plan.name)) then return \(place), \(plan.quota), \(plan.ratePerMinute) end\n"
+            "  if name == \(Lua.quoted(plan.name)) then return \(place), \(plan.quota), \(plan.ratePerMinute)"
+                + (plan.period == .subscription ? ", true end\n" : " end\n")
         }
         return AdmissionForm.luaPlaces
             + Lua.assign(AdmissionVerdict.named.map(\.name), Array(1...AdmissionVerdict.named.count))
             + Lua.assign(oddities.map(\.name), oddities.map(\.oddity.rawValue)) + """
                 local CLOCK_TOLERANCE_SECONDS = \(comparesClocks ? "\(clockToleranceSeconds)" : "nil")
                 local ALLOWED_IPS_BYTES = \(KeyTerms.maximumAllowedIPsBytes)
+                local GOES_BY_SUBSCRIPTION = \(table.goesBySubscription)
                 local FALLBACK_PLAN = \(Lua.quoted(table.fallback.name))
                 local function plan_named(name)
                 \(branches.joined())end
@@ -224,8 +235,12 @@ enum AdmissionReply: Int {
     /// ``Oddities``
     case oddities
 
-    /// The first day of the period counted in (YYYYMMDD). 0 if it is the one that the script was given.
+    /// The first day of the period counted in (YYYYMMDD). 0 if it is the one that the script was given. Of a
+    /// subscription's period the moment at which it begins (YYYYMMDDhhmmss).
     case periodStart
+
+    /// The moment at which a subscription's period ends (YYYYMMDDhhmmss). 0 for a calendar month.
+    case periodEnd
 
     /// How many of the requests have taken their place in the minute: those that came first.
     case admitted
@@ -295,8 +310,15 @@ extension AdmissionCall {
             arguments.plans.indices.contains(reply[.plan]), (0...callers).contains(reply[.admitted])
         else { return nil }
         let plan = arguments.plans[reply[.plan]]
-        let start = reply[.periodStart]
-        let period = start == 0 ? moment.period : BillingPeriod(containing: CalendarDay(number: start))
+        let (start, end) = (reply[.periodStart], reply[.periodEnd])
+        let period =
+            if end != 0 {
+                BillingPeriod(start: UnixTime(number: start), end: UnixTime(number: end))
+            } else if start != 0 {
+                BillingPeriod(containing: CalendarDay(number: start))
+            } else {
+                moment.period
+            }
         let last = AdmissionDecision(
             outcome: outcome,
             usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
@@ -340,5 +362,14 @@ extension CalendarDay {
     /// - Parameter number: YYYYMMDD.
     fileprivate init(number: Int) {
         self.init(year: number / 10_000, month: number / 100 % 100, day: number % 100)
+    }
+}
+
+extension UnixTime {
+    /// - Parameter number: YYYYMMDDhhmmss.
+    fileprivate init(number: Int) {
+        let time = number % 1_000_000
+        let seconds = time / 10_000 * 3600 + time / 100 % 100 * 60 + time % 100
+        self = CalendarDay(number: number / 1_000_000).startOfDay.adding(seconds: Int64(seconds))
     }
 }

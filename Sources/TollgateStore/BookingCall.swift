@@ -43,6 +43,7 @@ extension RedisScript.Call {
             switch key {
             case .usage: .usage(batch.userID)
             case .booked: .booked(batch.userID)
+            case .subscription: .subscription(batch.userID)
             }
         } with: { argument in
             switch argument {
@@ -62,7 +63,7 @@ extension RedisScript.Call {
 
 /// What `book_passes.lua` is given before the lines, and what it answers.
 private enum BookOutageCallsSignature: ScriptSignature {
-    enum Key: String, ScriptName { case usage, booked }
+    enum Key: String, ScriptName { case usage, booked, subscription }
 
     enum Argument: String, ScriptName {
         case worker
@@ -77,7 +78,7 @@ private enum BookOutageCallsSignature: ScriptSignature {
         /// How far the worker's time may be from that of Redis, in seconds. Empty = it is not to be compared.
         case clockTolerance
 
-        /// The first and the last day of the billing period (YYYY-MM-DD).
+        /// The first and the last day of the calendar month (YYYY-MM-DD).
         case periodStart, periodEnd
 
         /// How long the usage record is kept from now on, and `booked:{user}`.

@@ -6,9 +6,11 @@ extension RedisKey.Pattern {
         Row(
             .usage, "usage:{userId}", .hash, .ends, kept: "a month after the period's end",
             holds: """
-                `usageCount plan lastUpdated periodStart periodEnd`, of the month before `previousPeriodStart \
-                previousUsageCount`, `takenOverPeriodStart` of a month that lay ahead and was counted together with \
-                this one, and `reservedUntil` while calls are reserved
+                `usageCount plan lastUpdated periodStart periodEnd` of the period that is counted in (days of a month, \
+                moments of a subscription's period), of the one before `previousPeriodStart previousUsageCount`, \
+                `otherPeriods` (`<periodStart>=<count> …`) of further ones that may come back, \
+                `takenOverPeriodStart` of a month that lay ahead and was counted together with this one, and \
+                `reservedUntil` while calls are reserved
                 """,
             look: "HGETALL 'usage:{user_abc}'"),
         Row(
@@ -84,9 +86,10 @@ extension RedisKey.Pattern {
         Row(
             .subscription, "subscription:{userId}", .hash, .mayStay, kept: "for ever",
             holds: """
-                `plan status customer subscription startedAt periodStart periodEnd endsAt trialEnd \
-                collectionPausedUntil pastDueSince planAfterGrace writtenAt clerkUpdatedAt revision`: what billing \
-                says of the user's plan, summed up
+                `plan status customer subscription startedAt periodStart periodEnd periodAnchor endsAt trialEnd \
+                collectionPausedUntil pastDueSince planAfterGrace periodStartAfterGrace periodEndAfterGrace \
+                periodAnchorAfterGrace writtenAt clerkUpdatedAt revision`: what billing says of the user's plan, \
+                summed up
                 """,
             look: "HGETALL 'subscription:{user_abc}'"),
         Row(

@@ -8,7 +8,7 @@ extension SubscriptionRecord {
     static let schema = HashSchema(
         SubscriptionRecord.init(
             plan:status:customerID:subscriptionID:startedAt:period:endsAt:trialEnd:collectionPause:pastDueSince:
-            planAfterGrace:writtenAt:clerkUpdatedAt:revision:),
+            planAfterGrace:periodAfterGrace:writtenAt:clerkUpdatedAt:revision:),
         HashRow(\.plan, "plan", .text),
         HashRow(\.status, "status", .status),
         HashRow(\.customerID, "customer", .optional(.text)),
@@ -20,6 +20,7 @@ extension SubscriptionRecord {
         HashRow(\.collectionPause, "collectionPausedUntil", .optional(.pause)),
         HashRow(\.pastDueSince, "pastDueSince", .optional(.moment)),
         HashRow(\.planAfterGrace, "planAfterGrace", .optional(.text)),
+        HashRow(\.periodAfterGrace, Span.schemaAfterGrace.optional),
         HashRow(\.writtenAt, "writtenAt", .orElse(.longAgo, .moment)),
         HashRow(\.clerkUpdatedAt, "clerkUpdatedAt", .optional(.moment)),
         HashRow(\.revision, "revision", .orElse(0, .revision)))
@@ -136,10 +137,16 @@ private enum Words {
 }
 
 private enum Span {
-    static let schema = HashSchema(
-        SubscriptionPeriod.init(start:end:),
-        HashRow(\.start, "periodStart", .moment),
-        HashRow(\.end, "periodEnd", .moment))
+    static let schema = schema(suffix: "")
+    static let schemaAfterGrace = schema(suffix: "AfterGrace")
+
+    private static func schema(suffix: String) -> HashSchema<SubscriptionPeriod> {
+        HashSchema(
+            SubscriptionPeriod.init(start:end:anchor:),
+            HashRow(\.start, "periodStart" + suffix, .moment),
+            HashRow(\.end, "periodEnd" + suffix, .moment),
+            HashRow(\.anchor, "periodAnchor" + suffix, .optional(.moment)))
+    }
 }
 
 extension FieldCoding where Value == SubscriptionStatus {

@@ -148,6 +148,20 @@ import TollgateCore
         #expect(change?.facts.status == .trialing && change?.facts.trialEnd == UnixTime(seconds: now + 7))
     }
 
+    /// A year that begins on the 28th may have begun on a 29th.
+    @Test func ofALongPeriodTheAnchorIsTold() throws {
+        for (days, isTold) in [(Int64(31), false), (365, true)] {
+            let items = """
+                {"data":[{"price":"price_1","current_period_start":\(now),\
+                "current_period_end":\(now + days * 86_400)}]}
+                """
+            let change = try change(
+                "customer.subscription.updated",
+                subscription(["items": items, "billing_cycle_anchor": "\(now - 86_400)"]))
+            #expect(change?.facts.period?.anchor == (isTold ? UnixTime(seconds: now - 86_400) : nil))
+        }
+    }
+
     @Test func theItemThatEndsLastSetsThePeriod() throws {
         let items = """
             {"data":[{"price":"price_1","current_period_start":1,"current_period_end":10},\

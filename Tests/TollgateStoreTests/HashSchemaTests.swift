@@ -21,19 +21,21 @@ import TollgateCore
                 lastUsedAt: time.adding(seconds: 3)))
     }
 
+    private static let year = SubscriptionPeriod(
+        start: time.adding(seconds: 1), end: time.adding(seconds: 365 * 86_400), anchor: time)
+
     private static let subscription = SubscriptionRecord(
         plan: "paid", status: .pastDue, customerID: "cus_1", subscriptionID: "sub_1", startedAt: time,
-        period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
-        endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
+        period: year, endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
         collectionPause: .until(time.adding(seconds: 8)), pastDueSince: time.adding(seconds: 4),
-        planAfterGrace: "basic", writtenAt: time.adding(seconds: 5), clerkUpdatedAt: time.adding(seconds: 6),
+        planAfterGrace: "basic", periodAfterGrace: year, writtenAt: time.adding(seconds: 5),
+        clerkUpdatedAt: time.adding(seconds: 6),
         revision: 9)
 
     private static let bought = Subscription(
         id: "sub_1", customerID: "cus_1", status: .pastDue, plan: "paid", priceIDs: ["price_1", "price_2"],
         firstPriceIDs: ["price_1"], soldAs: "paid", startedAt: time,
-        period: SubscriptionPeriod(start: time.adding(seconds: 1), end: time.adding(seconds: 2)),
-        endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
+        period: year, endsAt: time.adding(seconds: 3), trialEnd: time.adding(seconds: 7),
         collectionPause: .until(time.adding(seconds: 8)), pastDueSince: time.adding(seconds: 4),
         paymentReturnedAt: time.adding(seconds: 9),
         seenAt: UnixTime(milliseconds: time.milliseconds + 123))
@@ -129,6 +131,7 @@ import TollgateCore
             case "paymentReturnedAt":
                 #expect(without.paymentReturnedAt == nil && unreadable.paymentReturnedAt == nil)
             case "pastDueSince": #expect(without.pastDueSince == nil && unreadable.pastDueSince == nil)
+            case "periodAnchor": #expect(without.period?.anchor == nil && unreadable.period?.end == Self.year.end)
             case "periodStart", "periodEnd": #expect(without.period == nil && unreadable.period == nil)
             case "customer", "plan", "prices", "firstPrices", "soldAs", "startedAt", "endsAt", "trialEnd": break
             default: Issue.record("say what becomes of \(name)")

@@ -51,7 +51,8 @@ import TollgateDev
                 pairs.sorted() == [
                     "clerkUpdatedAt 2025-11-26T23:00:03Z", "collectionPausedUntil further-notice", "customer cus_1",
                     "endsAt 2025-11-27T23:00:00Z", "pastDueSince 2025-11-26T23:00:00Z",
-                    "periodEnd 2025-12-26T23:00:00Z", "periodStart 2025-11-26T23:00:00Z", "plan paid",
+                    "periodEnd 2025-12-26T23:00:00Z", "periodEndAfterGrace 2025-12-26T23:00:00Z",
+                    "periodStart 2025-11-26T23:00:00Z", "periodStartAfterGrace 2025-11-26T23:00:00Z", "plan paid",
                     "planAfterGrace free", "revision 2", "startedAt 2025-11-26T23:00:00Z", "status past_due",
                     "subscription sub_1", "writtenAt 2025-11-26T23:00:02Z",
                 ])

@@ -176,7 +176,14 @@ package struct UsageSnapshot: Sendable, Hashable {
     /// Never negative: after a downgrade the count may be above the limit.
     package var remaining: Int { max(0, limit - count) }
 
-    package func secondsUntilReset(at time: UnixTime) -> Int64 { max(1, period.end.seconds - time.seconds) }
+    /// How often it is worth asking whether a renewal that is late has come.
+    private static let secondsBetweenLooks: Int64 = 60
+
+    /// Until the next period, which of a subscription begins with its renewal; a renewal that is late may come any minute.
+    package func secondsUntilReset(at time: UnixTime) -> Int64 {
+        let seconds = period.end.seconds - time.seconds
+        return seconds > 0 ? seconds : period.kind == .subscription ? Self.secondsBetweenLooks : 1
+    }
 }
 
 /// Where a user's rate limit stands, the plan's or a route's.

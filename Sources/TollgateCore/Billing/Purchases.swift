@@ -76,11 +76,11 @@ package struct Purchases: Sendable, Hashable {
         }
         var record = SubscriptionRecord(counting)
         if counting.status == .pastDue {
-            let paid = serving.filter { $0.status != .pastDue }.max { $0.isOutdone(by: $1, plans) }?.plan
+            let paid = serving.filter { $0.status != .pastDue }.max { $0.isOutdone(by: $1, plans) }
             let given = byHand?.grantedPlan(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
-            record.planAfterGrace = [paid, given].compactMap(\.self).max {
-                (plans.rank(of: $0) ?? -1) < (plans.rank(of: $1) ?? -1)
-            }
+            let others = [(plan: paid?.plan, period: paid?.period), (plan: given, period: byHand?.period)]
+            let best = others.filter { $0.plan != nil }.max { $0.plan.rank(in: plans) < $1.plan.rank(in: plans) }
+            (record.planAfterGrace, record.periodAfterGrace) = (best?.plan, best?.period)
         }
         return record.written(at: time, over: known)
     }
@@ -124,6 +124,10 @@ extension SubscriptionRecord {
     }
 }
 
+extension String? {
+    fileprivate func rank(in plans: PlanTable) -> Int { flatMap { plans.rank(of: $0) } ?? -1 }
+}
+
 extension Subscription {
     fileprivate var began: UnixTime { startedAt ?? UnixTime(seconds: 0) }
 
@@ -142,6 +146,9 @@ extension Subscription {
         soldAs = soldAs ?? known.soldAs
         startedAt = startedAt ?? known.startedAt
         customerID = customerID ?? known.customerID
-        if status == .pastDue, known.status == .pastDue { pastDueSince = known.pastDueSince ?? pastDueSince }
+        guard status == .pastDue else { return }
+        if known.status == .pastDue { pastDueSince = known.pastDueSince ?? pastDueSince }
+        // The provider goes on to the next span whether or not it is paid.
+        period = known.period ?? period
     }
 }

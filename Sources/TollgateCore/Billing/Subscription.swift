@@ -20,7 +20,7 @@ package struct Subscription: Sendable, Hashable {
     /// When it began.
     package var startedAt: UnixTime?
 
-    /// The span that is paid for.
+    /// The span that is paid for. While a payment is owed it is the one before, if that was seen.
     package var period: SubscriptionPeriod?
 
     /// When it ends, if that is decided: at the end of the period, or on a day.
@@ -82,6 +82,8 @@ package struct Subscription: Sendable, Hashable {
     package func says(as other: Subscription) -> Bool {
         var (one, other) = (self, other)
         (one.seenAt, one.pastDueSince) = (other.seenAt, other.pastDueSince)
+        // The provider tells of the span that is not paid yet.
+        if one.status == .pastDue { one.period = other.period }
         // What is not told again stays.
         other.startedAt = other.startedAt ?? one.startedAt
         other.customerID = other.customerID ?? one.customerID

@@ -27,6 +27,9 @@ package struct SubscriptionRecord: Sendable, Hashable {
     /// What the user has when the grace of that payment is over: the plan of another subscription. Nil for the fallback.
     package var planAfterGrace: String?
 
+    /// The span that is paid for of that other subscription. Nil where no subscription stands behind the plan.
+    package var periodAfterGrace: SubscriptionPeriod?
+
     /// When this record was written, by our clock.
     package var writtenAt: UnixTime
 
@@ -40,7 +43,8 @@ package struct SubscriptionRecord: Sendable, Hashable {
         plan: String, status: SubscriptionStatus, customerID: String? = nil, subscriptionID: String? = nil,
         startedAt: UnixTime? = nil, period: SubscriptionPeriod? = nil, endsAt: UnixTime? = nil,
         trialEnd: UnixTime? = nil, collectionPause: Subscription.CollectionPause? = nil, pastDueSince: UnixTime? = nil,
-        planAfterGrace: String? = nil, writtenAt: UnixTime, clerkUpdatedAt: UnixTime? = nil, revision: Int64 = 0
+        planAfterGrace: String? = nil, periodAfterGrace: SubscriptionPeriod? = nil, writtenAt: UnixTime,
+        clerkUpdatedAt: UnixTime? = nil, revision: Int64 = 0
     ) {
         self.plan = plan
         self.status = status
@@ -53,6 +57,7 @@ package struct SubscriptionRecord: Sendable, Hashable {
         self.collectionPause = collectionPause
         self.pastDueSince = pastDueSince
         self.planAfterGrace = planAfterGrace
+        self.periodAfterGrace = periodAfterGrace
         self.writtenAt = writtenAt
         self.clerkUpdatedAt = clerkUpdatedAt
         self.revision = revision
@@ -79,16 +84,5 @@ package struct SubscriptionRecord: Sendable, Hashable {
         guard status == .pastDue else { return false }
         guard let end = graceEnd(pastDueGraceSeconds: pastDueGraceSeconds) else { return true }
         return end.seconds <= time.seconds
-    }
-}
-
-/// The span of time that a customer has paid for.
-package struct SubscriptionPeriod: Sendable, Hashable {
-    package let start: UnixTime
-    package let end: UnixTime
-
-    package init(start: UnixTime, end: UnixTime) {
-        self.start = start
-        self.end = end
     }
 }

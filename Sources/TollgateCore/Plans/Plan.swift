@@ -11,10 +11,14 @@ package struct Plan: Sendable, Hashable {
     /// Calls in one clock minute.
     package let ratePerMinute: Int
 
-    package init(name: String, quota: Int, ratePerMinute: Int) {
+    /// What the quota's periods go by.
+    package let period: BillingPeriod.Kind
+
+    package init(name: String, quota: Int, ratePerMinute: Int, period: BillingPeriod.Kind = .calendar) {
         self.name = name
         self.quota = quota
         self.ratePerMinute = ratePerMinute
+        self.period = period
     }
 
     /// A plan's name stands in tokens, metadata and Redis values: lower-case letters, digits, `_` and `-`, at most 64.

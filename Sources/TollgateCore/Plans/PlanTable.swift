@@ -47,6 +47,9 @@ package struct PlanTable: Sendable, Hashable {
         return PlanTable(trusted: [free, Plan(name: "paid", quota: 500, ratePerMinute: 100)], fallback: free)
     }()
 
+    /// Whether any plan's periods are those of subscriptions.
+    package var goesBySubscription: Bool { plans.contains { $0.period == .subscription } }
+
     package subscript(name: String) -> Plan? { plans.first { $0.name == name } }
 
     /// The place of a plan: of two, the one that stands later is the better. Nil of a plan that is not in the table.

@@ -1,7 +1,20 @@
-/// The span of time that a quota covers: one calendar month in UTC.
+/// The span of time that a quota covers: one calendar month in UTC, or a span of the user's own subscription.
 package struct BillingPeriod: Sendable, Hashable {
-    /// The first day of the month.
-    package let firstDay: CalendarDay
+    /// What the periods of a plan go by.
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// Months in UTC, the same for all users.
+        case calendar
+
+        /// What the user's subscription is paid for.
+        case subscription
+    }
+
+    private enum Span: Sendable, Hashable {
+        case month(firstDay: CalendarDay)
+        case ofSubscription(start: UnixTime, end: UnixTime)
+    }
+
+    private let span: Span
 
     /// The month that `time` falls into.
     package init(containing time: UnixTime) {
@@ -10,31 +23,64 @@ package struct BillingPeriod: Sendable, Hashable {
 
     /// The month that `day` falls into.
     package init(containing day: CalendarDay) {
-        firstDay = CalendarDay(year: day.year, month: day.month, day: 1)
+        span = .month(firstDay: CalendarDay(year: day.year, month: day.month, day: 1))
     }
 
-    package var next: BillingPeriod {
-        let december = firstDay.month == 12
-        return BillingPeriod(
-            containing: CalendarDay(
-                year: december ? firstDay.year + 1 : firstDay.year,
-                month: december ? 1 : firstDay.month + 1,
-                day: 1))
+    /// A span of a subscription, from `start` until before `end`.
+    package init(start: UnixTime, end: UnixTime) {
+        span = .ofSubscription(start: start, end: max(start, end))
     }
 
-    /// The last day that still belongs to the month.
+    package var kind: Kind {
+        switch span {
+        case .month: .calendar
+        case .ofSubscription: .subscription
+        }
+    }
+
+    /// The day that it begins on.
+    package var firstDay: CalendarDay {
+        switch span {
+        case .month(let firstDay): firstDay
+        case .ofSubscription(let start, _): CalendarDay(containing: start)
+        }
+    }
+
+    /// The last day that still belongs to it, if only for a part.
     package var lastDay: CalendarDay {
-        CalendarDay(
-            year: firstDay.year, month: firstDay.month,
-            day: CalendarDay.length(ofMonth: firstDay.month, year: firstDay.year))
+        switch span {
+        case .month(let firstDay):
+            CalendarDay(
+                year: firstDay.year, month: firstDay.month,
+                day: CalendarDay.length(ofMonth: firstDay.month, year: firstDay.year))
+        case .ofSubscription(let start, let end): CalendarDay(containing: max(start, end.adding(seconds: -1)))
+        }
     }
 
-    /// The first moment of the month.
-    package var start: UnixTime { firstDay.startOfDay }
+    /// The first moment.
+    package var start: UnixTime {
+        switch span {
+        case .month(let firstDay): firstDay.startOfDay
+        case .ofSubscription(let start, _): start
+        }
+    }
 
-    /// The first moment after the month.
-    package var end: UnixTime { next.start }
+    /// The first moment after it.
+    package var end: UnixTime {
+        switch span {
+        case .month(let firstDay):
+            CalendarDay(
+                year: firstDay.month == 12 ? firstDay.year + 1 : firstDay.year, month: firstDay.month % 12 + 1, day: 1
+            ).startOfDay
+        case .ofSubscription(_, let end): end
+        }
+    }
 
-    /// Length of the month in seconds.
-    package var lengthSeconds: Int64 { Int64(lastDay.day) * 86_400 }
+    /// How long it is, in seconds.
+    package var lengthSeconds: Int64 {
+        switch span {
+        case .month: Int64(lastDay.day) * 86_400
+        case .ofSubscription(let start, let end): end.seconds - start.seconds
+        }
+    }
 }

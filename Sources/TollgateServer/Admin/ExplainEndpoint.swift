@@ -54,7 +54,7 @@ struct ExplainEndpoint: Sendable {
             "time": .moment(now),
             "nextCall": NextCall(decision, at: now).json,
             "plan": plan(facts),
-            "usage": decision.usage.json,
+            "usage": decision.usage.jsonWithReset,
             "minute": [
                 "count": .integer(decision.rate.count), "limit": .integer(decision.rate.limit),
                 "remaining": .integer(decision.rate.remaining),
@@ -86,7 +86,8 @@ struct ExplainEndpoint: Sendable {
         return [
             "plan": .string(record.plan), "status": .string(record.status.name), "customerId": .text(record.customerID),
             "subscriptionId": .text(record.subscriptionID), "startedAt": .moment(record.startedAt),
-            "periodEnd": .moment(record.period?.end), "endsAt": .moment(record.endsAt),
+            "periodStart": .moment(record.period?.start), "periodEnd": .moment(record.period?.end),
+            "endsAt": .moment(record.endsAt),
             "trialEnd": .moment(record.trialEnd), "collectionPause": record.collectionPause?.json ?? .null,
             "planAfterGrace": .text(record.planAfterGrace), "pastDueSince": .moment(record.pastDueSince),
             "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),

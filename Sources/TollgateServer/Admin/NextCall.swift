@@ -17,7 +17,7 @@ struct NextCall: Sendable, Hashable {
     init(_ decision: AdmissionDecision, at time: UnixTime) {
         let (usage, rate) = (decision.usage, decision.rate)
         let standing =
-            "\(usage.count) of \(usage.limit) calls are used until \(usage.period.lastDay) and \(rate.count) of "
+            "\(usage.count) of \(usage.limit) calls are used until \(usage.lastUntil) and \(rate.count) of "
             + "\(rate.limit) in this minute."
         isAdmitted = decision.outcome == .admitted
         code = APIError(decision, at: time)?.code
@@ -28,10 +28,12 @@ struct NextCall: Sendable, Hashable {
             message =
                 "It is refused with 429, for the minute is full: \(standing)"
                 + (isUsedUp ? " After it, the quota refuses." : "")
-            passesAt = rate.limit == 0 ? nil : isUsedUp ? usage.nextPeriod : rate.window.end
+            passesAt = rate.limit == 0 ? nil : isUsedUp ? usage.nextPeriod(after: time) : rate.window.end
         case .quotaExceeded:
-            message = "It is refused with 403, for the quota is used up: \(standing)"
-            passesAt = usage.nextPeriod
+            message =
+                "It is refused with 403, for the quota is used up: \(standing)"
+                + (usage.period.end <= time ? " The renewal of the subscription is awaited." : "")
+            passesAt = usage.nextPeriod(after: time)
         default:
             message = "It is admitted: \(standing)"
             passesAt = nil
@@ -40,6 +42,12 @@ struct NextCall: Sendable, Hashable {
 }
 
 extension UsageSnapshot {
-    /// Nil for a plan without calls: no period brings any.
-    fileprivate var nextPeriod: UnixTime? { limit == 0 ? nil : period.end }
+    /// Until when the count lasts: the last day of the month, or the moment at which a subscription's period ends.
+    fileprivate var lastUntil: String { period.kind == .calendar ? "\(period.lastDay)" : period.end.spoken }
+
+    /// Nil for a plan without calls: no period brings any. Nil as well for a period that is over and goes on until the
+    /// subscription is renewed: when that will be is not known.
+    fileprivate func nextPeriod(after time: UnixTime) -> UnixTime? {
+        limit == 0 || period.end <= time ? nil : period.end
+    }
 }

@@ -50,7 +50,7 @@ struct AccountEndpoint: Sendable {
         return [
             "userId": .string(admitted.principal.userID.value),
             "time": .moment(admitted.time),
-            "usage": decision.usage.json,
+            "usage": decision.usage.jsonWithReset,
             "rateLimit": decision.rate.json(at: admitted.time),
             "plans": offers.json,
             "subscription": account.subscription.map { offers.json(of: $0) } ?? .null,

@@ -16,10 +16,21 @@ struct UsageEndpoint: Sendable {
         return Response(
             json: [
                 "userId": .string(admitted.principal.userID.value),
-                "usage": usage.json,
+                "usage": usage.jsonWithReset,
                 "rateLimit": rate.json(at: admitted.time),
             ],
             headers: RateLimitHeaders.fields(for: admitted.decision, at: admitted.time))
+    }
+}
+
+extension UsageSnapshot {
+    /// With the moment at which the quota begins anew, which the days of a subscription's period do not tell.
+    var jsonWithReset: JSON {
+        .object(
+            (json.members ?? []) + [
+                JSON.Member(name: "resetsAt", value: .moment(period.end)),
+                JSON.Member(name: "period", value: .string(period.kind.rawValue)),
+            ])
     }
 }
 

@@ -2,7 +2,8 @@
 -- nothing. It decides on ARGV[CALLERS] requests that are alike, as it would if it were called for one after the other:
 -- of several, none has an idempotency key or a reservation, and the quota is enforced. values.lua and give_back.lua stand before it, and what AdmissionScript.swift makes: the places of keys and
 -- arguments, which AdmissionCall.swift describes, the numbers of outcomes and oddities, FALLBACK_PLAN, plan_named(name),
--- which gives a plan's place in the table (from 0), quota and rate per minute, or nothing, and CLOCK_TOLERANCE_SECONDS,
+-- which gives a plan's place in the table (from 0), quota, rate per minute, and true if its periods are those of the
+-- subscription, or nothing, GOES_BY_SUBSCRIPTION, whether any plan's are, and CLOCK_TOLERANCE_SECONDS,
 -- how far the worker's time may be from that of Redis, or nil = it is not to be compared. ALLOWED_IPS_BYTES is the
 -- length of the longest list of addresses that a key is bound to.
 --
@@ -149,23 +150,33 @@ end
 -- The rule of PlanResolution.swift, whose comments say why. Moments are compared as strings. What of the subscription
 -- is to be outweighed by a claim is read only when there is one.
 local wanted
-local bought = claimed == '' and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status')
+local bought = GOES_BY_SUBSCRIPTION and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt',
+    'clerkUpdatedAt', 'periodStart', 'periodEnd', 'periodAnchor')
+  or claimed == '' and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status')
   or try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
 if bought.err then return tools().failure(KEYS[SUBSCRIPTION_KEY], bought) end
+-- What the subscription is paid for, if that counts.
+local paid_from, paid_until, anchor
 if not bought[1] then
   wanted = claimed ~= '' and claimed or record[3] or FALLBACK_PLAN
 else
   local status, is_live = bought[2], bought[2] == 'active'
   local grace_is_over, after_grace = false, nil
   if status == 'past_due' then
-    local owed = call('HMGET', KEYS[SUBSCRIPTION_KEY], 'pastDueSince', 'planAfterGrace')
+    local owed = call('HMGET', KEYS[SUBSCRIPTION_KEY], 'pastDueSince', 'planAfterGrace', 'periodStartAfterGrace',
+      'periodEndAfterGrace', 'periodAnchorAfterGrace')
     grace_is_over, after_grace = (tools().moment(owed[1]) or '') <= ARGV[GRACE_START], owed[2]
     is_live = not grace_is_over
+    if grace_is_over then bought[5], bought[6], bought[7] = owed[3], owed[4], owed[5] end
   elseif status == 'trialing' then
     is_live = true
   end
+  -- A renewal that is late begins nothing: what is over goes on for the grace.
+  if bought[6] and (is_live and status == 'past_due' or (is_live or grace_is_over) and bought[6] > ARGV[GRACE_START]) then
+    paid_from, paid_until, anchor = bought[5], bought[6], bought[7]
+  end
   local clerk_updated = bought[4]
-  if clerk_updated and not grace_is_over and issued > clerk_updated and issued > (tools().moment(bought[3]) or '')
+  if claimed ~= '' and clerk_updated and not grace_is_over and issued > clerk_updated and issued > (tools().moment(bought[3]) or '')
     and tools().moment(clerk_updated) then
     wanted = claimed
   else
@@ -175,10 +186,22 @@ end
 
 -- A plan that this worker does not have decides nothing and stays on record: others may have it.
 local odd, plan = 0, wanted
-local place, quota, rate = plan_named(plan)
+local place, quota, rate, goes_by_subscription = plan_named(plan)
 if not place then
   odd, plan = PLAN_UNKNOWN, record[3]
-  place, quota, rate = plan_named(FALLBACK_PLAN)
+  place, quota, rate, goes_by_subscription = plan_named(FALLBACK_PLAN)
+end
+
+-- The rule of BillingPeriod(of:_:at:) in SubscriptionPeriod.swift.
+local period_start, period_end, is_of_subscription = ARGV[PERIOD_START], ARGV[PERIOD_END], false
+if goes_by_subscription and paid_from then
+  if not anchor and record[2] == paid_from and record[4] == paid_until then
+    -- As it was written the last time.
+    period_start, period_end, is_of_subscription = paid_from, paid_until, true
+  else
+    local first, last = tools().quota_period(paid_from, paid_until, anchor, now)
+    if first then period_start, period_end, is_of_subscription = first, last, true end
+  end
 end
 
 -- Less than 0 is a credit: so many calls come on top of the quota.
@@ -188,33 +211,43 @@ if not used then
   used = 0
 end
 
--- The period counted in is the present one, or a later one that has begun for another worker or by an operator's hand. The
+-- The period counted in is the present one, or a later month that has begun for another worker or by an operator's hand. The
 -- count of the period before stays in the record, and so a clock that leads into another month and back makes no
--- second quota.
+-- second quota. So do those of other periods that may come back, as when plans are changed back and forth.
 --
 -- What of a period that lies ahead was counted together with this one is told to give_back.lua.
-local day, period_start, period_end, changes_period, before_start, before_used = 0, ARGV[PERIOD_START], ARGV[PERIOD_END], true
-local taken_over
+local changes_period, before_start, before_used, taken_over, others = true, nil, nil, nil, nil
+-- What is told of the period, as numbers.
+local told_start, told_end = 0, 0
 if record[2] == period_start then
-  changes_period, period_end = false, record[4] or period_end
-elseif record[2] and not tools().moment(record[2] .. 'T00:00:00Z') then
+  changes_period = false
+  if not is_of_subscription then period_end = record[4] or period_end end
+elseif record[2] and not tools().is_period(record[2]) then
   odd = odd + ODD_PERIOD
-elseif record[2] and record[2] > period_start
+elseif record[2] and not is_of_subscription and #record[2] == 10 and record[2] > period_start
   and (record[2] <= string.sub(now, 1, 10) or now >= period_end .. 'T23:55:00Z') then
   changes_period, period_start, period_end = false, record[2], record[4] or period_end
   local digits = string.gsub(period_start, '-', '')
-  day = tonumber(digits)
+  told_start = tonumber(digits)
 elseif record[2] then
   if tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then return { CLOCK_DIFFERS } end
-  local before = call('HMGET', usage_key, 'previousPeriodStart', 'previousUsageCount')
-  local lies_ahead = record[2] > period_start
+  local before = call('HMGET', usage_key, 'previousPeriodStart', 'previousUsageCount', 'otherPeriods')
+  local counted, rest
+  if before[3] and before[1] ~= period_start then counted, rest = tools().take_period(before[3], period_start) end
   if before[1] == period_start then
     before_start, before_used, used = record[2], used, whole_number(before[2]) or 0
-  elseif lies_ahead then
+  elseif not counted and not is_of_subscription and #record[2] == 10 and record[2] > period_start then
+    -- It lies ahead.
     odd, taken_over = odd + ODD_PERIOD, record[2]
   else
-    before_start, before_used, used = record[2], used, 0
+    before_start, before_used, used = record[2], used, counted or 0
+    rest = before[1] and tools().keep_period(rest or '', before[1], before[2], ARGV[PERIOD_START]) or rest or ''
+    if rest ~= (before[3] or '') then others = rest end
   end
+end
+if is_of_subscription then
+  local from, till = string.gsub(period_start, '%D', ''), string.gsub(period_end, '%D', '')
+  told_start, told_end = tonumber(from), tonumber(till)
 end
 
 local cost, minute = tonumber(ARGV[COST]), try('GET', KEYS[MINUTE_KEY])
@@ -341,7 +374,8 @@ if takes_place then
   end
 
   used = used + charged
-  if record[3] == plan and record[4] and not changes_period and not is_first_of_day then
+  if record[3] == plan and record[4] and not changes_period and not is_first_of_day
+    and (not is_of_subscription or record[4] == period_end) then
     if record[6] == now then
       call('HSET', usage_key, 'usageCount', used)
     else
@@ -350,12 +384,17 @@ if takes_place then
   else
     -- In the order in which people read it.
     if plan then call('HSET', usage_key, 'usageCount', used, 'plan', plan) end
-    if not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[PERIOD_END] end
+    if not is_of_subscription and not tools().moment(period_end .. 'T00:00:00Z') then period_end = ARGV[PERIOD_END] end
     call('HSET', usage_key, 'usageCount', used, 'lastUpdated', now, 'periodStart', period_start, 'periodEnd',
       period_end)
     if before_start then
       call('HSET', usage_key, 'previousPeriodStart', before_start, 'previousUsageCount',
         string.format('%.0f', before_used))
+    end
+    if others == '' then
+      call('HDEL', usage_key, 'otherPeriods')
+    elseif others then
+      call('HSET', usage_key, 'otherPeriods', others)
     end
     if taken_over then
       call('HSET', usage_key, 'takenOverPeriodStart', taken_over)
@@ -372,7 +411,7 @@ if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
   call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)
 end
-if not has_all then return { last_outcome, used, place, requests, odd, day, admitted } end
+if not has_all then return { last_outcome, used, place, requests, odd, told_start, told_end, admitted } end
 
 if takes_place and route_rate then
   route_requests = try('INCR', KEYS[ROUTE_MINUTE_KEY])
@@ -423,5 +462,5 @@ if takes_place and outcome == ADMITTED then
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
 end
-return { last_outcome, used, place, requests, odd, day, admitted, reserved, paid and outcome == ADMITTED and 1 or 0,
-  route_requests, member }
+return { last_outcome, used, place, requests, odd, told_start, told_end, admitted, reserved,
+  paid and outcome == ADMITTED and 1 or 0, route_requests, member }

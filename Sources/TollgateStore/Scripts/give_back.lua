@@ -1,6 +1,6 @@
 -- Giving calls back: what admit.lua and settle_reservation.lua have in common. values.lua stands before it.
 --
--- A reservation is a member of reservations:{user}: '<id> <calls> <first day of the period> <day> <route>', and for an
+-- A reservation is a member of reservations:{user}: '<id> <calls> <period> <day> <route>', and for an
 -- attempt at a call with an idempotency key ' <key>' behind it; its score is the moment when the lease ends
 -- (YYYYMMDDhhmmss). Workers get it from admit.lua and hand it back as it is. The names of the other keys are made from
 -- that of usage:{user}: which ones are needed shows only here, and all of one user's keys lie in one slot.
@@ -28,17 +28,21 @@ local function give_back(usage_key, member)
   local booked = whole_number(redis.pcall('HGET', day_key, route)) or 0
   if booked > 0 then redis.pcall('HINCRBY', day_key, route, -math.min(booked, tonumber(calls))) end
 
-  -- The period that the calls were charged in may be over: then its count is the one before.
+  -- The period that the calls were charged in may be another than the present one: then its count stands beside it.
   -- An invalid period is taken for the present one by the next admission, with its count.
   local record = redis.pcall('HMGET', usage_key, 'usageCount', 'periodStart', 'previousUsageCount',
-    'previousPeriodStart', 'takenOverPeriodStart')
+    'previousPeriodStart', 'takenOverPeriodStart', 'otherPeriods')
   if record.err then return end
   local field, count, present = 'usageCount', record[1], record[2]
-  if present == period or record[5] == period or present and not tools().moment(present .. 'T00:00:00Z') then
+  if present == period or record[5] == period or present and not tools().is_period(present) then
     count = record[1]
   elseif record[4] == period then
     field, count = 'previousUsageCount', record[3]
   else
+    local counted, others = tools().take_period(record[6], period)
+    if counted then
+      redis.call('HSET', usage_key, 'otherPeriods', tools().keep_period(others, period, counted - calls, period))
+    end
     return
   end
   count = whole_number(count)

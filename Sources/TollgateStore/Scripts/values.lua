@@ -7,6 +7,9 @@ local function whole_number(text)
   if number and number >= -9007199254740992 and number <= 9007199254740992 and number % 1 == 0 then return number end
 end
 
+-- Periods of which a count is kept beside that of the present one and of the one before, and the longest text of them.
+local OTHER_PERIODS, OTHER_PERIODS_BYTES = 6, 512
+
 -- What is needed now and then. One function, for every admission makes it anew and hardly any calls it.
 local function tools()
   local tools = {}
@@ -26,6 +29,82 @@ local function tools()
       last = '30'
     end
     if day <= last then return text end
+  end
+
+  -- Whether a text names a period: the day on which a calendar month begins, or the moment at which a subscription's does.
+  function tools.is_period(text)
+    return text and tools.moment(#text == 10 and text .. 'T00:00:00Z' or text)
+  end
+
+  -- The moment so many months after another, on that month's last day where it has no such day. UnixTime.adding(months:)
+  -- says the same.
+  function tools.months_after(moment, months)
+    local year, month, day, time = string.match(moment, '^(%d+)%-(%d+)%-(%d+)(.*)$')
+    local count = year * 12 + month - 1 + months
+    if count < 0 then return '0000-01-01T00:00:00Z' end
+    if count >= 120000 then return '9999-12-31T23:59:59Z' end
+    local begin = string.format('%04d-%02d-', math.floor(count / 12), count % 12 + 1)
+    for last = tonumber(day), 28, -1 do
+      local there = begin .. string.format('%02d', last) .. time
+      if tools.moment(there) then return there end
+    end
+    return begin .. day .. time
+  end
+
+  -- Days up to a moment's day, from one that is always the same. The years run from March: the leap day is their last.
+  function tools.days(moment)
+    local year, month, day = string.match(moment, '^(%d+)%-(%d+)%-(%d+)')
+    local months = (month + 9) % 12
+    if months > 9 then year = year - 1 end
+    return year * 365 + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+      + math.floor((153 * months + 2) / 5) + day
+  end
+
+  -- The period that a quota covers: of the span that a subscription is paid for, all, or a month of a longer one.
+  -- SubscriptionPeriod.quotaPeriod(at:) says the same. Nil for what is no span.
+  function tools.quota_period(first, last, anchor, now)
+    if not (tools.moment(first) and tools.moment(last) and first < last) then return nil end
+    -- The longest month.
+    local days = tools.days(last) - tools.days(first)
+    if days < 31 or days == 31 and string.sub(last, 11) <= string.sub(first, 11) then return first, last end
+    local origin = tools.moment(anchor) or first
+    if now < first then now = first end
+    local there = now < last and now or last
+    local months = (string.sub(there, 1, 4) - string.sub(origin, 1, 4)) * 12 + string.sub(there, 6, 7)
+      - string.sub(origin, 6, 7)
+    local start = tools.months_after(origin, months)
+    if start > now or start >= last then
+      months = months - 1
+      start = tools.months_after(origin, months)
+    end
+    local ending = tools.months_after(origin, months + 1)
+    return start > first and start or first, ending < last and ending or last
+  end
+
+  -- What was counted in a period that is neither the present one nor the one before, by the text '<period>=<count> …' of
+  -- them, and the text without it. Nil where nothing was.
+  function tools.take_period(others, period)
+    local count, rest = nil, {}
+    for start, calls in string.gmatch(#(others or '') <= OTHER_PERIODS_BYTES and others or '', '(%S+)=(%-?%d+)') do
+      if start == period then
+        count = count or whole_number(calls)
+      elseif tools.is_period(start) then
+        rest[#rest + 1] = start .. '=' .. calls
+      end
+    end
+    return count, table.concat(rest, ' ')
+  end
+
+  -- The text with one period more, in the first place. A month that is over does not come back. Of many periods
+  -- those that were left first are forgotten.
+  function tools.keep_period(others, period, count, present_month)
+    if not tools.is_period(period) or #period == 10 and period < present_month then return others end
+    local text, kept = period .. '=' .. string.format('%.0f', whole_number(count) or 0), 1
+    for other in string.gmatch(others, '%S+') do
+      kept = kept + 1
+      if kept <= OTHER_PERIODS then text = text .. ' ' .. other end
+    end
+    return text
   end
 
   -- What a command that has met a value of another type answers to the worker: which key it is.

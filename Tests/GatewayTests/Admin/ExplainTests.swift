@@ -25,7 +25,7 @@ import TollgateServer
             #expect(
                 explanation["usage"] == [
                     "count": 1, "limit": 3, "plan": "free", "periodStart": "2025-11-01", "periodEnd": "2025-11-30",
-                    "remaining": 2,
+                    "remaining": 2, "resetsAt": "2025-12-01T00:00:00Z", "period": "calendar",
                 ])
             #expect(explanation["minute"] == ["count": 1, "limit": 5, "remaining": 4, "resetSeconds": 60])
             #expect(

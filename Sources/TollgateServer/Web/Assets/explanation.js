@@ -17,7 +17,8 @@ export function showExplanation(explanation) {
   setText(byId("plan-reason"), plan.reason);
   setText(byId("plan-tokens"), plan.tokens);
   fillFacts(byId("user-facts"), [
-    ["Month ends", `${usage.periodEnd} UTC`],
+    usage.period === "subscription"
+      ? ["Paid period ends", moment(usage.resetsAt)] : ["Month ends", `${usage.periodEnd} UTC`],
     ["Minute ends in", `${number(minute.resetSeconds)} s`],
     ["Last admitted", explanation.lastAdmittedAt ? moment(explanation.lastAdmittedAt) : "never"],
     ["Plan last seen", plan.lastSeen ?? "none"],

@@ -1,7 +1,7 @@
 // The usage card: what is used, what is left, until when.
 
 import {announce, byId, countDown, setAttribute, setText, show, showText, stopCountingDown} from "./dom.js";
-import {calls, dayAfter, number, percent, planName, seconds} from "./format.js";
+import {calls, date, dayAfter, number, percent, planName, seconds} from "./format.js";
 import {offers} from "./billing.js";
 import {notice} from "./notices.js";
 
@@ -22,10 +22,13 @@ export function showUsage(account) {
   const {usage} = account;
   setText(byId("usage"), `${number(usage.count)} / ${number(usage.limit)}`);
   setText(byId("remaining"), calls(usage.remaining));
-  setText(byId("reset-date"), dayAfter(usage.periodEnd));
+  setText(byId("reset-date"), resetDate(usage));
   showBar(usage);
   showLevel(account);
 }
+
+/// Months are UTC's. A subscription's period ends at a moment, which is told as its renewal is.
+const resetDate = (usage) => (usage.period === "subscription" ? date(usage.resetsAt) : dayAfter(usage.periodEnd));
 
 function showBar(usage) {
   const bar = byId("usage-bar");
@@ -51,7 +54,7 @@ function showLevel(account) {
 function adviceFor(account) {
   const {usage} = account;
   const [bigger] = offers(account);
-  const reset = dayAfter(usage.periodEnd);
+  const reset = resetDate(usage);
   switch (level(usage)) {
   case "normal": return "";
   case "warning":
