@@ -82,11 +82,15 @@ let package = Package(
         // 1: addresses of names
         .target(name: "NameResolution", dependencies: [nioCore, nioPosix], swiftSettings: strict),
 
+        // 1: why connections fail, in words
+        .target(name: "ConnectionFailures", dependencies: [nioCore, nioPosix, nioSSL], swiftSettings: strict),
+
         // 2: Redis over SwiftNIO
         .target(
             name: "RedisClient",
             dependencies: [
-                "Hiredis", "Libcrypto", "NameResolution", "PercentCoding", nioCore, nioPosix, nioSSL, logging,
+                "ConnectionFailures", "Hiredis", "Libcrypto", "NameResolution", "PercentCoding", nioCore, nioPosix,
+                nioSSL, logging,
             ],
             swiftSettings: strict),
 
@@ -94,7 +98,8 @@ let package = Package(
         .target(name: "HTTPWire", dependencies: [nioCore], swiftSettings: strict),
 
         // 2: calls of other companies' APIs
-        .target(name: "OutboundCalls", dependencies: [httpClient, nioCore], swiftSettings: strict),
+        .target(
+            name: "OutboundCalls", dependencies: ["ConnectionFailures", httpClient, nioCore], swiftSettings: strict),
 
         // 3: the domain's ports, each implemented on its own
         .target(
@@ -137,7 +142,7 @@ let package = Package(
         // Carries requests to upstreams; knows no Redis and no admission
         .target(
             name: "ReverseProxy",
-            dependencies: ["HTTPWire", "NameResolution", nioCore, nioPosix, nioSSL, nioTLS],
+            dependencies: ["ConnectionFailures", "HTTPWire", "NameResolution", nioCore, nioPosix, nioSSL, nioTLS],
             swiftSettings: strict),
 
         // 4: what an operator sets, read and checked as a whole
@@ -167,8 +172,8 @@ let package = Package(
             name: "TollgateServer",
             dependencies: [
                 "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateDataPlane", "TollgateStore",
-                "ClerkAuth", "StripeBilling", "OutboundCalls", "RedisClient", "ReverseProxy", "JSONValue",
-                "PercentCoding",
+                "ClerkAuth", "StripeBilling", "OutboundCalls", "ConnectionFailures", "RedisClient", "ReverseProxy",
+                "JSONValue", "PercentCoding",
                 "Libcrypto", hummingbird, hummingbirdCore, httpTypes, lifecycle, unixSignals, httpClient, nioCore,
                 nioPosix, nioHTTP1, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
@@ -192,7 +197,7 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "TollgateServer", "TollgateConfiguration", "TollgateDev", "TollgateStore", "TollgateCore", "JSONValue",
-                argumentParser,
+                "OutboundCalls", argumentParser,
                 httpClient, nioHTTP1, lifecycle, unixSignals, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
@@ -208,6 +213,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+        .testTarget(
+            name: "ConnectionFailuresTests",
+            dependencies: [
+                "ConnectionFailures", "OutboundCalls", "TestSupport", httpClient, nioCore, nioPosix, nioSSL,
+            ],
+            swiftSettings: strict),
         .testTarget(name: "PercentCodingTests", dependencies: ["PercentCoding"], swiftSettings: strict),
         .testTarget(name: "JSONValueTests", dependencies: ["JSONValue"], swiftSettings: strict),
         .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),

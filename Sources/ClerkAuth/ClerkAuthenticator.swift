@@ -32,8 +32,9 @@ package final class ClerkAuthenticator: TokenAuthenticator, Sendable {
         self.configuration = configuration
         self.time = time
         self.memory = memory
+        let place: String? = if case .jwks(let url, _) = configuration.keySource { url } else { nil }
         keyRing = KeyRing(
-            source: try Self.source(of: configuration.keySource, httpClient: httpClient),
+            place: place, source: try Self.source(of: configuration.keySource, httpClient: httpClient),
             logger: logger,
             onLoss: memory.forgetAll(epoch:))
     }

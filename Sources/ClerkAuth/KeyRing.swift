@@ -11,21 +11,28 @@ package final class KeyRing: Sendable {
     private struct State {
         var policy = KeyRingPolicy<VerificationKey>()
         var load: Task<Void, Never>?
+
+        /// Why the keys cannot be loaded just now, as the log was told. Nil when all is well.
+        var toldReason: String?
     }
 
     private let state = Mutex(State())
     private let source: @Sendable () async throws -> [String: VerificationKey]
     private let onLoss: @Sendable (_ epoch: Int) -> Void
+    private let place: String?
     private let logger: Logger
 
     /// - Parameters:
+    ///   - place: The URL of the source, for the log. Nil where there is none.
     ///   - source: Loads the keys by name. Its time must be limited: all callers wait for the one load.
     ///   - onLoss: Told the new epoch when a key disappeared or changed.
     init(
+        place: String? = nil,
         source: @escaping @Sendable () async throws -> [String: VerificationKey],
         logger: Logger,
         onLoss: @escaping @Sendable (_ epoch: Int) -> Void
     ) {
+        self.place = place
         self.source = source
         self.logger = logger
         self.onLoss = onLoss
@@ -70,8 +77,9 @@ package final class KeyRing: Sendable {
         var loaded: [String: VerificationKey]?
         do {
             loaded = try await source()
+            tell(of: nil)
         } catch {
-            logger.warning("Loading Clerk's keys failed", metadata: ["error": "\(error)"])
+            tell(of: "\(error)")
         }
         let (isAnyLost, epoch) = state.withLock { state in
             state.load = nil
@@ -81,5 +89,23 @@ package final class KeyRing: Sendable {
             logger.notice("Clerk's keys have changed; remembered tokens are forgotten")
             onLoss(epoch)
         }
+    }
+
+    /// One line when the source is lost, and one when it is back, however often it is asked meanwhile.
+    ///
+    /// - Parameter reason: Nil when the keys were loaded.
+    private func tell(of reason: String?) {
+        let told = state.withLock { state in
+            defer { state.toldReason = reason }
+            return state.toldReason
+        }
+        guard reason != told else { return }
+        var metadata: Logger.Metadata = place.map { ["url": "\($0)"] } ?? [:]
+        guard let reason else {
+            return logger.notice("Clerk's keys can be loaded again", metadata: metadata)
+        }
+        metadata["reason"] = "\(reason)"
+        metadata["remedy"] = "tollgate doctor says what to do"
+        logger.warning("Clerk's keys cannot be loaded", metadata: metadata)
     }
 }

@@ -18,7 +18,8 @@ package struct KeySetEndpoint: Sendable {
     /// A key is half a kilobyte; whatever is larger than this is no key set.
     package static let maximumBodyBytes = 1 << 20
 
-    private let url: String
+    /// What is asked.
+    package let url: String
     private let bearerSecret: String?
     private let httpClient: HTTPClient
     private let timeout: Duration
@@ -35,9 +36,19 @@ package struct KeySetEndpoint: Sendable {
 
     /// Loads the keys by name.
     ///
-    /// - Throws: ``KeySetProblem``, or what the HTTP client or the JSON decoder throws.
-    package func load() async throws -> [String: VerificationKey] {
-        let body = try await withTimeLimit(timeout) { try await fetch() }
+    package func load() async throws(KeySetProblem) -> [String: VerificationKey] {
+        do {
+            return try await read(try await withTimeLimit(timeout) { try await fetch() })
+        } catch let problem as KeySetProblem {
+            throw problem
+        } catch is DecodingError {
+            throw KeySetProblem("the answer is no key set")
+        } catch {
+            throw KeySetProblem(CallError(error, calling: .clerk, at: url).message.trimmingPeriod)
+        }
+    }
+
+    private func read(_ body: [UInt8]) async throws -> [String: VerificationKey] {
         let document = try JSONDecoder().decode(KeySetDocument.self, from: Data(body))
         var keys: [String: VerificationKey] = [:]
         for (name, key) in document.keys { keys[name] = try await VerificationKey(key) }
@@ -55,6 +66,11 @@ package struct KeySetEndpoint: Sendable {
         let body = try await response.body.collect(upTo: Self.maximumBodyBytes)
         return Array(body.readableBytesView)
     }
+}
+
+extension String {
+    /// A sentence as a clause.
+    fileprivate var trimmingPeriod: String { hasSuffix(".") ? String(dropLast()) : self }
 }
 
 /// Why a key set could not be loaded, for the operator's log.

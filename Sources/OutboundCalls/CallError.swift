@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ConnectionFailures
 import NIOCore
 
 /// A company whose API is called.
@@ -77,18 +78,27 @@ package struct CallError: Error, Sendable, Hashable {
     }
 
     /// What the HTTP client threw, in few words: its own descriptions may repeat a header.
-    package init(_ error: any Error, calling service: CalledService) {
-        let name = service.name
+    ///
+    /// - Parameter url: What was asked. No more than the place is told of it.
+    package init(_ error: any Error, calling service: CalledService, at url: String) {
+        let place = CalledPlace(url)
         switch error {
-        case _ where Task.isCancelled: self.init(service, .cancelled, "The call of \(name) was cancelled.")
-        case is TimeLimitExceeded: self.init(service, .timedOut, "\(name) did not answer in time.")
+        case _ where Task.isCancelled: self.init(service, .cancelled, "The call of \(service.name) was cancelled.")
         case let error as NIOTooManyBytesError:
-            self.init(service, .unintelligible, "\(name)'s answer is longer than \(error.maxBytes ?? 0) bytes.")
+            self.init(
+                service, .unintelligible, "\(service.name)'s answer is longer than \(error.maxBytes ?? 0) bytes.")
+        case is TimeLimitExceeded: self.init(service, .timedOut, "\(place) did not answer in time.")
         case let error as HTTPClientError where Self.timeouts.contains(error):
-            self.init(service, .timedOut, "\(name) did not answer in time: \(error.shortDescription).")
-        case let error as HTTPClientError:
-            self.init(service, .unreachable, "\(name) could not be reached: \(error.shortDescription).")
-        default: self.init(service, .unreachable, "\(name) could not be reached: \(error).")
+            self.init(service, .timedOut, "\(place) did not answer in time.")
+        default: self.init(service, .unreachable, "\(place) could not be reached: \(Self.reason(error)).")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as HTTPClientError where error == .remoteConnectionClosed: "it closed the connection"
+        case let error as HTTPClientError: error.shortDescription
+        default: ConnectionFailure(error).description
         }
     }
 

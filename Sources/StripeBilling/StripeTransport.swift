@@ -83,7 +83,7 @@ struct StripeTransport: Sendable {
             logger.debug("Stripe answered", metadata: metadata)
             return .success(answer)
         } catch {
-            let error = CallError(error, calling: .stripe)
+            let error = CallError(error, calling: .stripe, at: apiURL)
             metadata["error"] = "\(error)"
             logger.debug("Stripe did not answer", metadata: metadata)
             return .failure(error)

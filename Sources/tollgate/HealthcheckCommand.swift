@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import OutboundCalls
 import TollgateConfiguration
 import TollgateServer
 
@@ -20,7 +21,8 @@ struct HealthcheckCommand: AsyncParsableCommand {
         do {
             status = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2)).status.code
         } catch {
-            throw Process.fail("\(url) does not answer: \(error)")
+            let failure = CallError(error, calling: CalledService(name: "The worker"), at: url)
+            throw Process.fail("\(failure.message) Is a worker running with these settings?")
         }
         guard status == 200 else { throw Process.fail("\(url) answers \(status)") }
     }

@@ -71,7 +71,7 @@ package struct ClerkBackend: Sendable {
             logger.debug("Clerk answered", metadata: ["path": "\(path)", "status": "\(answer.status)"])
             return .success(answer)
         } catch {
-            let error = CallError(error, calling: .clerk)
+            let error = CallError(error, calling: .clerk, at: apiURL)
             logger.debug("Clerk did not answer", metadata: ["path": "\(path)", "error": "\(error)"])
             return .failure(error)
         }

@@ -1,3 +1,4 @@
+import ConnectionFailures
 import Hiredis
 import NIOCore
 import NIOSSL
@@ -296,16 +297,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(reason: Self.reason(error))
-    }
-
-    /// NIOSSL tells no address that it has looked for in vain.
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? NIOSSLExtraError, error == .failedToValidateHostname else {
-            // BoringSSL tells where in its source it was, which is of no use to an operator.
-            return "\(error)".replacing(#/ at /[^\s\]]+/#, with: "")
-        }
-        return "the server's certificate does not name the host that was connected to: connect by a name that it has"
+        close(reason: ConnectionFailure(error).description)
     }
 }
 

@@ -1,3 +1,4 @@
+import ConnectionFailures
 import Hiredis
 import NIOCore
 import NIOPosix
@@ -181,13 +182,7 @@ final class RedisConnectAttempt {
         }
     }
 
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        // NIO says of each that a connection was reset, whatever has happened.
-        return error.connectionErrors.first.map {
-            "\($0.error)".replacing("connection reset (error set): ", with: "").replacing(") (errno:", with: " (errno:")
-        } ?? "the name has no address"
-    }
+    private static func reason(_ error: any Error) -> String { ConnectionFailure(error).description }
 
     // MARK: Handshake
 

@@ -1,3 +1,4 @@
+import ConnectionFailures
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -100,9 +101,7 @@ final class ConnectAttempt {
         if DescriptorReserve.isExhausted(error) { return .unavailable(.outOfDescriptors) }
         return switch error {
         case ChannelError.connectTimeout: .gatewayTimeout(.connect)
-        case let error as NIOConnectionError:
-            .badGateway(.connectFailed(error.connectionErrors.first.map { "\($0.error)" } ?? "the name has no address"))
-        default: .badGateway(.connectFailed("\(error)"))
+        default: .badGateway(.connectFailed(ConnectionFailure(error).description))
         }
     }
 }

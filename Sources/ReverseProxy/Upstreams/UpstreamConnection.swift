@@ -1,3 +1,4 @@
+import ConnectionFailures
 import HTTPWire
 import NIOCore
 import NIOSSL
@@ -201,7 +202,7 @@ final class UpstreamConnection: ChannelInboundHandler, RemovableChannelHandler, 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch state.failed() {
         case .handshake:
-            whenSecure.take()?(.failure(.badGateway(.tlsFailed("\(error)"))))
+            whenSecure.take()?(.failure(.badGateway(.tlsFailed(ConnectionFailure(error).description))))
             close()
         case .tell(let user): user.upstreamFailed(UpstreamFault(error))
         case .close: close()

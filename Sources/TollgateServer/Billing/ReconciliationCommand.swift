@@ -79,7 +79,10 @@ package struct ReconciliationCommand: Sendable {
             throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
         }
         guard await redis.becomesReady(within: .seconds(10)) else {
-            throw Failure(description: "Redis cannot be reached; tollgate doctor says why.")
+            let reason = redis.lastFailure.map { ": \($0)" } ?? ""
+            let place = (try? configuration.redis.clientConfiguration).map { " at \($0.endpoint)" } ?? ""
+            throw Failure(
+                description: "Redis\(place) cannot be reached\(reason). tollgate doctor says what to do.")
         }
         do {
             guard

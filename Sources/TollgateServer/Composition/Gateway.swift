@@ -162,6 +162,9 @@ package struct Gateway: Sendable {
     ) async throws {
         descriptors.logShortfall(of: configuration.maximumConnections, to: logger)
         configuration.logMissingThreads(to: logger)
+        for warning in configuration.warnings {
+            logger.warning("a setting works by halves", metadata: ["setting": "\(warning)"])
+        }
         let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in
             if takeRoutes(of: $0) { onRoutes($0.routes) }
         }
@@ -181,13 +184,12 @@ package struct Gateway: Sendable {
                 parts.part(
                     "the admin port",
                     PortService(
-                        server: adminApplication, address: "\(configuration.adminHost):\(configuration.adminPort)",
+                        adminApplication, host: configuration.adminHost, port: configuration.adminPort,
                         option: "--admin-port")),
                 parts.part(
                     "requests on the public port",
                     PortService(
-                        server: publicPort, address: "\(configuration.host):\(configuration.port)",
-                        option: "--port")),
+                        publicPort, host: configuration.host, port: configuration.port, option: "--port")),
                 parts.part("the configuration's watcher", watcher),
                 parts.part("SIGHUP", BackgroundService { if handlesSignals { await Self.reload(watcher) } }),
                 parts.part(

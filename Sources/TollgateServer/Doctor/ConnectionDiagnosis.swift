@@ -10,7 +10,7 @@ struct ConnectionDiagnosis: Sendable {
             "Correct REDIS_PASSWORD_FILE, or have the file written again."
         ),
         (
-            ["does not name the host"], "encryption",
+            ["does not name the host", "certificate does not name"], "encryption",
             "Begin REDIS_URL with a name that the certificate has, or have it issued for this one."
         ),
         (
@@ -54,16 +54,16 @@ struct ConnectionDiagnosis: Sendable {
             "Correct the host in REDIS_URL, or the name service that this machine asks."
         ),
         (
-            ["WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE"], "encryption",
+            ["does not speak TLS"], "encryption",
             "Redis does not speak TLS at this port: begin REDIS_URL with redis://, or give the port of tls-port."
         ),
         (
-            ["CERTIFICATE_VERIFY_FAILED", "unableToValidateCertificate", "UNKNOWN_CA"], "encryption",
+            ["certificate is not trusted"], "encryption",
             "Give the authority that signed Redis' certificate in REDIS_CA_FILE, and renew a certificate that has ended; it "
                 + "has to name the host in REDIS_URL."
         ),
         (
-            ["CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN"], "encryption",
+            ["asks for another certificate"], "encryption",
             "Redis asks for a certificate: give it in REDIS_CERT_FILE and REDIS_KEY_FILE, or set tls-auth-clients no."
         ),
         (
@@ -71,13 +71,13 @@ struct ConnectionDiagnosis: Sendable {
             "Compare REDIS_CA_FILE, REDIS_CERT_FILE and the host in REDIS_URL with Redis' certificate."
         ),
         (
-            ["refused", "ECONNREFUSED"], "connection",
+            ["refused"], "connection",
             "Start Redis there, or correct host and port in REDIS_URL; Redis listens where its bind and port say."
         ),
-        (["No such file", "ENOENT"], "connection", "Correct the path in REDIS_URL; redis.conf has it as unixsocket."),
-        (["ermission denied", "EACCES"], "connection", "Let this user use the socket: unixsocketperm in redis.conf."),
+        (["no such file"], "connection", "Correct the path in REDIS_URL; redis.conf has it as unixsocket."),
+        (["ermission denied"], "connection", "Let this user use the socket: unixsocketperm in redis.conf."),
         (
-            ["does not take the connection"], "connection",
+            ["does not take the connection", "no way leads there"], "connection",
             "See whether a firewall drops the packets, and whether the host is up."
         ),
         (
@@ -86,14 +86,14 @@ struct ConnectionDiagnosis: Sendable {
                 + "-u and Redis' log."
         ),
         (
-            ["closed the connection", "EOF", "reset"], "connection",
+            ["closed the connection", "connection was closed", "reset"], "connection",
             "Something else listens there, or Redis wants TLS at this port: begin REDIS_URL with rediss:// then."
         ),
     ]
 
     /// Whether it may be about TLS at one of the two ends alone.
     var mayBeOfTLS: Bool {
-        ["does not answer", "closed the connection", "EOF", "reset", "SSL", "handshake"].contains {
+        ["does not answer", "closed the connection", "connection was closed", "reset", "TLS", "handshake"].contains {
             reason.contains($0)
         }
     }

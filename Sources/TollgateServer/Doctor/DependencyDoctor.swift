@@ -63,12 +63,8 @@ struct DependencyDoctor: Sendable {
         let endpoint = KeySetEndpoint(url: url, bearerSecret: secret, httpClient: httpClient)
         do {
             return .success(try await endpoint.load().keys.sorted())
-        } catch let problem as KeySetProblem {
-            return .failure(PortProbe.Failure(reason: problem.description))
-        } catch is DecodingError {
-            return .failure(PortProbe.Failure(reason: "the answer is no key set"))
         } catch {
-            return .failure(PortProbe.Failure(reason: CallError(error, calling: .clerk).message))
+            return .failure(PortProbe.Failure(reason: error.description))
         }
     }
 

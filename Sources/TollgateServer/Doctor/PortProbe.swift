@@ -1,3 +1,4 @@
+import ConnectionFailures
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -57,9 +58,7 @@ struct PortProbe: Sendable {
     }
 
     private static func reason(_ error: any Error) -> String {
-        if let error = error as? Failure { return error.reason }
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        return error.connectionErrors.first.map { "\($0.error)" } ?? "the name \(error.host) was not resolved"
+        (error as? Failure)?.reason ?? ConnectionFailure(error).description
     }
 }
 
