@@ -23,6 +23,9 @@ struct ConfigurationSources {
 
     private(set) var problems: [ConfigurationProblem] = []
 
+    /// Variables that nobody reads and that look like settings.
+    private(set) var warnings: [ConfigurationProblem] = []
+
     /// False when a file could not be read at all, so that a setting that seems missing may well stand in it.
     private(set) var isComplete = true
 
@@ -33,6 +36,9 @@ struct ConfigurationSources {
         layers = [.flags(flags), .environment(environment)]
         file = ConfigurationFile(path: "", identity: nil, hasContents: false)
         checkNames(of: flags)
+        for name in environment.keys.sorted() where !(environment[name]?.trimmed.isEmpty ?? true) {
+            warn(of: name, at: "environment variable \(name)")
+        }
         readEnvironmentFile(in: workingDirectory)
         readYAMLFile(in: workingDirectory, orElse: defaultFile)
         layers.append(.defaults)
@@ -48,6 +54,11 @@ struct ConfigurationSources {
         }
     }
 
+    private mutating func warn(of name: String, at place: String) {
+        guard let finding = MisspeltNames.finding(about: name) else { return }
+        warnings.append(ConfigurationProblem(place: place, message: finding.message, remedy: finding.remedy))
+    }
+
     private mutating func readEnvironmentFile(in directory: String) {
         let name = ".env"
         guard let text = read(name, in: directory, isRequestedAt: nil) else { return }
@@ -58,6 +69,9 @@ struct ConfigurationSources {
                 remedy: "Write NAME=value, NAME='value' or NAME=\"value\", with # before a comment.")
         }
         reportDuplicates(in: file, named: name)
+        for entry in file.entries where !entry.value.trimmed.isEmpty {
+            warn(of: entry.name, at: "\(name):\(entry.line)")
+        }
         layers.append(.environmentFile(name: name, entries: file.entries))
     }
 

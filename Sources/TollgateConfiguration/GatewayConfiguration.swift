@@ -76,6 +76,9 @@ package struct GatewayConfiguration: Sendable {
     /// `tollgate.yaml`, as it was when it was read.
     package let file: ConfigurationFile
 
+    /// What works by halves: a worker starts with it, and something does not happen that whoever wrote it expects.
+    package let warnings: [ConfigurationProblem]
+
     private let origin: Origin
     private let lines: [String]
 
@@ -119,7 +122,8 @@ package struct GatewayConfiguration: Sendable {
             flags: origin.flags, environment: origin.environment, workingDirectory: origin.workingDirectory,
             defaultFile: origin.defaultFile)
         var reader = SettingReader(
-            layers: sources.layers, problems: sources.problems, isComplete: sources.isComplete)
+            layers: sources.layers, problems: sources.problems, warnings: sources.warnings,
+            isComplete: sources.isComplete)
         let configuration = GatewayConfiguration(&reader, sources, origin)
         guard reader.problems.isEmpty else { throw InvalidConfiguration(problems: reader.problems) }
         return configuration
@@ -152,6 +156,7 @@ package struct GatewayConfiguration: Sendable {
         dashboard = DashboardSettings(&reader, publishableKey: clerk.publishableKey)
         frontendURL = reader.frontendURL()
         cors = CORSSettings(&reader)
+        reader.warnOfHalfASale(stripe, frontendURL: frontendURL)
         routes = sources.routes.table
         lines =
             reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
@@ -159,6 +164,7 @@ package struct GatewayConfiguration: Sendable {
         if port != 0, port == adminPort, let found = reader.find(.adminPort) {
             reader.report(found, "is the public port too", remedy: "Give the admin port a number of its own.")
         }
+        warnings = reader.warnings
     }
 }
 

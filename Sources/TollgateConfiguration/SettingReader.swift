@@ -18,13 +18,21 @@ struct SettingReader {
 
     private(set) var problems: [ConfigurationProblem]
 
+    /// What a worker starts with all the same, and what does not do what whoever wrote it believes.
+    private(set) var warnings: [ConfigurationProblem]
+
     /// - Parameters:
     ///   - layers: Highest precedence first. At least one.
     ///   - problems: What is already known to be wrong.
+    ///   - warnings: What is already known to be of little use.
     ///   - isComplete: Every file could be read, so what is not found is really missing.
-    init(layers: [ConfigurationLayer], problems: [ConfigurationProblem] = [], isComplete: Bool = true) {
+    init(
+        layers: [ConfigurationLayer], problems: [ConfigurationProblem] = [], warnings: [ConfigurationProblem] = [],
+        isComplete: Bool = true
+    ) {
         self.layers = layers
         self.problems = problems
+        self.warnings = warnings
         self.isComplete = isComplete
         reader = ConfigReader(providers: layers.map(\.provider), accessReporter: answers)
     }
@@ -41,8 +49,21 @@ struct SettingReader {
     ///
     /// - Parameter message: A clause that follows the value, such as "is not a URL".
     mutating func report(_ found: Found, _ message: String, remedy: String) {
+        problems.append(problem(found, found.shownText + " " + message, remedy: remedy))
+    }
+
+    /// Notes that `found` works by halves.
+    ///
+    /// - Parameter message: A clause that follows the name of the setting, such as "is set, and …".
+    mutating func warn(_ found: Found, _ message: String, remedy: String) {
+        guard isComplete else { return }
+        let name = found.place.text.contains(found.setting.name) ? "it" : found.place.key ?? found.setting.name
+        warnings.append(ConfigurationProblem(place: found.place.text, message: "\(name) \(message)", remedy: remedy))
+    }
+
+    private func problem(_ found: Found, _ message: String, remedy: String) -> ConfigurationProblem {
         let subject = found.place.key.map { "\($0): " } ?? ""
-        report(found.place.text, subject + found.shownText + " " + message, remedy: remedy)
+        return ConfigurationProblem(place: found.place.text, message: subject + message, remedy: remedy)
     }
 
     mutating func report(_ place: String, _ message: String, remedy: String) {

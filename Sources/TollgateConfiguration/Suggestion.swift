@@ -18,6 +18,17 @@ enum Suggestion {
             ?? "Known are \(candidates.joined(separator: ", "))."
     }
 
+    /// The candidate that `name` is but for a letter or two. Nil for a name that may well be another program's: one
+    /// that is as near as ``nearest(to:among:)`` allows often is.
+    static func misspelt(_ name: String, among candidates: [String]) -> String? {
+        let wanted = letters(of: name)
+        let allowed = wanted.count < 12 ? 1 : 2
+        return candidates.first { candidate in
+            let letters = letters(of: candidate)
+            return abs(letters.count - wanted.count) <= allowed && distance(wanted, letters) <= allowed
+        }
+    }
+
     private static func letters(of key: String) -> [Character] {
         key.lowercased().filter { $0.isLetter || $0.isNumber }
     }

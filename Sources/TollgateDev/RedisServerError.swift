@@ -20,8 +20,9 @@ package enum RedisServerError: Error, Sendable, Hashable, CustomStringConvertibl
         switch self {
         case .alreadyRunning(let pid, let directory):
             """
-            a redis-server (process \(pid)) already runs on \(directory). If it is not needed, end it with \
-            `kill \(pid)`, then start again; else choose another data directory
+            a redis-server (process \(pid)) already runs on \(directory), and no 'tollgate dev' does: it was left behind, or \
+            another program uses it. If it is not needed, end it with `kill \(pid)`, then start again; else choose another \
+            data directory
             """
         case .portTaken(let port):
             "port \(port) of 127.0.0.1 is taken: end what listens there, or choose another port"

@@ -16,11 +16,15 @@ struct DevBanner: Service {
     let configurationFile: ConfigurationFile
     let stripe: StripeStandIn
     let gateway: Gateway
+
+    /// Is told the gateway's address.
+    let instance: RunningInstance
     let samples: SampleUserPreparation
 
     func run() async throws {
         guard let opened = await gateway.addresses.opened() else { return }
         stripe.webhooks.url = "http://127.0.0.1:\(opened.publicPort)/webhook/stripe"
+        instance.tell(gatewayURL: "http://127.0.0.1:\(opened.publicPort)")
         // The first line may be pasted as soon as it is there. Redis runs already, so this takes milliseconds.
         while !Task.isCancelled, !(await gateway.isReady()) { try? await Task.sleep(for: .milliseconds(10)) }
         await samples.run()

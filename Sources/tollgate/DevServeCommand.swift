@@ -1,6 +1,7 @@
 import ArgumentParser
 import Logging
 import NIOPosix
+import ServiceLifecycle
 import TollgateConfiguration
 import TollgateDev
 import TollgateServer
@@ -52,12 +53,14 @@ struct DevServeCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             try LiveKeyGuard.refuse(environment: Process.environment)
+            // Before anything of the data is touched: another one may work with it.
+            let instance = try RunningInstance.take(data.data)
             if fresh { try removeRedisData() }
             let redis = try await RedisServerProcess.start(
                 directory: data.redisDirectory, port: redisPort == 0 ? nil : redisPort,
                 preferredPort: redisPort == nil ? Self.usualRedisPort : nil, persistence: .appendOnly)
             do {
-                try await run(on: redis)
+                try await run(on: redis, instance)
             } catch {
                 await redis.stop()
                 throw error
@@ -77,7 +80,7 @@ struct DevServeCommand: AsyncParsableCommand {
         try FileManager.default.removeItem(atPath: data.redisDirectory)
     }
 
-    private func run(on redis: RedisServerProcess) async throws {
+    private func run(on redis: RedisServerProcess, _ instance: RunningInstance) async throws {
         let identity = try data.identity()
         let ports = try await DevPorts(
             gateway: port == 0 ? Loopback.freePort() : port,
@@ -97,7 +100,7 @@ struct DevServeCommand: AsyncParsableCommand {
         let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(
             data: data, redisPort: redis.port, isRedisPortTaken: redisPort == nil && redis.port != Self.usualRedisPort,
-            ports: ports, configurationFile: configuration.file, stripe: stripe, gateway: gateway,
+            ports: ports, configurationFile: configuration.file, stripe: stripe, gateway: gateway, instance: instance,
             samples: SampleUserPreparation(
                 redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
         let file = DevSettingsFile(data: data)
@@ -106,10 +109,21 @@ struct DevServeCommand: AsyncParsableCommand {
         try await gateway.run(
             above: [
                 redis,
-                DevelopmentIdentityServer(
-                    identity: identity, port: ports.identity, time: SystemClock(), logger: logger),
-                clerk(identity: identity, port: ports.clerk, logger: logger), stripe, banner,
+                Self.onLoopback(
+                    DevelopmentIdentityServer(
+                        identity: identity, port: ports.identity, time: SystemClock(), logger: logger),
+                    port: ports.identity, option: "--identity-port"),
+                Self.onLoopback(
+                    clerk(identity: identity, port: ports.clerk, logger: logger), port: ports.clerk,
+                    option: "--clerk-port"),
+                Self.onLoopback(stripe, port: ports.stripe, option: "--stripe-port"), banner,
             ], onRoutes: { banner.tell(of: $0) })
+    }
+
+    private static func onLoopback<Server: Service>(
+        _ server: Server, port: Int, option: String
+    ) -> PortService<Server> {
+        PortService(server, host: "127.0.0.1", port: port, option: option)
     }
 
     private func stripe(port: Int, logger: Logger) -> StripeStandIn {

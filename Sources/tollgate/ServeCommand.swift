@@ -37,19 +37,6 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// `tollgate check-config`: what a worker would run with, without running it.
-struct CheckConfigCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check-config",
-        abstract: "Check the configuration and print every setting with where it comes from.")
-
-    @OptionGroup var settings: SettingOptions
-
-    func run() throws {
-        for line in try settings.load().describe() { print(line) }
-    }
-}
-
 extension SettingOptions {
     /// Prints every problem and ends when there is one.
     func load() throws -> GatewayConfiguration {

@@ -35,9 +35,6 @@ struct Billing {
 
     var webhookEndpoint: WebhookEndpoint {
         let stripe = stripe(Self.webhookTimeLimits)
-        if configuration.clerk.secretKey == nil {
-            logger.warning("CLERK_SECRET_KEY is not set: Clerk is not told what users have bought")
-        }
         return WebhookEndpoint(
             processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
             backlog: RedisWebhookBacklog(client: redis),

@@ -24,16 +24,3 @@ struct PlanSales: Sendable {
             ? StripeSettings.standardPlan : plans.count == 1 ? plans.first : nil
     }
 }
-
-extension GatewayConfiguration {
-    /// The settings without which nothing can be sold.
-    var settingsMissingForSale: [String] {
-        var missing: [String] = []
-        if stripe.secretKey == nil { missing.append(Setting.stripeSecretKey.name) }
-        if stripe.prices.plans.isEmpty { missing.append(Setting.stripePriceID.name) }
-        // Without it no event would be taken, so no payment would change a plan.
-        if stripe.webhookSecrets.isEmpty { missing.append(Setting.stripeWebhookSecret.name) }
-        if frontendURL == nil { missing.append(Setting.frontendURL.name) }
-        return missing
-    }
-}

@@ -43,7 +43,25 @@ package struct Doctor: Sendable {
         async let ofUpstreams = Self.bounded(.upstreams) { await dependencies.upstreams() }
         async let ofCertificates = Self.bounded(.certificates) { await dependencies.certificates() }
         let findings = await ofRedis + ofClerk + ofStripe + ofUpstreams + ofCertificates
-        let report = DoctorReport([configured(httpClient)] + findings + [descriptors])
+        let report = DoctorReport(configured(httpClient) + findings + [descriptors])
+        try? await httpClient.shutdown()
+        return report
+    }
+
+    /// Whether everything that the configuration names can be reached: a part of ``examine()``, quick and without a trace.
+    package func connect() async -> DoctorReport {
+        let httpClient = HTTPClient(
+            eventLoopGroup: eventLoopGroup, configuration: .outbound(connect: .seconds(3), read: .seconds(5)))
+        let redis = RedisDoctor(
+            configuration: configuration, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
+        let dependencies = DependencyDoctor(
+            configuration: configuration, time: time, httpClient: httpClient, eventLoopGroup: eventLoopGroup,
+            logger: logger)
+        async let ofRedis = Self.bounded(.redis) { await redis.connection() }
+        async let ofClerk = Self.bounded(.clerk) { await dependencies.clerk() }
+        async let ofStripe = Self.bounded(.stripe) { await dependencies.stripe() }
+        async let ofUpstreams = Self.bounded(.upstreams) { await dependencies.upstreams() }
+        let report = DoctorReport(await ofRedis + ofClerk + ofStripe + ofUpstreams)
         try? await httpClient.shutdown()
         return report
     }
@@ -63,18 +81,23 @@ package struct Doctor: Sendable {
         }
     }
 
-    /// What shows only when it is used, such as an invalid public key.
-    private func configured(_ httpClient: HTTPClient) -> Finding {
+    /// What shows only when it is used, such as an invalid public key, and what works by halves.
+    private func configured(_ httpClient: HTTPClient) -> [Finding] {
         do {
             _ = try ClerkAuthenticator(
                 configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         } catch {
-            return .fail(
-                .configuration, "configuration", "\(error)", remedy: "Copy CLERK_JWT_KEY from Clerk's dashboard again.")
+            return [
+                .fail(
+                    .configuration, "configuration", "\(error)",
+                    remedy: "Copy CLERK_JWT_KEY from Clerk's dashboard again.")
+            ]
         }
-        return .ok(
-            .configuration, "configuration",
-            "\(configuration.plans.plans.count) plans, \(configuration.routes.routes.count) routes")
+        let counts = "\(configuration.plans.plans.count) plans, \(configuration.routes.routes.count) routes"
+        return [.ok(.configuration, "configuration", counts)]
+            + configuration.warnings.map {
+                .warn(.configuration, "half-configured", "\($0.place): \($0.message)", remedy: $0.remedy)
+            }
     }
 
     private var descriptors: Finding {

@@ -1,7 +1,28 @@
+import TollgateCore
 import TollgateStore
 
 extension KeySample {
-    var findings: [Finding] { [ttl, types, names] }
+    /// - Parameter asked: The scopes that routes ask for. Nil where those of the keys are not judged.
+    func findings(asked: Set<KeyScope>?) -> [Finding] {
+        [ttl, types, names] + (asked.map { [scopes(asked: $0)] } ?? [])
+    }
+
+    /// A key may have any scope, so one that is misspelt shows only here.
+    private func scopes(asked: Set<KeyScope>) -> Finding {
+        let known = asked.union(KeyScope.management)
+        let unasked = scopes.filter { name, _ in KeyScope(name).map { !known.contains($0) } ?? true }
+            .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        guard !unasked.isEmpty else { return .ok(.keys, "scopes", "routes ask for all that keys have") }
+        let names = unasked.prefix(3).map { "'\($0.key)' (\($0.value) \($0.value == 1 ? "key" : "keys"))" }
+        return .warn(
+            .keys, "scopes",
+            "Users' keys have \(unasked.count == 1 ? "a scope" : "\(unasked.count) scopes") that no route asks for: "
+                + "\(names.joined(separator: ", ")).",
+            remedy: asked.isEmpty
+                ? "Let the routes ask for scopes, or the keys can do no less than others."
+                : "Routes ask for \(asked.map { "'\($0)'" }.sorted().joined(separator: ", ")): correct them in "
+                    + "tollgate.yaml, or have the keys made again.")
+    }
 
     private var ttl: Finding {
         guard let first = withoutTTL.first else {

@@ -1,3 +1,4 @@
+import ConnectionFailures
 import Logging
 import NIOCore
 import RedisClient
@@ -14,21 +15,46 @@ struct RedisDoctor: Sendable {
 
     func findings() async -> [Finding] {
         let probe: RedisProbe
-        do {
-            probe = try RedisProbe(
-                settings: configuration.redis, time: time, eventLoopGroup: eventLoopGroup, logger: logger)
-        } catch {
-            return [
-                .fail(
-                    .redis, "encryption", "The files for TLS cannot be used: \(error).",
-                    remedy: "Give PEM files in REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE, the key fitting the "
-                        + "certificate.")
-            ]
+        switch makeProbe() {
+        case .success(let made): probe = made
+        case .failure(let wrong): return [wrong.finding]
         }
         async let topology = TopologyDoctor(
             probe: probe, timeoutMilliseconds: configuration.redis.timeoutMilliseconds
         ).findings()
         return await server(probe) + topology
+    }
+
+    /// Whether a connection comes about, and nothing else.
+    func connection() async -> [Finding] {
+        let probe: RedisProbe
+        switch makeProbe() {
+        case .success(let made): probe = made
+        case .failure(let wrong): return [wrong.finding]
+        }
+        switch await probe.visit(probe.configuration, { _, _ in }) {
+        case .success: return [.connected(probe.endpoint, latency: nil)]
+        case .failure(let error): return [await diagnosis(error.reason, probe)]
+        }
+    }
+
+    private struct WrongFiles: Error {
+        let finding: Finding
+    }
+
+    private func makeProbe() -> Result<RedisProbe, WrongFiles> {
+        do {
+            return .success(
+                try RedisProbe(
+                    settings: configuration.redis, time: time, eventLoopGroup: eventLoopGroup, logger: logger))
+        } catch {
+            return .failure(
+                WrongFiles(
+                    finding: .fail(
+                        .redis, "encryption", "The files for TLS cannot be used: \(ConnectionFailure(error)).",
+                        remedy: "Give PEM files in REDIS_CA_FILE, REDIS_CERT_FILE and REDIS_KEY_FILE, the key fitting "
+                            + "the certificate.")))
+        }
     }
 
     /// What serves the workers' calls: one server, the primary of sentinels, or all of a cluster.
@@ -62,7 +88,8 @@ struct RedisDoctor: Sendable {
             }
         return [connection]
             + facts.findings(
-                user: endpoint.username ?? "default", timeoutMilliseconds: configuration.redis.timeoutMilliseconds)
+                user: endpoint.username ?? "default", timeoutMilliseconds: configuration.redis.timeoutMilliseconds,
+                scopes: Set(configuration.routes.routes.flatMap(\.requiredScopes)))
     }
 
     /// The connection first.

@@ -1,4 +1,5 @@
 import RedisClient
+import TollgateCore
 import TollgateStore
 
 /// What is to be thought of the facts about one Redis server.
@@ -16,7 +17,10 @@ extension RedisFacts {
     /// - Parameters:
     ///   - user: Whom the worker logs in as.
     ///   - timeoutMilliseconds: How long Redis has for an answer.
-    func findings(user: String, timeoutMilliseconds: Int, as part: Part = .alone) -> [Finding] {
+    ///   - scopes: Those that routes ask for. Nil where the scopes of users' keys are not judged.
+    func findings(
+        user: String, timeoutMilliseconds: Int, as part: Part = .alone, scopes: Set<KeyScope>? = nil
+    ) -> [Finding] {
         var ofInfo: [Finding]
         switch info {
         case .success(let info):
@@ -28,7 +32,8 @@ extension RedisFacts {
         case .failure(let error): ofInfo = [Self.infoIsMissing(error, user: user)]
         }
         return ofInfo + [clock] + (permissions?.findings(user: user) ?? [])
-            + (admissions?.findings(timeoutMilliseconds: timeoutMilliseconds) ?? []) + sampleFindings(user: user)
+            + (admissions?.findings(timeoutMilliseconds: timeoutMilliseconds) ?? [])
+            + sampleFindings(user: user, scopes)
     }
 
     /// For the overview as well.
@@ -106,10 +111,10 @@ extension RedisFacts {
 }
 
 extension RedisFacts {
-    fileprivate func sampleFindings(user: String) -> [Finding] {
+    fileprivate func sampleFindings(user: String, _ scopes: Set<KeyScope>?) -> [Finding] {
         switch sample {
         case nil: []
-        case .success(let sample): sample.findings
+        case .success(let sample): sample.findings(asked: scopes)
         case .failure(.server(kind: "NOPERM", _)):
             [
                 .skipped(

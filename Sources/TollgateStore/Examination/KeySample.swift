@@ -15,7 +15,15 @@ package struct KeySample: Sendable, Hashable {
     /// How many of the keys are none that Tollgate writes, by how their names begin.
     package var strange: [String: Int] = [:]
 
+    /// What users' keys may be used for: how many of those that were looked at have each scope.
+    package var scopes: [String: Int] = [:]
+
     package init() {}
+
+    /// - Parameter scopes: The field of a user's key, with spaces between them.
+    package mutating func add(scopes text: String) {
+        for scope in Set(text.split(separator: " ")) { scopes[String(scope), default: 0] += 1 }
+    }
 
     /// - Parameters:
     ///   - type: What `TYPE` answers: `none` for a key that has ended meanwhile.
@@ -67,6 +75,11 @@ struct KeySampler: Sendable {
         for (index, name) in ours.enumerated() {
             let (type, ttl) = (try answers[2 * index].get().string, try answers[2 * index + 1].get().integer)
             sample.add(name, type: type ?? "none", ttlMilliseconds: ttl ?? -2)
+        }
+        let keys = ours.filter { RedisKey.Pattern(of: $0) == .key }
+        for answer in try await client.results(of: keys.map { RedisCommand("HGET", $0, "scopes") }) {
+            // What is no hash has been told of above.
+            if let scopes = (try? answer.get())?.string { sample.add(scopes: scopes) }
         }
         return sample
     }
