@@ -86,15 +86,21 @@ struct ReconciliationPass: Sendable {
             if seen.count > Self.rememberedSubscriptions { seen = [] }
             let changes = page.elements.compactMap { event -> SubscriptionChange? in
                 guard let event, event.isLive == stripe.isLive, case .subscriptionChanged(let change) = event.meaning,
-                    let name = change.facts.subscriptionID ?? change.facts.customerID,
-                    seen.insert("\(change.kind == .deleted) \(name)").inserted
+                    !seen.contains(change.subject)
                 else { return nil }
                 return change
             }
-            try await settle(changes, together: { $0.facts.customerID ?? $0.eventID }) {
-                [look] change async throws(WebhookFailure) in
-                try await look.look(atReasonGivenBy: change, writesWhatIsKnown: false)
+            // Of the events of one, an older one may say whose it is.
+            let subjects = Dictionary(grouping: changes, by: \.subject).values.map(\.self)
+            let outcomes = try await settle(subjects, together: { $0[0].facts.customerID ?? $0[0].eventID }) {
+                [look] changes async throws(WebhookFailure) in
+                for change in changes {
+                    let outcome = try await look.look(atReasonGivenBy: change, writesWhatIsKnown: false)
+                    if outcome != .unknownUser { return outcome }
+                }
+                return .unknownUser
             }
+            for (changes, outcome) in outcomes where outcome != .unknownUser { seen.insert(changes[0].subject) }
             last = page.next
             try await goOn(findings)
         } while last != nil
@@ -155,11 +161,14 @@ struct ReconciliationPass: Sendable {
     // MARK: A page
 
     /// Looks at each, those that are `together` one after the other, and counts what becomes of them.
+    ///
+    /// - Returns: What has become of those that could be settled.
+    @discardableResult
     private mutating func settle<Element: Sendable>(
         _ elements: [Element], together key: (Element) -> String,
         _ look: @escaping @Sendable (Element) async throws(WebhookFailure) -> SubscriptionLook.Outcome
-    ) async throws(WebhookFailure) {
-        typealias Results = [Result<SubscriptionLook.Outcome, WebhookFailure>]
+    ) async throws(WebhookFailure) -> [(Element, SubscriptionLook.Outcome)] {
+        typealias Results = [(Element, Result<SubscriptionLook.Outcome, WebhookFailure>)]
         let (results, obstacle) = await withTaskGroup(of: Results.self) { tasks in
             var waiting = Dictionary(grouping: elements, by: key).values.makeIterator()
             func begin() {
@@ -168,9 +177,9 @@ struct ReconciliationPass: Sendable {
                     var results: Results = []
                     for element in group {
                         do throws(WebhookFailure) {
-                            results.append(.success(try await look(element)))
+                            results.append((element, .success(try await look(element))))
                         } catch {
-                            results.append(.failure(error))
+                            results.append((element, .failure(error)))
                         }
                     }
                     return results
@@ -179,20 +188,24 @@ struct ReconciliationPass: Sendable {
             for _ in 0..<Self.concurrency { begin() }
             var (all, obstacle): (Results, WebhookFailure?) = ([], nil)
             while let results = await tasks.next() {
-                for case .failure(let error) in results where !error.isOfOne { obstacle = obstacle ?? error }
+                for case (_, .failure(let error)) in results where !error.isOfOne { obstacle = obstacle ?? error }
                 all += results
                 if obstacle == nil { begin() }
             }
             return (all, obstacle)
         }
-        for result in results {
+        var settled: [(Element, SubscriptionLook.Outcome)] = []
+        for (element, result) in results {
             switch result {
-            case .success(let outcome): findings.add(outcome)
+            case .success(let outcome):
+                findings.add(outcome)
+                settled.append((element, outcome))
             case .failure(let error) where error.isOfOne: report(error)
             case .failure: break
             }
         }
         if let obstacle { throw obstacle }
+        return settled
     }
 
     private mutating func report(_ error: WebhookFailure) {
@@ -216,5 +229,12 @@ extension WebhookFailure {
         case .stripe(let error): !error.isTemporary && error.kind != .cancelled && error.httpStatus != 401
         case .clerk, .clerkIsBusy: true
         }
+    }
+}
+
+extension SubscriptionChange {
+    /// What is to be looked at. An end and a payment are told of in ways of their own.
+    fileprivate var subject: String {
+        "\(kind == .deleted || kind == .customerDeleted) \(facts.subscriptionID ?? facts.paymentID ?? facts.customerID ?? eventID)"
     }
 }
