@@ -26,11 +26,12 @@ struct UsageEndpoint: Sendable {
 extension UsageSnapshot {
     /// With the moment at which the quota begins anew, which the days of a subscription's period do not tell.
     var jsonWithReset: JSON {
-        .object(
-            (json.members ?? []) + [
-                JSON.Member(name: "resetsAt", value: .moment(period.end)),
-                JSON.Member(name: "period", value: .string(period.kind.rawValue)),
-            ])
+        let members = json.members ?? []
+        let added = [
+            JSON.Member(name: "period", value: .string(period.kind.rawValue)),
+            JSON.Member(name: "resetsAt", value: .moment(period.end)),
+        ]
+        return .object(members.dropLast() + added + members.suffix(1))
     }
 }
 

@@ -60,7 +60,7 @@ import TollgateDev
                 let usage = try await gateways.call(key, "GET", "/usage", on: gateway)
                 #expect(usage.status == 200)
                 #expect(usage.body.contains(#""count":6,"limit":7,"plan":"free","periodStart":"2025-11-01""#))
-                #expect(usage.body.contains(#""remaining":1,"resetsAt":"2025-12-01T00:00:00Z""#))
+                #expect(usage.body.contains(#""remaining":1}"#))
                 #expect(usage.body.contains(#""rateLimit":{"limit":50,"remaining":47,"resetSeconds":60}"#))
             }
             #expect(upstream.received == refused, "and no upstream hears of it")
