@@ -122,7 +122,8 @@ struct SubscriptionLook: Sendable {
         guard outcome == .applied || outcome == .known || outcome == .stale && writesWhatIsKnown else { return outcome }
         // What is known is known in full only when these steps were taken as well: a worker may have died before them, and
         // Clerk may have been away.
-        try await recordOwner(of: facts, user, seenAt: seenAt)
+        let isNamed = (facts.userID ?? hints.facts.userID) != nil
+        try await recordOwner(of: facts, user, isNamed: isNamed, seenAt: seenAt)
         try await expectEnd(of: facts)
         try await clerkPlans?.tell(of: user)
         return outcome
@@ -189,17 +190,30 @@ struct SubscriptionLook: Sendable {
 
     /// By the metadata, which only the account's owner writes; else by whose customer it is; else by what the payer of a
     /// payment link has named, who may name anyone, and so takes nothing from them.
+    ///
+    /// Whose customer it is may be known by a subscription that one user pays for another. So where a subscription is new,
+    /// or was another's before, the customer is asked first.
     private func user(of facts: SubscriptionFacts, _ hints: Hints) async throws(WebhookFailure) -> UserID? {
         if let user = facts.userID ?? hints.facts.userID { return user }
         if let customerID = facts.customerID {
-            if let known = try await owner(of: customerID) { return known }
-            // Whose a subscription of another product is does not matter.
-            if sellsAPlan(facts), let named = try await customerMetadata(customerID) { return named }
+            let known = try await owner(of: customerID)
+            let isDoubtful = try await isDoubtful(facts, of: known)
+            if isDoubtful, let named = try await customerMetadata(customerID) { return named }
+            if let known { return known }
         }
         guard let named = hints.facts.reference else { return nil }
         let record = try await stored { () async throws(StoreUnavailable) in try await subscriptions.record(of: named) }
         let isTaken = record.map { $0.status.isLive && !$0.isByHand && $0.customerID != facts.customerID } ?? false
         return isTaken ? nil : named
+    }
+
+    /// Whether a subscription that names nobody need not be of the one whose customer it is. Whose one of another product
+    /// is does not matter.
+    private func isDoubtful(
+        _ facts: SubscriptionFacts, of known: UserID?
+    ) async throws(WebhookFailure) -> Bool {
+        guard let id = facts.subscriptionID, let before = try await owner(of: id) else { return sellsAPlan(facts) }
+        return before != known
     }
 
     private func sellsAPlan(_ facts: SubscriptionFacts) -> Bool {
@@ -217,8 +231,11 @@ struct SubscriptionLook: Sendable {
 
     /// Remembers whose subscription and whose customer it is. The user who had the subscription before loses it; one who
     /// bought with an earlier version is known by the customer alone.
+    ///
+    /// - Parameter isNamed: The subscription names its user itself. That tells nothing of the customer's other
+    ///   subscriptions, as long as another user has one of them.
     private func recordOwner(
-        of facts: SubscriptionFacts, _ user: UserID, seenAt: UnixTime
+        of facts: SubscriptionFacts, _ user: UserID, isNamed: Bool, seenAt: UnixTime
     ) async throws(WebhookFailure) {
         for id in [facts.subscriptionID, facts.customerID].compactMap(\.self) {
             let before = try await owner(of: id)
@@ -226,9 +243,20 @@ struct SubscriptionLook: Sendable {
             if let before, let subscription = facts.subscriptionID {
                 try await takeAway(subscription, from: before, seenAt: seenAt)
             }
+            if isNamed, id == facts.customerID, let before, try await pays(id, for: before) { continue }
             try await stored { () async throws(StoreUnavailable) in
                 try await subscriptions.recordCustomer(id, of: user)
             }
+        }
+    }
+
+    /// Whether the customer has another subscription that serves the user, or may do so again.
+    private func pays(_ customerID: String, for user: UserID) async throws(WebhookFailure) -> Bool {
+        let known = try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: user)
+        }
+        return known.purchases.subscriptions.values.contains {
+            $0.customerID == customerID && !$0.status.isFinal && $0.status != .moved
         }
     }
 

@@ -155,6 +155,22 @@ import TollgateStore
         }
     }
 
+    /// One subscription names its user, and the customer names that of the other. Each comes first once.
+    @Test(arguments: [["own", "gift"], ["gift", "own"]]) func aCustomerMayPayForAnother(order: [String]) async throws {
+        try await withMarket(plans: SubscriptionLifeTests.plans) { market in
+            market.stripe.put(customer: ["id": "cus_1", "object": "customer", "metadata": ["userId": "user_abc"]])
+            let sold = [
+                "own": Market.subscription(id: "sub_own", user: nil),
+                "gift": Market.subscription(id: "sub_gift", user: "user_def", prices: ["price_pro"]),
+            ]
+            for (number, name) in (order + order).enumerated() {
+                try await Self.tell("updated", try #require(sold[name]), id: "\(number)", market)
+            }
+            try await Self.isPlan("paid", market)
+            try await Self.isPlan("pro", of: "user_def", market)
+        }
+    }
+
     /// A restricted key need not be able to read customers.
     @Test func aKeyThatMayNotReadCustomersHoldsNothingUp() async throws {
         try await withMarket { market in
