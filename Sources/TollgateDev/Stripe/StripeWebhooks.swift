@@ -90,6 +90,11 @@ package final class StripeWebhooks: Service {
     /// All events so far, as they are delivered.
     package var events: [JSON] { queue.withLock { $0.events.all } }
 
+    /// Notes how a delivery went that a test has made itself, at a moment of its choice.
+    ///
+    /// - Parameter status: What the gateway answered; nil when it did not.
+    package func note(status: Int?, of eventID: String) { queue.withLock { $0.note(status: status, of: eventID) } }
+
     /// Whether the gateway has taken the event.
     package func isDelivered(_ eventID: String) -> Bool { queue.withLock { $0.isDelivered(eventID) } }
 

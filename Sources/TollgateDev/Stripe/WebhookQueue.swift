@@ -89,8 +89,7 @@ struct WebhookQueue: Sendable {
     mutating func finish(_ delivery: Delivery, status: Int?) -> Round? {
         attempts.append(
             StripeWebhooks.Attempt(eventID: delivery.eventID, number: delivery.attempt, status: status))
-        lastStatuses[delivery.eventID] = .some(status)
-        if Self.isAcknowledged(status) { acknowledged.insert(delivery.eventID) }
+        note(status: status, of: delivery.eventID)
         guard !Self.isAcknowledged(status), delivery.attempt < behaviour.maximumAttempts else {
             let left = pending[delivery.eventID, default: 1] - 1
             pending[delivery.eventID] = left > 0 ? left : nil
@@ -100,6 +99,12 @@ struct WebhookQueue: Sendable {
         next.attempt += 1
         let delay = behaviour.firstBackoff * (1 << min(delivery.attempt - 1, 16))
         return Round(deliveries: [next], delay: delay, isAside: true)
+    }
+
+    /// Notes what was answered to an event.
+    mutating func note(status: Int?, of eventID: String) {
+        lastStatuses[eventID] = .some(status)
+        if Self.isAcknowledged(status) { acknowledged.insert(eventID) }
     }
 
     /// Whether the endpoint has taken the event.
