@@ -64,19 +64,10 @@ import Foundation
 
     /// What one of the scripts in Tests/Oracles prints, or how it fails.
     private func oracle(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
-        let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let python = package.appending(path: ".build/oracles/bin/python").path
-        guard FileManager.default.fileExists(atPath: python) else {
-            throw NeverHappened(description: "Tests/Oracles/install was not run; 'make test' does")
-        }
         let file = "/tmp/tg-oracle-\(UInt32.random(in: 0...UInt32.max))"
         try input.write(toFile: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: file) }
-        let process = try ChildProcess.start(
-            "sh",
-            ["-c", "file=$1; shift; exec \"$@\" < \"$file\" 2>&1", "sh", file, python]
-                + [package.appending(path: "Tests/Oracles/\(name)_oracle.py").path] + arguments, output: .lines)
+        let process = try Oracle.start(name, arguments, inputFile: file)
         var lines: [String] = []
         for await line in process.lines { lines.append(line) }
         _ = await process.wait()

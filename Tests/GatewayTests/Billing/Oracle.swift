@@ -1,0 +1,32 @@
+import TestSupport
+import TollgateDev
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// The scripts in Tests/Oracles, and what they are run with.
+enum Oracle {
+    /// Starts one of the scripts.
+    ///
+    /// - Parameters:
+    ///   - name: Such as `stripe`.
+    ///   - inputFile: What it reads. Nothing, unless told otherwise.
+    static func start(
+        _ name: String, _ arguments: [String] = [], inputFile: String = "/dev/null"
+    ) throws -> ChildProcess {
+        let python = package.appending(path: ".build/oracles/bin/python").path
+        guard FileManager.default.fileExists(atPath: python) else {
+            throw NeverHappened(description: "Tests/Oracles/install was not run; 'make test' does")
+        }
+        let script = package.appending(path: "Tests/Oracles/\(name)_oracle.py").path
+        return try ChildProcess.start(
+            "sh", ["-c", "file=$1; shift; exec \"$@\" < \"$file\" 2>&1", "sh", inputFile, python, script] + arguments,
+            output: .lines)
+    }
+
+    private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+}
