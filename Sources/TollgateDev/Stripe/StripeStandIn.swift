@@ -95,8 +95,14 @@ package final class StripeStandIn: Service {
         try await application.run()
     }
 
-    /// The most calls of the API within one second so far.
-    package var busiestSecond: Int { pace.busiestSecond }
+    /// Calls of the API so far.
+    package var callCount: Int { pace.count.calls }
+
+    /// Those that were refused because there were too many at a time.
+    package var refusedCallCount: Int { pace.count.refused }
+
+    /// The most calls of the API within any one second so far.
+    package var busiestSecond: Int { pace.count.busiestSecond }
 
     /// Makes a customer that the gateway knows from an earlier run.
     package func addCustomer(_ id: String, email: String? = nil, metadata: [String: String] = [:]) {

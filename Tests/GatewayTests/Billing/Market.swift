@@ -188,9 +188,11 @@ func withMarket(
 
 /// Runs `body` with stand-ins of Stripe and Clerk, and the settings that lead to them.
 ///
-/// - Parameter clerkTime: Where Clerk counts the updates of a user by another clock than Stripe dates its events.
+/// - Parameters:
+///   - clerkTime: Where Clerk counts the updates of a user by another clock than Stripe dates its events.
+///   - callsPerSecond: Calls that Stripe answers in a second. Nil for any number.
 func withStandIns(
-    identity: DevelopmentIdentity, time: any TimeSource, clerkTime: (any TimeSource)? = nil,
+    identity: DevelopmentIdentity, time: any TimeSource, clerkTime: (any TimeSource)? = nil, callsPerSecond: Int? = nil,
     _ body: (StripeStandIn, ClerkAPIStandIn, [String: String]) async throws -> Void
 ) async throws {
     try await withRunning { onRunning in
@@ -198,9 +200,10 @@ func withStandIns(
             identity: identity, time: clerkTime ?? time, logger: .silent, onRunning: { onRunning($0) })
     } _: { clerk, clerkURL in
         try await withRunning { onRunning in
+            var configuration = StripeStandIn.Configuration(webhookSecret: Market.webhookSecret)
+            configuration.callsPerSecond = callsPerSecond
             let stripe = StripeStandIn(
-                configuration: .init(webhookSecret: Market.webhookSecret), time: time, logger: .silent,
-                onRunning: { onRunning($0) })
+                configuration: configuration, time: time, logger: .silent, onRunning: { onRunning($0) })
             stripe.webhooks.behaviour.firstBackoff = .milliseconds(20)
             return stripe
         } _: { stripe, stripeURL in

@@ -95,16 +95,20 @@ final class Worker: Sendable {
         }
     }
 
-    /// The most memory that the worker has had resident so far, in bytes (`VmHWM` in proc(5)).
-    func residentPeak() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
-        return try #require(kilobytes) * 1024
-    }
+    /// The most memory that the worker has had resident so far, in bytes.
+    func residentPeak() throws -> Int { try #require(process.residentPeak()) }
 
     private static func port(in line: String) -> Int? {
         line.split(separator: " ").first { $0.hasPrefix("address=") }
             .flatMap { $0.split(separator: ":").last }.flatMap { Int($0.prefix { $0.isNumber }) }
+    }
+}
+
+extension ChildProcess {
+    /// The most memory that a process has had resident so far, in bytes (`VmHWM` in proc(5)). Nil when it has ended.
+    func residentPeak() -> Int? {
+        let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 }
