@@ -14,12 +14,12 @@ SHELL := /bin/bash
 
 APT_BUILD := libhiredis-dev libssl-dev
 APT_RUN   := redis-server
-APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light chromium chromium-driver python3 python3-venv
+APT_TEST  := $(APT_RUN) curl openssl caddy haproxy nginx-light chromium chromium-driver prometheus python3 python3-venv
 APT_BENCH := $(APT_RUN) wrk openssl nginx-light libnginx-mod-http-lua lua-nginx-redis lua-resty-core \
              python3 python3-venv
 APT_PROFILE := $(APT_RUN) valgrind binutils openssl nginx-light python3
 APT_PEERS := varnish varnish-redis webdis
-BREW      := hiredis openssl@3 redis caddy haproxy nginx python
+BREW      := hiredis openssl@3 redis caddy haproxy nginx prometheus python
 DATA      ?= .tollgate/dev
 
 .PHONY: help run build test test-valkey test-users lint fuzz soak sanitize docs bench profile deps test-deps

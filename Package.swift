@@ -161,7 +161,9 @@ let package = Package(
         .target(
             name: "TollgateDataPlane",
             dependencies: [
-                "TollgateCore", "TollgateStore", "ReverseProxy", "HTTPWire", "JSONValue", "Libcrypto", hummingbird,
+                "TollgateCore", "TollgateStore", "PrometheusMetrics", "ReverseProxy", "HTTPWire", "JSONValue",
+                "Libcrypto",
+                hummingbird,
                 hummingbirdCore, httpTypes, lifecycle, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, logging,
                 coreMetrics,
             ],

@@ -5,12 +5,11 @@ import Synchronization
 ///
 /// The lock guards the list of series, never a series: the holder of a handle counts without waiting. The
 /// number of series is bounded, because labels sometimes come from outside and memory does not grow for them.
-public final class PrometheusRegistry: MetricsFactory {
+public final class PrometheusRegistry: DescribingMetricsFactory {
     /// Series that are kept at most. A histogram is one for each of its lines, as Prometheus counts.
     public static let defaultMaximumSeries = 10_000
 
     private let maximumSeries: Int
-    private let helpTexts: [String: String]
     private let state = Mutex(State())
 
     /// How often a series was asked for that could not be had.
@@ -25,6 +24,9 @@ public final class PrometheusRegistry: MetricsFactory {
         var series: [SeriesIdentity: any MetricSeries] = [:]
         var families: [String: Family] = [:]
         var sampleCount = 0
+
+        /// By the name without the suffix of its type.
+        var helpTexts: [String: String] = [:]
     }
 
     /// All series of one name.
@@ -44,30 +46,37 @@ public final class PrometheusRegistry: MetricsFactory {
     /// - Parameters:
     ///   - namespace: What the name of the registry's own counter begins with: with `shop` it is
     ///     `shop_metrics_series_dropped_total`, without one `metrics_series_dropped_total`.
-    ///   - helpTexts: A sentence for each metric, by its name in the output, such as `shop_requests_total`.
     ///   - maximumSeries: New series beyond it are dropped and counted.
-    public init(
-        namespace: String? = nil, helpTexts: [String: String] = [:], maximumSeries: Int = defaultMaximumSeries
-    ) {
+    public init(namespace: String? = nil, maximumSeries: Int = defaultMaximumSeries) {
         self.maximumSeries = maximumSeries
         let droppedName = (namespace.map { $0 + "_" } ?? "") + "metrics_series_dropped_total"
         dropped = CounterSeries(SeriesIdentity(label: droppedName, dimensions: []))
         reservedNames = ProcessMetrics.names.union([droppedName])
-        self.helpTexts = helpTexts.merging([
-            droppedName: "Requests for a metric series beyond the limit, or at odds with another one."
-        ]) { given, _ in given }
         let unseen = SeriesIdentity(label: "unseen", dimensions: [])
         unseenCounter = CounterSeries(unseen)
         unseenGauge = GaugeSeries(unseen)
         unseenHistogram = HistogramSeries(unseen, bounds: [])
+        describe(droppedName, as: "Requests for a series beyond the limit, or at odds with another one.")
+    }
+
+    public func describe(_ label: String, as help: String) {
+        let name = Self.withoutSuffix(PrometheusText.name(label))
+        state.withLock { if $0.helpTexts[name] == nil { $0.helpTexts[name] = help } }
+    }
+
+    private static func withoutSuffix(_ name: String) -> String {
+        for suffix in ["_total", "_seconds"] where name.hasSuffix(suffix) { return String(name.dropLast(suffix.count)) }
+        return name
     }
 
     /// Everything in text format 0.0.4, sorted, so that two scrapes can be compared line by line.
     public func render() -> String {
-        let series = state.withLock { Array($0.series.values) } + [dropped]
+        let (known, helpTexts) = state.withLock { (Array($0.series.values), $0.helpTexts) }
+        let series = known + [dropped]
         let families = Dictionary(grouping: series, by: \.identity.family).map { name, members in
             MetricFamily(
-                name: name, type: members.first.map { type(of: $0).type } ?? .gauge, help: helpTexts[name],
+                name: name, type: members.first.map { type(of: $0).type } ?? .gauge,
+                help: helpTexts[Self.withoutSuffix(name)],
                 samples: members.sorted { $0.identity.labels < $1.identity.labels }.flatMap(\.samples))
         }
         return (families + ProcessMetrics.families()).sorted { $0.name < $1.name }.map(\.text).joined()

@@ -24,9 +24,15 @@ package enum ChildProcessError: Error, Sendable, Hashable, CustomStringConvertib
 
     private static func remedy(for program: String) -> String? {
         #if canImport(Darwin)
-        let packages = ["redis-server": "brew install redis", "stripe": "brew install stripe/stripe-cli/stripe"]
+        let packages = [
+            "redis-server": "brew install redis", "stripe": "brew install stripe/stripe-cli/stripe",
+            "promtool": "brew install prometheus",
+        ]
         #else
-        let packages = ["redis-server": "apt-get install redis-server", "setpriv": "apt-get install util-linux"]
+        let packages = [
+            "redis-server": "apt-get install redis-server", "setpriv": "apt-get install util-linux",
+            "promtool": "apt-get install prometheus",
+        ]
         #endif
         return packages[program]
     }

@@ -9,6 +9,7 @@ package struct RedisAdmissionStore: AdmissionStore {
     let arguments: AdmissionArguments
     private let clock: RedisClock?
     private let maximumGroup: Int
+    private let answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
 
     /// How many requests go together at most unless told otherwise.
     package static let standardMaximumGroup = 256
@@ -22,11 +23,13 @@ package struct RedisAdmissionStore: AdmissionStore {
     ///   - clock: Where the time of the requests comes from. What is written for good is compared with Redis' own time,
     ///     and when that is another, this clock is set before the caller is told. Nil for requests of any time.
     ///   - maximumGroup: How many requests that are alike go to Redis together at most, from 1.
+    ///   - answered: Is told how long Redis took for each call that decides on requests of an event loop, if it answered.
     package init(
         client: RedisClient, plans: PlanTable,
         pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil,
-        maximumGroup: Int = standardMaximumGroup
+        maximumGroup: Int = standardMaximumGroup, answered: (@Sendable (_ nanoseconds: Int64) -> Void)? = nil
     ) {
+        self.answered = answered
         self.client = client
         self.clock = clock
         self.maximumGroup = maximumGroup
@@ -92,7 +95,8 @@ package struct RedisAdmissionStore: AdmissionStore {
     /// The store as `eventLoop` has it. Nil when the loop is none of the Redis client's.
     package func port(on eventLoop: any EventLoop) -> (any AdmissionPort)? {
         client.link(on: eventLoop).map { link in
-            RedisAdmissionPort(link: link, arguments: arguments, clock: clock, maximumGroup: maximumGroup)
+            RedisAdmissionPort(
+                link: link, arguments: arguments, clock: clock, maximumGroup: maximumGroup, answered: answered)
         }
     }
 }
@@ -110,10 +114,16 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     private var isEndOfTickAwaited = false
     private var isTimerSet = false
 
-    init(link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?, maximumGroup: Int) {
+    private let answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
+
+    init(
+        link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?, maximumGroup: Int,
+        answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
+    ) {
         self.link = link
         self.arguments = arguments
         self.clock = clock
+        self.answered = answered
         formsGroups = maximumGroup > 1
         groups = AdmissionGroups(
             maximumCount: maximumGroup, maximumWait: RedisAdmissionStore.maximumWaitForGroup.nanoseconds)
@@ -128,8 +138,10 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     }
 
     private func admitAlone(_ request: AdmissionRequest, completion: @escaping AdmissionGroups.Caller) {
+        let sentAt = NIODeadline.now()
         link.run(
-            AdmissionCall(request, arguments) { [clock, link] result in
+            AdmissionCall(request, arguments) { [clock, link, answered] result in
+                if case .success = result { answered?((NIODeadline.now() - sentAt).nanoseconds) }
                 RedisAdmissionStore.setting(clock, after: result, on: link) { completion(result.alone) }
             })
     }
@@ -162,10 +174,12 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     }
 
     private func send(_ group: AdmissionGroups.Group) {
+        let sentAt = NIODeadline.now()
         link.run(
             AdmissionCall(
                 group.request, arguments, callers: group.count, hasOneAddress: group.hasOneAddress
             ) { result in
+                if case .success = result { self.answered?((NIODeadline.now() - sentAt).nanoseconds) }
                 self.groups.answered(group)
                 self.awaitEndOfTick()
                 guard case .failure = result else { return self.answer(group, result) }

@@ -11,8 +11,8 @@ import Testing
     }
 
     @Test func familiesAndSeriesAreSorted() {
-        let registry = PrometheusRegistry(helpTexts: ["b_total": "Second.\nTwo \\ lines."])
-        Counter(label: "b", dimensions: [("status", "500"), ("method", "GET")], factory: registry).increment(by: 2)
+        let registry = PrometheusRegistry()
+        registry.counter("b", [("status", "500"), ("method", "GET")], help: "Second.\nTwo \\ lines.").increment(by: 2)
         Counter(label: "b", dimensions: [("method", "GET"), ("status", "200")], factory: registry).increment()
         Gauge(label: "a", factory: registry).record(1.5)
         #expect(

@@ -16,6 +16,12 @@ package struct ReferencePage {
         try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
+    /// Where a folder of the repository is. Nil when there is none.
+    package static func folder(_ path: String) -> String? {
+        let folder = root.appending(path: path).path
+        return FileManager.default.fileExists(atPath: folder) ? folder : nil
+    }
+
     /// The README and all pages of the catalog.
     package static func allTexts() throws -> [String] {
         let folder = "Sources/tollgate/Tollgate.docc"

@@ -1,4 +1,5 @@
 package import CoreMetrics
+import PrometheusMetrics
 package import TollgateCore
 
 /// Everything the gateway counts, with the handles made once: a count on the hot path is one atomic addition.
@@ -17,6 +18,7 @@ package final class GatewayMetrics: Sendable {
     private let unknownPlans: Counter
     private let oddValues: Counter
     private let degraded: Counter
+    private let calls: Counter
 
     /// Errors that Redis has answered with.
     private let storeErrors: [StoreErrorCode: Counter]
@@ -35,40 +37,61 @@ package final class GatewayMetrics: Sendable {
         + KeyRefusal.allCases.map(\.rawValue) + [APIError.tooManyFailedKeysCode, APIError.unknownTicketCode]
 
     package init(factory: any MetricsFactory) {
-        func counter(_ label: String, _ dimensions: [(String, String)] = []) -> Counter {
-            Counter(label: label, dimensions: dimensions, factory: factory)
-        }
         self.factory = factory
+        func admissions(_ outcome: String) -> Counter {
+            factory.counter("tollgate_admissions", [("outcome", outcome)], help: "Decisions about calls.")
+        }
         let failures = Dictionary(
             uniqueKeysWithValues: Self.failureCodes.map {
-                ($0, counter("tollgate_authentication_failures", [("reason", $0)]))
+                (
+                    $0,
+                    factory.counter(
+                        "tollgate_authentication_failures", [("reason", $0)], help: "Credentials that were refused.")
+                )
             })
         var outcomes: [AdmissionDecision.Outcome: Counter] = [
-            .rateLimited: counter("tollgate_admissions", [("outcome", "rate_limited")]),
-            .quotaExceeded: counter("tollgate_admissions", [("outcome", "quota_exceeded")]),
-            .idempotencyKeyReused: counter("tollgate_admissions", [("outcome", "idempotency_key_reused")]),
-            .idempotencyKeyInUse: counter("tollgate_admissions", [("outcome", "idempotency_key_in_use")]),
-            .replayed: counter("tollgate_admissions", [("outcome", "replayed")]),
+            .rateLimited: admissions("rate_limited"), .quotaExceeded: admissions("quota_exceeded"),
+            .idempotencyKeyReused: admissions("idempotency_key_reused"),
+            .idempotencyKeyInUse: admissions("idempotency_key_in_use"), .replayed: admissions("replayed"),
         ]
         // That a key is good shows in the admission; that it is not is a failure like that of a token.
         for refusal in KeyRefusal.allCases { outcomes[.keyRefused(refusal)] = failures[refusal.rawValue] }
-        admitted = counter("tollgate_admissions", [("outcome", "admitted")])
+        admitted = admissions("admitted")
         self.failures = failures
         self.outcomes = outcomes
-        unavailable = counter("tollgate_store_unavailable")
-        unknownPlans = counter("tollgate_unknown_plans")
-        oddValues = counter("tollgate_odd_values")
-        degraded = counter("tollgate_degraded_admissions")
+        unavailable = factory.counter(
+            "tollgate_store_unavailable",
+            help: "Requests that could not be decided, since Redis did not answer or answered with an error.")
+        unknownPlans = factory.counter(
+            "tollgate_unknown_plans",
+            help: "Calls of users whose plan is not in the worker's table, and who were given free.")
+        oddValues = factory.counter("tollgate_odd_values", help: "Values in Redis that cannot be read.")
+        degraded = factory.counter(
+            "tollgate_degraded_admissions", help: "Calls that passed without Redis (onRedisDown: open).")
         storeErrors = Dictionary(
             uniqueKeysWithValues: StoreErrorCode.allCases.map {
-                ($0, counter("tollgate_store_errors", [("code", $0.rawValue)]))
+                (
+                    $0,
+                    factory.counter(
+                        "tollgate_store_errors", [("code", $0.rawValue)], help: "Errors that Redis has answered with.")
+                )
             })
         var statuses = [Counter?](repeating: nil, count: 600)
-        for status in Self.knownStatuses {
-            statuses[status] = counter("tollgate_http_requests", [("status", "\(status)")])
-        }
+        for status in Self.knownStatuses { statuses[status] = Self.requests(status, factory) }
         self.statuses = statuses
-        duration = CoreMetrics.Timer(label: "tollgate_http_request_duration_seconds", dimensions: [], factory: factory)
+        calls = factory.counter(
+            "tollgate_calls", help: "Requests of routes, /verify-auth and /authorize, whatever became of them.")
+        duration = factory.timer(
+            "tollgate_http_request_duration_seconds",
+            help: "From the head of a request to its answer; of a proxied one, to the end of the answer.")
+    }
+
+    private static func requests(_ status: Int, _ factory: any MetricsFactory) -> Counter {
+        factory.counter(
+            "tollgate_http_requests", [("status", "\(status)")],
+            help:
+                "Requests on the public port, by the status of the answer; 0 when the client left before there was one."
+        )
     }
 
     package func admission(_ decision: AdmissionDecision) {
@@ -96,8 +119,13 @@ package final class GatewayMetrics: Sendable {
 
     package func request(status: Int, nanoseconds: Int64) {
         let known = statuses.indices.contains(status) ? statuses[status] : nil
-        (known ?? Counter(label: "tollgate_http_requests", dimensions: [("status", "\(status)")], factory: factory))
-            .increment()
+        (known ?? Self.requests(status, factory)).increment()
         duration.recordNanoseconds(nanoseconds)
+    }
+
+    /// A request of the data plane has ended: one that may have been a call, and no file or check of health.
+    func call(status: Int, nanoseconds: Int64) {
+        calls.increment()
+        request(status: status, nanoseconds: nanoseconds)
     }
 }

@@ -1,4 +1,5 @@
 package import CoreMetrics
+import PrometheusMetrics
 package import Logging
 import NIOCore
 import Synchronization
@@ -34,13 +35,18 @@ package final class OutageTally: Sendable {
     private let logger: Logger
 
     package init(factory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger) {
-        func counter(_ label: String) -> Counter { Counter(label: label, dimensions: [], factory: factory) }
-        workersAlive = Meter(label: "tollgate_workers_alive", dimensions: [], factory: factory)
+        workersAlive = factory.gauge(
+            "tollgate_workers_alive", help: "Workers that a limit is divided by while Redis is away.")
         workersAlive.set(1)
-        waiting = Meter(label: "tollgate_outage_calls_waiting", dimensions: [], factory: factory)
-        booked = counter("tollgate_outage_calls_booked")
-        forgotten = counter("tollgate_outage_calls_forgotten")
-        leftToRedis = counter("tollgate_outage_calls_left_to_redis")
+        waiting = factory.gauge(
+            "tollgate_outage_calls_waiting", help: "Calls that passed without Redis and are not booked yet.")
+        booked = factory.counter(
+            "tollgate_outage_calls_booked", help: "Calls that passed without Redis and were booked afterwards.")
+        forgotten = factory.counter(
+            "tollgate_outage_calls_forgotten", help: "Calls that passed without Redis and are never booked.")
+        leftToRedis = factory.counter(
+            "tollgate_outage_calls_left_to_redis",
+            help: "Calls that passed after Redis was asked in vain: it may have charged them, so they are not booked.")
         self.metrics = metrics
         self.logger = logger
     }

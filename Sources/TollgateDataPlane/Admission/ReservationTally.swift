@@ -1,4 +1,5 @@
 import CoreMetrics
+import PrometheusMetrics
 import Logging
 import NIOCore
 import Synchronization
@@ -33,10 +34,13 @@ package final class ReservationTally: Sendable {
     private let logger: Logger
 
     init(factory: any MetricsFactory, metrics: GatewayMetrics, logger: Logger) {
-        func counter(_ label: String) -> Counter { Counter(label: label, dimensions: [], factory: factory) }
-        waiting = Meter(label: "tollgate_reservations_waiting", dimensions: [], factory: factory)
-        lost = counter("tollgate_reservations_lost")
-        unsettled = counter("tollgate_reservations_unsettled")
+        waiting = factory.gauge(
+            "tollgate_reservations_waiting", help: "Ends of calls that Redis has not heard yet.")
+        lost = factory.counter(
+            "tollgate_reservations_lost", help: "Reservations that Redis did not know any more.")
+        unsettled = factory.counter(
+            "tollgate_reservations_unsettled",
+            help: "Ends that Redis was not told before the lease was over: the calls were given back.")
         self.metrics = metrics
         self.logger = logger
     }

@@ -1,4 +1,5 @@
 package import CoreMetrics
+import PrometheusMetrics
 import Hummingbird
 import HummingbirdCore
 package import Logging
@@ -26,7 +27,9 @@ package final class ConnectionCap: Sendable {
     package init(budget: DescriptorBudget, metricsFactory: any MetricsFactory, logger: Logger) {
         self.budget = budget
         self.logger = logger
-        refused = Counter(label: "tollgate_connections_refused", dimensions: [], factory: metricsFactory)
+        refused = metricsFactory.counter(
+            "tollgate_connections_refused",
+            help: "Clients beyond TOLLGATE_MAX_CONNECTIONS, or when descriptors ran short.")
     }
 
     /// Counts `channel` until it is closed.

@@ -24,7 +24,7 @@ extension GatewayRequest {
         dataPlane.cors.apply(to: &answer.headers, origin: head.fields.first(.origin))
         ended()
         dataPlane.answers.write(answer, requestID: requestID, on: connection)
-        dataPlane.metrics.request(status: answer.status.code, nanoseconds: elapsedNanoseconds)
+        count(status: answer.status.code)
     }
 
     private func answerAuthorized() {
@@ -43,7 +43,7 @@ extension GatewayRequest {
         ended()
         connection.write(buffer)
         connection.answerEnded()
-        dataPlane.metrics.request(status: 200, nanoseconds: elapsedNanoseconds)
+        count(status: 200)
     }
 
     /// Answers as the attempt that has finished was answered.
@@ -66,7 +66,7 @@ extension GatewayRequest {
         ended()
         connection.write(buffer)
         connection.answerEnded()
-        dataPlane.metrics.request(status: answer.status, nanoseconds: elapsedNanoseconds)
+        count(status: answer.status)
     }
 
     /// What the gateway says in every answer to a request that it has admitted.
@@ -88,7 +88,16 @@ extension GatewayRequest {
         if isForBrowser { dataPlane.cors.apply(to: &error.headers, origin: head.fields.first(.origin)) }
         error.log(requestID: requestID, path: logName, to: dataPlane.logger)
         dataPlane.answers.write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
-        dataPlane.metrics.request(status: error.status.code, nanoseconds: elapsedNanoseconds)
+        count(status: error.status.code)
+    }
+
+    /// The request has ended.
+    ///
+    /// - Parameter status: Of the answer; 0 when there was none.
+    func count(status: Int) {
+        let nanoseconds = elapsedNanoseconds
+        dataPlane.metrics.call(status: status, nanoseconds: nanoseconds)
+        if case .proxy(let route) = purpose { route.metrics.ended(status: status, nanoseconds: nanoseconds) }
     }
 
     /// For the log: a request's own path may hold secrets and personal data.

@@ -119,6 +119,9 @@ extension GatewayRequest: ProxyExchangeDelegate {
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
         settle(outcome)
         dataPlane.proxyMetrics.ended(outcome)
+        if outcome.isUpstreamFailure, let upstream = outcome.upstream {
+            dataPlane.routing.metrics.upstreamFailed(upstream)
+        }
         // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
         if flow.isOver || outcome.error == .clientGone || outcome.status == 101 { return ended() }
         if let error = outcome.error {
@@ -134,7 +137,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         if waiting.readableBytes > 0 { connection.write(waiting) }
         ended()
         connection.answerEnded()
-        dataPlane.metrics.request(status: outcome.status ?? 0, nanoseconds: elapsedNanoseconds)
+        count(status: outcome.status ?? 0)
     }
 }
 

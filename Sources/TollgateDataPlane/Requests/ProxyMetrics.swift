@@ -1,4 +1,5 @@
 package import CoreMetrics
+import PrometheusMetrics
 package import ReverseProxy
 
 /// What the data plane counts beside every request, with the handles made once.
@@ -13,9 +14,13 @@ package struct ProxyMetrics: Sendable {
     package init(factory: any MetricsFactory) {
         failures = Dictionary(
             uniqueKeysWithValues: Self.reasons.map {
-                ($0, Counter(label: "tollgate_proxy_failures", dimensions: [("reason", $0)], factory: factory))
+                (
+                    $0,
+                    factory.counter(
+                        "tollgate_proxy_failures", [("reason", $0)], help: "Exchanges without a whole answer.")
+                )
             })
-        retries = Counter(label: "tollgate_proxy_retries", dimensions: [], factory: factory)
+        retries = factory.counter("tollgate_proxy_retries", help: "Further attempts at an upstream.")
     }
 
     package func ended(_ outcome: ProxyOutcome) {

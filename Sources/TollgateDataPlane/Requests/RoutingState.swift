@@ -9,13 +9,15 @@ final class ActiveRoute: Sendable {
     let route: Route
     let policy: AdmissionPolicy
     let proxy: ProxyRoute
+    let metrics: RouteMetrics
 
     /// Nil for a route that only answers other proxies.
     let group: UpstreamGroup?
 
-    init(_ route: Route, group: UpstreamGroup?) {
+    init(_ route: Route, group: UpstreamGroup?, metrics: RouteMetrics) {
         self.route = route
         self.group = group
+        self.metrics = metrics
         policy = AdmissionPolicy(route)
         proxy = ProxyRoute(route)
     }
@@ -44,10 +46,15 @@ package final class RoutingState: Sendable {
     }
 
     private let upstreams: UpstreamRegistry
+    package let metrics: RoutingMetrics
     private let snapshot = Mutex(Snapshot(table: .empty, routes: []))
 
-    package init(eventLoopGroup: any EventLoopGroup, settings: UpstreamSettings, logger: Logger) {
+    package init(
+        eventLoopGroup: any EventLoopGroup, settings: UpstreamSettings, metrics: RoutingMetrics, logger: Logger
+    ) {
+        self.metrics = metrics
         upstreams = UpstreamRegistry(settings: settings, eventLoops: Array(eventLoopGroup.makeIterator())) {
+            metrics.checked($0, path: $1.path, isUp: $2)
             logger.notice(
                 "upstream health changed",
                 metadata: ["upstream": "\($0.host):\($0.port)", "path": "\($1.path)", "isUp": "\($2)"])
@@ -61,7 +68,13 @@ package final class RoutingState: Sendable {
     /// - Throws: `NIOSSLError` when the TLS settings are unusable; the old routes stay then.
     package func replace(with table: RouteTable) throws {
         let groups = try upstreams.replace(with: table.routes.map(\.members))
-        let next = Snapshot(table: table, routes: zip(table.routes, groups).map { ActiveRoute($0, group: $1) })
+        metrics.watch(
+            table.routes.flatMap(\.members).compactMap { member in member.check.map { (member.upstream, $0.path) } })
+        let next = Snapshot(
+            table: table,
+            routes: zip(table.routes, groups).map {
+                ActiveRoute($0, group: $1, metrics: metrics.route($0.name))
+            })
         snapshot.withLock { $0 = next }
     }
 

@@ -1,12 +1,26 @@
 import ClerkAuth
 import CoreMetrics
 import OutboundCalls
+import PrometheusMetrics
 import StripeBilling
 import TollgateCore
 
-/// What billing counts. Webhooks are few, so the handles are made when they are needed.
+/// What billing counts. Webhooks are few, so handles are found when they are needed; each metric is there from the start,
+/// since no alert can be made of one that is not.
 struct BillingMetrics: Sendable {
     let factory: any MetricsFactory
+
+    init(factory: any MetricsFactory) {
+        self.factory = factory
+        for outcome in WebhookOutcome.allCases { _ = webhooks(outcome, reason: "") }
+        _ = unknownPrices
+        for outcome in ["done", "failed"] { _ = reconciliations(outcome) }
+        for outcome in ["mended", "known", "other", "failed"] { _ = reconciledSubscriptions(outcome) }
+        for kind in CallError.Kind.allCases {
+            _ = stripeErrors(kind)
+            _ = clerkErrors(kind)
+        }
+    }
 
     /// What became of a webhook. The raw value is the label.
     enum WebhookOutcome: String, Sendable, CaseIterable {
@@ -29,44 +43,67 @@ struct BillingMetrics: Sendable {
         case failed
     }
 
-    func webhook(_ outcome: WebhookOutcome, reason: String = "") {
-        count("tollgate_webhooks", [("outcome", outcome.rawValue), ("reason", reason)])
-    }
+    func webhook(_ outcome: WebhookOutcome, reason: String = "") { webhooks(outcome, reason: reason).increment() }
 
     /// A subscription was changed to a price that sells no plan.
-    func unknownPrice() { count("tollgate_unknown_prices", []) }
+    func unknownPrice() { unknownPrices.increment() }
 
+    /// A reconciliation has ended.
     func reconciled(_ findings: ReconciliationFindings) {
-        count("tollgate_reconciliations", [("outcome", "done")])
+        reconciliations("done").increment()
         let known = findings.checked - findings.mended - findings.others
         for (outcome, number) in [
             ("mended", findings.mended), ("known", known), ("other", findings.others), ("failed", findings.failures),
         ] {
-            Counter(
-                label: "tollgate_reconciled_subscriptions", dimensions: [("outcome", outcome)], factory: factory
-            ).increment(by: number)
+            reconciledSubscriptions(outcome).increment(by: number)
         }
     }
 
-    func reconciliationFailed() { count("tollgate_reconciliations", [("outcome", "failed")]) }
+    func reconciliationFailed() { reconciliations("failed").increment() }
 
     /// When the last ones were, of whatever worker.
     func reconciliations(_ history: ReconciliationHistory) {
-        record("tollgate_reconciliation_timestamp_seconds", history.ranAt)
-        if let moment = history.wentThroughAllAt {
-            record("tollgate_reconciliation_complete_timestamp_seconds", moment)
-        }
+        factory.gauge(
+            "tollgate_reconciliation_timestamp_seconds",
+            help: "When the last one ended, of whatever worker, in seconds since 1970."
+        ).set(history.ranAt.seconds)
+        guard let moment = history.wentThroughAllAt else { return }
+        factory.gauge(
+            "tollgate_reconciliation_complete_timestamp_seconds",
+            help: "When all subscriptions were gone through last, in seconds since 1970."
+        ).set(moment.seconds)
     }
 
-    private func record(_ label: String, _ moment: UnixTime) {
-        Gauge(label: label, dimensions: [], factory: factory).record(moment.seconds)
+    func stripeError(_ error: CallError) { stripeErrors(error.kind).increment() }
+    func clerkError(_ error: CallError) { clerkErrors(error.kind).increment() }
+
+    private func webhooks(_ outcome: WebhookOutcome, reason: String) -> Counter {
+        factory.counter(
+            "tollgate_webhooks", [("outcome", outcome.rawValue), ("reason", reason)], help: "Events of Stripe.")
     }
 
-    func stripeError(_ error: CallError) { count("tollgate_stripe_errors", [("kind", error.kind.rawValue)]) }
+    private var unknownPrices: Counter {
+        factory.counter(
+            "tollgate_unknown_prices", help: "Subscriptions that were changed to a price that sells no plan.")
+    }
 
-    func clerkError(_ error: CallError) { count("tollgate_clerk_errors", [("kind", error.kind.rawValue)]) }
+    private func reconciliations(_ outcome: String) -> Counter {
+        factory.counter(
+            "tollgate_reconciliations", [("outcome", outcome)], help: "Reconciliations of this worker.")
+    }
 
-    private func count(_ label: String, _ dimensions: [(String, String)]) {
-        Counter(label: label, dimensions: dimensions, factory: factory).increment()
+    private func reconciledSubscriptions(_ outcome: String) -> Counter {
+        factory.counter(
+            "tollgate_reconciled_subscriptions", [("outcome", outcome)],
+            help: "Subscriptions that reconciliations have looked at.")
+    }
+
+    private func stripeErrors(_ kind: CallError.Kind) -> Counter {
+        factory.counter("tollgate_stripe_errors", [("kind", kind.rawValue)], help: "Calls of Stripe that failed.")
+    }
+
+    private func clerkErrors(_ kind: CallError.Kind) -> Counter {
+        factory.counter(
+            "tollgate_clerk_errors", [("kind", kind.rawValue)], help: "Calls of Clerk's Backend API that failed.")
     }
 }

@@ -75,9 +75,13 @@ package struct Gateway: Sendable {
         let time = time ?? clock
         authenticator = try ClerkAuthenticator(
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
+        let redisDuration = metricsRegistry.timer(
+            "tollgate_redis_duration_seconds",
+            help: "From sending an admission to Redis until it answers; admissions that go together count once.")
         let store = RedisAdmissionStore(
             client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
-            clock: goesByRedis ? clock : nil, maximumGroup: configuration.redis.admissionGroup)
+            clock: goesByRedis ? clock : nil, maximumGroup: configuration.redis.admissionGroup,
+            answered: { redisDuration.recordNanoseconds($0) })
         let health = AdmissionHealth(isCluster: redis.isCluster)
         let monotonicMilliseconds: @Sendable () -> Int64 = {
             goesByRedis ? RedisClock.milliseconds(NIODeadline.now()) : time.now().milliseconds
@@ -120,7 +124,8 @@ package struct Gateway: Sendable {
             logger: logger)
         let routing = RoutingState(
             eventLoopGroup: eventLoopGroup,
-            settings: configuration.upstreamSettings(reservedDescriptors: descriptors.reservedFrom), logger: logger)
+            settings: configuration.upstreamSettings(reservedDescriptors: descriptors.reservedFrom),
+            metrics: RoutingMetrics(factory: metricsRegistry), logger: logger)
         try routing.replace(with: configuration.routes)
         let endpoints = controlPlane.endpoints
         dataPlane = DataPlane(
@@ -286,11 +291,20 @@ package struct Gateway: Sendable {
     private static func renderMetrics(
         of registry: PrometheusRegistry, _ redis: RedisClient, _ clock: RedisClock
     ) -> @Sendable () -> String {
-        let ready = CoreMetrics.Gauge(label: "tollgate_redis_connections_ready", dimensions: [], factory: registry)
-        let ahead = CoreMetrics.Gauge(label: "tollgate_clock_ahead_seconds", dimensions: [], factory: registry)
+        let ready = registry.gauge(
+            "tollgate_redis_connections_ready", help: "Connections of event loops that can be used now.")
+        let wanted = registry.gauge(
+            "tollgate_redis_connections", help: "Connections of event loops that there are to be.")
+        let ahead = registry.gauge(
+            "tollgate_clock_ahead_seconds",
+            help: "How far the machine's clock is ahead of Redis' time; negative when it is behind.")
+        let build = registry.gauge(
+            "tollgate_build_info", [("version", Version.current)], help: "1, with the version of the program.")
+        build.set(1)
         return {
-            ready.record(redis.readyConnectionCount)
-            if let milliseconds = clock.wallClockAheadMilliseconds { ahead.record(Double(milliseconds) / 1000) }
+            ready.set(redis.readyConnectionCount)
+            wanted.set(redis.connectionCount)
+            if let milliseconds = clock.wallClockAheadMilliseconds { ahead.set(Double(milliseconds) / 1000) }
             return registry.render()
         }
     }

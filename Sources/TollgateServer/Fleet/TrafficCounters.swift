@@ -4,7 +4,7 @@ import TollgateDataPlane
 
 /// What a worker has counted since it started.
 struct TrafficCounts: Sendable, Hashable {
-    /// Requests answered, whatever the answer.
+    /// Requests of routes, `/verify-auth` and `/authorize`, whatever the answer: no page, no file, no check of health.
     var requests = 0
     var admitted = 0
 
@@ -14,7 +14,7 @@ struct TrafficCounts: Sendable, Hashable {
 
 /// Reads from the worker's own metrics how much it has had to do: what is counted already is not counted again.
 struct TrafficCounters: Sendable {
-    private let requests: HistogramSeries?
+    private let requests: CounterSeries?
     private let admitted: CounterSeries?
     private let refusals: [(code: String, series: CounterSeries)]
 
@@ -23,8 +23,7 @@ struct TrafficCounters: Sendable {
         func series(_ label: String, _ dimensions: [(String, String)] = []) -> CounterSeries? {
             registry.makeCounter(label: label, dimensions: dimensions) as? CounterSeries
         }
-        requests =
-            registry.makeTimer(label: "tollgate_http_request_duration_seconds", dimensions: []) as? HistogramSeries
+        requests = series("tollgate_calls")
         admitted = series("tollgate_admissions", [("outcome", "admitted")])
         let refusedAdmissions = [
             ("rate_limited", "rate-limit-exceeded"), ("quota_exceeded", "quota-exceeded"),

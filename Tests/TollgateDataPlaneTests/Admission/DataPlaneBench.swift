@@ -40,7 +40,9 @@ struct DataPlaneBench {
         let reservations = ReservationKeeper(
             port: { _ in MemoryPort(store) }, time: time, monotonicMilliseconds: { time.now().milliseconds },
             eventLoopGroup: loop, metricsFactory: fixture.registry, metrics: metrics, logger: log.logger)
-        let routing = RoutingState(eventLoopGroup: loop, settings: UpstreamSettings(), logger: log.logger)
+        let routing = RoutingState(
+            eventLoopGroup: loop, settings: UpstreamSettings(),
+            metrics: RoutingMetrics(factory: fixture.registry), logger: log.logger)
         try await loop.executeInContext { try routing.replace(with: routes) }
         let answers = AnswerWriter(requestIDs: state.requestIDs, clock: AnswerClock(time: time))
         let dataPlane = DataPlane(
