@@ -99,7 +99,8 @@ let package = Package(
 
         // 2: calls of other companies' APIs
         .target(
-            name: "OutboundCalls", dependencies: ["ConnectionFailures", httpClient, nioCore], swiftSettings: strict),
+            name: "OutboundCalls", dependencies: ["ConnectionFailures", httpClient, nioCore, logging],
+            swiftSettings: strict),
 
         // 3: the domain's ports, each implemented on its own
         .target(

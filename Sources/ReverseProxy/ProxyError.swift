@@ -74,7 +74,9 @@ package struct ProxyOutcome: Sendable, Hashable {
 
     /// Body bytes of the answer. In a tunnel not counted.
     package var answerBytes: Int
-    var durationNanoseconds: Int64
+
+    /// From the beginning of the exchange to its end.
+    package var durationNanoseconds: Int64
 
     /// `host:port` of the upstream that was asked last; nil when none was.
     package var upstream: String?

@@ -31,13 +31,13 @@ package struct StripeClient: Sendable {
     ///   - sleep: Waits between tries. Ends the call when it throws.
     package init(
         secretKey: String, apiURL: String = Self.defaultURL, httpClient: HTTPClient, logger: Logger,
-        timeLimits: CallTimeLimits = Self.timeLimits, pace: CallPace? = nil,
+        timeLimits: CallTimeLimits = Self.timeLimits, pace: CallPace? = nil, outage: ServiceOutage? = nil,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         isLive = secretKey.hasPrefix("sk_live_") || secretKey.hasPrefix("rk_live_")
         transport = StripeTransport(
             secretKey: secretKey, apiURL: apiURL, httpClient: httpClient, logger: logger, timeLimits: timeLimits,
-            pace: pace, sleep: sleep)
+            pace: pace, outage: outage, sleep: sleep)
     }
 
     /// Makes a page on which a user subscribes.

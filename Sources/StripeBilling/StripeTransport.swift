@@ -37,15 +37,17 @@ struct StripeTransport: Sendable {
     private let secretKey: String
     private let httpClient: HTTPClient
     private let logger: Logger
+    private let outage: ServiceOutage?
 
     init(
         secretKey: String, apiURL: String, httpClient: HTTPClient, logger: Logger, timeLimits: CallTimeLimits,
-        pace: CallPace?, sleep: @escaping @Sendable (Duration) async throws -> Void
+        pace: CallPace?, outage: ServiceOutage?, sleep: @escaping @Sendable (Duration) async throws -> Void
     ) {
         self.secretKey = secretKey
         self.apiURL = apiURL
         self.httpClient = httpClient
         self.logger = logger
+        self.outage = outage
         self.timeLimits = timeLimits
         self.pace = pace
         self.sleep = sleep
@@ -81,12 +83,25 @@ struct StripeTransport: Sendable {
             metadata["status"] = "\(answer.status)"
             metadata["stripe-request"] = answer.requestID.map { "\($0)" }
             logger.debug("Stripe answered", metadata: metadata)
+            outage?.heard(failure(of: answer), from: .stripe)
             return .success(answer)
         } catch {
             let error = CallError(error, calling: .stripe, at: apiURL)
             metadata["error"] = "\(error)"
             logger.debug("Stripe did not answer", metadata: metadata)
+            outage?.heard(error, from: .stripe)
             return .failure(error)
+        }
+    }
+
+    /// Nil for what was asked for.
+    private func failure(of answer: StripeAnswer) -> CallError? {
+        guard !answer.isSuccess else { return nil }
+        do throws(CallError) {
+            _ = try answer.value(hiding: secretKey)
+            return nil
+        } catch {
+            return error
         }
     }
 

@@ -34,7 +34,7 @@ package struct DashboardSettings: Sendable, Hashable {
 
 extension SettingReader {
     /// The value of a setting that is `on` or `off`.
-    fileprivate mutating func isOn(_ setting: Setting) -> Bool {
+    mutating func isOn(_ setting: Setting) -> Bool {
         guard let found = find(setting) else { return false }
         switch found.text.lowercased() {
         case "on", "true": return true

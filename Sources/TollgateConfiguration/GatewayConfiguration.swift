@@ -21,6 +21,12 @@ package struct GatewayConfiguration: Sendable {
     /// The least severe log line that is written.
     package let logLevel: Logger.Level
 
+    /// How log lines look. Nil: as standard error is a terminal or not.
+    package let logFormat: LogFormat?
+
+    /// What is written of requests.
+    package let accessLog: AccessLogSettings
+
     /// How long the gateway still serves after SIGTERM while it says that it is not ready.
     package let drainSeconds: Int
 
@@ -140,6 +146,8 @@ package struct GatewayConfiguration: Sendable {
         adminPort = reader.integer(.adminPort)
         threads = reader.integer(.threads)
         logLevel = reader.logLevel()
+        logFormat = reader.logFormat()
+        accessLog = AccessLogSettings(&reader)
         drainSeconds = reader.integer(.drainSeconds)
         bodyLimitBytes = reader.integer(.bodyLimitBytes)
         headerLimitBytes = reader.integer(.headerLimitBytes)

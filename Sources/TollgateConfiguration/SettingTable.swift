@@ -23,6 +23,16 @@ extension Setting {
     package static let logLevel = Setting(
         "TOLLGATE_LOG_LEVEL", .choice(Logger.Level.allCases.map(\.rawValue)), default: "info",
         "The least severe log line that is written.")
+    package static let logFormat = Setting(
+        "TOLLGATE_LOG_FORMAT", .choice(LogFormat.allCases.map(\.rawValue)),
+        default: "text on a terminal, json elsewhere",
+        "How log lines look: for people, or one JSON object each.")
+    package static let accessLog = Setting(
+        "TOLLGATE_ACCESS_LOG", .choice(["on", "off"]), default: "on",
+        "Whether each request on the public port has a line on standard output.")
+    static let accessLogSample = Setting(
+        "TOLLGATE_ACCESS_LOG_SAMPLE", .integer(1...1_000_000), default: "1",
+        "Of so many answers below 400 one has a line in the access log; all others have theirs.")
     package static let drainSeconds = Setting(
         "TOLLGATE_DRAIN_SECONDS", .integer(0...300), default: "2",
         "Seconds after SIGTERM of serving while not ready, for the load balancer to notice.")
@@ -142,7 +152,8 @@ extension Setting {
 
     /// In the order of the documentation.
     package static let all: [Setting] = [
-        .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .drainSeconds, .bodyLimitBytes,
+        .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .logFormat, .accessLog,
+        .accessLogSample, .drainSeconds, .bodyLimitBytes,
         .headerLimitBytes, .idleTimeoutSeconds, .maximumConnections, .trustedProxies, .upstreamAuthorityFile,
         .upstreamClientSharePercent,
         .redisURL, .redisPasswordFile, .redisSentinelUsername, .redisSentinelPassword, .redisAuthorityFile,
@@ -158,7 +169,7 @@ extension Setting {
     /// The value that holds when nothing else is given. Nil when there is none, or it is no constant.
     var defaultValue: String? {
         switch self {
-        case .configurationFile, .maximumConnections: nil
+        case .configurationFile, .maximumConnections, .logFormat: nil
         case .threads: String(min(System.coreCount, 256))
         default: defaultText
         }

@@ -45,7 +45,7 @@ struct DevServeCommand: AsyncParsableCommand {
     var config: String?
 
     @Option(help: "The least severe log line that is written, from trace to critical.")
-    var logLevel = "warning"
+    var logLevel = "notice"
 
     @Flag(help: "Begin with an empty Redis.")
     var fresh = false
@@ -93,10 +93,12 @@ struct DevServeCommand: AsyncParsableCommand {
             // Not the user's directory: an .env there belongs to production.
             workingDirectory: data.data, defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
         let clock = RedisClock(systemClock: SystemClock())
-        let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
+        let logger = Process.makeLogger(
+            level: configuration.logLevel, format: configuration.logFormat, time: clock)
         let gateway = try Gateway(
             configuration: configuration, clock: clock,
-            eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount), logger: logger)
+            eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount), logger: logger,
+            accessLines: Process.accessSink(configuration))
         let stripe = stripe(port: ports.stripe, logger: logger)
         let banner = DevBanner(
             data: data, redisPort: redis.port, isRedisPortTaken: redisPort == nil && redis.port != Self.usualRedisPort,
@@ -150,6 +152,7 @@ struct DevServeCommand: AsyncParsableCommand {
             "TOLLGATE_PORT": "\(ports.gateway)",
             "TOLLGATE_ADMIN_PORT": "\(adminPort)",
             "TOLLGATE_LOG_LEVEL": logLevel,
+            "TOLLGATE_LOG_FORMAT": "text",
             "TOLLGATE_DRAIN_SECONDS": "0",
             "REDIS_URL": redis.url,
             // Not from the provider's key set, which may not be served yet when the first line is pasted.

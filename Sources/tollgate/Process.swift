@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import NIOCore
 import TollgateConfiguration
 import TollgateCore
 import TollgateServer
@@ -22,12 +23,15 @@ enum Process {
     /// `EX_CONFIG` of sysexits(3).
     static let configurationStatus: Int32 = 78
 
-    /// Log lines go to standard error, within bounds; standard output is for answers.
+    /// Log lines go to standard error, within bounds; standard output is for answers, and for the access log.
     ///
-    /// - Parameter time: What the lines begin with.
-    static func makeLogger(level: Logger.Level, time: any TimeSource) -> Logger {
-        var logger = Logger(label: "tollgate") {
-            BoundedLogHandler(StreamLogHandler(label: $0, stream: ClockedLogStream(time: time)), time: time)
+    /// - Parameters:
+    ///   - format: Nil writes for people where they see it, and for programs elsewhere.
+    ///   - time: What the lines begin with.
+    static func makeLogger(level: Logger.Level, format: LogFormat? = nil, time: any TimeSource) -> Logger {
+        let format = format ?? (errorsGoToTerminal ? .text : .json)
+        var logger = Logger(label: "tollgate") { _ in
+            BoundedLogHandler(LineLogHandler(format, time: time) { complain($0) }, time: time)
         }
         logger.logLevel = level
         return logger
@@ -53,8 +57,22 @@ enum Process {
     /// Whether a person sees standard error as it is written.
     static var errorsGoToTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+    /// The access log of a worker: on standard output.
+    static func accessSink(_ configuration: GatewayConfiguration) -> AccessSink {
+        AccessSink(format: configuration.logFormat ?? (outputGoesToTerminal ? .text : .json), write: accessLines)
+    }
+
+    private static let accessLines: @Sendable (ByteBuffer) -> Void = { write($0.readableBytesView, to: STDOUT_FILENO) }
+
+    /// Whether a person sees standard output as it is written.
+    static var outputGoesToTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     private static func write(_ text: String, to descriptor: Int32) {
-        var bytes = Array(text.utf8)[...]
+        write(Array(text.utf8)[...], to: descriptor)
+    }
+
+    private static func write<Bytes: Collection<UInt8>>(_ bytes: Bytes, to descriptor: Int32) {
+        var bytes = Array(bytes)[...]
         while !bytes.isEmpty {
             // Unsafe: write(2) reads exactly `count` bytes of an array that is held for the call.
             let written = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }

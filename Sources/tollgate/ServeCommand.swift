@@ -17,11 +17,13 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try settings.load()
         let clock = RedisClock(systemClock: SystemClock())
-        let logger = Process.makeLogger(level: configuration.logLevel, time: clock)
+        let logger = Process.makeLogger(
+            level: configuration.logLevel, format: configuration.logFormat, time: clock)
         let eventLoopGroup = MultiThreadedEventLoopGroup(numberOfThreads: configuration.eventLoopCount)
         do {
             let gateway = try Gateway(
-                configuration: configuration, clock: clock, eventLoopGroup: eventLoopGroup, logger: logger)
+                configuration: configuration, clock: clock, eventLoopGroup: eventLoopGroup, logger: logger,
+                accessLines: Process.accessSink(configuration))
             let deadline = ShutdownDeadline(
                 seconds: configuration.drainSeconds + Gateway.maximumShutdownSeconds, logger: logger,
                 hanging: { gateway.shutdownWaitsFor })

@@ -114,6 +114,7 @@ class Lab:
             "TOLLGATE_CONFIG": _configure("tollgate.yaml", directory, self._values), "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin),
             "TOLLGATE_THREADS": str(threads or self._threads), "TOLLGATE_LOG_LEVEL": "warning",
+            "TOLLGATE_ACCESS_LOG": "off",
             "TOLLGATE_MAX_CONNECTIONS": "11000",  # For those of the case `idle`.
             "TOLLGATE_DRAIN_SECONDS": "0", "TOLLGATE_IDLE_TIMEOUT_SECONDS": "3600", "REDIS_URL": store.url(),
             "REDIS_TIMEOUT_MS": "2000",  # A machine that is busy with other things makes no turn fail.

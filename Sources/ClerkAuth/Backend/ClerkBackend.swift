@@ -25,15 +25,18 @@ package struct ClerkBackend: Sendable {
     private let httpClient: HTTPClient
     private let logger: Logger
     private let timeLimits: CallTimeLimits
+    private let outage: ServiceOutage?
 
     /// - Parameters:
     ///   - apiURL: Without a slash at its end.
     ///   - secretKey: `sk_…`. It appears in no description and no error.
     ///   - httpClient: Must not follow redirects.
+    ///   - outage: Is told how each try of a call has ended.
     package init(
         apiURL: String, secretKey: String, httpClient: HTTPClient, logger: Logger,
-        timeLimits: CallTimeLimits = Self.timeLimits
+        timeLimits: CallTimeLimits = Self.timeLimits, outage: ServiceOutage? = nil
     ) {
+        self.outage = outage
         self.apiURL = apiURL
         self.secretKey = secretKey
         self.httpClient = httpClient
@@ -69,10 +72,12 @@ package struct ClerkBackend: Sendable {
         do {
             let answer = try await withTimeLimit(limit) { try await patch(path: path, body: body, within: limit) }
             logger.debug("Clerk answered", metadata: ["path": "\(path)", "status": "\(answer.status)"])
+            outage?.heard(answer.status >= 500 ? answer.refusal(hiding: secretKey) : nil, from: .clerk)
             return .success(answer)
         } catch {
             let error = CallError(error, calling: .clerk, at: apiURL)
             logger.debug("Clerk did not answer", metadata: ["path": "\(path)", "error": "\(error)"])
+            outage?.heard(error, from: .clerk)
             return .failure(error)
         }
     }

@@ -3,7 +3,7 @@ import NIOCore
 import Synchronization
 
 /// What the log is told of Redis' coming and going: one line each way for all connections together, however often each
-/// of them tries.
+/// of them tries. Further reasons of one outage, such as LOADING on the way back, are told to those who debug.
 final class OutageLog: Sendable {
     /// A server may give one reason after another on its way back, such as LOADING.
     private static let maximumReasons = 8
@@ -14,6 +14,7 @@ final class OutageLog: Sendable {
     private struct State {
         var ready: Set<ObjectIdentifier> = []
         var toldReasons: Set<String> = []
+        var outageSince: NIODeadline?
         var toldAddress: String?
         var quietUntil: NIODeadline?
     }
@@ -30,22 +31,33 @@ final class OutageLog: Sendable {
     }
 
     func stands(_ connection: RedisConnection) {
-        let isWhole = state.withLock { state in
+        let (isWhole, since) = state.withLock { state -> (Bool, NIODeadline?) in
             guard state.ready.insert(ObjectIdentifier(connection)).inserted, state.ready.count == connectionCount
-            else { return false }
+            else { return (false, nil) }
             state.toldReasons = []
-            return true
+            return (true, state.outageSince.take())
         }
-        if isWhole { logger.notice("redis connected", metadata: ["redis": "\(endpoint)"]) }
+        guard isWhole else { return }
+        var metadata: Logger.Metadata = ["redis": "\(endpoint)"]
+        if let since { metadata["afterSeconds"] = "\((NIODeadline.now() - since).nanoseconds / 1_000_000_000)" }
+        logger.notice("redis connected", metadata: metadata)
     }
 
     func failed(_ connection: RedisConnection, reason: String) {
-        let isNews = state.withLock { state in
+        let (isNews, begins) = state.withLock { state -> (Bool, Bool) in
             state.ready.remove(ObjectIdentifier(connection))
-            guard state.toldReasons.count < Self.maximumReasons else { return false }
-            return state.toldReasons.insert(reason).inserted
+            guard state.toldReasons.count < Self.maximumReasons, state.toldReasons.insert(reason).inserted else {
+                return (false, false)
+            }
+            let begins = state.outageSince == nil
+            if begins { state.outageSince = .now() }
+            return (true, begins)
         }
-        if isNews { logger.warning("redis unavailable", metadata: ["redis": "\(endpoint)", "reason": "\(reason)"]) }
+        guard isNews else { return }
+        var metadata: Logger.Metadata = ["redis": "\(endpoint)", "reason": "\(reason)"]
+        guard begins else { return logger.debug("redis is still unavailable", metadata: metadata) }
+        metadata["remedy"] = "tollgate doctor says what to do"
+        logger.warning("redis unavailable", metadata: metadata)
     }
 
     /// Redis is late. Mostly that is over before an operator reads of it, and comes again: told once in a while.

@@ -12,6 +12,7 @@ extension AdmissionFlow {
             return isOver ? .nothing : undecided(request, after: error, at: now.time)
         case .success(let decision):
             if let granted = decision.reservation { reservation = granted }
+            if decision.isOfCaller { plan = decision.usage.plan }
             guard !isOver else { return settle(as: .giveBack) }
             rememberRate(decision, of: request.principal)
             do throws(APIError) {

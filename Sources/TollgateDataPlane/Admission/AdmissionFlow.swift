@@ -69,6 +69,9 @@ struct AdmissionFlow {
     /// Who may pass, once it is decided.
     var admitted: AdmittedCaller?
 
+    /// The name of the plan that counted, once the store has answered.
+    var plan: String?
+
     /// It passes though the store has decided nothing.
     var isDegraded = false
 

@@ -21,19 +21,25 @@ package final class AdmissionHealth: Sendable {
     private let isFailing = Atomic<Bool>(false)
 
     /// Any thread. Costs next to nothing while all is well.
-    func admissionWasAnswered() {
-        guard isFailing.load(ordering: .relaxed) else { return }
-        isFailing.store(false, ordering: .relaxed)
+    ///
+    /// - Returns: Whether others have failed for everybody just before.
+    @discardableResult
+    func admissionWasAnswered() -> Bool {
+        guard isFailing.load(ordering: .relaxed), isFailing.exchange(false, ordering: .relaxed) else { return false }
         lastAnswer.withLock { $0 = .now() }
         failure.withLock { $0 = nil }
+        return true
     }
 
-    func admissionFailed(_ error: StoreUnavailable) {
-        guard case .answeredError(let code) = error.cause, code.concernsEverybody else { return }
-        isFailing.store(true, ordering: .relaxed)
+    /// - Returns: Whether it concerns one user alone, or is the first that concerns everybody.
+    @discardableResult
+    func admissionFailed(_ error: StoreUnavailable) -> Bool {
+        guard case .answeredError(let code) = error.cause, code.concernsEverybody else { return true }
+        let isFirst = !isFailing.exchange(true, ordering: .relaxed)
         // As long as some of a cluster's users are served, the worker is of use.
-        if isCluster, let last = lastAnswer.withLock(\.self), .now() - last < Self.failureCounts { return }
+        if isCluster, let last = lastAnswer.withLock(\.self), .now() - last < Self.failureCounts { return isFirst }
         failure.withLock { $0 = (code, error, .now()) }
+        return isFirst
     }
 
     /// What the probe of readiness has met last. Nil when Redis was fit.

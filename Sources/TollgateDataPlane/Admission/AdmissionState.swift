@@ -102,7 +102,7 @@ package final class AdmissionState: Sendable {
 
     /// Counts a decision, and tells the operator what is odd about it.
     package func count(_ decision: AdmissionDecision, of request: AdmissionRequest) {
-        health.admissionWasAnswered()
+        if health.admissionWasAnswered() { logger.notice("Redis answers admissions again") }
         metrics.admission(decision)
         let principal = request.principal
         if decision.isOfCaller { callers.count(principal.userID) }
@@ -137,8 +137,8 @@ package final class AdmissionState: Sendable {
 
     /// The refusal of a request that could not be decided.
     package func refusal(of request: AdmissionRequest, after error: StoreUnavailable) -> APIError {
-        health.admissionFailed(error)
-        if case .answeredError(let code) = error.cause {
+        let isNews = health.admissionFailed(error)
+        if isNews, case .answeredError(let code) = error.cause {
             logger.warning(
                 "Redis answered an admission with an error",
                 metadata: [
@@ -175,7 +175,7 @@ package final class AdmissionState: Sendable {
 
 extension AdmissionDecision {
     /// It is sure that the call was the user's.
-    fileprivate var isOfCaller: Bool {
+    var isOfCaller: Bool {
         if case .keyRefused = outcome { false } else { true }
     }
 }

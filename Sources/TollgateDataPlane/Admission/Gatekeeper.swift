@@ -131,6 +131,7 @@ package final class Gatekeeper: Sendable {
                 action = flow.verified(result, at: now, from: network)
             }
             guard case .ask(let request) = action else { throw Self.refusal(action) }
+            AccessFacts.current?.caller(request.principal.userID.value, plan: nil)
             return request
         }
 
@@ -143,6 +144,7 @@ package final class Gatekeeper: Sendable {
                     gatekeeper.reservations.keep($0, leaseSeconds: flow.policy.leaseSeconds)
                 }
                 action = flow.decided(result, at: now)
+                if let plan = flow.plan { AccessFacts.current?.caller(request.principal.userID.value, plan: plan) }
             }
             guard case .admit = action, let admitted = flow.admitted else { throw Self.refusal(action) }
             return admitted

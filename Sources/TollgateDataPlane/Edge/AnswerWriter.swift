@@ -13,8 +13,15 @@ package struct AnswerWriter: Sendable {
     }
 
     /// Answers `error`, and so ends the request.
-    func write(_ error: APIError, on connection: PublicConnection) {
+    ///
+    /// - Parameter head: Nil of a request that was not understood.
+    func write(_ error: APIError, to head: RequestHead? = nil, on connection: PublicConnection) {
         let requestID = requestIDs.next()
+        if let log = connection.accessLog, log.wants(status: error.status.code) {
+            var line = AccessLine(requestID: requestID, status: error.status.code, verdict: error.code)
+            (line.method, line.target, line.cause) = (head?.method, head?.target, error.cause)
+            log.write(line)
+        }
         write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
     }
 
@@ -49,8 +56,11 @@ package struct AnswerWriter: Sendable {
     }
 
     /// The whole answer to a client that is hung up on, whatever it asks for.
-    package func refusal(_ error: APIError) -> ByteBuffer {
+    package func refusal(_ error: APIError, log: LoopAccessLog? = nil) -> ByteBuffer {
         let requestID = requestIDs.next()
+        if let log, log.wants(status: error.status.code) {
+            log.write(AccessLine(requestID: requestID, status: error.status.code, verdict: error.code))
+        }
         let answer = Answer(error, requestID: requestID)
         var buffer = beginning(of: answer, requestID: requestID)
         buffer.writeStaticString("Connection: close\r\n\r\n")

@@ -33,14 +33,24 @@ final class ControlPlaneRequest: RequestResponder {
     /// No answer is awaited any more.
     private var isOver = false
 
+    /// What the access log will say of it. Nil when it has no line.
+    private var line: AccessLine?
+    private let facts: AccessFacts?
+    private let beganAt = NIODeadline.now()
+
     private(set) var takesBody = true
     var limitsArrival: Bool { true }
     var minimumBodyRate: Int { connection.limits.bodyRate }
     var awaitsBody: Bool { takesBody }
 
-    private init(connection: PublicConnection, answers: AnswerWriter) {
+    private init(_ head: RequestHead, target: String, connection: PublicConnection, answers: AnswerWriter) {
         self.connection = connection
         self.answers = answers
+        facts = connection.accessLog == nil ? nil : AccessFacts()
+        guard connection.accessLog != nil else { return }
+        var line = AccessLine(requestID: "", status: 0, verdict: "client-gone")
+        (line.method, line.target) = (head.method, target)
+        self.line = line
     }
 
     /// Sends the request up.
@@ -54,7 +64,9 @@ final class ControlPlaneRequest: RequestResponder {
         guard let channel = connection.context?.channel else { return nil }
         let network = peer.network(of: head.fields)
         guard let request = request(head, target: target, host: host, network: network) else {
-            refuseMethod(on: connection, answers)
+            var error = APIError.badRequest("The method is in no registry of HTTP.")
+            error.headers[.connection] = "close"
+            answers.write(error, to: head, on: connection)
             return nil
         }
         // Only the endpoint that reads the body knows whether it is wanted; these bodies are small, and most are.
@@ -62,16 +74,9 @@ final class ControlPlaneRequest: RequestResponder {
             connection.write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
-        let responder = ControlPlaneRequest(connection: connection, answers: answers)
+        let responder = ControlPlaneRequest(head, target: target, connection: connection, answers: answers)
         responder.start(request, hasBody: head.framing.hasBody, channel: channel, gate)
         return responder
-    }
-
-    private static func refuseMethod(on connection: PublicConnection, _ answers: AnswerWriter) {
-        let requestID = answers.requestIDs.next()
-        var answer = Answer(.badRequest("The method is in no registry of HTTP."), requestID: requestID)
-        answer.headers[.connection] = "close"
-        answers.write(answer, requestID: requestID, on: connection)
     }
 
     private func start(
@@ -84,8 +89,8 @@ final class ControlPlaneRequest: RequestResponder {
             (body, self.body) = RequestBodySource.make { loop.execute { this.value.bodyWasTaken() } }
         }
         let request = Request(head: head, body: body)
-        gate.start {
-            let response = await gate.respond(request, channel)
+        gate.start { [facts] in
+            let response = await AccessFacts.$current.withValue(facts) { await gate.respond(request, channel) }
             let bytes = await ResponseBytes.whole(of: response.body)
             loop.execute { this.value.answer(response, bytes) }
         }
@@ -149,6 +154,7 @@ final class ControlPlaneRequest: RequestResponder {
     func clientGone() {
         isOver = true
         body?.breakOff()
+        log(status: 0, bytes: 0)
     }
 
     // MARK: Down
@@ -158,7 +164,20 @@ final class ControlPlaneRequest: RequestResponder {
         guard !isOver, connection.mayAnswer else { return }
         isOver = true
         guard let bytes else { return connection.abort() }
+        line?.requestID = response.headers[.xRequestID] ?? ""
+        line?.verdict = facts?.collected.code ?? "answered"
+        log(status: response.status.code, bytes: bytes.readableBytes)
         answers.write(status: response.status, fields: response.headers, body: bytes, on: connection)
+    }
+
+    private func log(status: Int, bytes: Int) {
+        guard let log = connection.accessLog, var line, log.wants(status: status) else { return }
+        self.line = nil
+        let known = facts?.collected
+        (line.status, line.answerBytes) = (status, bytes)
+        (line.user, line.plan, line.cause) = (known?.user, known?.plan, known?.cause)
+        line.nanoseconds = (NIODeadline.now() - beganAt).nanoseconds
+        log.write(line)
     }
 }
 

@@ -25,14 +25,18 @@ final class PublicConnection: ChannelDuplexHandler, Timed {
     private var isProcessing = false
     private var isReadHeld = false
     private let timers: ConnectionTimers
+
+    /// Of the connection's event loop. Nil when no line is written for a request.
+    let accessLog: LoopAccessLog?
     private var timerDeadline = NIODeadline.distantFuture
     var queueIndex: Int?
 
     /// - Parameter timers: Of the connection's event loop.
     init(
         limits: ConnectionLimits, drain: DrainState, answers: AnswerWriter, dispatcher: any RequestDispatcher,
-        timers: ConnectionTimers
+        timers: ConnectionTimers, accessLog: LoopAccessLog? = nil
     ) {
+        self.accessLog = accessLog
         self.drain = drain
         self.answers = answers
         self.dispatcher = dispatcher

@@ -25,7 +25,8 @@ package struct APIError: Error, Sendable {
     /// For the operator's log. Never in the answer.
     package var cause: String?
 
-    /// How the log has it: a warning when it is one client's doing and the operator may want to know.
+    /// How the log has it: a warning when it is one client's doing and the operator may want to know. Of an outage, which
+    /// has a line when it begins, nobody wants to read for each request: the access log has those.
     package var logLevel = Logger.Level.error
 
     package init(
@@ -115,6 +116,7 @@ extension APIError {
             .serviceUnavailable, error: "Service unavailable", code: "service-unavailable",
             message: "The request was not served. Try again in a second.", cause: cause)
         error.headers[.retryAfter] = "1"
+        error.logLevel = .debug
         return error
     }
 
@@ -156,6 +158,7 @@ extension APIError {
                 .serviceUnavailable, error: "Service unavailable", code: failure.reason.rawValue,
                 message: failure.message, cause: failure.message)
             error.headers[.retryAfter] = "1"
+            error.logLevel = .debug
             return error
         }
         var error = APIError(

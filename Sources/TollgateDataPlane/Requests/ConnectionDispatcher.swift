@@ -42,7 +42,7 @@ struct ConnectionDispatcher: RequestDispatcher {
                     connection: connection, loop: loop)
             }
         } catch {
-            dataPlane.answers.write(error, on: connection)
+            dataPlane.answers.write(error, to: head, on: connection)
             return nil
         }
     }

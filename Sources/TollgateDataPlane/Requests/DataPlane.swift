@@ -18,12 +18,16 @@ package final class DataPlane: Sendable {
     package let isControlPath: @Sendable (String) -> Bool
     package let logger: Logger
 
+    /// Nil when no line is written for a request.
+    package let accessLog: AccessLog?
+
     package init(
         admission: AdmissionState, reservations: ReservationKeeper, time: any TimeSource, cors: CORSPolicy,
         metrics: GatewayMetrics, proxyMetrics: ProxyMetrics, requestIDs: RequestIDGenerator, answers: AnswerWriter,
         routing: RoutingState, trustedProxies: NetworkList,
-        isControlPath: @escaping @Sendable (String) -> Bool, logger: Logger
+        isControlPath: @escaping @Sendable (String) -> Bool, accessLog: AccessLog? = nil, logger: Logger
     ) {
+        self.accessLog = accessLog
         self.admission = admission
         self.reservations = reservations
         self.time = time

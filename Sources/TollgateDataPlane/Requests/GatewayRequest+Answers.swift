@@ -25,6 +25,7 @@ extension GatewayRequest {
         ended()
         dataPlane.answers.write(answer, requestID: requestID, on: connection)
         count(status: answer.status.code)
+        log(status: answer.status.code, verdict: passingVerdict, answerBytes: answer.body.readableBytes)
     }
 
     private func answerAuthorized() {
@@ -44,6 +45,7 @@ extension GatewayRequest {
         connection.write(buffer)
         connection.answerEnded()
         count(status: 200)
+        log(status: 200, verdict: passingVerdict)
     }
 
     /// Answers as the attempt that has finished was answered.
@@ -67,6 +69,7 @@ extension GatewayRequest {
         connection.write(buffer)
         connection.answerEnded()
         count(status: answer.status)
+        log(status: answer.status, verdict: "replayed", answerBytes: hasBody ? answer.body.count : 0)
     }
 
     /// What the gateway says in every answer to a request that it has admitted.
@@ -77,7 +80,9 @@ extension GatewayRequest {
     }
 
     /// Answers with an error, and so ends the request.
-    func refuse(_ error: APIError) {
+    ///
+    /// - Parameter outcome: How the exchange with upstreams has ended, if there was one.
+    func refuse(_ error: APIError, after outcome: ProxyOutcome? = nil) {
         guard !flow.isOver else { return }
         ended()
         // Of a request that was carried nothing is left to be settled; any other has got nothing for its calls.
@@ -87,8 +92,12 @@ extension GatewayRequest {
         let isForBrowser = if case .authorize = purpose { false } else { true }
         if isForBrowser { dataPlane.cors.apply(to: &error.headers, origin: head.fields.first(.origin)) }
         error.log(requestID: requestID, path: logName, to: dataPlane.logger)
-        dataPlane.answers.write(Answer(error, requestID: requestID), requestID: requestID, on: connection)
+        let answer = Answer(error, requestID: requestID)
+        dataPlane.answers.write(answer, requestID: requestID, on: connection)
         count(status: error.status.code)
+        log(
+            status: error.status.code, verdict: error.code, answerBytes: answer.body.readableBytes, outcome: outcome,
+            cause: error.cause)
     }
 
     /// The request has ended.

@@ -98,7 +98,7 @@ extension GatewayRequest: RequestResponder {
     func clientGone() {
         guard !flow.isOver else { return }
         flow.clientGone()
-        guard let exchange else { return }
+        guard let exchange else { return log(status: 0, verdict: "client-gone") }
         if carriesOnAlone { exchange.clientWritabilityChanged(isWritable: true) } else { exchange.clientGone() }
     }
 }

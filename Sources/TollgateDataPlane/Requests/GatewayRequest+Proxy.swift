@@ -119,18 +119,25 @@ extension GatewayRequest: ProxyExchangeDelegate {
     func proxyExchange(_ exchange: ProxyExchange, ended outcome: ProxyOutcome, trailers: FieldSection) {
         settle(outcome)
         dataPlane.proxyMetrics.ended(outcome)
+        dataPlane.routing.outages.ended(outcome)
         if outcome.isUpstreamFailure, let upstream = outcome.upstream {
             dataPlane.routing.metrics.upstreamFailed(upstream)
         }
         // Nothing is left to be said to a client that has gone, or that speaks another protocol now.
-        if flow.isOver || outcome.error == .clientGone || outcome.status == 101 { return ended() }
+        if flow.isOver || outcome.error == .clientGone || outcome.status == 101 {
+            let hasLeft = outcome.status != 101
+            log(
+                status: hasLeft ? 0 : 101, verdict: hasLeft ? "client-gone" : passingVerdict, outcome: outcome)
+            return ended()
+        }
         if let error = outcome.error {
             guard outcome.status == nil else {
                 ended()
                 logCutOff(error)
+                log(status: outcome.status ?? 0, verdict: "cut-off", outcome: outcome, cause: error.words)
                 return connection.abort()
             }
-            return refuse(APIError(error))
+            return refuse(APIError(error), after: outcome)
         }
         outgoing.end(trailers: trailers) { HeaderFilter.passesInTrailers($0, of: trailers) }
         let waiting = outgoing.take()
@@ -138,6 +145,7 @@ extension GatewayRequest: ProxyExchangeDelegate {
         ended()
         connection.answerEnded()
         count(status: outcome.status ?? 0)
+        log(status: outcome.status ?? 0, verdict: passingVerdict, outcome: outcome)
     }
 }
 
@@ -167,7 +175,7 @@ extension GatewayRequest {
     /// The client has seen the beginning of an answer; why there is no end to it, only the log can say.
     private func logCutOff(_ error: ProxyError) {
         dataPlane.logger.warning(
-            "answer cut off", metadata: ["request": "\(requestID)", "path": "\(logName)", "cause": "\(error)"])
+            "answer cut off", metadata: ["request": "\(requestID)", "path": "\(logName)", "cause": "\(error.words)"])
     }
 }
 
@@ -184,20 +192,23 @@ extension APIError {
         case .request(.bodyTooLarge(let limit)): self = .bodyTooLarge(limitBytes: limit)
         case .request(.badMethod): self = .badRequest("CONNECT is no method for an upstream.")
         case .clientStalled, .clientGone: self = .requestTimeout
-        case .badGateway(let reason):
+        case .badGateway:
             self.init(
                 .badGateway, error: "Bad gateway", code: "bad-gateway",
-                message: "The upstream did not give a valid answer.", cause: "\(reason)")
-        case .gatewayTimeout(let phase):
+                message: "The upstream did not give a valid answer.", cause: error.words)
+            logLevel = .debug
+        case .gatewayTimeout:
             self.init(
                 .gatewayTimeout, error: "Gateway timeout", code: "gateway-timeout",
-                message: "The upstream did not answer in time.", cause: "\(phase)")
+                message: "The upstream did not answer in time.", cause: error.words)
+            logLevel = .debug
         case .unavailable(.clientShareExhausted): self = .tooManyInProgress
-        case .unavailable(let reason):
+        case .unavailable:
             self.init(
                 .serviceUnavailable, error: "Upstream unavailable", code: "upstream-unavailable",
-                message: "No upstream can be asked now. Try again in a second.", cause: "\(reason)")
+                message: "No upstream can be asked now. Try again in a second.", cause: error.words)
             headers[.retryAfter] = "1"
+            logLevel = .debug
         }
     }
 }

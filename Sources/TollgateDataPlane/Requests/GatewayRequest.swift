@@ -61,6 +61,9 @@ final class GatewayRequest {
     var isBodyComplete = false
     var discardedBytes = 0
 
+    /// The access log has its line, or passes it over.
+    var isLogged = false
+
     private init(
         _ head: RequestHead, address: consuming RequestAddress, purpose: consuming Purpose, peer: ConnectionPeer,
         dataPlane: DataPlane, connection: PublicConnection, loop: LoopAdmissions

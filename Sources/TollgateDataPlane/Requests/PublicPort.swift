@@ -92,14 +92,17 @@ package struct PublicPort: Service {
     /// A client has connected. On the channel's event loop.
     private func begin(_ channel: any Channel, _ controlPlane: ControlPlaneGate) throws {
         let loop = connections.on(channel.eventLoop)
+        let accessLog = dataPlane.accessLog?.on(channel.eventLoop)
         loop.opened(channel)
         guard cap.admits(channel) else {
-            let refusal = RefusedConnection(answer: dataPlane.answers.refusal(.tooManyConnections))
+            let refusal = RefusedConnection(
+                answer: dataPlane.answers.refusal(.tooManyConnections, log: accessLog))
             return try channel.pipeline.syncOperations.addHandler(refusal)
         }
         let dispatcher = ConnectionDispatcher(dataPlane: dataPlane, channel: channel, controlPlane: controlPlane)
         try channel.pipeline.syncOperations.addHandler(
             PublicConnection(
-                limits: limits, drain: drain, answers: dataPlane.answers, dispatcher: dispatcher, timers: loop.timers))
+                limits: limits, drain: drain, answers: dataPlane.answers, dispatcher: dispatcher, timers: loop.timers,
+                accessLog: accessLog))
     }
 }

@@ -47,12 +47,14 @@ package final class RoutingState: Sendable {
 
     private let upstreams: UpstreamRegistry
     package let metrics: RoutingMetrics
+    let outages: UpstreamOutages
     private let snapshot = Mutex(Snapshot(table: .empty, routes: []))
 
     package init(
         eventLoopGroup: any EventLoopGroup, settings: UpstreamSettings, metrics: RoutingMetrics, logger: Logger
     ) {
         self.metrics = metrics
+        outages = UpstreamOutages(logger: logger)
         upstreams = UpstreamRegistry(settings: settings, eventLoops: Array(eventLoopGroup.makeIterator())) {
             metrics.checked($0, path: $1.path, isUp: $2)
             logger.notice(

@@ -16,7 +16,16 @@ struct Billing {
     let httpClient: HTTPClient
     let time: any TimeSource
     let metrics: BillingMetrics
+    let outages: Outages
     let logger: Logger
+
+    /// What the log is told of Stripe and Clerk. One for all clients of each.
+    struct Outages: Sendable {
+        let stripe: ServiceOutage
+        let clerk: ServiceOutage
+
+        init(logger: Logger) { (stripe, clerk) = (ServiceOutage(logger: logger), ServiceOutage(logger: logger)) }
+    }
 
     /// The plans as customers are told of them.
     var offers: PlanOffers {
@@ -59,7 +68,7 @@ struct Billing {
         configuration.stripe.secretKey.map { key in
             StripeClient(
                 secretKey: key.revealed, apiURL: configuration.stripe.apiURL, httpClient: httpClient, logger: logger,
-                timeLimits: timeLimits, pace: pace)
+                timeLimits: timeLimits, pace: pace, outage: outages.stripe)
         }
     }
 
@@ -96,7 +105,8 @@ struct Billing {
     private var clerkPlans: ClerkPlanUpdater? {
         guard let key = configuration.clerk.secretKey else { return nil }
         let clerk = ClerkBackend(
-            apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger)
+            apiURL: configuration.clerk.apiURL, secretKey: key.revealed, httpClient: httpClient, logger: logger,
+            outage: outages.clerk)
         return ClerkPlanUpdater(
             clerk: clerk, subscriptions: subscriptions, time: time,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, metrics: metrics, logger: logger)

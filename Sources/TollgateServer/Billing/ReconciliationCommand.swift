@@ -74,7 +74,8 @@ package struct ReconciliationCommand: Sendable {
     ) async throws -> Result {
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time ?? clock,
-            metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
+            metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), outages: .init(logger: logger),
+            logger: logger)
         guard let reconciler = billing.reconciler(onChange: { onChange("\($0)") }) else {
             throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
         }

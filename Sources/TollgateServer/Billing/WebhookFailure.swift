@@ -1,5 +1,6 @@
 import ClerkAuth
 import HTTPTypes
+import Logging
 import OutboundCalls
 import StripeBilling
 import TollgateCore
@@ -29,16 +30,18 @@ enum WebhookFailure: Error, Sendable {
         switch self {
         case .store(let error): .unavailable(cause: error.reason)
         case .stripe(let error): .paymentProvider(error)
-        case .clerk(let error): Self.clerkNotUpdated(cause: "\(error)")
-        case .clerkIsBusy: Self.clerkNotUpdated(cause: "other workers told Clerk of the same user for too long")
+        case .clerk(let error): Self.clerkNotUpdated(cause: "\(error)", isOutage: error.isTemporary)
+        case .clerkIsBusy:
+            Self.clerkNotUpdated(cause: "other workers told Clerk of the same user for too long", isOutage: false)
         }
     }
 
-    private static func clerkNotUpdated(cause: String) -> APIError {
+    private static func clerkNotUpdated(cause: String, isOutage: Bool) -> APIError {
         var error = APIError(
             .internalServerError, error: "Failed to update user metadata", code: "identity-provider-unavailable",
             message: "Send the event again.", cause: cause)
         error.headers[.retryAfter] = "5"
+        if isOutage { error.logLevel = .debug }
         return error
     }
 }
@@ -52,6 +55,7 @@ extension APIError {
                 error: "Payment provider unavailable", code: "payment-provider-unavailable",
                 message: "Stripe could not be asked. Try again in a few seconds.", cause: "\(problem)")
             error.headers[.retryAfter] = "5"
+            error.logLevel = .debug
             return error
         }
         return APIError(

@@ -29,6 +29,9 @@ package struct Gateway: Sendable {
     private let dataPlane: DataPlane
     private let metricsRegistry: PrometheusRegistry
     private let metrics: GatewayMetrics
+
+    /// Nil when no line is written for a request.
+    private let accessLog: AccessLog?
     private let reporter: WorkerReporter
 
     /// Nil where nothing is sold.
@@ -49,10 +52,12 @@ package struct Gateway: Sendable {
     ///   - clock: What the worker goes by.
     ///   - time: What it goes by instead, also where it measures the age of a lease, whatever time it is for Redis. For
     ///     tests.
+    ///   - sink: Where the access log goes. Nil: there is none.
     /// - Throws: `InvalidConfiguration` for what shows only when it is used, such as an invalid certificate.
     package init(
         configuration: GatewayConfiguration, clock: RedisClock = RedisClock(systemClock: SystemClock()),
-        time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup, logger: Logger
+        time: (any TimeSource)? = nil, eventLoopGroup: any EventLoopGroup, logger: Logger,
+        accessLines sink: AccessSink? = nil
     ) throws {
         self.configuration = configuration
         self.logger = logger
@@ -73,6 +78,12 @@ package struct Gateway: Sendable {
             configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
         let goesByRedis = time == nil
         let time = time ?? clock
+        AccessLog.droppedLines(metricsRegistry)
+        accessLog =
+            configuration.accessLog.isOn
+            ? sink?.log(
+                sample: configuration.accessLog.sample, time: time, eventLoopGroup: eventLoopGroup,
+                metricsFactory: metricsRegistry) : nil
         authenticator = try ClerkAuthenticator(
             configuration: configuration.clerk.configuration, time: time, httpClient: httpClient, logger: logger)
         let redisDuration = metricsRegistry.timer(
@@ -104,7 +115,7 @@ package struct Gateway: Sendable {
         let gatekeeper = Gatekeeper(admission: admission, store: store, time: time, reservations: reservations)
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
-            metrics: BillingMetrics(factory: metricsRegistry), logger: logger)
+            metrics: BillingMetrics(factory: metricsRegistry), outages: .init(logger: logger), logger: logger)
         reconciler =
             configuration.stripe.webhookSecrets.isEmpty
             ? nil : billing.reconciler { logger.info("a subscription was mended", metadata: ["user": "\($0)"]) }
@@ -133,7 +144,8 @@ package struct Gateway: Sendable {
             cors: configuration.corsPolicy, metrics: metrics, proxyMetrics: ProxyMetrics(factory: metricsRegistry),
             requestIDs: requestIDs,
             answers: AnswerWriter(requestIDs: requestIDs, clock: AnswerClock(time: time)), routing: routing,
-            trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) }, logger: logger)
+            trustedProxies: configuration.trustedProxies, isControlPath: { endpoints.owns($0) },
+            accessLog: accessLog, logger: logger)
         readiness = Readiness(
             drain: drain, redis: redis, authenticator: authenticator, health: health, time: time)
         let monitoring = FleetMonitoring(
@@ -176,7 +188,8 @@ package struct Gateway: Sendable {
         parts.began("the HTTP client")
         // Lower first: the group shuts down in reverse order.
         let services: [any Service] =
-            lowerServices.map { parts.part("what the worker stands on", $0) } + [
+            lowerServices.map { parts.part("what the worker stands on", $0) }
+            + (accessLog.map { [parts.part("the access log", $0)] } ?? []) + [
                 parts.part("Redis", RedisService(client: redis) { [parts] in parts.last != "Redis" }),
                 parts.part(
                     "the clock",

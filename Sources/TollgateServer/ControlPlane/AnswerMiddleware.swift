@@ -52,6 +52,7 @@ struct AnswerMiddleware: RouterMiddleware {
     }
 
     private func respond(_ error: APIError, request: Request, context: Context) -> Response {
+        AccessFacts.current?.refused(error)
         error.log(requestID: context.requestID, path: request.uri.path, to: context.logger)
         return Response(error, requestID: context.requestID)
     }

@@ -50,6 +50,8 @@ final class Worker: Sendable {
             "TOLLGATE_ADMIN_PORT": "0",
             "TOLLGATE_THREADS": "2",
             "TOLLGATE_DRAIN_SECONDS": "0",
+            "TOLLGATE_LOG_FORMAT": "text",
+            "TOLLGATE_ACCESS_LOG": "off",
         ]
     }
 
@@ -67,7 +69,7 @@ final class Worker: Sendable {
         var seen: [String] = []
         for await line in process.lines {
             seen.append(line)
-            for (words, name) in [("admin port open", "admin"), (" serving", "public")] where line.contains(words) {
+            for (words, name) in [(/admin port open/, "admin"), (/[ "]serving/, "public")] where line.contains(words) {
                 ports[name] = port(in: line)
             }
             if let port = ports["public"], let adminPort = ports["admin"] {
@@ -98,9 +100,9 @@ final class Worker: Sendable {
     /// The most memory that the worker has had resident so far, in bytes.
     func residentPeak() throws -> Int { try #require(process.residentPeak()) }
 
+    /// In either format of lines.
     private static func port(in line: String) -> Int? {
-        line.split(separator: " ").first { $0.hasPrefix("address=") }
-            .flatMap { $0.split(separator: ":").last }.flatMap { Int($0.prefix { $0.isNumber }) }
+        line.firstMatch(of: /address["=:]+[^ "]*:(\d+)/).flatMap { Int($0.1) }
     }
 }
 
