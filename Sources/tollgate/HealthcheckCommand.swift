@@ -22,7 +22,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
             status = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(2)).status.code
         } catch {
             let failure = CallError(error, calling: CalledService(name: "The worker"), at: url)
-            throw Process.fail("\(failure.message) Is a worker running with these settings?")
+            throw Process.fail("\(url) does not answer. \(failure.message) Is a worker running with these settings?")
         }
         guard status == 200 else { throw Process.fail("\(url) answers \(status)") }
     }
