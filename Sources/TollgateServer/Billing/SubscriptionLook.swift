@@ -119,6 +119,7 @@ struct SubscriptionLook: Sendable {
         if !writesWhatIsKnown, try await hasEndedUnseen(facts, for: user) { return .foreign }
         let outcome = try await take(
             facts, for: user, returnedAt: hints.returned?.moment(in: facts.period), seenAt: seenAt, writesWhatIsKnown)
+        guard outcome != .foreign else { return try await passOver(facts, hints, of: user, seenAt: seenAt) }
         guard outcome == .applied || outcome == .known || outcome == .stale && writesWhatIsKnown else { return outcome }
         // What is known is known in full only when these steps were taken as well: a worker may have died before them, and
         // Clerk may have been away.
@@ -264,10 +265,30 @@ struct SubscriptionLook: Sendable {
         try await stored { () async throws(StoreUnavailable) in try await subscriptions.user(ofCustomer: id) }
     }
 
-    private func takeAway(_ id: String, from user: UserID, seenAt: UnixTime) async throws(WebhookFailure) {
-        if try await change(user, { $0.lose(id, seenAt: seenAt) ? .applied : .stale }) == .applied {
-            try await clerkPlans?.tell(of: user)
+    /// What sells the user no plan may have sold another user one before it moved, or may sell the user one later: who has
+    /// named the user in a payment link says so once.
+    private func passOver(
+        _ facts: SubscriptionFacts, _ hints: Hints, of user: UserID, seenAt: UnixTime
+    ) async throws(WebhookFailure) -> Outcome {
+        if let customerID = facts.customerID, hints.facts.reference == user, try await owner(of: customerID) == nil {
+            try await stored { () async throws(StoreUnavailable) in
+                try await subscriptions.recordCustomer(customerID, of: user)
+            }
         }
+        guard let id = facts.subscriptionID, let before = try await owner(of: id), before != user else {
+            return .foreign
+        }
+        return try await takeAway(id, from: before, seenAt: seenAt) ? .applied : .foreign
+    }
+
+    /// - Returns: False when the user has lost it already, or has it again.
+    @discardableResult
+    private func takeAway(_ id: String, from user: UserID, seenAt: UnixTime) async throws(WebhookFailure) -> Bool {
+        guard try await change(user, { $0.lose(id, seenAt: seenAt) ? .applied : .stale }) == .applied else {
+            return false
+        }
+        try await clerkPlans?.tell(of: user)
+        return true
     }
 
     // MARK: The picture

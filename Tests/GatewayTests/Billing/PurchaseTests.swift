@@ -282,4 +282,33 @@ import TollgateStore
             try await Self.isPlan("paid", of: "user_b", market)
         }
     }
+
+    /// To one whom it sells no plan any more.
+    @Test func whatMovesAndSellsNothingIsLostAsWell() async throws {
+        try await withMarket(plans: SubscriptionLifeTests.plans) { market in
+            try await Self.tell("created", Market.subscription(user: "user_a"), id: "1", market)
+            try await Self.isPlan("paid", of: "user_a", market)
+            let moved = Market.subscription(user: "user_b", prices: ["price_mug"])
+            for id in ["2", "3"] { try await Self.tell("updated", moved, id: id, market) }
+            try await Self.isPlan("free", of: "user_a", market)
+            let plan = try await market.plan(of: "user_b")
+            #expect(plan == "free")
+            #expect(market.clerk.publicMetadata(of: "user_b")?["plan"] == nil)
+        }
+    }
+
+    /// The payer is named once, whatever is bought, and may change to a plan in the portal.
+    @Test func aLinkForSomethingElseNamesThePayer() async throws {
+        try await withMarket(plans: SubscriptionLifeTests.plans) { market in
+            market.stripe.put(subscription: Market.subscription(user: nil, prices: ["price_mug"]))
+            let checkout = try await market.deliver(
+                Market.event(
+                    "checkout.session.completed", Market.checkout(tier: nil), id: "evt_1", created: market.time.now()))
+            #expect(checkout.status == 200)
+            let before = try await market.plan(of: "user_abc")
+            #expect(before == "free")
+            try await Self.tell("updated", Market.subscription(user: nil, prices: ["price_pro"]), id: "2", market)
+            try await Self.isPlan("pro", market)
+        }
+    }
 }
