@@ -199,6 +199,18 @@ extension RedisEndpoint {
     }
 }
 
+extension RedisEndpoint: CustomStringConvertible, CustomReflectable {
+    /// Without the login: what is printed ends up in errors and logs.
+    package var customMirror: Mirror { Mirror(self, children: ["address": address]) }
+}
+
+extension RedisEndpoint.Login: CustomStringConvertible, CustomReflectable {
+    /// Without the password.
+    package var description: String { username ?? "default" }
+
+    package var customMirror: Mirror { Mirror(self, children: ["username": username ?? "default"]) }
+}
+
 /// What is wrong with a `REDIS_URL`. Never holds a part of it that may be a password.
 package enum RedisURLProblem: Error, Sendable, Hashable, CustomStringConvertible {
     case notAURL

@@ -80,10 +80,7 @@ package struct ReconciliationCommand: Sendable {
             throw Failure(description: "STRIPE_SECRET_KEY is not set: there is nothing to compare with.")
         }
         guard await redis.becomesReady(within: .seconds(10)) else {
-            let reason = redis.lastFailure.map { ": \($0)" } ?? ""
-            let place = (try? configuration.redis.clientConfiguration).map { " at \($0.endpoint)" } ?? ""
-            throw Failure(
-                description: "Redis\(place) cannot be reached\(reason). tollgate doctor says what to do.")
+            throw Failure(description: redis.unreachable(configuration))
         }
         do {
             guard
@@ -102,7 +99,13 @@ package struct ReconciliationCommand: Sendable {
 }
 
 extension RedisClient {
-    fileprivate func becomesReady(within limit: Duration) async -> Bool {
+    /// That it cannot be reached, where it is, and why, in a line.
+    func unreachable(_ configuration: GatewayConfiguration) -> String {
+        let place = (try? configuration.redis.clientConfiguration).map { " at \($0.endpoint)" } ?? ""
+        return "Redis\(place) cannot be reached\(lastFailure.map { ": \($0)" } ?? ""). tollgate doctor says what to do."
+    }
+
+    func becomesReady(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while !isReady, .now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
         return isReady
