@@ -19,7 +19,7 @@ struct ReconcileCommand: AsyncParsableCommand {
         let configuration = try options.load()
         let command = ReconciliationCommand(
             configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-            logger: Process.makeLogger(level: .error, time: SystemClock()))
+            logger: Process.makeLogger(level: .warning, time: SystemClock()))
         do {
             let isWatched = Process.errorsGoToTerminal
             let clearLine = isWatched ? "\r\u{1B}[K" : ""
@@ -30,7 +30,8 @@ struct ReconcileCommand: AsyncParsableCommand {
                 Process.say("\(change)\n")
             }
             Process.complain(clearLine)
-            Process.say("\(found.checked) subscriptions looked at, \(found.mended) mended\n")
+            let noun = found.checked == 1 ? "subscription" : "subscriptions"
+            Process.say("\(found.checked) \(noun) looked at, \(found.mended) mended\n")
             if found.missing > 0 {
                 Process.say(
                     """

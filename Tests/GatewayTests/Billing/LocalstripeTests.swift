@@ -115,7 +115,7 @@ import TollgateStore
             #expect(try await shop.stripe.get("subscriptions/\(subscription)")["status"] == "past_due")
             // It tells nobody that a payment has failed. A list counts as a second older than it is.
             try await eventually("what is owed is seen") {
-                try await shop.reconcile() == "1 subscriptions looked at, 1 mended"
+                try await shop.reconcile() == "1 subscription looked at, 1 mended"
             }
             #expect(try await shop.redis("HGET subscription:{user_abc} status").string == "past_due")
             #expect(try await shop.plan(of: "user_abc") == "pro")

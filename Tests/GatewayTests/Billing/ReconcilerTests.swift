@@ -202,7 +202,7 @@ import TollgateServer
                 Worker.program, ["reconcile"], environment: market.settings, output: .lines)
             var lines: [String] = []
             for await line in process.lines { lines.append(line) }
-            #expect(lines == ["user_abc: free → paid", "1 subscriptions looked at, 1 mended"])
+            #expect(lines == ["user_abc: free → paid", "1 subscription looked at, 1 mended"])
             #expect(await process.wait() == .exited(0))
         }
     }
