@@ -39,7 +39,7 @@ let webAssets = [
     "tollgate.css", "dom.js", "format.js",
     "dashboard.html", "api.js", "billing.js", "chart.js", "dashboard.js", "keydialogs.js", "keys.js", "notices.js",
     "poller.js", "session.js", "snippets.js", "usage.js",
-    "overview.html", "explanation.js", "fleet.js", "overview.js", "rows.js",
+    "overview.html", "actions.js", "explanation.js", "fleet.js", "overview.js", "rows.js",
 ]
 
 let package = Package(
@@ -105,9 +105,9 @@ let package = Package(
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
-            dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", nioCore],
+            dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", "PercentCoding", nioCore],
             resources: [
-                .embedInCode("Scripts/admit.lua"),
+                .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/change_operator_terms.lua"),
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/book_passes.lua"),
                 .embedInCode("Scripts/hold_lease.lua"),
                 .embedInCode("Scripts/claim_webhook.lua"),

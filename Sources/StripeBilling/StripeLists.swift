@@ -42,6 +42,19 @@ extension StripeClient {
         }
     }
 
+    /// An event. Nil when Stripe has none of that id, or no more.
+    package func event(id: String) async throws(CallError) -> StripeEvent? {
+        guard let segment = PercentEncoding.pathSegment(id) else { return nil }
+        do {
+            return try await transport.send(StripeCall(method: .GET, path: "/v1/events/" + segment)) {
+                object throws(UnexpectedShape) in try StripeEvent(object)
+            }
+        } catch {
+            guard error.httpStatus == 404, error.type == "invalid_request_error" else { throw error }
+            return nil
+        }
+    }
+
     private func page<Element: Sendable>(
         of path: String, after last: String?, read: (JSON) -> Element
     ) async throws(CallError) -> StripePage<Element> {

@@ -15,6 +15,9 @@ package struct GatewayConfiguration: Sendable {
     /// The admin port. 0 takes any free one.
     package let adminPort: Int
 
+    /// Whether the admin port takes tokens, beside health and metrics.
+    package let adminTakesTokens: Bool
+
     /// Event loops that are wanted. ``eventLoopCount`` says how many there are.
     package let threads: Int
 
@@ -144,6 +147,7 @@ package struct GatewayConfiguration: Sendable {
         port = reader.integer(.port)
         adminHost = reader.host(.adminHost)
         adminPort = reader.integer(.adminPort)
+        adminTakesTokens = reader.adminTakesTokens(host: adminHost)
         threads = reader.integer(.threads)
         logLevel = reader.logLevel()
         logFormat = reader.logFormat()
@@ -231,5 +235,23 @@ extension SettingReader {
 extension PlanTable {
     fileprivate func lines(place: String) -> [String] {
         plans.map { "plans.\($0.name) = \($0.quota) a month, \($0.ratePerMinute) a minute (\(place))" }
+    }
+}
+
+extension SettingReader {
+    /// Whoever reaches the port could do everything.
+    fileprivate mutating func adminTakesTokens(host: String) -> Bool {
+        guard let found = find(.adminAuthentication), found.text == "none" else {
+            if let found = find(.adminAuthentication), found.text != "token" {
+                report(found, "is neither token nor none", remedy: "Give one of the two.")
+            }
+            return true
+        }
+        if host != "localhost", host != "::1", !host.hasPrefix("127.") {
+            report(
+                found, "is none, and the admin port listens on \(host)",
+                remedy: "Set TOLLGATE_ADMIN_HOST=127.0.0.1, or let the admin port take tokens.")
+        }
+        return false
     }
 }

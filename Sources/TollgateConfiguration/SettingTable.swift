@@ -17,6 +17,10 @@ extension Setting {
     package static let adminPort = Setting(
         "TOLLGATE_ADMIN_PORT", .integer(0...65_535), default: "9090",
         "The admin port with metrics and health; 0 takes any free one.")
+    package static let adminAuthentication = Setting(
+        "TOLLGATE_ADMIN_AUTH", .choice(["token", "none"]), default: "token",
+        "Who may use the admin port beside health and metrics: `token`, or `none` for all who reach it, on loopback only."
+    )
     package static let threads = Setting(
         "TOLLGATE_THREADS", .integer(1...256), default: "number of cores",
         "Event loops, each with a thread; at most two for each core.")
@@ -152,7 +156,8 @@ extension Setting {
 
     /// In the order of the documentation.
     package static let all: [Setting] = [
-        .configurationFile, .host, .port, .adminHost, .adminPort, .threads, .logLevel, .logFormat, .accessLog,
+        .configurationFile, .host, .port, .adminHost, .adminPort, .adminAuthentication, .threads, .logLevel, .logFormat,
+        .accessLog,
         .accessLogSample, .drainSeconds, .bodyLimitBytes,
         .headerLimitBytes, .idleTimeoutSeconds, .maximumConnections, .trustedProxies, .upstreamAuthorityFile,
         .upstreamClientSharePercent,

@@ -26,6 +26,9 @@ final class AdmissionArguments: Sendable {
     private let longerSeconds: Int64
     private let latest: Mutex<Moment>
 
+    /// Who has called for the first time on a day.
+    let firstCallers = FirstCallers()
+
     /// What holds for one second.
     struct Moment: Sendable {
         let second: Int64
@@ -159,10 +162,11 @@ enum AdmissionPrelude {
     /// The script's names for invalid values.
     private static let oddities: [(name: String, oddity: Oddities)] = [
         ("PLAN_UNKNOWN", .planUnknown), ("ODD_COUNT", .count), ("ODD_PERIOD", .period), ("ODD_MINUTE", .minute),
-        ("ODD_DAY", .day), ("ODD_ROUTE_MINUTE", .routeMinute),
+        ("ODD_DAY", .day), ("ODD_ROUTE_MINUTE", .routeMinute), ("FIRST_OF_DAY", .firstOfDay),
     ]
 
-    /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `ALLOWED_IPS_BYTES`, `FALLBACK_PLAN`,
+    /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `ALLOWED_IPS_BYTES`, `MAXIMUM_LIMIT`,
+    /// `FALLBACK_PLAN`,
     /// `GOES_BY_SUBSCRIPTION`, and the function `plan_named`.
     static func source(_ table: PlanTable, comparesClocks: Bool) -> String {
         let branches = table.plans.enumerated().map { place, plan in
@@ -176,6 +180,7 @@ enum AdmissionPrelude {
                 local CLOCK_TOLERANCE_SECONDS = \(comparesClocks ? "\(clockToleranceSeconds)" : "nil")
                 local ALLOWED_IPS_BYTES = \(KeyTerms.maximumAllowedIPsBytes)
                 local GOES_BY_SUBSCRIPTION = \(table.goesBySubscription)
+                local MAXIMUM_LIMIT = \(Plan.maximumLimit)
                 local FALLBACK_PLAN = \(Lua.quoted(table.fallback.name))
                 local function plan_named(name)
                 \(branches.joined())end
@@ -205,6 +210,7 @@ enum AdmissionVerdict {
             ("IDEMPOTENCY_KEY_REUSED", .decided(.idempotencyKeyReused)),
             ("IDEMPOTENCY_KEY_IN_USE", .decided(.idempotencyKeyInUse)), ("REPLAYED", .decided(.replayed)),
             ("CLOCK_DIFFERS", .clockDiffers), ("ADDRESSES_DIFFER", .addressesDiffer),
+            ("USER_BLOCKED", .decided(.userBlocked)),
         ] + KeyRefusal.allCases.map { (Lua.constant($0.rawValue), .decided(.keyRefused($0))) }
 
     private static let numbered = named.map(\.verdict)
@@ -260,6 +266,16 @@ enum AdmissionReply: Int {
     }
 }
 
+/// What follows where an operator has decided something about the user's limits.
+enum OperatorReply: Int, CaseIterable {
+    /// The quota that counts, with what is granted.
+    case quota
+
+    /// What of it is granted.
+    case granted
+    case ratePerMinute
+}
+
 extension IntegerReply {
     subscript(_ field: AdmissionReply) -> Int { Int(self[field.rawValue]) }
 }
@@ -287,7 +303,8 @@ struct GroupDecision {
         return AdmissionDecision(
             outcome: place < admitted ? .admitted : last.outcome,
             usage: UsageSnapshot(
-                count: usage.count - later * cost, limit: usage.limit, plan: usage.plan, period: usage.period),
+                count: usage.count - later * cost, limit: usage.limit, granted: usage.granted, plan: usage.plan,
+                period: usage.period),
             rate: rate.before(later), routeRate: last.routeRate?.before(later),
             // The first one that is admitted puts them right, but for the plan, which is left alone.
             oddities: place > 0 && admitted > 0 ? last.oddities.intersection(.planUnknown) : last.oddities)
@@ -304,12 +321,20 @@ extension RateSnapshot {
 extension AdmissionCall {
     /// Nil when the reply has another form than this version knows.
     func decision(_ outcome: AdmissionDecision.Outcome, from reply: IntegerReply) -> GroupDecision? {
-        if reply.count == 1 { return refusal(outcome).map { group($0, admitted: 0) } }
+        if reply.count == 1 { return refusal(outcome, reply.text).map { group($0, admitted: 0) } }
         let isLong = form == .everything
-        guard reply.count == AdmissionReply.count(for: form), !isLong || reply.text != nil,
+        // Where an operator has decided something about the limits, they stand behind all else.
+        let count = AdmissionReply.count(for: form)
+        guard reply.count == count || reply.count == count + OperatorReply.allCases.count, !isLong || reply.text != nil,
             arguments.plans.indices.contains(reply[.plan]), (0...callers).contains(reply[.admitted])
         else { return nil }
         let plan = arguments.plans[reply[.plan]]
+        var oddities = Oddities(rawValue: reply[.oddities])
+        if oddities.remove(.firstOfDay) != nil { arguments.firstCallers.add([request.principal.userID]) }
+        func limit(_ field: OperatorReply, orElse planned: Int) -> Int {
+            reply.count == count ? planned : Int(reply[count + field.rawValue])
+        }
+        let ratePerMinute = limit(.ratePerMinute, orElse: plan.ratePerMinute)
         let (start, end) = (reply[.periodStart], reply[.periodEnd])
         let period =
             if end != 0 {
@@ -321,12 +346,15 @@ extension AdmissionCall {
             }
         let last = AdmissionDecision(
             outcome: outcome,
-            usage: UsageSnapshot(count: reply[.usageCount], limit: plan.quota, plan: plan.name, period: period),
-            rate: RateSnapshot(count: reply[.minuteCount], limit: plan.ratePerMinute, window: moment.window),
+            usage: UsageSnapshot(
+                count: reply[.usageCount], limit: limit(.quota, orElse: plan.quota),
+                granted: limit(.granted, orElse: 0), plan: plan.name, period: period),
+            rate: RateSnapshot(count: reply[.minuteCount], limit: ratePerMinute, window: moment.window),
             routeRate: request.routeLimit.map {
                 RateSnapshot(count: reply[.routeMinuteCount], limit: $0.ratePerMinute, window: moment.window)
             },
-            oddities: Oddities(rawValue: reply[.oddities]), isRepeat: isLong && reply[.isPaid] == 1,
+            oddities: oddities, isRepeat: isLong && reply[.isPaid] == 1,
+            blockReason: outcome == .userBlocked ? reply.text.flatMap { OperatorReason(word: $0) } : nil,
             reservation: isLong && outcome == .admitted
                 ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
         return group(last, admitted: reply[.admitted])
@@ -336,9 +364,12 @@ extension AdmissionCall {
         GroupDecision(last: last, admitted: admitted, callers: callers, cost: request.cost)
     }
 
-    /// Of a key that is not let in, nothing is told.
-    private func refusal(_ outcome: AdmissionDecision.Outcome) -> AdmissionDecision? {
-        guard case .keyRefused = outcome else { return nil }
+    /// Of a key that is not let in, nothing is told, and of a user who is blocked nothing but why.
+    private func refusal(_ outcome: AdmissionDecision.Outcome, _ text: String?) -> AdmissionDecision? {
+        switch outcome {
+        case .keyRefused, .userBlocked: break
+        default: return nil
+        }
         let plan = arguments.fallback
         return AdmissionDecision(
             outcome: outcome,
@@ -346,7 +377,7 @@ extension AdmissionCall {
             rate: RateSnapshot(count: 0, limit: plan.ratePerMinute, window: moment.window),
             routeRate: request.routeLimit.map {
                 RateSnapshot(count: 0, limit: $0.ratePerMinute, window: moment.window)
-            })
+            }, blockReason: outcome == .userBlocked ? text.flatMap { OperatorReason(word: $0) } : nil)
     }
 
     /// Nil when nothing hangs on the outcome of the request.

@@ -37,6 +37,9 @@ package struct RedisAdmissionStore: AdmissionStore {
             plans: plans, pastDueGraceSeconds: pastDueGraceSeconds, comparesClocks: clock != nil)
     }
 
+    /// Who has called for the first time on a day, to be added to the index of users.
+    package var firstCallers: FirstCallers { arguments.firstCallers }
+
     package func admit(_ request: AdmissionRequest) async throws(StoreUnavailable) -> AdmissionDecision {
         try await decide(request, onlyTells: false)
     }

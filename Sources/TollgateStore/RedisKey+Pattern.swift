@@ -3,9 +3,9 @@ extension RedisKey {
     /// what Redis' ACL permits and what `tollgate doctor` takes for another program's key follow from them.
     package enum Pattern: Int, Sendable, Hashable, CaseIterable {
         case usage, usageOfDay, platformID, apiKey, previousAPIKey, platformUser, platformOfAPIKey, keys, endedKeys
-        case keyChanges, key, reservations, booked, idempotentCall, idempotencyKeys, keptAnswers, subscription
+        case keyChanges, key, keyOwner, reservations, booked, idempotentCall, idempotencyKeys, keptAnswers, subscription
         case subscriptions, subscriptionEnds, clerkTurn, customerUser, webhook, waitingWebhooks, reconciliation
-        case reconciliationLease, worker, readinessProbe, workers, topUsers, ticket
+        case reconciliationLease, worker, readinessProbe, workers, topUsers, users, adminTokens, audit, ticket
         case rateLimit, rateLimitOfRoute
     }
 }
@@ -16,6 +16,7 @@ extension RedisKey.Pattern {
         case string
         case hash
         case sortedSet = "zset"
+        case stream
     }
 
     /// Whether a key ends by itself.

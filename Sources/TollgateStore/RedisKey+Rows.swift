@@ -61,6 +61,10 @@ extension RedisKey.Pattern {
                 """,
             look: "HGETALL 'key:{user_abc}:{key_…}'"),
         Row(
+            .keyOwner, "keyid:{keyId}", .string, .mayStay, kept: "as long as the key",
+            holds: "whose key it is",
+            look: "GET 'keyid:{key_…}'"),
+        Row(
             .reservations, "reservations:{userId}", .sortedSet, .ends, kept: "as long as the usage",
             holds: "calls that may be given back, by when their lease ends",
             look: "ZRANGE 'reservations:{user_abc}' 0 -1 WITHSCORES"),
@@ -154,6 +158,18 @@ extension RedisKey.Pattern {
                 who called most on a day (UTC), refused calls included; never too many, and of light callers too few
                 """,
             look: "ZRANGE 'topusers:{2026-11-25}' 0 9 REV WITHSCORES"),
+        Row(
+            .users, "users", .sortedSet, .mayStay, kept: "400 days after the last call",
+            holds: "all users who have called, by the day of their last call (Unix seconds)",
+            look: "ZRANGE users 0 9 REV WITHSCORES"),
+        Row(
+            .adminTokens, "admin:tokens", .hash, .mayStay, kept: "until they are revoked",
+            holds: "the tokens for the admin port, by their names: `role createdAt expiresAt hash`",
+            look: "HGETALL admin:tokens"),
+        Row(
+            .audit, "audit", .stream, .mayStay, kept: "the last 100,000",
+            holds: "what operators have changed: `time who action subject before after`",
+            look: "XREVRANGE audit + - COUNT 10"),
         Row(
             .ticket, "ticket:{userId}:{sha256 of the ticket}", .string, .ends, kept: "30 s, or until it is used",
             holds: "whom a ticket stands for, and until when",

@@ -122,6 +122,18 @@ extension RedisKey {
     /// The token of the worker whose turn it is to reconcile.
     static let reconciliationLease = RedisKey(.reconciliationLease)
 
+    /// All users who have called, by when.
+    static let users = RedisKey(.users)
+
+    /// The tokens for the admin port, by their names.
+    static let adminTokens = RedisKey(.adminTokens)
+
+    /// What operators have changed.
+    static let audit = RedisKey(.audit)
+
+    /// Whose key an id is.
+    static func keyOwner(_ id: KeyID) -> RedisKey { RedisKey(.keyOwner, id.value) }
+
     /// What a worker reports of itself.
     package static func worker(_ id: String) -> RedisKey { RedisKey(.worker, id) }
 

@@ -25,6 +25,7 @@ package enum RedisPermissions {
         -> [Command]
     {
         let (string, hash, set) = ("ratelimit:{\(name)}:0", "usage:{\(name)}", "reservations:{\(name)}")
+        let stream = "booked:{\(name)}"
         func direct(_ arguments: String..., as rule: String? = nil) -> Command {
             Command(name: rule ?? arguments[0], trial: RedisCommand(arguments: arguments), scripted: nil)
         }
@@ -43,16 +44,20 @@ package enum RedisPermissions {
             command("get", string), command("set", string, "1", "EX", "60"), command("getdel", string),
             command("mget", string), command("hget", hash, "x"), command("hmget", hash, "x"),
             // Each that makes a key is followed by its end, for the last one may not come any more.
-            command("hset", hash, "x", "1"), command("expire", hash, "60"), command("hgetall", hash),
+            command("hset", hash, "x", "1"), command("hsetnx", hash, "x", "1"), command("expire", hash, "60"),
+            command("hgetall", hash),
             command("hlen", hash), command("hdel", hash, "x"),
             command("hincrby", hash, "x", "1"), command("zadd", set, "1", "x"),
             command("expire", set, "60"), command("zrem", set, "y"),
             command("zcard", set), command("zrange", set, "0", "-1"), command("zrangebyscore", set, "-inf", "+inf"),
-            command("zincrby", set, "1", "x"), command("zremrangebyscore", set, "-inf", "0"),
+            command("zrevrank", set, "x"), command("zincrby", set, "1", "x"),
+            command("zremrangebyscore", set, "-inf", "0"),
             command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),
-            command("incr", string), command("expire", string, "60"),
+            command("incr", string), command("xadd", stream, "MAXLEN", "~", "10", "*", "x", "1"),
+            command("expire", stream, "60"), command("xrevrange", stream, "+", "-", "COUNT", "1"),
+            command("expire", string, "60"),
             // Takes away what the others have left.
-            command("del", string, hash, set),
+            command("del", string, hash, set, stream),
         ]
     }
 

@@ -106,7 +106,10 @@ struct DevServeCommand: AsyncParsableCommand {
             samples: SampleUserPreparation(
                 redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
         let file = DevSettingsFile(data: data)
-        try file.write(settings)
+        try file.write(
+            settings.merging(configuration.file.identity == nil ? [:] : ["TOLLGATE_CONFIG": configuration.file.path]) {
+                $1
+            })
         defer { file.remove() }
         try await gateway.run(
             above: [
@@ -151,6 +154,7 @@ struct DevServeCommand: AsyncParsableCommand {
             "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": "\(ports.gateway)",
             "TOLLGATE_ADMIN_PORT": "\(adminPort)",
+            "TOLLGATE_ADMIN_AUTH": "none",
             "TOLLGATE_LOG_LEVEL": logLevel,
             "TOLLGATE_LOG_FORMAT": "text",
             "TOLLGATE_DRAIN_SECONDS": "0",

@@ -15,7 +15,8 @@ struct Tollgate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             ServeCommand.self, DevCommand.self, CheckConfigCommand.self, DoctorCommand.self,
-            ReconcileCommand.self,
+            ReconcileCommand.self, UsersCommand.self, KeysCommand.self, EventsCommand.self, UsageCommand.self,
+            TopCommand.self, AuditCommand.self, AdminCommand.self,
             HealthcheckCommand.self, VersionCommand.self,
         ])
 }

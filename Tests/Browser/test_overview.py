@@ -133,6 +133,34 @@ class Explanation(OverviewTest):
         self.click("#close-explanation", "Close")
         self.see_no("#explanation")
 
+    def choose_action(self, action: str, value: str = "") -> None:
+        self.browser.script(
+            "const action = document.getElementById('action'); action.value = arguments[0];"
+            "action.dispatchEvent(new Event('change'))", action)
+        if value:
+            self.see("#action-value").send_keys(value)
+        self.click("#action-submit", "Do it")
+        self.see("#action-result", "Done.")
+
+    def test_what_an_operator_decides(self) -> None:
+        user = self.new_user()
+        token = self.development.token(user)
+        self.make_calls(token, 5)
+        self.open_overview()
+        self.explain(user)
+        self.reads("#month", "5 / 5")
+        self.choose_action("grant", "7")
+        self.reads("#month", "5 / 12")
+        self.reads("#next-call", "Next call admitted")
+        self.choose_action("block", "unpaid bill")
+        self.reads("#next-call", "Next call refused")
+        self.see("#next-call-message", "unpaid bill")
+        answer = self.development.call("POST", "/verify-auth", token)
+        self.assertEqual((answer.status, answer.json["code"]), (403, "user-blocked"))
+        self.check_state("overview-decides")
+        self.choose_action("unblock")
+        self.reads("#next-call", "Next call admitted")
+
     def test_address_leads_to_the_user(self) -> None:
         self.open_overview("#user=user_paid")
         self.reads("#explained-user", "user_paid")

@@ -10,6 +10,7 @@ package enum RedisMonitor {
     ]
     private static let ownKeys = [
         "\"worker:{", "\"workers\"", "\"topusers:{", "\"webhooks:waiting\"", "{readiness probe", "\"reconciliation",
+        "\"users\"",
     ]
 
     /// The commands that `body` causes, each with its arguments. What scripts do inside is not among them.

@@ -19,7 +19,8 @@ enum ConfigurationFixture {
     /// Every setting but the configuration file's, with values that go together. `redis.pem` has to exist.
     static let complete = [
         "TOLLGATE_HOST": "127.0.0.1", "TOLLGATE_PORT": "1001", "TOLLGATE_ADMIN_HOST": "::1",
-        "TOLLGATE_ADMIN_PORT": "1002", "TOLLGATE_THREADS": "3", "TOLLGATE_LOG_LEVEL": "debug",
+        "TOLLGATE_ADMIN_PORT": "1002", "TOLLGATE_ADMIN_AUTH": "none", "TOLLGATE_THREADS": "3",
+        "TOLLGATE_LOG_LEVEL": "debug",
         "TOLLGATE_LOG_FORMAT": "json", "TOLLGATE_ACCESS_LOG": "off", "TOLLGATE_ACCESS_LOG_SAMPLE": "10",
         "TOLLGATE_DRAIN_SECONDS": "7", "TOLLGATE_BODY_LIMIT_BYTES": "2048", "TOLLGATE_HEADER_LIMIT_BYTES": "4096",
         "TOLLGATE_IDLE_TIMEOUT_SECONDS": "9", "TOLLGATE_MAX_CONNECTIONS": "500",

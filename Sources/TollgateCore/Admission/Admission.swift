@@ -66,6 +66,8 @@ package struct AdmissionDecision: Sendable, Hashable {
         case rateLimited
         /// Refused by the quota; nothing was charged.
         case quotaExceeded
+        /// An operator has blocked the user; nothing was charged, and nothing is told of the user.
+        case userBlocked
         /// The key is not let in; nothing was charged, and nothing is told of the user whom it names: usage and rate
         /// are those of an unknown user.
         case keyRefused(KeyRefusal)
@@ -88,6 +90,9 @@ package struct AdmissionDecision: Sendable, Hashable {
     /// Another attempt at an ``IdempotentCall`` that is paid for: no call was charged now.
     package let isRepeat: Bool
 
+    /// Why an operator has blocked the user. Nil unless ``Outcome/userBlocked``, and where no reason can be read.
+    package let blockReason: OperatorReason?
+
     /// To be settled when it is known what became of the request. Nil when none was asked for, and when there is
     /// nothing to give back.
     package let reservation: Reservation?
@@ -100,7 +105,8 @@ package struct AdmissionDecision: Sendable, Hashable {
 
     package init(
         outcome: Outcome, usage: UsageSnapshot, rate: RateSnapshot, routeRate: RateSnapshot? = nil,
-        oddities: Oddities = [], isRepeat: Bool = false, reservation: Reservation? = nil
+        oddities: Oddities = [], isRepeat: Bool = false, blockReason: OperatorReason? = nil,
+        reservation: Reservation? = nil
     ) {
         self.outcome = outcome
         self.usage = usage
@@ -108,6 +114,7 @@ package struct AdmissionDecision: Sendable, Hashable {
         self.routeRate = routeRate
         self.oddities = oddities
         self.isRepeat = isRepeat
+        self.blockReason = blockReason
         self.reservation = reservation
     }
 
@@ -116,7 +123,7 @@ package struct AdmissionDecision: Sendable, Hashable {
     /// help.
     package func retryAfterSeconds(at time: UnixTime) -> Int64? {
         switch outcome {
-        case .admitted, .replayed, .keyRefused, .idempotencyKeyReused: nil
+        case .admitted, .replayed, .keyRefused, .userBlocked, .idempotencyKeyReused: nil
         case .idempotencyKeyInUse: 1
         case .rateLimited: rate.secondsUntilReset(at: time)
         case .quotaExceeded: usage.secondsUntilReset(at: time)
@@ -144,6 +151,9 @@ package struct Oddities: OptionSet, Sendable, Hashable {
     /// The minute's count of the route is no number: taken for 0.
     package static let routeMinute = Self(rawValue: 32)
 
+    /// Not odd at all: it is the user's first call on this day. The store tells the index of users, and nobody else.
+    package static let firstOfDay = Self(rawValue: 64)
+
     /// What the values are called, besides ``planUnknown``, which is no value's fault.
     package var names: [String] {
         [
@@ -162,13 +172,17 @@ package struct UsageSnapshot: Sendable, Hashable {
     /// Calls charged in this period, less what was given as a credit.
     package let count: Int
     package let limit: Int
+
+    /// Calls of the limit that an operator has granted on top of the plan's.
+    package let granted: Int
     package let plan: String
     package let period: BillingPeriod
 
     /// - Parameter count: Taken as the nearest of ``countRange``.
-    package init(count: Int, limit: Int, plan: String, period: BillingPeriod) {
+    package init(count: Int, limit: Int, granted: Int = 0, plan: String, period: BillingPeriod) {
         self.count = count.clamped(to: Self.countRange)
         self.limit = limit
+        self.granted = granted
         self.plan = plan
         self.period = period
     }

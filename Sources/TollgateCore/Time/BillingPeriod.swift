@@ -76,6 +76,14 @@ package struct BillingPeriod: Sendable, Hashable {
         }
     }
 
+    /// As it is called in the store: its first day (YYYY-MM-DD), of a subscription's period the moment at which it begins.
+    package var name: String {
+        switch span {
+        case .month(let firstDay): firstDay.description
+        case .ofSubscription(let start, _): start.iso8601
+        }
+    }
+
     /// How long it is, in seconds.
     package var lengthSeconds: Int64 {
         switch span {

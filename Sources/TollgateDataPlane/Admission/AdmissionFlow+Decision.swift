@@ -36,6 +36,7 @@ extension AdmissionFlow {
     private func conclude(_ decision: AdmissionDecision, of request: AdmissionRequest) throws(APIError) {
         if policy.onlyTells {
             if case .keyRefused(let reason) = decision.outcome { throw state.refusal(of: reason) }
+            if decision.outcome == .userBlocked { throw .userBlocked(decision.blockReason) }
             return
         }
         state.count(decision, of: request)
@@ -65,11 +66,13 @@ extension AdmissionFlow {
     // MARK: What is learned from it
 
     /// What an outage will ask for is kept fresh where it may be asked for: the rate of the user's plan, and what of it is
-    /// used. A key that is not let in says nothing of its user.
+    /// used. A key that is not let in says nothing of its user, nor does a block.
     private func rememberRate(_ decision: AdmissionDecision, of principal: Principal) {
         guard policy.onRedisDown == .open else { return }
-        if case .keyRefused = decision.outcome { return }
-        state.outage.saw(decision.rate, of: principal.userID)
+        switch decision.outcome {
+        case .keyRefused, .userBlocked: return
+        default: state.outage.saw(decision.rate, of: principal.userID)
+        }
     }
 
     private mutating func noteAdmission(of principal: Principal) {

@@ -43,8 +43,8 @@ extension AdmissionDecision {
         return AdmissionDecision(
             outcome: outcome,
             usage: UsageSnapshot(
-                count: usage.count - reservation.calls, limit: usage.limit, plan: usage.plan,
-                period: usage.period),
+                count: usage.count - reservation.calls, limit: usage.limit, granted: usage.granted,
+                plan: usage.plan, period: usage.period),
             rate: rate, routeRate: routeRate, oddities: oddities)
     }
 }

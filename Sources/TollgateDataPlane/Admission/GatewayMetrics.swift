@@ -53,6 +53,7 @@ package final class GatewayMetrics: Sendable {
             .rateLimited: admissions("rate_limited"), .quotaExceeded: admissions("quota_exceeded"),
             .idempotencyKeyReused: admissions("idempotency_key_reused"),
             .idempotencyKeyInUse: admissions("idempotency_key_in_use"), .replayed: admissions("replayed"),
+            .userBlocked: admissions("user_blocked"),
         ]
         // That a key is good shows in the admission; that it is not is a failure like that of a token.
         for refusal in KeyRefusal.allCases { outcomes[.keyRefused(refusal)] = failures[refusal.rawValue] }

@@ -169,6 +169,13 @@ extension APIError {
         return error
     }
 
+    /// An operator has blocked the user.
+    package static func userBlocked(_ reason: OperatorReason?) -> APIError {
+        APIError(
+            .forbidden, error: "User blocked", code: "user-blocked",
+            message: reason?.text ?? "Ask the operator of this API why.")
+    }
+
     /// The refusal of an admission. Nil for an admitted one.
     package init?(_ decision: AdmissionDecision, at time: UnixTime) {
         switch decision.outcome {
@@ -183,6 +190,9 @@ extension APIError {
             details = decision.usage.limitMembers
         case .keyRefused(let refusal):
             self = .key(refusal)
+            return
+        case .userBlocked:
+            self = .userBlocked(decision.blockReason)
             return
         case .idempotencyKeyReused:
             self.init(
@@ -207,7 +217,7 @@ extension UsageSnapshot {
             JSON.Member(name: "plan", value: .string(plan)),
             JSON.Member(name: "periodStart", value: .string(period.firstDay.description)),
             JSON.Member(name: "periodEnd", value: .string(period.lastDay.description)),
-        ]
+        ] + (granted > 0 ? [JSON.Member(name: "granted", value: .integer(granted))] : [])
     }
 
     /// The `usage` of a successful answer.

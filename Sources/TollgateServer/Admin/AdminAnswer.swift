@@ -14,7 +14,7 @@ extension Response {
 
 /// Errors of the admin port in the same form as those of the public one.
 struct AdminErrorMiddleware: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = AdminRequestContext
 
     let requestIDs: RequestIDGenerator
 

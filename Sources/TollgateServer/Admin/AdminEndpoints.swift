@@ -2,6 +2,8 @@ import HTTPTypes
 import Hummingbird
 import JSONValue
 import NIOCore
+import PercentCoding
+import TollgateCore
 import TollgateDataPlane
 
 /// What an operator and an orchestrator ask a worker, on a port of its own that is never the public one.
@@ -11,16 +13,19 @@ struct AdminEndpoints: Sendable {
 
     /// `TOLLGATE_ADMIN_HOST`.
     let configuredHost: String
+    let authentication: AdminAuthentication
+    let operators: OperatorDoor
     let overview: OverviewEndpoint
-    let explanation: ExplainEndpoint
+    let explanation: UserExplanation
 
     /// The text of `/metrics`, made when it is asked for.
     let renderMetrics: @Sendable () -> String
 
-    func router() -> Router<BasicRequestContext> {
-        let router = Router(options: .autoGenerateHeadEndpoints)
+    func router() -> Router<AdminRequestContext> {
+        let router = Router(context: AdminRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: AdminErrorMiddleware(requestIDs: requestIDs))
         router.add(middleware: AdminGuard(configuredHost: configuredHost))
+        router.add(middleware: authentication)
         router.get("/livez") { _, _ in Response(json: ["status": "ok"]) }
         router.get("/readyz") { _, _ in await answerReadiness() }
         router.get("/metrics") { _, _ in
@@ -30,8 +35,13 @@ struct AdminEndpoints: Sendable {
         }
         router.get("/overview.json") { _, _ in Response(admin: await overview.json()) }
         router.get("/explain/{userId}") { _, context in
-            try await explanation.answer(context.parameters.get("userId") ?? "")
+            guard
+                let user = context.parameters.get("userId").flatMap({ PercentEncoding.decoded($0) })
+                    .flatMap({ UserID($0) })
+            else { throw APIError.notAUserID }
+            return Response(admin: try await explanation.json(of: user))
         }
+        operators.register(in: router)
         OverviewSite().register(in: router)
         return router
     }

@@ -7,10 +7,10 @@ import TollgateDataPlane
 /// beside it reaches it for any page that its user opens: by the port's address, or by a name of the page's own that
 /// suddenly leads there (DNS rebinding). What monitoring asks for is told to every client.
 struct AdminGuard: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = AdminRequestContext
 
     /// Paths that say nothing of any user.
-    private static let openPaths: Set = ["/livez", "/readyz", "/metrics"]
+    static let openPaths: Set = ["/livez", "/readyz", "/metrics"]
 
     /// `TOLLGATE_ADMIN_HOST`.
     let configuredHost: String
@@ -33,10 +33,11 @@ struct AdminGuard: RouterMiddleware {
         return host.isAddress || !host.name.contains(".") || host.name == RequestHost(configuredHost)?.name
     }
 
-    /// A page of another site asks. That a user follows a link from there is something else.
+    /// A page of another site asks. That a user follows a link from there is something else, and changes nothing.
     /// https://www.w3.org/TR/fetch-metadata/
     private func isForeign(_ request: Request) -> Bool {
         guard request.headers[.secFetchSite] == "cross-site" else { return false }
+        guard request.method == .get || request.method == .head else { return true }
         return request.headers[.secFetchMode] != "navigate" || request.headers[.secFetchDest] != "document"
     }
 }

@@ -8,6 +8,7 @@ struct OverviewSite: Sendable {
 
     private let files = [
         WebAsset("tollgate.css", PackageResources.tollgate_css),
+        WebAsset("actions.js", PackageResources.actions_js),
         WebAsset("api.js", PackageResources.api_js),
         WebAsset("dom.js", PackageResources.dom_js),
         WebAsset("explanation.js", PackageResources.explanation_js),
@@ -19,7 +20,7 @@ struct OverviewSite: Sendable {
         WebAsset("rows.js", PackageResources.rows_js),
     ]
 
-    func register(in router: Router<BasicRequestContext>) {
+    func register(in router: Router<AdminRequestContext>) {
         router.get("/") { _, _ in Response(status: .seeOther, headers: [.location: "/overview"]) }
         router.get("/overview") { request, _ in page.response(to: request) }
         for file in files {

@@ -93,6 +93,11 @@ struct Billing {
         }
     }
 
+    /// Nil when there is no key for Stripe.
+    var replayer: EventReplayer? {
+        stripe(StripeClient.timeLimits).map { EventReplayer(look: look($0), stripe: $0) }
+    }
+
     private func look(_ stripe: StripeClient) -> SubscriptionLook {
         SubscriptionLook(
             subscriptions: subscriptions, stripe: stripe, prices: configuration.stripe.prices,

@@ -22,7 +22,7 @@ struct FleetMonitoring {
     init(
         configuration: GatewayConfiguration, redis: RedisClient, registry: PrometheusRegistry, callers: CallerCounts,
         drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, clock: RedisClock,
-        reservations: ReservationKeeper, outage: OutageLimiter, logger: Logger
+        reservations: ReservationKeeper, outage: OutageLimiter, firstCallers: FirstCallers, logger: Logger
     ) {
         self.configuration = configuration
         self.redis = redis
@@ -32,7 +32,8 @@ struct FleetMonitoring {
         self.outage = outage
         stores = WorkerReporter.Stores(
             fleet: RedisFleetStore(client: redis), topUsers: RedisTopUsers(client: redis),
-            backlog: RedisWebhookBacklog(client: redis))
+            backlog: RedisWebhookBacklog(client: redis), users: RedisUserIndex(client: redis),
+            firstCallers: firstCallers)
         reporter = WorkerReporter(
             identity: WorkerIdentity(
                 id: workerID, version: Version.current, host: ProcessInfo.processInfo.hostName,
@@ -48,14 +49,6 @@ struct FleetMonitoring {
             reconciliation: RedisReconciliation(client: redis), inspection: RedisInspection(client: redis),
             redisUser: redisUser, reporter: reporter,
             reservations: reservations, outage: outage, clock: clock, readiness: readiness, time: time)
-    }
-
-    func explainEndpoint(
-        admissions: any AdmissionStore, subscriptions: any SubscriptionStore, keys: any KeyStore
-    ) -> ExplainEndpoint {
-        ExplainEndpoint(
-            admissions: admissions, subscriptions: subscriptions, keys: keys, traces: RedisUserTraces(client: redis),
-            plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, time: time)
     }
 
     /// The one whom Redis' ACL knows the worker by.

@@ -116,10 +116,11 @@ package struct Gateway: Sendable {
         let billing = Billing(
             configuration: configuration, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), outages: .init(logger: logger), logger: logger)
+        // One whose time is given does nothing by itself.
         reconciler =
-            configuration.stripe.webhookSecrets.isEmpty
+            configuration.stripe.webhookSecrets.isEmpty || !goesByRedis
             ? nil : billing.reconciler { logger.info("a subscription was mended", metadata: ["user": "\($0)"]) }
-        let (credentials, keys) = (RedisCredentialStore(client: redis), RedisKeyStore(client: redis))
+        let (credentials, keys) = (RedisCredentialStore(client: redis), IndexedKeyStore(client: redis))
         let tickets = RedisTicketStore(client: redis)
         let stores = AccountStores(
             subscriptions: billing.subscriptions, credentials: credentials, keys: keys,
@@ -151,13 +152,16 @@ package struct Gateway: Sendable {
         let monitoring = FleetMonitoring(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
             workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
-            reservations: reservations, outage: outage, logger: logger)
+            reservations: reservations, outage: outage, firstCallers: store.firstCallers, logger: logger)
         reporter = monitoring.reporter
+        let operators = OperatorComposition(
+            configuration: configuration, redis: redis, billing: billing, time: time, logger: logger)
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
-            overview: monitoring.overviewEndpoint(readiness),
-            explanation: monitoring.explainEndpoint(
-                admissions: store, subscriptions: billing.subscriptions, keys: keys),
+            authentication: AdminAuthentication(
+                tokens: configuration.adminTakesTokens ? RedisAdminTokens(client: redis) : nil, time: time),
+            operators: OperatorDoor(api: operators.api), overview: monitoring.overviewEndpoint(readiness),
+            explanation: operators.explanation(store, keys),
             renderMetrics: Self.renderMetrics(of: metricsRegistry, redis, clock))
     }
 

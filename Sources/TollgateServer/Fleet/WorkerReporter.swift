@@ -42,6 +42,10 @@ final class WorkerReporter: Service {
         let fleet: RedisFleetStore
         let topUsers: RedisTopUsers
         let backlog: RedisWebhookBacklog
+        let users: RedisUserIndex
+
+        /// Who is yet to be added to the index of users.
+        let firstCallers: FirstCallers
     }
 
     init(
@@ -123,10 +127,23 @@ final class WorkerReporter: Service {
         return .now - reportedAt >= interval || last.isDraining != drain.isDraining || last.address != address
     }
 
+    private func tellOfUsers(at time: UnixTime) async throws(StoreUnavailable) {
+        let users = stores.firstCallers.take()
+        guard !users.isEmpty else { return }
+        do {
+            try await stores.users.add(users, at: time)
+            try await stores.users.forgetOld(at: time)
+        } catch {
+            stores.firstCallers.add(users)
+            throw error
+        }
+    }
+
     private func send(_ report: WorkerReport) async {
         do {
             try await stores.fleet.write(report)
             sawWorkers(try await stores.fleet.ids(at: report.seenAt))
+            try await tellOfUsers(at: report.seenAt)
             try await stores.topUsers.add(callers.take(), on: CalendarDay(containing: report.seenAt))
             try await stores.backlog.forgetOld(at: report.seenAt)
             latest.withLock { $0.failure = nil }

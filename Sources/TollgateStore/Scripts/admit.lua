@@ -151,10 +151,17 @@ end
 -- is to be outweighed by a claim is read only when there is one.
 local wanted
 local bought = GOES_BY_SUBSCRIPTION and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt',
-    'clerkUpdatedAt', 'periodStart', 'periodEnd', 'periodAnchor')
-  or claimed == '' and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status')
-  or try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt')
+    'clerkUpdatedAt', 'periodStart', 'periodEnd', 'periodAnchor', 'operator')
+  or claimed == '' and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'operator')
+  or try('HMGET', KEYS[SUBSCRIPTION_KEY], 'plan', 'status', 'writtenAt', 'clerkUpdatedAt', 'operator')
 if bought.err then return tools().failure(KEYS[SUBSCRIPTION_KEY], bought) end
+-- What operators have decided. Few users have any of it.
+local terms = bought[#bought]
+if terms then
+  terms = tools().operator_terms(terms, now)
+  -- An operator who asks is told the rest as well.
+  if terms.block and not (has_all and ARGV[ONLY_TELLS] == '1') then return { USER_BLOCKED, terms.block } end
+end
 -- What the subscription is paid for, if that counts.
 local paid_from, paid_until, anchor
 if not bought[1] then
@@ -191,6 +198,11 @@ if not place then
   odd, plan = PLAN_UNKNOWN, record[3]
   place, quota, rate, goes_by_subscription = plan_named(FALLBACK_PLAN)
 end
+-- The plan that stays on record is not that of operators: with their decision it ends.
+if terms and terms.plan and plan_named(terms.plan) then
+  odd = 0
+  place, quota, rate, goes_by_subscription = plan_named(terms.plan)
+end
 
 -- The rule of BillingPeriod(of:_:at:) in SubscriptionPeriod.swift.
 local period_start, period_end, is_of_subscription = ARGV[PERIOD_START], ARGV[PERIOD_END], false
@@ -202,6 +214,13 @@ if goes_by_subscription and paid_from then
     local first, last = tools().quota_period(paid_from, paid_until, anchor, now)
     if first then period_start, period_end, is_of_subscription = first, last, true end
   end
+end
+
+local granted = 0
+if terms then
+  granted = math.min(tools().granted(terms.text, period_start, now), MAXIMUM_LIMIT)
+  quota = math.min((terms.quota or quota) + granted, MAXIMUM_LIMIT)
+  rate = math.min(terms.rate or rate, MAXIMUM_LIMIT)
 end
 
 -- Less than 0 is a credit: so many calls come on top of the quota.
@@ -332,6 +351,7 @@ if record[6] ~= now then
   is_first_of_day = is_first_of_minute and string.sub(before, 1, 10) ~= string.sub(now, 1, 10)
 end
 if takes_place then
+  if is_first_of_day then odd = odd + FIRST_OF_DAY end
   if not minute and CLOCK_TOLERANCE_SECONDS and tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then
     return { CLOCK_DIFFERS }
   end
@@ -411,7 +431,12 @@ if used_field and last_used ~= now and not only_tells
   and string.sub(last_used or '', 1, 16) ~= string.sub(now, 1, 16) then
   call('HSET', KEYS[CREDENTIAL_KEY], used_field, now)
 end
-if not has_all then return { last_outcome, used, place, requests, odd, told_start, told_end, admitted } end
+if not has_all then
+  if terms then
+    return { last_outcome, used, place, requests, odd, told_start, told_end, admitted, quota, granted, rate }
+  end
+  return { last_outcome, used, place, requests, odd, told_start, told_end, admitted }
+end
 
 if takes_place and route_rate then
   route_requests = try('INCR', KEYS[ROUTE_MINUTE_KEY])
@@ -461,6 +486,11 @@ if takes_place and outcome == ADMITTED then
     call('EXPIRE', set, ARGV[RECORD_SECONDS])
     if not record[5] or lease_end < record[5] then call('HSET', usage_key, 'reservedUntil', lease_end) end
   end
+end
+if terms then
+  if terms.block then last_outcome, member = USER_BLOCKED, terms.block end
+  return { last_outcome, used, place, requests, odd, told_start, told_end, admitted, reserved,
+    paid and outcome == ADMITTED and 1 or 0, route_requests, quota, granted, rate, member }
 end
 return { last_outcome, used, place, requests, odd, told_start, told_end, admitted, reserved,
   paid and outcome == ADMITTED and 1 or 0, route_requests, member }

@@ -107,6 +107,31 @@ local function tools()
     return text
   end
 
+  -- What operators have decided of a user, as OperatorTerms+Words.swift writes it: what counts at `now` of a block, a plan, a
+  -- quota and a rate.
+  function tools.operator_terms(text, now)
+    local words = ' ' .. text
+    local terms = { text = words, block = string.match(words, ' block=[^/ ]*/(%S+)') }
+    local ending = string.match(words, ' until=(%S+)')
+    if not ending or ending > now then
+      terms.plan = string.match(words, ' plan=(%S+)')
+      terms.quota = whole_number(string.match(words, ' quota=(%d+)'))
+      terms.rate = whole_number(string.match(words, ' rate=(%d+)'))
+    end
+    return terms
+  end
+
+  -- Calls that they have granted on top of the quota of a period, by the words of it.
+  function tools.granted(words, period, now)
+    local calls = 0
+    for count, only, ending in string.gmatch(words, ' grant=%w+/(%d+)/([^/ ]+)/([^/ ]+)') do
+      if (only == '*' or only == period) and (ending == '-' or ending > now) then
+        calls = calls + (whole_number(count) or 0)
+      end
+    end
+    return calls
+  end
+
   -- What a command that has met a value of another type answers to the worker: which key it is.
   function tools.failure(key, reply)
     if not string.find(reply.err, 'WRONGTYPE', 1, true) then return reply end

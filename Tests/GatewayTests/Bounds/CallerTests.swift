@@ -53,7 +53,7 @@ import TollgateServer
                 let user = "{user_abc}"
                 // Who called most is told every few seconds.
                 #expect(
-                    names.subtracting(["topusers:{2025-11-26}"])
+                    names.subtracting(["topusers:{2025-11-26}", "users"])
                         == ["usage:\(user)", "usage:\(user):2025-11-26", "ratelimit:\(user):\(minute)"])
                 let usage = try await redis.send("MEMORY USAGE usage:\(user) SAMPLES 0").integer ?? .max
                 #expect(usage < 400, "\(usage) bytes")

@@ -48,6 +48,7 @@ final class Worker: Sendable {
             "TOLLGATE_HOST": "127.0.0.1",
             "TOLLGATE_PORT": "0",
             "TOLLGATE_ADMIN_PORT": "0",
+            "TOLLGATE_ADMIN_AUTH": "none",
             "TOLLGATE_THREADS": "2",
             "TOLLGATE_DRAIN_SECONDS": "0",
             "TOLLGATE_LOG_FORMAT": "text",

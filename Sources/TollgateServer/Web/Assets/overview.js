@@ -1,5 +1,6 @@
 // The operator's overview: asks every two seconds, and shows what it is told.
 
+import {ownerOfKey, startActions} from "./actions.js";
 import {Refusal, Unreachable} from "./api.js";
 import {announce, byId, element, setText, show} from "./dom.js";
 import {announceExplanation, hideExplanation, showExplanation, showNoExplanation} from "./explanation.js";
@@ -25,13 +26,14 @@ function start() {
   for (const id of ["try-again", "try-now"]) byId(id).addEventListener("click", () => poller.insist());
   byId("search-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    search(byId("user-id").value.trim());
+    searchFor(byId("user-id").value.trim());
   });
   byId("close-explanation").addEventListener("click", () => {
     byId("user-id").value = "";
     search("");
     byId("user-id").focus();
   });
+  startActions(() => chosen?.userId ?? "", () => poller.insist());
   addEventListener("hashchange", followAddress);
   followAddress();
   poller.start();
@@ -118,6 +120,11 @@ function failed(error, tryAt) {
 }
 
 // Choosing a user. The address says whose explanation is shown, so that it can be kept and sent.
+
+/// A key is a secret: the address has its owner, never the key.
+async function searchFor(text) {
+  search(await ownerOfKey(text).catch(() => null) ?? text);
+}
 
 function search(userId) {
   const link = userId ? userLink(userId) : location.pathname;

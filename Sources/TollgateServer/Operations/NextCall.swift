@@ -34,6 +34,10 @@ struct NextCall: Sendable, Hashable {
                 "It is refused with 403, for the quota is used up: \(standing)"
                 + (usage.period.end <= time ? " The renewal of the subscription is awaited." : "")
             passesAt = usage.nextPeriod(after: time)
+        case .userBlocked:
+            message =
+                "It is refused with 403, for an operator has blocked the user: \(decision.blockReason?.text ?? "-")"
+            passesAt = nil
         default:
             message = "It is admitted: \(standing)"
             passesAt = nil

@@ -1,14 +1,11 @@
-import HTTPTypes
-import Hummingbird
 import JSONValue
-import PercentCoding
 import TollgateCore
 import TollgateDataPlane
 import TollgateStore
 
-/// `GET /explain/{userId}`: why a user has the limits that they have, and what would become of their next call. Changes
-/// nothing, and tells no secret.
-struct ExplainEndpoint: Sendable {
+/// Why a user has the limits that they have, and what would become of their next call. Changes nothing, and tells no
+/// secret.
+struct UserExplanation: Sendable {
     let admissions: any AdmissionStore
     let subscriptions: any SubscriptionStore
     let keys: any KeyStore
@@ -17,9 +14,8 @@ struct ExplainEndpoint: Sendable {
     let pastDueGraceSeconds: Int64
     let time: any TimeSource
 
-    /// - Parameter segment: The user's id, as it stands in the path.
-    func answer(_ segment: String) async throws(APIError) -> Response {
-        guard let user = PercentEncoding.decoded(segment).flatMap({ UserID($0) }) else { throw Self.notAnID }
+    /// - Throws: When nothing is known of the user.
+    func json(of user: UserID) async throws(APIError) -> JSON {
         let now = time.now()
         do {
             async let traces = traces.traces(of: user, at: now)
@@ -28,8 +24,8 @@ struct ExplainEndpoint: Sendable {
             async let decision = admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: now))
             let facts = try await Facts(
                 user: user, time: now, traces: traces, subscription: subscription, keys: keys, decision: decision)
-            guard facts.traces.isKnown else { throw Self.unknown }
-            return Response(admin: json(facts))
+            guard facts.traces.isKnown else { throw APIError.userNotFound }
+            return json(facts)
         } catch let error as APIError {
             throw error
         } catch {
@@ -94,14 +90,6 @@ struct ExplainEndpoint: Sendable {
             "writtenAt": .moment(record.writtenAt), "clerkToldAt": .moment(record.clerkUpdatedAt),
         ]
     }
-
-    private static let notAnID = APIError.badRequest(
-        "That is no user id. One has 1 to \(UserID.maximumLength) letters, digits and _ - . : @ | + =, such as "
-            + "user_2abc; copy it from Clerk's dashboard or from X-Tollgate-User.")
-
-    private static let unknown = APIError(
-        .notFound, error: "User not found", code: "user-not-found",
-        message: "No user of this id has called, bought anything or made a key here. Check the id; capitals matter.")
 }
 
 extension KeyRecord {

@@ -1,0 +1,89 @@
+import HTTPTypes
+import Hummingbird
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
+/// Who asks at the admin port. `/livez`, `/readyz` and `/metrics` are open to all who reach it; everything else takes a
+/// token, unless the operator has said that none is needed.
+struct AdminAuthentication: RouterMiddleware {
+    typealias Context = AdminRequestContext
+
+    /// Nil where no token is needed: whoever reaches the port may do everything.
+    let tokens: RedisAdminTokens?
+    let time: any TimeSource
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        if let tokens {
+            guard !AdminGuard.openPaths.contains(request.uri.path) else { return try await next(request, context) }
+            context.identity = try await identity(request, tokens)
+        } else {
+            context.identity = OperatorIdentity(name: "admin-port", role: .admin)
+        }
+        return try await next(request, context)
+    }
+
+    private func identity(_ request: Request, _ tokens: RedisAdminTokens) async throws(APIError) -> OperatorIdentity {
+        guard let field = request.headers[.authorization] else { throw .adminTokenMissing }
+        do throws(StoreUnavailable) {
+            guard let text = Self.token(in: field), let identity = try await tokens.identity(of: text, at: time.now())
+            else {
+                throw StoreUnavailable(reason: Self.invalid)
+            }
+            return identity
+        } catch {
+            throw error.reason == Self.invalid ? .adminTokenInvalid : .unavailable(cause: error.reason)
+        }
+    }
+
+    /// A browser asks its user for a name and a password, and sends them with every request of the page: the password is the
+    /// token, and the name is any (RFC 7617).
+    private static func token(in field: String) -> String? {
+        let parts = field.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return String(parts[1])
+        case "basic":
+            guard let pair = Data(base64Encoded: String(parts[1])).map({ String(decoding: $0, as: UTF8.self) }),
+                let colon = pair.firstIndex(of: ":")
+            else { return nil }
+            return String(pair[pair.index(after: colon)...])
+        default: return nil
+        }
+    }
+
+    private static let invalid = "the token is none"
+}
+
+/// What a request of the admin port carries along.
+struct AdminRequestContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+
+    /// Who asks. Nil on the paths that are open.
+    var identity: OperatorIdentity?
+
+    init(source: Source) { coreContext = .init(source: source) }
+}
+
+extension APIError {
+    fileprivate static let adminTokenMissing = unauthorized(
+        code: "admin-token-missing", "Send Authorization: Bearer with a token; tollgate admin token create makes one.")
+
+    fileprivate static let adminTokenInvalid = unauthorized(
+        code: "admin-token-invalid", "The token is wrong, revoked or expired; tollgate admin token create makes one.")
+
+    private static func unauthorized(code: String, _ message: String) -> APIError {
+        var error = APIError(.unauthorized, error: "Unauthorized", code: code, message: message)
+        error.headers[.wwwAuthenticate] = "Basic realm=\"Tollgate: a token as the password\", charset=\"UTF-8\", Bearer"
+        return error
+    }
+}

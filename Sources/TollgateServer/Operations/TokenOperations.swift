@@ -1,0 +1,82 @@
+import HTTPTypes
+import JSONValue
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+
+/// Tokens for the admin port.
+struct TokenOperations: Sendable {
+    let tokens: RedisAdminTokens
+    let audit: AuditTrail
+
+    var endpoints: [OperatorEndpoint] {
+        [
+            .init(.get, "tokens", .admin, list), .init(.post, "tokens", .admin, create),
+            .init(.delete, "tokens/{name}", .admin, revoke),
+        ]
+    }
+
+    private static let maximumDays = 3650
+
+    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        do {
+            let all = try await tokens.all()
+            return OperatorAnswer(["tokens": .array(all.map { Self.json(of: $0, at: request.time) })])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    private static func json(of token: AdminToken, at time: UnixTime) -> JSON {
+        [
+            "name": .string(token.name), "role": .string(token.role.rawValue), "createdAt": .moment(token.createdAt),
+            "expiresAt": .moment(token.expiresAt), "isExpired": .bool(token.expiresAt.map { $0 <= time } ?? false),
+        ]
+    }
+
+    @Sendable private func create(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let members = try request.members(
+            known: ["name", "role", "expiresInDays"], example: #"{"name": "ann", "role": "support"}"#)
+        guard let name = try members.string("name", example: "ann"), AdminToken.isValidName(name) else {
+            throw .badRequest(
+                "'name' takes up to \(AdminToken.nameLengths.upperBound) letters, digits and - _ ., such as ann.")
+        }
+        let roles = OperatorRole.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let role = (try members.string("role", example: "support")).flatMap({ OperatorRole(rawValue: $0) }) else {
+            throw .badRequest("'role' takes one of \(roles).")
+        }
+        let days = try members.integer("expiresInDays", in: 1...Self.maximumDays)
+        do throws(StoreUnavailable) {
+            let text = try await tokens.create(
+                name: name, role: role, expiresAt: days.map { request.time.adding(seconds: Int64($0) * 86_400) },
+                at: request.time)
+            guard let text else { throw StoreUnavailable(reason: Self.taken) }
+            try await audit.note("tokens.create", name, after: role.rawValue, request)
+            return OperatorAnswer(
+                status: 201, ["name": .string(name), "role": .string(role.rawValue), "token": .string(text)])
+        } catch {
+            guard error.reason == Self.taken else { throw .unavailable(cause: error.reason) }
+            throw APIError(
+                .conflict, error: "Token exists", code: "token-exists",
+                message: "There is a token of that name already. Revoke it first, or choose another name.")
+        }
+    }
+
+    private static let taken = "there is a token of that name"
+
+    @Sendable private func revoke(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let name = request.parameters["name"] ?? ""
+        do throws(StoreUnavailable) {
+            guard try await tokens.revoke(name) else { throw StoreUnavailable(reason: Self.unknown) }
+            try await audit.note("tokens.revoke", name, request)
+            return OperatorAnswer(["name": .string(name), "revoked": true])
+        } catch {
+            guard error.reason == Self.unknown else { throw .unavailable(cause: error.reason) }
+            throw APIError(
+                .notFound, error: "Token not found", code: "token-not-found", message: "There is no token of that name."
+            )
+        }
+    }
+
+    private static let unknown = "there is no token of that name"
+}

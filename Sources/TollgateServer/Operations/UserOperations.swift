@@ -1,0 +1,350 @@
+import HTTPTypes
+import JSONValue
+import Libcrypto
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+
+/// What operators do about users.
+struct UserOperations: Sendable {
+    let index: RedisUserIndex
+    let data: RedisUserData
+    let terms: RedisOperatorStore
+    let explanation: UserExplanation
+    let admissions: any AdmissionStore
+    let keys: any KeyStore
+    let plans: PlanTable
+    let pastDueGraceSeconds: Int64
+    let audit: AuditTrail
+
+    var endpoints: [OperatorEndpoint] {
+        [
+            .init(.get, "users", .viewer, list), .init(.get, "users/{user}", .viewer, show),
+            .init(.delete, "users/{user}", .admin, delete),
+            .init(.get, "users/{user}/explain", .viewer, explain),
+            .init(.get, "users/{user}/export", .support, export),
+            .init(.post, "users/{user}/grants", .support, grant),
+            .init(.delete, "users/{user}/grants/{grant}", .support, revokeGrant),
+            .init(.post, "users/{user}/block", .support, block),
+            .init(.delete, "users/{user}/block", .support, unblock),
+            .init(.put, "users/{user}/limits", .support, setLimits),
+            .init(.delete, "users/{user}/limits", .support, removeLimits),
+            .init(.post, "users/{user}/reset", .support, reset),
+        ]
+    }
+
+    // MARK: Lists
+
+    /// Users on a page at most.
+    private static let maximumPage = 1000
+    private static let standardPage = 100
+
+    /// Users that are looked at for one page where few of them are wanted. A page may then be shorter, and tell where to
+    /// go on.
+    private static let maximumLooks = 20_000
+    private static let looksAtATime = 500
+
+    /// What a list is asked for.
+    private struct Filter {
+        let plan: String?
+        let state: String?
+
+        static let states = ["active", "blocked", "limited", "granted", "past-due", "used-up"]
+
+        init(_ request: OperatorRequest) throws(APIError) {
+            plan = request.call.query["plan"]
+            state = request.call.query["state"]
+            if let plan, !Plan.isValidName(plan) { throw .badRequest("'plan' takes the name of a plan, such as paid.") }
+            guard let state, !Self.states.contains(state) else { return }
+            throw .badRequest("'state' takes one of \(Self.states.joined(separator: ", ")).")
+        }
+
+        var isNone: Bool { plan == nil && state == nil }
+    }
+
+    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let filter = try Filter(request)
+        let limit = try request.number("limit", in: 1...Self.maximumPage, orElse: Self.standardPage)
+        var last: UserID?
+        if let text = request.call.query["after"] {
+            guard let user = UserID(text) else { throw .notAUserID }
+            last = user
+        }
+        var (rows, looks, hasMore): ([JSON], Int, Bool) = ([], 0, true)
+        do throws(StoreUnavailable) {
+            while rows.count < limit, looks < Self.maximumLooks, hasMore {
+                let wanted = filter.isNone ? limit - rows.count : Self.looksAtATime
+                let users = try await index.users(after: last, maximumCount: wanted)
+                hasMore = users.count == wanted
+                looks += users.count
+                for summary in try await data.summaries(of: users) where rows.count < limit {
+                    last = summary.user
+                    if matches(summary, filter, at: request.time) { rows.append(json(of: summary, at: request.time)) }
+                }
+                if rows.count >= limit, last != users.last { hasMore = true }
+            }
+            let total = try await index.count()
+            return OperatorAnswer([
+                "users": .array(rows), "total": .integer(total), "next": hasMore ? .text(last?.value) : .null,
+            ])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    private func plan(of summary: RedisUserData.Summary, at time: UnixTime) -> String {
+        if let limits = summary.terms.limits, limits.counts(at: time), let plan = limits.plan { return plan }
+        return PlanResolution.resolve(
+            record: summary.record, claimedPlan: nil, claimIssuedAt: nil, lastSeen: summary.planLastSeen, now: time,
+            pastDueGraceSeconds: pastDueGraceSeconds)
+    }
+
+    private func quota(of summary: RedisUserData.Summary, at time: UnixTime) -> Int {
+        let plan = plans[plan(of: summary, at: time)] ?? plans.fallback
+        let limits = summary.terms.limits.flatMap { $0.counts(at: time) ? $0.quota : nil }
+        return (limits ?? plan.quota) + summary.terms.grantedCalls(in: summary.period ?? "", at: time)
+    }
+
+    private func matches(_ summary: RedisUserData.Summary, _ filter: Filter, at time: UnixTime) -> Bool {
+        if let wanted = filter.plan, plan(of: summary, at: time) != wanted { return false }
+        return switch filter.state {
+        case "active": summary.terms.block == nil
+        case "blocked": summary.terms.block != nil
+        case "limited": summary.terms.limits?.counts(at: time) == true
+        case "granted": summary.terms.grantedCalls(in: summary.period ?? "", at: time) > 0
+        case "past-due": summary.record?.status == .pastDue
+        case "used-up": (summary.calls ?? 0) >= quota(of: summary, at: time)
+        default: true
+        }
+    }
+
+    private func json(of summary: RedisUserData.Summary, at time: UnixTime) -> JSON {
+        [
+            "userId": .string(summary.user.value), "plan": .string(plan(of: summary, at: time)),
+            "calls": .integer(summary.calls ?? 0), "limit": .integer(quota(of: summary, at: time)),
+            "period": .text(summary.period), "subscription": .text(summary.record?.status.name),
+            "blocked": .bool(summary.terms.block != nil), "lastAdmittedAt": .moment(summary.lastAdmittedAt),
+        ]
+    }
+
+    // MARK: One user
+
+    @Sendable private func explain(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        OperatorAnswer(try await explanation.json(of: request.user))
+    }
+
+    @Sendable private func show(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let user = try request.user
+        let explained = try await explanation.json(of: user)
+        do throws(StoreUnavailable) {
+            let (terms, keys) = (try await terms.terms(of: user), try await keys.keys(of: user))
+            return OperatorAnswer(
+                .object(
+                    (explained.members ?? []).filter { $0.name != "keys" } + [
+                        JSON.Member(name: "operator", value: terms.json),
+                        JSON.Member(name: "keys", value: .array(keys.map { $0.json(at: request.time) })),
+                    ]))
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    @Sendable private func export(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let user = try request.user
+        do throws(StoreUnavailable) {
+            let entries = try await data.export(user, at: request.time)
+            guard !entries.isEmpty else { throw StoreUnavailable(reason: Self.nothing) }
+            return OperatorAnswer([
+                "userId": .string(user.value), "time": .moment(request.time),
+                "data": JSON(Dictionary(entries.map { ($0.key, $0.value.json) }) { $1 }),
+            ])
+        } catch {
+            throw error.reason == Self.nothing ? .userNotFound : .unavailable(cause: error.reason)
+        }
+    }
+
+    private static let nothing = "nothing is known of the user"
+
+    @Sendable private func delete(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let user = try request.user
+        do throws(StoreUnavailable) {
+            let record = try await data.summaries(of: [user]).first?.record
+            if let record, record.status.isLive, !record.isByHand, request.call.query["force"] != "true" {
+                throw StoreUnavailable(reason: Self.subscribed)
+            }
+            let count = try await data.delete(user, at: request.time)
+            try await audit.note("users.delete", user.value, after: "\(count) keys deleted", request)
+            return OperatorAnswer(["userId": .string(user.value), "deletedKeys": .integer(count)])
+        } catch {
+            throw error.reason == Self.subscribed ? .userSubscribed : .unavailable(cause: error.reason)
+        }
+    }
+
+    private static let subscribed = "the user has a subscription"
+
+    @Sendable private func reset(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let user = try request.user
+        do throws(StoreUnavailable) {
+            let before = try await data.reset(user, at: request.time)
+            try await audit.note("users.reset", user.value, before: "\(before) calls", after: "0 calls", request)
+            return OperatorAnswer(["userId": .string(user.value), "callsBefore": .integer(before)])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    // MARK: Decisions
+
+    @Sendable private func grant(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let user = try request.user
+        let members = try request.members(
+            known: ["calls", "reason", "until", "every"], example: #"{"calls": 100, "reason": "sorry"}"#)
+        guard let calls = try members.integer("calls", in: 1...Plan.maximumLimit) else {
+            throw .badRequest("'calls' is missing: how many there are to be on top of the quota.")
+        }
+        let every = try members.string("every", example: "period")
+        guard every == nil || every == "period" else { throw .badRequest("'every' takes \"period\".") }
+        let until = try members.moment("until", after: request.time)
+        let reason = try members.reason()
+        let period = try await presentPeriod(of: user, at: request.time)
+        let grant = OperatorTerms.Grant(
+            id: RandomBytes.hex(count: 4), calls: calls, period: every == nil ? period : nil, until: until,
+            reason: reason)
+        return try await change(user, "users.grant", request) { $0.add(grant, in: period, at: request.time) }
+    }
+
+    @Sendable private func revokeGrant(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let id = request.parameters["grant"] ?? ""
+        return try await change(try request.user, "users.revoke-grant", request) { terms throws(APIError) in
+            guard terms.removeGrant(id) else {
+                throw APIError(
+                    .notFound, error: "Grant not found", code: "grant-not-found",
+                    message: "The user has no grant of that id. GET /admin/v1/users/{id} lists those that there are.")
+            }
+        }
+    }
+
+    @Sendable private func block(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let members = try request.members(known: ["reason"], example: #"{"reason": "abuse"}"#)
+        guard let reason = try members.reason() else {
+            throw .badRequest("'reason' is missing: the caller is told it.")
+        }
+        return try await change(try request.user, "users.block", request) {
+            $0.block = OperatorTerms.Block(reason: reason, since: request.time)
+        }
+    }
+
+    @Sendable private func unblock(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        try await change(try request.user, "users.unblock", request) { $0.block = nil }
+    }
+
+    @Sendable private func setLimits(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let members = try request.members(
+            known: ["plan", "quota", "ratePerMinute", "until", "reason"], example: #"{"quota": 1000}"#)
+        let plan = try members.string("plan", example: "pro")
+        if let plan, plans[plan] == nil {
+            throw .badRequest(
+                "There is no plan '\(plan.prefix(64))'. The plans are \(plans.plans.map(\.name).joined(separator: ", "))."
+            )
+        }
+        let limits = OperatorTerms.Limits(
+            plan: plan, quota: try members.integer("quota", in: 0...Plan.maximumLimit),
+            ratePerMinute: try members.integer("ratePerMinute", in: 0...Plan.maximumLimit),
+            until: try members.moment("until", after: request.time), reason: try members.reason())
+        guard limits.plan != nil || limits.quota != nil || limits.ratePerMinute != nil else {
+            throw .badRequest("Give at least one of 'plan', 'quota' and 'ratePerMinute'.")
+        }
+        return try await change(try request.user, "users.limit", request) { $0.limits = limits }
+    }
+
+    @Sendable private func removeLimits(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        try await change(try request.user, "users.unlimit", request) { $0.limits = nil }
+    }
+
+    private func presentPeriod(of user: UserID, at time: UnixTime) async throws(APIError) -> String {
+        do {
+            let decision = try await admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: time))
+            return decision.usage.period.name
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    private func change(
+        _ user: UserID, _ action: String, _ request: OperatorRequest,
+        _ change: (inout OperatorTerms) throws(APIError) -> Void
+    ) async throws(APIError) -> OperatorAnswer {
+        let (before, after) = try await terms.change(user, change) { APIError.unavailable(cause: $0.reason) }
+        do throws(StoreUnavailable) {
+            try await index.add([user], at: request.time)
+            try await audit.note(action, user.value, before: before.json.text, after: after.json.text, request)
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+        return OperatorAnswer(["userId": .string(user.value), "operator": after.json])
+    }
+}
+
+extension OperatorTerms {
+    var json: JSON {
+        [
+            "block": block.map { ["reason": .string($0.reason.text), "since": .moment($0.since)] } ?? .null,
+            "limits": limits.map { limits in
+                [
+                    "plan": .text(limits.plan), "quota": limits.quota.map { .integer($0) } ?? .null,
+                    "ratePerMinute": limits.ratePerMinute.map { .integer($0) } ?? .null,
+                    "until": .moment(limits.until), "reason": .text(limits.reason?.text),
+                ]
+            } ?? .null,
+            "grants": .array(
+                grants.map { grant in
+                    [
+                        "id": .string(grant.id), "calls": .integer(grant.calls), "period": .text(grant.period),
+                        "until": .moment(grant.until), "reason": .text(grant.reason?.text),
+                    ]
+                }),
+        ]
+    }
+}
+
+extension RedisUserData.Entry.Value {
+    fileprivate var json: JSON {
+        switch self {
+        case .text(let text): .string(text)
+        case .fields(let fields): JSON(fields.mapValues(JSON.string))
+        case .members(let members): .array(members.map(JSON.string))
+        }
+    }
+}
+
+extension JSONBody {
+    /// A member that is a day or a moment to come. A day means its end.
+    func moment(_ name: String, after now: UnixTime) throws(APIError) -> UnixTime? {
+        guard let text = try string(name, example: "2026-12-31") else { return nil }
+        let end = UnixTime(iso8601: "\(text)T00:00:00Z").map { $0.adding(seconds: 86_400) }
+        guard let moment = UnixTime(iso8601: text) ?? end, moment > now else {
+            throw .badRequest(
+                "'\(name)' takes a day or a moment to come, such as 2026-12-31 or 2026-12-31T18:00:00Z (UTC).")
+        }
+        return moment
+    }
+
+    func reason() throws(APIError) -> OperatorReason? {
+        guard let text = try string("reason", example: "abuse") else { return nil }
+        guard let reason = OperatorReason(text) else {
+            throw .badRequest("'reason' takes one line of 1 to \(OperatorReason.maximumLength) bytes.")
+        }
+        return reason
+    }
+}
+
+extension APIError {
+    static let userNotFound = APIError(
+        .notFound, error: "User not found", code: "user-not-found",
+        message: "No user of this id has called, bought anything or made a key here. Check the id; capitals matter.")
+
+    fileprivate static let userSubscribed = APIError(
+        .conflict, error: "User subscribed", code: "user-subscribed",
+        message: "The user has a subscription, which Stripe would tell of again. Cancel it there first, or repeat the "
+            + "request with force=true.")
+}

@@ -1,0 +1,45 @@
+import Hiredis
+package import RedisClient
+package import TollgateCore
+
+/// What operators have changed, in the stream `audit`: the last ``maximumEntries``.
+package struct RedisAuditLog: Sendable {
+    package static let maximumEntries = 100_000
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func add(_ entry: AuditEntry) async throws(StoreUnavailable) {
+        var words = ["time", entry.time.iso8601, "who", entry.who, "action", entry.action]
+        for (name, value) in [("subject", entry.subject), ("before", entry.before), ("after", entry.after)] {
+            if let value { words += [name, value] }
+        }
+        _ = try await client.ask(
+            RedisCommand("XADD", .audit, ["MAXLEN", "~", "\(Self.maximumEntries)", "*"] + words))
+    }
+
+    /// The newest entries, the newest first.
+    ///
+    /// - Parameter before: The id of the last entry of the part before. Nil for the newest.
+    package func entries(
+        before: String?, maximumCount: Int
+    ) async throws(StoreUnavailable) -> [(id: String, entry: AuditEntry)] {
+        let reply = try await client.ask(
+            RedisCommand(
+                "XREVRANGE", .audit, before.map { "(\($0)" } ?? "+", "-", "COUNT", "\(maximumCount)"))
+        guard let entries = reply.array else { throw .unexpectedReply(of: "XREVRANGE") }
+        return entries.compactMap { entry in
+            guard let parts = entry.array, parts.count == 2, let id = parts[0].string,
+                let fields = parts[1].array?.hashFields
+            else { return nil }
+            return (
+                id,
+                AuditEntry(
+                    time: fields["time"].flatMap { UnixTime(iso8601: $0) } ?? UnixTime(seconds: 0),
+                    who: fields["who"] ?? "?", action: fields["action"] ?? "?", subject: fields["subject"],
+                    before: fields["before"], after: fields["after"])
+            )
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Hiredis
+package import RedisClient
+package import TollgateCore
+
+/// What operators have decided of users, in the records that admissions read.
+package struct RedisOperatorStore: Sendable {
+    private static let changeScript = NamedScript<ChangeOperatorTermsSignature>(
+        "change_operator_terms.lua", resource: PackageResources.change_operator_terms_lua)
+
+    /// Times that a change is made anew because another operator has made one meanwhile.
+    private static let maximumAttempts = 16
+
+    static let field = "operator"
+
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    package func terms(of user: UserID) async throws(StoreUnavailable) -> OperatorTerms {
+        OperatorTerms(words: try await words(of: user))
+    }
+
+    /// Applies `change`, as often as another operator comes in between.
+    ///
+    /// - Parameters:
+    ///   - change: Throws to leave all as it is.
+    ///   - unavailable: What is thrown when Redis cannot be asked.
+    /// - Returns: How it was and is.
+    package func change<Refusal: Error>(
+        _ user: UserID, _ change: (inout OperatorTerms) throws(Refusal) -> Void,
+        unavailable: (StoreUnavailable) -> Refusal
+    ) async throws(Refusal) -> (before: OperatorTerms, after: OperatorTerms) {
+        for _ in 0..<Self.maximumAttempts {
+            let known: String
+            do { known = try await words(of: user) } catch { throw unavailable(error) }
+            let before = OperatorTerms(words: known)
+            var terms = before
+            try change(&terms)
+            let after = terms
+            do throws(StoreUnavailable) {
+                let reply = try await client.ask(
+                    Self.changeScript.call { _ in
+                        .subscription(user)
+                    } with: { argument in
+                        switch argument {
+                        case .known: known
+                        case .terms: after.words
+                        }
+                    })
+                guard let outcome = Self.changeScript.outcome(of: reply) else {
+                    throw Self.changeScript.unexpectedReply()
+                }
+                if outcome == .written { return (before, after) }
+            } catch {
+                throw unavailable(error)
+            }
+        }
+        throw unavailable(StoreUnavailable(.unreachable, reason: "other operators changed the same user all the while"))
+    }
+
+    private func words(of user: UserID) async throws(StoreUnavailable) -> String {
+        try await client.ask(RedisCommand("HGET", .subscription(user), Self.field)).string ?? ""
+    }
+}
+
+private enum ChangeOperatorTermsSignature: ScriptSignature {
+    enum Key: String, ScriptName { case subscription }
+
+    enum Argument: String, ScriptName {
+        /// The text that was read.
+        case known
+
+        case terms
+    }
+
+    enum Outcome: String, ScriptName { case changedSince, written }
+}

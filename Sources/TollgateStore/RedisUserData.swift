@@ -1,0 +1,155 @@
+import Hiredis
+import Libcrypto
+package import RedisClient
+package import TollgateCore
+
+/// Everything that Redis knows of a user: for operators, and for users who want to see or to be forgotten.
+package struct RedisUserData: Sendable {
+    private let client: RedisClient
+
+    package init(client: RedisClient) { self.client = client }
+
+    // MARK: Lists
+
+    /// What a list tells of a user.
+    package struct Summary: Sendable, Hashable {
+        package let user: UserID
+        package let record: SubscriptionRecord?
+        package let terms: OperatorTerms
+
+        /// Calls of the period, its name and its plan, as the last admission left them. Nil before the first.
+        package let calls: Int?
+        package let period: String?
+        package let planLastSeen: String?
+        package let lastAdmittedAt: UnixTime?
+    }
+
+    /// The summaries of `users`, in their order, read at once.
+    package func summaries(of users: [UserID]) async throws(StoreUnavailable) -> [Summary] {
+        let replies = try await client.ask(
+            all: users.flatMap { user in
+                [
+                    RedisCommand("HMGET", .usage(user), "usageCount", "periodStart", "plan", "lastUpdated"),
+                    RedisCommand("HGETALL", .subscription(user)),
+                ]
+            })
+        return users.enumerated().map { place, user in
+            let usage = (replies[place * 2].array ?? []).map(\.string)
+            let fields = (replies[place * 2 + 1].array ?? []).hashFields ?? [:]
+            let isWhole = usage.count == 4
+            return Summary(
+                user: user, record: SubscriptionRecord.schema.value(in: fields),
+                terms: OperatorTerms(words: fields[RedisOperatorStore.field] ?? ""),
+                calls: isWhole ? usage[0].flatMap { Int($0) } : nil, period: isWhole ? usage[1] : nil,
+                planLastSeen: isWhole ? usage[2] : nil,
+                lastAdmittedAt: isWhole ? usage[3].flatMap { UnixTime(iso8601: $0) } : nil)
+        }
+    }
+
+    // MARK: One user
+
+    /// Begins the count of the present period and minute anew.
+    ///
+    /// - Returns: How many calls the period had.
+    package func reset(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Int {
+        let before = try await client.ask(RedisCommand("HGET", .usage(user), "usageCount")).string.flatMap { Int($0) }
+        if before != nil { _ = try await client.ask(RedisCommand("HSET", .usage(user), "usageCount", "0")) }
+        _ = try await client.ask(RedisCommand("DEL", .rateLimit(user, RateWindow(containing: time))))
+        return before ?? 0
+    }
+
+    /// A key of the user's, and what stands in it: a text, fields, or members with their scores.
+    package struct Entry: Sendable, Hashable {
+        package enum Value: Sendable, Hashable {
+            case text(String)
+            case fields([String: String])
+            case members([String])
+        }
+
+        package let key: String
+        package let value: Value
+    }
+
+    /// All that is known of the user, key by key, without secrets.
+    package func export(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> [Entry] {
+        let keys = try await keys(of: user, at: time)
+        let replies = try await client.ask(
+            all: keys.map { key in
+                switch key.pattern.type {
+                case .string: RedisCommand("GET", key)
+                case .hash, .stream: RedisCommand("HGETALL", key)
+                case .sortedSet: RedisCommand("ZRANGE", key, "0", "-1")
+                }
+            })
+        return zip(keys, replies).compactMap { key, reply in
+            switch key.pattern.type {
+            case .string:
+                guard let text = reply.string else { return nil }
+                return Entry(key: key.text, value: .text(key.pattern == .apiKey ? "…" : text))
+            case .hash, .stream:
+                guard var fields = (reply.array ?? []).hashFields, !fields.isEmpty else { return nil }
+                for secret in ["hash", "previousHash", "apiKey", "body"] where fields[secret] != nil {
+                    fields[secret] = "…"
+                }
+                return Entry(key: key.text, value: .fields(fields))
+            case .sortedSet:
+                let members = (reply.array ?? []).compactMap(\.string)
+                return members.isEmpty ? nil : Entry(key: key.text, value: .members(members))
+            }
+        }
+    }
+
+    /// Deletes all that is known of the user. What is left of a deletion that breaks off is deleted by the next.
+    ///
+    /// - Returns: How many keys there were.
+    package func delete(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Int {
+        let keys = try await keys(of: user, at: time)
+        // The lists that lead to other keys come last.
+        let lists: Set<RedisKey.Pattern> = [.keys, .endedKeys, .idempotencyKeys, .subscriptions, .platformID, .apiKey]
+        let order = keys.filter { !lists.contains($0.pattern) } + keys.filter { lists.contains($0.pattern) }
+        var count = 0
+        for key in order {
+            count += Int(try await client.ask(RedisCommand("DEL", key)).integer ?? 0)
+        }
+        let days = [time, time.adding(seconds: -86_400)].map { RedisKey.topUsers(on: CalendarDay(containing: $0)) }
+        for day in days { _ = try await client.ask(RedisCommand("ZREM", day, user.value)) }
+        _ = try await client.ask(RedisCommand("ZREM", .users, user.value))
+        return count
+    }
+
+    /// The names of all keys that may hold something of the user, those without anything in them as well.
+    private func keys(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> [RedisKey] {
+        let replies = try await client.ask(all: [
+            RedisCommand("ZRANGE", .keys(of: user), "0", "-1"),
+            RedisCommand("ZRANGE", RedisKey(.endedKeys, user.value), "0", "-1"),
+            RedisCommand("ZRANGE", RedisKey(.idempotencyKeys, user.value), "0", "-1"),
+            RedisCommand("HGETALL", .subscriptions(of: user)), RedisCommand("HGETALL", .subscription(user)),
+            RedisCommand("GET", .platformID(of: user)), RedisCommand("GET", .apiKey(of: user)),
+        ])
+        func members(_ place: Int) -> [String] { (replies[place].array ?? []).compactMap(\.string) }
+        let keyIDs = (members(0) + members(1)).compactMap { KeyID($0) }
+        let bought = (replies[3].array ?? []).hashFields ?? [:]
+        let record = (replies[4].array ?? []).hashFields ?? [:]
+        let purchases = Purchases(fields: bought, beside: SubscriptionRecord.schema.value(in: record))
+        let customers = Set(
+            purchases.subscriptions.values.flatMap { [$0.id, $0.customerID].compactMap(\.self) }
+                + [record["customer"], record["subscription"], bought[Purchases.ownCustomerField]].compactMap(\.self))
+        let days = (0...32).map { CalendarDay(containing: time.adding(seconds: -86_400 * $0)) }
+        let windows = [time, time.adding(seconds: -60)].map { RateWindow(containing: $0) }
+        var keys: [RedisKey] = [
+            .usage(user), .reservations(user), .booked(user), RedisKey(.keptAnswers, user.value),
+            .previousAPIKey(of: user), .clerkTurn(user), .subscription(user), .keys(of: user),
+            RedisKey(.endedKeys, user.value), RedisKey(.idempotencyKeys, user.value), .subscriptions(of: user),
+            .platformID(of: user), .apiKey(of: user), .keyChanges(of: user, inMinuteOf: time),
+        ]
+        keys += days.map { .usage(user, on: $0) }
+        keys += days.prefix(2).map { .keyChanges(of: user, onDayOf: $0.startOfDay) }
+        keys += windows.map { .rateLimit(user, $0) }
+        keys += keyIDs.flatMap { [.key($0, of: user), .keyOwner($0)] }
+        keys += members(2).map { .idempotency(user, key: $0) }
+        keys += customers.sorted().map { .customerUser(customerID: $0) }
+        if let platform = replies[5].string { keys.append(.platformUser(platform)) }
+        if let key = replies[6].string { keys.append(.apiKey(sha256: SHA256.digest(key).hex)) }
+        return keys
+    }
+}

@@ -1,0 +1,172 @@
+import ArgumentParser
+import JSONValue
+import TollgateServer
+
+/// `tollgate users`
+struct UsersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "users", abstract: "See users, and decide about them.",
+        subcommands: [
+            List.self, Show.self, Explain.self, Grant.self, Limit.self, Block.self, Unblock.self, Reset.self,
+            Delete.self, Export.self,
+        ])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List users, those who called last first.")
+
+        @Option(help: "Only those with this plan.") var plan: String?
+        @Option(help: "Only those who are active, blocked, limited, granted, past-due or used-up.") var state: String?
+        @Option(help: "Users on a page.") var limit = 100
+        @Option(help: "The user that the page before ended with.") var after: String?
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            let query = ["plan": plan, "state": state, "limit": "\(limit)", "after": after].compactMapValues(\.self)
+            try await door.ask(.get, "users", query: query) { answer in
+                var table = TextTable("USER", "PLAN", "CALLS", "LIMIT", "SUBSCRIPTION", "BLOCKED", "LAST CALL")
+                for user in answer["users"].elements ?? [] {
+                    table.add(
+                        user["userId"].cell, user["plan"].cell, user["calls"].cell, user["limit"].cell,
+                        user["subscription"].cell, user["blocked"].cell, user["lastAdmittedAt"].cell)
+                }
+                let next = answer["next"].string.map { "more: --after \($0)\n" } ?? ""
+                return table.text + "\(answer["total"].cell) users in all\n" + next
+            }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show all about a user.")
+        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(.get, "users/\(OperatorSession.segment(user))") { $0.lines() }
+        }
+    }
+
+    struct Explain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Say why a user's next call passes or not.")
+        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(.get, "users/\(OperatorSession.segment(user))/explain") { answer in
+                """
+                \(answer["nextCall"]["message"].cell)
+                Plan \(answer["plan"]["name"].cell): \(answer["plan"]["reason"].cell)
+                \(answer["plan"]["tokens"].cell)
+
+                """
+            }
+        }
+    }
+
+    struct Grant: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Give a user calls on top of the quota.")
+        @Argument(help: "The user's id.") var user: String
+        @Option(help: "How many.") var calls: Int
+        @Option(help: "Why, for other operators.") var reason: String?
+        @Option(help: "The last day on which they count (YYYY-MM-DD).") var until: String?
+        @Flag(help: "In each period, not only in the present one.") var everyPeriod = false
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            let body: JSON = [
+                "calls": .integer(calls), "reason": .text(reason), "until": .text(until),
+                "every": everyPeriod ? "period" : .null,
+            ]
+            try await door.ask(.post, "users/\(OperatorSession.segment(user))/grants", body: body) { $0.lines() }
+        }
+    }
+
+    struct Limit: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a user limits, or a plan, instead of what is bought.",
+            discussion: "Without limits and with --none, those of the plan that is bought count again.")
+        @Argument(help: "The user's id.") var user: String
+        @Option(help: "Calls in a period.") var quota: Int?
+        @Option(help: "Requests in a minute.") var rate: Int?
+        @Option(help: "The name of a plan.") var plan: String?
+        @Option(help: "The last day on which they count (YYYY-MM-DD).") var until: String?
+        @Option(help: "Why, for other operators.") var reason: String?
+        @Flag(help: "Take them away.") var none = false
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            let path = try "users/\(OperatorSession.segment(user))/limits"
+            if none { return try await door.ask(.delete, path) { $0.lines() } }
+            let body: JSON = [
+                "plan": .text(plan), "quota": quota.map { .integer($0) } ?? .null,
+                "ratePerMinute": rate.map { .integer($0) } ?? .null, "until": .text(until), "reason": .text(reason),
+            ]
+            try await door.ask(.put, path, body: body) { $0.lines() }
+        }
+    }
+
+    struct Block: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Refuse all calls of a user.")
+        @Argument(help: "The user's id.") var user: String
+        @Option(help: "Why: the caller is told.") var reason: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(
+                .post, "users/\(OperatorSession.segment(user))/block", body: ["reason": .string(reason)]
+            ) { _ in "\(user) is blocked: \(reason)\n" }
+        }
+    }
+
+    struct Unblock: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let a user call again.")
+        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(.delete, "users/\(OperatorSession.segment(user))/block") { _ in "\(user) may call.\n" }
+        }
+    }
+
+    struct Reset: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Begin a user's count of this period anew.")
+        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(.post, "users/\(OperatorSession.segment(user))/reset") {
+                "\(user) had \($0["callsBefore"].cell) calls, and has none now.\n"
+            }
+        }
+    }
+
+    struct Delete: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete all that is known of a user.",
+            discussion: "The audit keeps the user's id. Clerk and Stripe are not told.")
+        @Argument(help: "The user's id.") var user: String
+        @Flag(help: "Yes, delete.") var yes = false
+        @Flag(help: "Also one whose subscription goes on.") var force = false
+        @OptionGroup var door: OperatorSession
+
+        func validate() throws {
+            guard yes else { throw ValidationError("This cannot be undone: give --yes as well.") }
+        }
+
+        func run() async throws {
+            let query = force ? ["force": "true"] : [:]
+            try await door.ask(.delete, "users/\(OperatorSession.segment(user))", query: query) {
+                "\($0["deletedKeys"].cell) keys of \(user) are deleted.\n"
+            }
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print all that is known of a user, as JSON.")
+        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            try await door.ask(.get, "users/\(OperatorSession.segment(user))/export") { $0.text + "\n" }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import Hiredis
+import JSONValue
+import RedisClient
+import TestSupport
+import Testing
+import TollgateCore
+import TollgateDev
+import TollgateServer
+
+/// What operators decide about users, by the admin port, and what it does to the users' calls.
+@Suite(.timeLimit(.minutes(2))) struct OperatorTests {
+    private static let plans = """
+        plans:
+          free: { quota: 3, ratePerMinute: 100 }
+          paid: { quota: 500 }
+        """
+
+    @Test func grantsAddToTheQuota() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for _ in 1...3 { #expect(try await market.verify("user_abc").status == 200) }
+            #expect(try await market.verify("user_abc").status == 403)
+            let answer = try await market.admin("POST", "users/user_abc/grants", #"{"calls":2,"reason":"sorry"}"#)
+            #expect(answer.status == 200, "\(answer.body)")
+            let first = try await market.verify("user_abc")
+            let usage = try #require(JSON(parsing: first.body.utf8))["usage"]
+            #expect(usage["count"].integer == 4 && usage["limit"].integer == 5 && usage["granted"].integer == 2)
+            #expect(try await market.verify("user_abc").status == 200)
+            #expect(try await market.verify("user_abc").status == 403)
+            // One for this period is over with it.
+            market.time.advance(seconds: 40 * 86_400)
+            let later = try await market.verify("user_abc")
+            #expect(JSON(parsing: later.body.utf8)?["usage"]["limit"].integer == 3, "\(later.body)")
+        }
+    }
+
+    @Test func aBlockRefusesWithItsReason() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            #expect(try await market.verify("user_abc").status == 200)
+            _ = try await market.admin("POST", "users/user_abc/block", #"{"reason":"unpaid bill, write to us"}"#)
+            let refused = try await market.verify("user_abc")
+            #expect(refused.status == 403 && refused.member("code") == "user-blocked")
+            #expect(refused.member("message") == "unpaid bill, write to us")
+            let explained = try await market.admin("GET", "users/user_abc/explain")
+            #expect(explained.body.contains("an operator has blocked the user: unpaid bill"), "\(explained.body)")
+            #expect(try await market.verify("user_def").status == 200, "others are not")
+            _ = try await market.admin("DELETE", "users/user_abc/block")
+            #expect(try await market.verify("user_abc").status == 200)
+        }
+    }
+
+    @Test func limitsAndPlansCountUntilTheyEnd() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            let answer = try await market.admin(
+                "PUT", "users/user_abc/limits", #"{"quota":1,"ratePerMinute":7,"until":"2025-11-27"}"#)
+            #expect(answer.status == 200, "\(answer.body)")
+            let first = try await market.verify("user_abc")
+            #expect(first.status == 200)
+            #expect(first.headers["ratelimit-policy"]?.contains("q=7") == true, "\(first.headers)")
+            #expect(try await market.verify("user_abc").status == 403)
+            market.time.advance(seconds: 2 * 86_400)
+            #expect(try await market.verify("user_abc").status == 200, "its day is over")
+            _ = try await market.admin("PUT", "users/user_abc/limits", #"{"plan":"paid"}"#)
+            #expect(try await market.plan(of: "user_abc") == "paid")
+            let unknown = try await market.admin("PUT", "users/user_abc/limits", #"{"plan":"gold"}"#)
+            #expect(unknown.status == 400 && unknown.body.contains("The plans are free, paid"))
+            _ = try await market.admin("DELETE", "users/user_abc/limits")
+            #expect(try await market.plan(of: "user_abc") != "paid")
+        }
+    }
+
+    @Test func usersAreListedPageByPage() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for number in 1...7 { _ = try await market.verify("user_\(number)") }
+            _ = try await market.admin("POST", "users/user_3/block", #"{"reason":"x"}"#)
+            try await eventually("all are in the index") {
+                try await market.admin("GET", "users").json["total"].integer == 7
+            }
+            var (seen, after): ([String], String?) = ([], nil)
+            repeat {
+                let page = try await market.admin("GET", "users?limit=3" + (after.map { "&after=\($0)" } ?? "")).json
+                seen += (page["users"].elements ?? []).compactMap { $0["userId"].string }
+                after = page["next"].string
+            } while after != nil
+            #expect(seen.sorted() == (1...7).map { "user_\($0)" })
+            let blocked = try await market.admin("GET", "users?state=blocked").json["users"].elements ?? []
+            #expect(blocked.compactMap { $0["userId"].string } == ["user_3"])
+            let paid = try await market.admin("GET", "users?plan=paid").json["users"].elements
+            #expect(paid == [])
+        }
+    }
+
+    /// Privacy law: nothing is left but the audit.
+    @Test func nothingIsLeftOfADeletedUser() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            try await market.buy("user_gone")
+            _ = try await market.call("POST", "/keys", "user_gone", body: #"{"name":"build"}"#)
+            _ = try await market.call("POST", "/generate-api-credentials", "user_gone")
+            _ = try await market.admin("POST", "users/user_gone/grants", #"{"calls":2}"#)
+            let refused = try await market.admin("DELETE", "users/user_gone")
+            #expect(refused.status == 409 && refused.member("code") == "user-subscribed")
+            let export = try await market.admin("GET", "users/user_gone/export")
+            #expect(export.body.contains("subscription:{user_gone}") && !export.body.contains("sk_live"))
+            let answer = try await market.admin("DELETE", "users/user_gone?force=true")
+            #expect(answer.status == 200, "\(answer.body)")
+            try await withRedisClient(market.redis.configuration) { redis in
+                let names = try await redis.send("KEYS *").array?.compactMap(\.string) ?? []
+                #expect(names.filter { $0.contains("user_gone") } == [])
+                for name in names {
+                    let value = try? await redis.send("GET \(name)").string
+                    #expect(value != "user_gone", "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test func keysAreFoundAndRevoked() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            let made = try await market.call("POST", "/keys", "user_abc", body: #"{"name":"build"}"#).json
+            let (key, id) = (try #require(made["key"].string), try #require(made["id"].string))
+            for text in [key, id] {
+                let found = try await market.admin("POST", "keys/owner", #"{"key":"\#(text)"}"#).json
+                #expect(found["userId"].string == "user_abc" && found["status"].string == "active", "\(found.text)")
+            }
+            _ = try await market.admin("DELETE", "users/user_abc/keys")
+            let refused = try await HTTP.send(
+                "POST", "/verify-auth", port: market.port, headers: [("Authorization", "Bearer \(key)")])
+            #expect(refused.status == 401 && refused.member("code") == "key-revoked")
+            let nobody = try await market.admin("POST", "keys/owner", #"{"key":"key_0000000000000000"}"#)
+            #expect(nobody.status == 404 || nobody.status == 400)
+        }
+    }
+
+    @Test func everyChangeIsInTheAudit() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            _ = try await market.admin("POST", "users/user_abc/block", #"{"reason":"x"}"#)
+            _ = try await market.admin("DELETE", "users/user_abc/block")
+            let entries = try await market.admin("GET", "audit").json["entries"].elements ?? []
+            #expect(entries.compactMap { $0["action"].string } == ["users.unblock", "users.block"])
+            #expect(entries.allSatisfy { $0["subject"].string == "user_abc" && $0["who"].string == "admin-port" })
+        }
+    }
+
+    @Test func aMonthIsExported() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for user in ["user_a", "user_a", "user_b"] { _ = try await market.verify(user) }
+            try await eventually("all are in the index") {
+                try await market.admin("GET", "users").json["total"].integer == 2
+            }
+            let csv = try await market.admin("GET", "usage?month=2025-11&format=csv").body
+            let lines = csv.split(separator: "\n").map(String.init)
+            #expect(lines[0] == "user,route,calls" && lines.count == 3, "\(csv)")
+            #expect(lines.contains { $0.hasPrefix("user_a,") && $0.hasSuffix(",2") })
+            let json = try await market.admin("GET", "usage?month=2025-11").json
+            #expect(json["usage"].elements?.count == 2)
+        }
+    }
+
+    @Test func whatIsWrongIsSaid() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for (method, path, body, status) in [
+                ("GET", "nothing", nil, 404), ("PUT", "users", nil, 405), ("GET", "users?limit=0", nil, 400),
+                ("GET", "users?state=odd", nil, 400), ("POST", "users/user_abc/grants", "{}", 400),
+                ("POST", "users/user_abc/grants", #"{"calls":-1}"#, 400),
+                ("POST", "users/user_abc/grants", #"{"calls":1,"until":"2020-01-01"}"#, 400),
+                ("POST", "users/user_abc/block", #"{"reason":""}"#, 400), ("GET", "users/a%20b", nil, 400),
+                ("GET", "users/user_unknown", nil, 404), ("DELETE", "users/user_abc/grants/none", nil, 404),
+                ("GET", "usage?month=2025-13", nil, 400), ("POST", "events/evt_none/replay", nil, 404),
+            ] as [(String, String, String?, Int)] {
+                let answer = try await market.admin(method, path, body)
+                #expect(answer.status == status, "\(method) \(path): \(answer.status) \(answer.body)")
+                #expect(answer.member("code") != nil && answer.member("message") != nil)
+            }
+        }
+    }
+}
+
+extension HTTP.Answer {
+    /// The body.
+    var json: JSON { JSON(parsing: body.utf8) ?? .null }
+}
+
+extension Market {
+    /// Asks the admin API of the first worker.
+    func admin(
+        _ method: String, _ path: String, _ body: String? = nil, token: String? = nil
+    ) async throws -> HTTP.Answer {
+        try await HTTP.send(
+            method, "/admin/v1/\(path)", port: gateways[0].adminPort,
+            headers: token.map { [("Authorization", "Bearer \($0)")] } ?? [], body: body)
+    }
+}
