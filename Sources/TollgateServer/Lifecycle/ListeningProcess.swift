@@ -4,6 +4,12 @@ import FoundationEssentials
 import Foundation
 #endif
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// The process that listens at a TCP port of this machine, as far as the kernel tells us of it.
 struct ListeningProcess: Sendable, Hashable, CustomStringConvertible {
     let id: Int
@@ -57,7 +63,17 @@ struct ListeningProcess: Sendable, Hashable, CustomStringConvertible {
         return ([name] + arguments).joined(separator: " ")
     }
 
+    /// A file of `/proc` has no size, and one read gives a part of it: it is read until nothing comes any more.
     private static func text(_ path: String) -> String {
-        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        // Unsafe: a stream of C's, which is closed below and goes nowhere else.
+        guard let file = unsafe fopen(path, "r") else { return "" }
+        defer { unsafe fclose(file) }
+        var (bytes, part): ([UInt8], [UInt8]) = ([], Array(repeating: 0, count: 16_384))
+        while true {
+            // Unsafe: fread(3) writes at most as many bytes as the array has, which is held for the call.
+            let count = unsafe fread(&part, 1, part.count, file)
+            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            bytes += part[..<count]
+        }
     }
 }
