@@ -13,7 +13,7 @@ import Foundation
 /// In the end every user has what Stripe says, whatever has happened and however its events came in.
 ///
 /// `TOLLGATE_LIVES=1500 TOLLGATE_LIVES_SEED=7` plays so many users, and others.
-@Suite(.timeLimit(.minutes(60))) struct RandomLifeTests {
+@Suite(.timeLimit(.minutes(60)), .tags(.measuresTime)) struct RandomLifeTests {
     private static let userCount = number("TOLLGATE_LIVES") ?? 60
     private static let seed = number("TOLLGATE_LIVES_SEED") ?? 1
 

@@ -28,6 +28,8 @@ import Darwin
             try await withRedis(in: directory) { redis in
                 try await withStandIns(identity: identity, time: time) { stripe, clerk, urls in
                     stripe.put(subscription: Market.subscription())
+                    // A reconciliation of the worker's own tells Clerk as well.
+                    try await redis.tell("SET reconciliation:lease test")
                     clerk.faults.inject(.stall(.seconds(60)), times: 10)
                     let environment = Worker.environment(redisURL: redis.url, identity: identity).merging(urls) { $1 }
                     try await body(redis, directory, environment)
