@@ -14,7 +14,7 @@ import Darwin
 #endif
 
 /// What operators read of connections that fail, from the errors that they really fail with.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionFailureTests {
+@Suite(.timeLimit(.minutes(6))) struct ConnectionFailureTests {
     /// Types and places of the libraries, and the system's numbers.
     private static func isInOurWords(_ text: String) -> Bool {
         !["NIO", "SSL.", "errno", "descriptor:", "bind(", "connect(", ".swift", ".cc", "HTTPClientError", "error:"]

@@ -7,7 +7,7 @@ import TollgateDev
 import TollgateServer
 
 /// `/readyz` is 503, with the reason, whenever a metered call would fail.
-@Suite(.timeLimit(.minutes(2))) struct ReadinessTests {
+@Suite(.timeLimit(.minutes(6))) struct ReadinessTests {
     private func readiness(_ worker: Worker) async throws -> HTTP.Answer {
         try await HTTP.get("/readyz", port: worker.adminPort)
     }

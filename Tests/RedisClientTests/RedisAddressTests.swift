@@ -9,7 +9,7 @@ import Testing
 import TollgateDev
 
 /// A Redis that is known by a name: one with several addresses, one that moves, one that no name server tells.
-@Suite(.timeLimit(.minutes(1))) struct RedisAddressTests {
+@Suite(.timeLimit(.minutes(6))) struct RedisAddressTests {
     private static func configuration(
         _ resolver: any NameResolver, port: Int, addressInterval: TimeAmount = .seconds(30)
     ) -> RedisClientConfiguration {

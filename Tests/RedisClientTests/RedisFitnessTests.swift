@@ -6,7 +6,7 @@ import Testing
 import TollgateDev
 
 /// A Redis that takes connections and is of no use is treated as one that is away, and not asked faster.
-@Suite(.timeLimit(.minutes(2))) struct RedisFitnessTests {
+@Suite(.timeLimit(.minutes(6))) struct RedisFitnessTests {
     private static func send(_ line: String, to server: RedisServerProcess) async throws -> String {
         try await RawClient.ask(server.port, line + "\r\n") { $0.hasSuffix("\r\n") }
     }

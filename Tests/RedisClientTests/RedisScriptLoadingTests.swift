@@ -6,7 +6,7 @@ import Testing
 import TollgateDev
 
 /// How Redis comes to know the scripts.
-@Suite(.timeLimit(.minutes(1))) struct RedisScriptLoadingTests {
+@Suite(.timeLimit(.minutes(6))) struct RedisScriptLoadingTests {
     private static let script = RedisScript(source: "return { tonumber(ARGV[1]) }")
 
     private static func call(_ number: Int) -> RedisScript.Call {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Connections to upstreams are used again and again, but only clean ones.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionReuseTests {
+@Suite(.timeLimit(.minutes(6))) struct ConnectionReuseTests {
     @Test func oneConnectionCarriesManyRequests() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(.answer("fine"))])
         try await withFront(upstream) { front in

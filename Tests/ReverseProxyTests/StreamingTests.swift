@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Bodies pass through; they are not gathered.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct StreamingTests {
+@Suite(.serialized, .timeLimit(.minutes(6))) struct StreamingTests {
     /// Of this process, in bytes.
     private static func residentBytes() throws -> Int {
         let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)

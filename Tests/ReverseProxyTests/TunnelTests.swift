@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A client and an upstream that change their protocol have a connection as if there were no proxy between.
-@Suite(.timeLimit(.minutes(1))) struct TunnelTests {
+@Suite(.timeLimit(.minutes(6))) struct TunnelTests {
     private static let asks = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n"
     private static let switching =
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"

@@ -7,7 +7,7 @@ import Testing
 @testable import ReverseProxy
 
 /// Upstreams are named, and a name has several addresses, and others tomorrow.
-@Suite(.timeLimit(.minutes(1))) struct UpstreamAddressTests {
+@Suite(.timeLimit(.minutes(6))) struct UpstreamAddressTests {
     /// A name server that a test writes.
     private final class Names: NameResolver {
         private struct State {

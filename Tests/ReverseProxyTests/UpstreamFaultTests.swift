@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What a client gets when an upstream breaks, and where: never a clean end of something that was cut off.
-@Suite(.timeLimit(.minutes(1))) struct UpstreamFaultTests {
+@Suite(.timeLimit(.minutes(6))) struct UpstreamFaultTests {
     private static let ok = ScriptedUpstream.Step.say(.answer("fine"))
 
     @Test func carriesARequestAndItsAnswer() async throws {

@@ -6,7 +6,7 @@ import TollgateConfiguration
 import TollgateCore
 
 /// Each with a real file. What is waited for comes as an event; the time limit is for one that never comes.
-@Suite(.timeLimit(.minutes(1))) struct ConfigurationWatcherTests {
+@Suite(.timeLimit(.minutes(6))) struct ConfigurationWatcherTests {
     private static func yaml(_ names: String..., more: String = "") -> String {
         "routes:\n" + names.map { "- {name: \($0), path: /\($0)}\n" }.joined() + more
     }

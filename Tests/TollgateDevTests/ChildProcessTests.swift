@@ -13,7 +13,7 @@ import Glibc
 import Darwin
 #endif
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct ChildProcessTests {
     @Test(arguments: [0, 1, 7, 255])
     func exitCode(code: Int32) async throws {

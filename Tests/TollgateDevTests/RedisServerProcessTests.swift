@@ -17,7 +17,7 @@ import Glibc
 import Darwin
 #endif
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct RedisServerProcessTests {
     @Test
     func startsAndStops() async throws {

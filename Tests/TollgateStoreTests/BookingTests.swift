@@ -8,7 +8,7 @@ import TollgateDev
 import TollgateStore
 
 /// Calls that passed while Redis was away, and are booked afterwards. The time of booking is 2025-11-26T23:00:00Z.
-@Suite(.timeLimit(.minutes(2))) struct BookingTests {
+@Suite(.timeLimit(.minutes(6))) struct BookingTests {
     private static let usage = "usage:{user_abc}"
     private static let booked = "booked:{user_abc}"
     private static let today = CalendarDay(containing: KeyGateway.time)

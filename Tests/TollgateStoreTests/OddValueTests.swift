@@ -8,7 +8,7 @@ import TollgateStore
 /// A person or a program may have written anything into Redis. What is no count and no period is taken for another, which
 /// is told, and is right again with the next charge; it neither lets a user in for ever nor keeps one out. What is
 /// refused changes nothing. The time is 2025-11-26T23:00:00Z, the plan 5 calls a month.
-@Suite(.timeLimit(.minutes(2))) struct OddValueTests {
+@Suite(.timeLimit(.minutes(6))) struct OddValueTests {
     private static let noNumbers = [
         "nan", "-nan", "inf", "-inf", "1e300", "-1e300", "1.5", "", " ", "many", "9223372036854775807",
         "-9223372036854775808",

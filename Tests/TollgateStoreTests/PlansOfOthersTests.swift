@@ -8,7 +8,7 @@ import TollgateStore
 /// Workers with another plan table beside ours, as in a rolling upgrade that adds a plan, or after one start with a
 /// mistaken table: a worker without the plan decides by the fallback and leaves the plan on record, where it is the
 /// only trace of what the holder of a key has.
-@Suite(.timeLimit(.minutes(1))) struct PlansOfOthersTests {
+@Suite(.timeLimit(.minutes(6))) struct PlansOfOthersTests {
     private struct Workers {
         let gateway: KeyGateway
         let newer: RedisAdmissionStore

@@ -7,7 +7,7 @@ import TollgateStore
 
 /// Whatever an admission writes to has an end, also what another client has made, restored or persisted: Redis must not
 /// evict, so what has no end stays for good. The time is 2025-11-26T23:00:00Z.
-@Suite(.timeLimit(.minutes(1))) struct RecordLifeTests {
+@Suite(.timeLimit(.minutes(6))) struct RecordLifeTests {
     private static let usageLife: ClosedRange<Int64> = 35 * 86_400...35 * 86_400 + 3600
     private static let dayLife: ClosedRange<Int64> = 32 * 86_400 - 60...32 * 86_400
     private static let routeMinute = "ratelimit:{user_abc}:search:29403300"

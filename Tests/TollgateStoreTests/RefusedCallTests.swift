@@ -7,7 +7,7 @@ import TollgateStore
 
 /// A call that is refused writes nothing but when its key was used, whatever stands in the records that it was judged by.
 /// The time is 2025-11-26T23:00:00Z.
-@Suite(.timeLimit(.minutes(2))) struct RefusedCallTests {
+@Suite(.timeLimit(.minutes(6))) struct RefusedCallTests {
     private static let route = Result { try #require(RouteLimit(route: "search", ratePerMinute: 2)) }
 
     /// Odd values wherever there may be some, and a full measure of `limit`.

@@ -7,7 +7,7 @@ import TollgateStore
 
 /// Workers of the previous release and of this one on one Redis, as in a rolling upgrade: each goes on with what the other
 /// has written. Nothing is lost, nothing is counted twice, and no limit is exceeded.
-@Suite(.timeLimit(.minutes(2))) struct TwoVersionsTests {
+@Suite(.timeLimit(.minutes(6))) struct TwoVersionsTests {
     private static let plans = [
         Plan(name: "free", quota: 15, ratePerMinute: 12), Plan(name: "paid", quota: 60, ratePerMinute: 30),
     ]

@@ -7,7 +7,7 @@ import TollgateStore
 
 /// A key that holds a value of another type than ours fails the calls of its user, and they cost nothing: it is found
 /// before anything is written. The reason names the key, for the operator who is to delete it.
-@Suite(.timeLimit(.minutes(2))) struct WrongTypeTests {
+@Suite(.timeLimit(.minutes(6))) struct WrongTypeTests {
     private static let day = "usage:{USER}:2025-11-26"
     private static let minute = "ratelimit:{USER}:29403300"
     private static let routeMinute = "ratelimit:{USER}:search:29403300"

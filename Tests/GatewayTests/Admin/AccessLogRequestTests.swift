@@ -4,7 +4,7 @@ import Testing
 import TollgateDev
 
 /// Each answer of a worker is found in its access log, by its request id.
-@Suite(.timeLimit(.minutes(2))) struct AccessLogRequestTests {
+@Suite(.timeLimit(.minutes(6))) struct AccessLogRequestTests {
     private static let settings = ["TOLLGATE_ACCESS_LOG": "on", "TOLLGATE_LOG_FORMAT": "json"]
 
     /// What a worker has written until its end, as objects.

@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// `/metrics` of a gateway that has had something to do, the reference, and what is made of the metrics in `deploy`.
-@Suite(.timeLimit(.minutes(2))) struct MetricTextTests {
+@Suite(.timeLimit(.minutes(6))) struct MetricTextTests {
     private static func documented() throws -> [String: [String]] {
         let rows = try ReferencePage("Reference/Metrics").rows
         return Dictionary(

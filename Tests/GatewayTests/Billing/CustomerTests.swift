@@ -8,7 +8,7 @@ import TollgateDev
 import TollgateServer
 
 /// The customer that a user is at Stripe: one, made before the first checkout, and no other user's.
-@Suite(.timeLimit(.minutes(2))) struct CustomerTests {
+@Suite(.timeLimit(.minutes(6))) struct CustomerTests {
     private static let plans = """
         plans:
           free: { quota: 5 }

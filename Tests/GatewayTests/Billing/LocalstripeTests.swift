@@ -9,7 +9,7 @@ import TollgateServer
 import TollgateStore
 
 /// A worker and `tollgate reconcile` with a Stripe that others have written.
-@Suite(.timeLimit(.minutes(3)), .tags(.measuresTime)) struct LocalstripeTests {
+@Suite(.timeLimit(.minutes(6)), .tags(.measuresTime)) struct LocalstripeTests {
     private static let plans = """
         plans:
           free: { quota: 5 }

@@ -5,7 +5,7 @@ import TollgateDev
 import TollgateServer
 
 /// A refused call costs nothing, whatever it is refused for and however late.
-@Suite(.timeLimit(.minutes(2))) struct RefusedCallsTests {
+@Suite(.timeLimit(.minutes(6))) struct RefusedCallsTests {
     /// Of `user_abc`, as `GET /usage` tells it.
     private func used(_ market: Market) async throws -> Int {
         let answer = try await market.call("GET", "/usage", "user_abc")

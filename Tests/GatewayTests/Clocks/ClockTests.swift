@@ -19,7 +19,7 @@ import Darwin
 /// One after the other: each has several processes, and what is tried are their first moments.
 @Suite(
     .serialized, .enabled(if: ClockShim.isUsable, "only Linux preloads a library into any program"),
-    .timeLimit(.minutes(2)))
+    .timeLimit(.minutes(6)))
 struct ClockTests {
     private static let hour: Int64 = 3600
     private static let day: Int64 = 24 * hour

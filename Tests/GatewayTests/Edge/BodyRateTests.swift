@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// A body has to come at a minimum rate, so that a few slow clients cannot hold a route's connections for hours.
-@Suite(.timeLimit(.minutes(2))) struct BodyRateTests {
+@Suite(.timeLimit(.minutes(6))) struct BodyRateTests {
     private static let routes = """
         - {name: usual, path: /usual, auth: none, upstreams: "{upstream}"}
         - {name: free, path: /free, auth: none, limits: {bodyRate: 0}, upstreams: "{upstream}"}

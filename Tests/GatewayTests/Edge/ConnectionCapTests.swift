@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// More clients than there are descriptors: those that are served are served well, the others are told at once.
-@Suite(.serialized, .timeLimit(.minutes(2)), .tags(.measuresTime)) struct ConnectionCapTests {
+@Suite(.serialized, .timeLimit(.minutes(6)), .tags(.measuresTime)) struct ConnectionCapTests {
     /// Clients that begin a request and never end it.
     private static func crowd(_ count: Int, port: Int) async throws -> [RawClient] {
         var clients: [RawClient] = []

@@ -5,7 +5,7 @@ import Testing
 
 /// A client that has said all may close its half of the connection, and hears the answer all the same (RFC 9112,
 /// section 9.6): `printf … | nc -N`.
-@Suite(.timeLimit(.minutes(3))) struct HalfCloseTests {
+@Suite(.timeLimit(.minutes(6))) struct HalfCloseTests {
     private static let slow = [ScriptedUpstream.Step.pause(.milliseconds(300)), .say(.answer("fine"))]
 
     /// Sends `request`, then nothing more, and gives all that comes until the gateway hangs up.

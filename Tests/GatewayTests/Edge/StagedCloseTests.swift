@@ -3,7 +3,7 @@ import Testing
 
 /// A client in the middle of an upload reads why it was refused, also when it reads only after it has sent all: the
 /// connection is closed in stages (RFC 9112, section 9.6).
-@Suite(.timeLimit(.minutes(2))) struct StagedCloseTests {
+@Suite(.timeLimit(.minutes(6))) struct StagedCloseTests {
     private static let head = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n"
     private static let block = [UInt8](repeating: 0x78, count: 64 * 1024)
 

@@ -8,7 +8,7 @@ import TollgateDev
 import TollgateServer
 
 /// What operators decide about users, by the admin port, and what it does to the users' calls.
-@Suite(.timeLimit(.minutes(2))) struct OperatorTests {
+@Suite(.timeLimit(.minutes(6))) struct OperatorTests {
     private static let plans = """
         plans:
           free: { quota: 3, ratePerMinute: 100 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `charge: success`: what an upstream failed to do is given back, once.
-@Suite(.timeLimit(.minutes(2))) struct ChargeTests {
+@Suite(.timeLimit(.minutes(6))) struct ChargeTests {
     /// What becomes of one request.
     private struct Outcome: Sendable {
         let what: String

@@ -12,7 +12,7 @@ import Darwin
 
 /// A worker dies in the middle of calls that are to be given back should they fail: nothing is left to say so, but the
 /// leases in Redis.
-@Suite(.timeLimit(.minutes(2))) struct CrashTests {
+@Suite(.timeLimit(.minutes(6))) struct CrashTests {
     @Test func whatAKilledWorkerHadInWorkIsGivenBackOnce() async throws {
         let upstream = try await ManualUpstream()
         let file = RouteFile.text(RouteFile.route("/api", to: upstream.port, "charge: success, cost: 2"))

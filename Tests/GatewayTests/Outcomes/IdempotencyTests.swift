@@ -8,7 +8,7 @@ import TollgateDev
 import TollgateServer
 
 /// A call with an `Idempotency-Key` is carried out once for its price, however often it is sent.
-@Suite(.timeLimit(.minutes(2))) struct IdempotencyTests {
+@Suite(.timeLimit(.minutes(6))) struct IdempotencyTests {
     private static let replay = "cost: 3, idempotency: replay"
 
     /// - Parameter steps: What the upstream does about each request.

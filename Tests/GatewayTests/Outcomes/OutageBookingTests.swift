@@ -16,7 +16,7 @@ import Darwin
 
 /// Calls that pass while Redis is away: no more than all workers together may let through, and booked once when Redis is
 /// back.
-@Suite(.timeLimit(.minutes(2))) struct OutageBookingTests {
+@Suite(.timeLimit(.minutes(6))) struct OutageBookingTests {
     /// Redis keeps what it has when it is killed.
     private static let durable = ["--appendonly", "yes", "--appendfsync", "always"]
     private static let plans =

@@ -10,7 +10,7 @@ import Darwin
 #endif
 
 /// A worker that is told to end brings to an end what its upstreams still work on.
-@Suite(.timeLimit(.minutes(2))) struct ProxyDrainTests {
+@Suite(.timeLimit(.minutes(6))) struct ProxyDrainTests {
     @Test func requestsInFlightAreAnswered() async throws {
         let count = 20
         let upstream = try await ManualUpstream()

@@ -3,7 +3,7 @@ import Testing
 import TollgateDataPlane
 
 /// What one worker is told about a key counts with the very next call of another.
-@Suite(.timeLimit(.minutes(1))) struct RevocationTests {
+@Suite(.timeLimit(.minutes(6))) struct RevocationTests {
     /// Runs `body` with two workers before one upstream; `call` asks the second of them with a key.
     private static func run(
         _ body: (_ fleet: Fleet, _ call: (String) async throws -> HTTP.Answer) async throws -> Void

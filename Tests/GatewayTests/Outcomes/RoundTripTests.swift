@@ -3,7 +3,7 @@ import Testing
 import TollgateDev
 
 /// What a proxied request costs Redis, and what looking costs.
-@Suite(.timeLimit(.minutes(1))) struct RoundTripTests {
+@Suite(.timeLimit(.minutes(6))) struct RoundTripTests {
     @Test func oneCommandForEachRequest() async throws {
         let upstream = try await ScriptedUpstream.answering([.say(Wire.answer("ok"))])
         let file = RouteFile.text(

@@ -10,7 +10,7 @@ import Darwin
 #endif
 
 /// `tollgate.yaml` changes while a worker process serves.
-@Suite(.timeLimit(.minutes(2))) struct RouteReloadTests {
+@Suite(.timeLimit(.minutes(6))) struct RouteReloadTests {
     @Test func routesChangeWithoutLosingARequest() async throws {
         let (one, two) = (
             try await ScriptedUpstream.answering([.say(Wire.answer("one"))]),

@@ -17,7 +17,7 @@ import Darwin
 
 /// `charge: success`: whatever becomes of Redis or of the worker, a call that succeeded is paid once, and one that
 /// failed is given back once.
-@Suite(.timeLimit(.minutes(2))) struct SettlementTests {
+@Suite(.timeLimit(.minutes(6))) struct SettlementTests {
     /// Redis keeps what it has when it is killed.
     private static let durable = ["--appendonly", "yes", "--appendfsync", "always"]
 

@@ -6,7 +6,7 @@ import TollgateServer
 
 /// Redis is there and answers with an error. That opens no route, also none that an outage would open: what one user's
 /// damaged record opened would be open for that user for ever.
-@Suite(.timeLimit(.minutes(2))) struct StoreErrorTests {
+@Suite(.timeLimit(.minutes(6))) struct StoreErrorTests {
     private static func run(
         _ body: @escaping @Sendable (KeyedGateways, ScriptedUpstream, KeptLog) async throws -> Void
     ) async throws {

@@ -3,7 +3,7 @@ import Testing
 import TollgateDev
 
 /// The way of a request through proxies, and back: loops, prefixes, places that an upstream tells of.
-@Suite(.timeLimit(.minutes(1))) struct ProxyWayTests {
+@Suite(.timeLimit(.minutes(6))) struct ProxyWayTests {
     /// An upstream that is the gateway itself ends with a refusal, not with the last connection.
     @Test func aRouteThatLeadsBackEndsIn508() async throws {
         let port = try await Loopback.freePort()

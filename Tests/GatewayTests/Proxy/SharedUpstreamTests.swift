@@ -11,7 +11,7 @@ import Darwin
 #endif
 
 /// An upstream has one pool and one health, however many routes name it and however often they change.
-@Suite(.timeLimit(.minutes(3))) struct SharedUpstreamTests {
+@Suite(.timeLimit(.minutes(6))) struct SharedUpstreamTests {
     private static func routes(_ count: Int, _ more: String = "") -> String {
         (0..<count).map { "- {name: r\($0), path: /r\($0), auth: none, upstreams: \"{upstream}\"\(more)}" }
             .joined(separator: "\n")

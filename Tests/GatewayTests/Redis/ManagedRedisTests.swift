@@ -14,7 +14,7 @@ import Foundation
 #endif
 
 /// A Redis as services run it: behind a proxy, with connections that are cut off, and with no room for more.
-@Suite(.serialized, .timeLimit(.minutes(2)), .tags(.measuresTime)) struct ManagedRedisTests {
+@Suite(.serialized, .timeLimit(.minutes(6)), .tags(.measuresTime)) struct ManagedRedisTests {
     private static let plans = "plans:\n  free: { quota: 1000000, ratePerMinute: 1000000 }\n"
 
     /// Neither a name for the connection nor facts of the server are needed.

@@ -11,7 +11,7 @@ import Foundation
 #endif
 
 /// Workers with `REDIS_PASSWORD_FILE`, as with the short-lived tokens of cloud services.
-@Suite(.timeLimit(.minutes(2))) struct PasswordFileTests {
+@Suite(.timeLimit(.minutes(6))) struct PasswordFileTests {
     @Test func aRotatedPasswordNeedsNoRestart() async throws {
         try await withTemporaryDirectory { directory in
             try await withRedis(in: directory) { redis in

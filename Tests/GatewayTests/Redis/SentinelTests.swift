@@ -14,7 +14,7 @@ import Foundation
 #endif
 
 /// Workers follow a primary that sentinels watch, without a restart.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct SentinelTests {
+@Suite(.serialized, .timeLimit(.minutes(6))) struct SentinelTests {
     private static let plans = "plans:\n  free: { quota: 1000000, ratePerMinute: 1000000 }\n"
 
     /// Two workers with the URL that `url` gives, and a user's token.

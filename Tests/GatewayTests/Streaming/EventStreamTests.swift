@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Server-sent events through the gateway: each arrives when it is said.
-@Suite(.timeLimit(.minutes(2))) struct EventStreamTests {
+@Suite(.timeLimit(.minutes(6))) struct EventStreamTests {
     private static let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
     @Test(arguments: [true, false]) func eachEventArrivesBeforeTheNextIsSaid(isChunked: Bool) async throws {

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// What an upstream and a client learn of each other's requests: names, addresses, traces.
-@Suite(.timeLimit(.minutes(1))) struct ForwardingTests {
+@Suite(.timeLimit(.minutes(6))) struct ForwardingTests {
     private static let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
     /// The fields that the upstream and the client get, by their names in lower case, for a request with `fields`.

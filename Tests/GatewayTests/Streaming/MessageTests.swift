@@ -4,7 +4,7 @@ import Testing
 import TollgateDev
 
 /// The finer points of HTTP/1.1 between a client and an upstream.
-@Suite(.timeLimit(.minutes(3))) struct MessageTests {
+@Suite(.timeLimit(.minutes(6))) struct MessageTests {
     /// Runs `body` with a client connected to a gateway before an upstream at `/api`.
     private static func run(
         _ body: @escaping @Sendable (KeyedGateways, ManualUpstream, RawClient) async throws -> Void

@@ -3,7 +3,7 @@ import Testing
 import TollgateDev
 
 /// A credential among the subprotocols of a WebSocket: read by the gateway, and by no upstream.
-@Suite(.timeLimit(.minutes(2))) struct SubprotocolTests {
+@Suite(.timeLimit(.minutes(6))) struct SubprotocolTests {
     /// What a client was answered, and what the upstream got.
     private struct Handshake {
         let answer: String

@@ -7,7 +7,7 @@ import TollgateDev
 import TollgateServer
 
 /// `POST /tickets`, and what a ticket opens: once, and for half a minute.
-@Suite(.timeLimit(.minutes(2))) struct TicketTests {
+@Suite(.timeLimit(.minutes(6))) struct TicketTests {
     private static func run(
         _ gateways: Int = 1, _ more: String = "",
         _ body: @escaping @Sendable (KeyedGateways, ScriptedUpstream) async throws -> Void

@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// `https://` upstreams, against the server that OpenSSL comes with.
-@Suite(.timeLimit(.minutes(2))) struct UpstreamTLSTests {
+@Suite(.timeLimit(.minutes(6))) struct UpstreamTLSTests {
     private struct Case: Sendable {
         let what: String
         let host: String

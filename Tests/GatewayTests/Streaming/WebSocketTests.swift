@@ -3,7 +3,7 @@ import Testing
 import TollgateDev
 
 /// A WebSocket through the gateway: admitted once as the request that it begins with, and left alone from then on.
-@Suite(.timeLimit(.minutes(2))) struct WebSocketTests {
+@Suite(.timeLimit(.minutes(6))) struct WebSocketTests {
     /// Runs `body` before an upstream at `/socket`, whose call is given back should it fail.
     private static func run(
         _ more: String = "charge: success",

@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// What `tollgate dev` makes of the `tollgate.yaml` of the directory that it is started in.
-@Suite(.timeLimit(.minutes(2))) struct DevelopmentFileTests {
+@Suite(.timeLimit(.minutes(6))) struct DevelopmentFileTests {
     private static func routes(_ names: String...) -> String {
         let upstream = "http://127.0.0.1:1"
         let routes = names.map { "- {name: \($0), path: /\($0), auth: none, upstreams: \"\(upstream)\"}\n" }

@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// What the program says when it cannot start, or not as it was meant.
-@Suite(.timeLimit(.minutes(2))) struct StartFailureTests {
+@Suite(.timeLimit(.minutes(6))) struct StartFailureTests {
     private static let least = [
         "REDIS_URL": "redis://127.0.0.1:1", "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     ]

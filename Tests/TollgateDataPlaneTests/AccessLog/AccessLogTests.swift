@@ -10,7 +10,7 @@ import TollgateCore
 @testable import TollgateDataPlane
 
 /// The lines of the access log, and when they are written.
-@Suite(.timeLimit(.minutes(1))) struct AccessLogTests {
+@Suite(.timeLimit(.minutes(6))) struct AccessLogTests {
     private static let time = UnixTime(milliseconds: 1_764_198_000_123)
 
     private static func text(_ line: AccessLine, as format: AccessLine.Format) -> String {

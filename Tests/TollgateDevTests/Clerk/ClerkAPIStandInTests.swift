@@ -4,7 +4,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct ClerkAPIStandInTests {
     private func withClerk(
         isStrict: Bool = false, secretKey: String? = nil,

@@ -7,7 +7,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct DevelopmentIdentityServerTests {
     private struct FixedTime: TimeSource {
         func now() -> UnixTime { UnixTime(seconds: 1_764_158_400) }

@@ -10,7 +10,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct DevelopmentIdentityTests {
     private let issuer = "http://127.0.0.1:4001"
     private let now = UnixTime(seconds: 1_764_198_000)

@@ -10,7 +10,7 @@ import TollgateCore
 import TollgateDev
 
 /// Signing in at the development identity provider, as a browser does it.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct SignInTests {
     private struct Noon: TimeSource {
         func now() -> UnixTime { UnixTime(seconds: 1_764_158_400) }

@@ -3,7 +3,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripeAPITests {
     @Test
     func opensCheckoutSessions() async throws {

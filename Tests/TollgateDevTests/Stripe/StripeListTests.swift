@@ -5,7 +5,7 @@ import TollgateCore
 import TollgateDev
 
 /// The lists of the API, and the customers that they are about.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripeListTests {
     private func ids(_ answer: APIClient.Answer) -> [String] {
         (answer.json["data"].elements ?? []).compactMap { $0["id"].string }

@@ -5,7 +5,7 @@ import TollgateCore
 import TollgateDev
 
 /// What becomes of subscriptions, and which events say so.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripeLivesTests {
     private static let day: Int64 = 86_400
 

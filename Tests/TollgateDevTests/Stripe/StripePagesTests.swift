@@ -4,7 +4,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripePagesTests {
     /// A browser: it has no key.
     private func browser(_ api: APIClient) -> APIClient { APIClient(url: api.url) }

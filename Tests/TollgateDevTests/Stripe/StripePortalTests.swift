@@ -4,7 +4,7 @@ import Testing
 import TollgateDev
 
 /// What the pages let a developer walk by hand.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripePortalTests {
     private static let form = "application/x-www-form-urlencoded"
 

@@ -3,7 +3,7 @@ import Testing
 import TollgateCore
 import TollgateDev
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(6)))
 struct StripeWebhooksTests {
     /// Runs `body` with a stand-in whose webhooks go to `receiver`.
     private func withWebhooks(

@@ -6,7 +6,7 @@ import Testing
 @testable import TollgateServer
 
 /// A shutdown ends, and says what it waited for when it has to be cut short.
-@Suite(.timeLimit(.minutes(1))) struct ShutdownDeadlineTests {
+@Suite(.timeLimit(.minutes(6))) struct ShutdownDeadlineTests {
     @Test func aShutdownThatHangsEndsWithALineThatNamesWhatHangs() async throws {
         let parts = RunningParts()
         for part in ["Redis", "requests on the public port", "draining"] { parts.began(part) }
