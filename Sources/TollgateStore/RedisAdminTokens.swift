@@ -48,8 +48,8 @@ package struct RedisAdminTokens: Sendable {
         return fields.compactMap { AdminToken(name: $0, words: $1) }.sorted { $0.name < $1.name }
     }
 
-    /// Who presents a token. Nil for a text that is none, or none any more.
-    package func identity(of text: String, at time: UnixTime) async throws(StoreUnavailable) -> OperatorIdentity? {
+    /// The token that a text is. Nil for a text that is none, or none any more.
+    package func token(of text: String, at time: UnixTime) async throws(StoreUnavailable) -> AdminToken? {
         guard text.hasPrefix(Self.prefix), text.utf8.count <= 256, let dot = text.lastIndex(of: ".") else { return nil }
         let name = String(text[text.index(text.startIndex, offsetBy: Self.prefix.count)..<dot])
         // A name that is none is looked up as well: no answer comes sooner than another.
@@ -57,8 +57,8 @@ package struct RedisAdminTokens: Sendable {
         let token = words.flatMap { AdminToken(name: name, words: $0) }
         let isRight = ConstantTime.equals(
             Array(SHA256.digest(text).hex.utf8), Array((token?.hash ?? SHA256.digest("").hex).utf8))
-        guard let token, isRight, token.expiresAt.map({ $0 > time }) ?? true else { return nil }
-        return OperatorIdentity(name: token.name, role: token.role)
+        guard let token, isRight, token.isValid(at: time) else { return nil }
+        return token
     }
 }
 

@@ -50,6 +50,8 @@ package struct AdminToken: Sendable, Hashable {
         self.expiresAt = expiresAt
     }
 
+    package func isValid(at time: UnixTime) -> Bool { expiresAt.map { $0 > time } ?? true }
+
     /// Letters, digits, `-`, `_` and `.`, so that a name is a word of a token, of a command and of a log line.
     package static func isValidName(_ name: String) -> Bool {
         nameLengths.contains(name.utf8.count)

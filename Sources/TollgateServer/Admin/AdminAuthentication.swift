@@ -1,5 +1,7 @@
 import HTTPTypes
 import Hummingbird
+import Libcrypto
+import Synchronization
 import TollgateCore
 import TollgateDataPlane
 import TollgateStore
@@ -18,6 +20,7 @@ struct AdminAuthentication: RouterMiddleware {
     /// Nil where no token is needed: whoever reaches the port may do everything.
     let tokens: RedisAdminTokens?
     let time: any TimeSource
+    let remembered = RememberedTokens()
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
@@ -34,15 +37,19 @@ struct AdminAuthentication: RouterMiddleware {
 
     private func identity(_ request: Request, _ tokens: RedisAdminTokens) async throws(APIError) -> OperatorIdentity {
         guard let field = request.headers[.authorization] else { throw .adminTokenMissing }
-        do throws(StoreUnavailable) {
-            guard let text = Self.token(in: field), let identity = try await tokens.identity(of: text, at: time.now())
-            else {
-                throw StoreUnavailable(reason: Self.invalid)
-            }
-            return identity
+        guard let text = Self.token(in: field) else { throw .adminTokenInvalid }
+        let now = time.now()
+        let token: AdminToken?
+        do {
+            token = try await tokens.token(of: text, at: now)
         } catch {
-            throw error.reason == Self.invalid ? .adminTokenInvalid : .unavailable(cause: error.reason)
+            // The overview tells most just when Redis is away. Nothing can be changed then.
+            guard let known = remembered.token(of: text, at: now) else { throw .unavailable(cause: error.reason) }
+            return known.identity
         }
+        remembered.note(token, of: text, at: now)
+        guard let token else { throw .adminTokenInvalid }
+        return token.identity
     }
 
     /// A browser asks its user for a name and a password, and sends them with every request of the page: the password is the
@@ -60,8 +67,42 @@ struct AdminAuthentication: RouterMiddleware {
         default: return nil
         }
     }
+}
 
-    private static let invalid = "the token is none"
+/// Tokens that Redis has found right a short while ago, for as long as it cannot be asked. Bounded, and by their hashes: a
+/// secret is not kept.
+final class RememberedTokens: Sendable {
+    /// How long one counts after Redis was asked for it last. Revoked meanwhile, it counts on a worker that Redis is away
+    /// from.
+    static let seconds: Int64 = 900
+    private static let maximumCount = 64
+
+    private let known = Mutex<[String: (token: AdminToken, notedAt: UnixTime)]>([:])
+
+    /// - Parameter token: Nil when Redis knows none.
+    func note(_ token: AdminToken?, of text: String, at time: UnixTime) {
+        let hash = SHA256.digest(text).hex
+        known.withLock { known in
+            if let token {
+                if known.count >= Self.maximumCount, known[hash] == nil { known = [:] }
+                known[hash] = (token, time)
+            } else {
+                known[hash] = nil
+            }
+        }
+    }
+
+    func token(of text: String, at time: UnixTime) -> AdminToken? {
+        let hash = SHA256.digest(text).hex
+        guard let (token, notedAt) = known.withLock({ $0[hash] }), notedAt.adding(seconds: Self.seconds) > time,
+            token.isValid(at: time)
+        else { return nil }
+        return token
+    }
+}
+
+extension AdminToken {
+    fileprivate var identity: OperatorIdentity { OperatorIdentity(name: name, role: role) }
 }
 
 /// What a request of the admin port carries along.

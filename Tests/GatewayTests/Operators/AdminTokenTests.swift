@@ -12,7 +12,7 @@ import Foundation
 #endif
 
 /// Who may use the admin port.
-@Suite(.timeLimit(.minutes(1))) struct AdminTokenTests {
+@Suite(.timeLimit(.minutes(6))) struct AdminTokenTests {
     private static let settings = ["TOLLGATE_ADMIN_AUTH": "token"]
 
     /// Makes a token by the command, which goes to Redis itself.
@@ -65,6 +65,26 @@ import Foundation
             }
             let entries = try await market.admin("GET", "audit", token: viewer).json["entries"].elements ?? []
             #expect(entries.contains { $0["who"].string == "sue" && $0["action"].string == "users.block" })
+        }
+    }
+
+    /// The overview tells most just when Redis is away.
+    @Test func aTokenThatWasRightIsRememberedWhileRedisIsAway() async throws {
+        try await withMarket(settings: Self.settings) { market in
+            let known = try await token("ann", "viewer", market)
+            let unknown = try await token("bob", "viewer", market)
+            let port = market.gateways[0].adminPort
+            func status(_ token: String) async throws -> Int {
+                try await HTTP.get("/overview.json", port: port, headers: [("Authorization", "Bearer \(token)")]).status
+            }
+            #expect(try await status(known) == 200)
+            market.redis.suspend()
+            #expect(try await status(known) == 200)
+            #expect(try await status(unknown) == 503)
+            #expect(try await status("\(known)0") == 503, "another text than the one that was right")
+            market.time.advance(seconds: 900)
+            #expect(try await status(known) == 503)
+            market.redis.resume()
         }
     }
 
