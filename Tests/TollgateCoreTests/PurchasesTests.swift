@@ -73,16 +73,16 @@ import TollgateCore
         seen.firstPriceIDs = ["price_2"]
         seen.startedAt = nil
         seen.customerID = nil
-        purchases.take(seen)
+        purchases.take(seen, plans: Self.plans)
         var kept = try #require(purchases.subscriptions["sub_1"])
         #expect(kept.pastDueSince == UnixTime(seconds: 1000), "since the first failure")
         #expect(kept.firstPriceIDs == ["price_1"] && kept.startedAt == UnixTime(seconds: 100))
         #expect(kept.customerID == "cus_1")
-        purchases.take(Self.subscription("sub_1", .active, seen: 1600))
-        purchases.take(Self.subscription("sub_1", .pastDue, since: 1700, seen: 1700))
+        purchases.take(Self.subscription("sub_1", .active, seen: 1600), plans: Self.plans)
+        purchases.take(Self.subscription("sub_1", .pastDue, since: 1700, seen: 1700), plans: Self.plans)
         kept = try #require(purchases.subscriptions["sub_1"])
         #expect(kept.pastDueSince == UnixTime(seconds: 1700), "another payment")
-        purchases.take(Self.subscription("sub_1", .canceled, seen: 1))
+        purchases.take(Self.subscription("sub_1", .canceled, seen: 1), plans: Self.plans)
         #expect(purchases.subscriptions["sub_1"]?.status == .canceled, "an end always counts")
     }
 
@@ -169,15 +169,15 @@ import TollgateCore
         let given = Self.given("paid")
         var purchases = Purchases(byHand: given)
         #expect(Self.record(purchases, replacing: given) == given, "not a field is touched")
-        purchases.take(Self.subscription("sub_1", plan: nil))
+        purchases.take(Self.subscription("sub_1", plan: nil), plans: Self.plans)
         #expect(Self.record(purchases, replacing: given) == given, "a newsletter captures nothing")
-        purchases.take(Self.subscription("sub_2", .canceled, plan: "pro"))
+        purchases.take(Self.subscription("sub_2", .canceled, plan: "pro"), plans: Self.plans)
         #expect(Self.record(purchases, replacing: given) == given, "nor does what has ended")
-        purchases.take(Self.subscription("sub_3", .active, plan: "paid"))
+        purchases.take(Self.subscription("sub_3", .active, plan: "paid"), plans: Self.plans)
         #expect(Self.record(purchases, replacing: given)?.subscriptionID == "sub_3", "its portal has to be found")
-        purchases.take(Self.subscription("sub_4", .active, plan: "pro"))
+        purchases.take(Self.subscription("sub_4", .active, plan: "pro"), plans: Self.plans)
         #expect(Self.granted(purchases) == "pro")
-        purchases.take(Self.subscription("sub_4", .pastDue, plan: "pro", since: 4999, seen: 2000))
+        purchases.take(Self.subscription("sub_4", .pastDue, plan: "pro", since: 4999, seen: 2000), plans: Self.plans)
         #expect(Self.record(purchases)?.planAfterGrace == "paid")
     }
 
@@ -217,12 +217,12 @@ import TollgateCore
         ]
         #expect(losses == [false, true, false, false], "a look from before; lost already; never had")
         #expect(Self.granted(purchases) == "paid")
-        let isTaken = purchases.take(Self.subscription("sub_2", plan: "pro", seen: 1999))
+        let isTaken = purchases.take(Self.subscription("sub_2", plan: "pro", seen: 1999), plans: Self.plans)
         #expect(!isTaken, "a look from before")
         purchases.lose("sub_1", seenAt: moment(2000))
         #expect(Self.granted(purchases) == "free")
         #expect(Self.record(purchases) != nil, "without a record an old token would count")
-        let isBack = purchases.take(Self.subscription("sub_2", plan: "pro", seen: 2001))
+        let isBack = purchases.take(Self.subscription("sub_2", plan: "pro", seen: 2001), plans: Self.plans)
         let isLost = purchases.lose("sub_2", seenAt: moment(2000))
         #expect(isBack && !isLost, "a look from before that")
         #expect(Self.granted(purchases) == "pro")
@@ -255,13 +255,30 @@ import TollgateCore
         var purchases = Purchases()
         for number in 0..<100 {
             let status: SubscriptionStatus = number < 30 ? .active : number < 40 ? .paused : .canceled
-            purchases.take(Self.subscription("sub_\(number)", status, began: Int64(number)))
+            purchases.take(Self.subscription("sub_\(number)", status, began: Int64(number)), plans: Self.plans)
             #expect(purchases.subscriptions.count <= Purchases.maximumCount)
         }
         let kept = purchases.subscriptions.values
         #expect(kept.count == Purchases.maximumCount)
         #expect(kept.count { $0.status == .active } == 30, "what serves is forgotten last")
         #expect(kept.filter { $0.status != .active }.allSatisfy { $0.status == .paused }, "what has ended goes first")
+    }
+
+    /// The plan of a user follows from what is kept: the best is kept, however late it comes and however old it is.
+    @Test func theBestPlansAreKept() throws {
+        var purchases = Purchases()
+        purchases.take(Self.subscription("sub_best", plan: "pro", began: 1), plans: Self.plans)
+        for number in 0..<100 {
+            purchases.take(
+                Self.subscription("sub_\(number)", plan: "paid", began: 1000 + Int64(number)), plans: Self.plans)
+            #expect(Self.granted(purchases) == "pro")
+        }
+        let isTaken = purchases.take(Self.subscription("sub_least", plan: "paid", began: 1), plans: Self.plans)
+        #expect(!isTaken, "nothing has changed")
+        #expect(purchases.subscriptions["sub_least"] == nil)
+        let ended = purchases.take(Self.subscription("sub_ended", .canceled, plan: "pro"), plans: Self.plans)
+        #expect(!ended)
+        #expect(purchases.subscriptions.count == Purchases.maximumCount)
     }
 
     /// Looks at the lives of several subscriptions, taken up in any order and more than once: the picture is that of the
@@ -279,7 +296,7 @@ import TollgateCore
             for _ in 0..<4 {
                 var purchases = Purchases()
                 for look in (looks + looks.filter { _ in Bool.random(using: &random) }).shuffled(using: &random) {
-                    purchases.take(look)
+                    purchases.take(look, plans: Self.plans)
                 }
                 #expect(purchases.subscriptions.mapValues(Optional.some) == expected)
                 records.insert(Self.record(purchases))

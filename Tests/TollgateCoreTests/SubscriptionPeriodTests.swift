@@ -153,11 +153,11 @@ import TollgateCore
         }
         var purchases = Purchases(subscriptions: [seen(.active, november, after: 0)])
         for seconds: Int64 in [1, 2] {
-            purchases.take(seen(.pastDue, december, after: seconds))
+            purchases.take(seen(.pastDue, december, after: seconds), plans: .standard)
             #expect(purchases.subscriptions["sub_1"]?.period == november)
             #expect(purchases.subscriptions["sub_1"]?.says(as: seen(.pastDue, december, after: 9)) == true)
         }
-        purchases.take(seen(.active, december, after: 3))
+        purchases.take(seen(.active, december, after: 3), plans: .standard)
         #expect(purchases.subscriptions["sub_1"]?.period == december)
         let new = Purchases(subscriptions: [seen(.pastDue, december, after: 0)])
         #expect(new.subscriptions["sub_1"]?.period == december, "nothing else is known")

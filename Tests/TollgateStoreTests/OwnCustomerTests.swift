@@ -43,7 +43,8 @@ import TollgateStore
                 let current = status == .active ? known : try await store.purchases(of: user)
                 var purchases = current.purchases
                 purchases.take(
-                    Subscription(id: "sub_1", customerID: "cus_2", status: status, plan: "paid", seenAt: time))
+                    Subscription(id: "sub_1", customerID: "cus_2", status: status, plan: "paid", seenAt: time),
+                    plans: .standard)
                 let record = purchases.record(
                     replacing: current.record, at: time, plans: .standard, pastDueGraceSeconds: 0)
                 #expect(try await store.write(purchases, record, of: user, over: current))

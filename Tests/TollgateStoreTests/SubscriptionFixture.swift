@@ -15,7 +15,7 @@ extension RedisSubscriptionStore {
         while true {
             let known = try await purchases(of: user)
             var purchases = known.purchases
-            guard purchases.take(seen) else { return known.record }
+            guard purchases.take(seen, plans: plans) else { return known.record }
             let record = purchases.record(
                 replacing: known.record, at: time, plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
             if try await write(purchases, record, of: user, over: known) { return try await self.record(of: user) }

@@ -118,7 +118,7 @@ import TollgateDev
             let user = try Self.user()
             func purchases(_ id: String, over known: KnownPurchases) -> (Purchases, SubscriptionRecord?) {
                 var purchases = known.purchases
-                purchases.take(.example(id, at: Self.time))
+                purchases.take(.example(id, at: Self.time), plans: .standard)
                 return (
                     purchases,
                     purchases.record(replacing: known.record, at: Self.time, plans: .standard, pastDueGraceSeconds: 0)

@@ -2,7 +2,7 @@
 ///
 /// Pure: how it is kept, and where the subscriptions come from, is not its concern.
 package struct Purchases: Sendable, Hashable {
-    /// Subscriptions of one user that are remembered. Of more, those that ended first are forgotten.
+    /// Subscriptions of one user that are remembered. Of more, the ones that can be missed first are forgotten.
     package static let maximumCount = 32
 
     /// By their ids.
@@ -18,17 +18,18 @@ package struct Purchases: Sendable, Hashable {
 
     /// Takes up what was seen of a subscription.
     ///
-    /// - Returns: False when something newer is known.
+    /// - Parameter plans: Of more than are remembered, those with a better plan are kept.
+    /// - Returns: False when something newer is known, or when it is itself the one that can be missed first.
     @discardableResult
-    package mutating func take(_ seen: Subscription) -> Bool {
+    package mutating func take(_ seen: Subscription, plans: PlanTable) -> Bool {
         var seen = seen
         if let known = subscriptions[seen.id] {
             guard known.yields(to: seen) else { return false }
             seen.keep(from: known)
         }
         subscriptions[seen.id] = seen
-        while subscriptions.count > Self.maximumCount, let last = oldest { subscriptions[last.id] = nil }
-        return true
+        while subscriptions.count > Self.maximumCount, let least = least(plans) { subscriptions[least.id] = nil }
+        return subscriptions[seen.id] != nil
     }
 
     /// Another user has the subscription now.
@@ -44,13 +45,13 @@ package struct Purchases: Sendable, Hashable {
         return true
     }
 
-    /// The one that can be missed first.
-    private var oldest: Subscription? {
-        func order(_ subscription: Subscription) -> (Int, UnixTime, String) {
-            let status = subscription.status
-            return (status.isFinal ? 0 : status.isLive ? 2 : 1, subscription.began, subscription.id)
+    /// The one that can be missed first: one that has ended, else one that serves nobody, else that of the least plan.
+    private func least(_ plans: PlanTable) -> Subscription? {
+        func stage(_ status: SubscriptionStatus) -> Int { status.isFinal ? 0 : status.isLive ? 2 : 1 }
+        return subscriptions.values.min { one, other in
+            let (first, second) = (stage(one.status), stage(other.status))
+            return first == second ? one.isOutdone(by: other, plans) : first < second
         }
-        return subscriptions.values.min { order($0) < order($1) }
     }
 
     // MARK: The summary
@@ -137,7 +138,7 @@ extension Subscription {
 
     /// Compared in order: the rank of the plan, whether it is paid for, and when it began. The id makes it definite.
     private func standing(_ plans: PlanTable) -> (Int, Int, UnixTime, String) {
-        (plan.flatMap { plans.rank(of: $0) } ?? -1, status == .pastDue ? 0 : 1, began, id)
+        (plan.rank(in: plans), status == .pastDue ? 0 : 1, began, id)
     }
 
     /// What only the first look could tell, and what the provider does not tell.

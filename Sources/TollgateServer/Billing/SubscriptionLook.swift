@@ -187,6 +187,18 @@ struct SubscriptionLook: Sendable {
         }
     }
 
+    /// Whether nothing that an event says of a subscription is missing in what is known, for one that was looked at after
+    /// the event.
+    func isSettled(_ change: SubscriptionChange) async throws(WebhookFailure) -> Bool {
+        switch change.kind {
+        case .subscription, .checkoutPaid, .paymentSucceeded, .paymentFailed: break
+        // Stripe may have it no more, or does not tell with the subscription.
+        case .deleted, .customerDeleted, .paymentReturned: return false
+        }
+        guard let id = change.facts.subscriptionID, let owner = try await owner(of: id) else { return false }
+        return change.facts.userID.map { $0 == owner } ?? true
+    }
+
     // MARK: Whose it is
 
     /// By the metadata, which only the account's owner writes; else by whose customer it is; else by what the payer of a
@@ -298,7 +310,7 @@ struct SubscriptionLook: Sendable {
         _ writesWhatIsKnown: Bool
     ) async throws(WebhookFailure) -> Outcome {
         let now = time.now()
-        var hasUnknownPrice = false
+        var (hasUnknownPrice, isSurplus) = (false, false)
         let outcome = try await change(user) { purchases in
             let known = facts.subscriptionID.flatMap { purchases.subscriptions[$0] }
             guard
@@ -311,7 +323,19 @@ struct SubscriptionLook: Sendable {
             hasUnknownPrice =
                 seen.status.isLive && known?.plan != nil && facts.soldPlan(known: known, prices: prices) == nil
                 && (seen.plan == nil || seen.priceIDs != known?.priceIDs)
-            return purchases.take(seen) ? .applied : .stale
+            guard purchases.take(seen, plans: plans) else {
+                isSurplus = seen.status.isLive && purchases.subscriptions[seen.id] == nil
+                return .stale
+            }
+            return .applied
+        }
+        if isSurplus {
+            logger.warning(
+                "a user has more live subscriptions than are kept; those of the best plans count",
+                metadata: [
+                    "user": "\(user)", "subscription": "\(facts.subscriptionID ?? "-")",
+                    "kept": "\(Purchases.maximumCount)",
+                ])
         }
         if hasUnknownPrice, outcome == .applied { reportUnknownPrice(facts, of: user) }
         return outcome
