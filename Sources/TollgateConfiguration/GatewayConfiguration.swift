@@ -1,4 +1,5 @@
 package import Logging
+import StripeBilling
 package import TollgateCore
 
 /// Everything that can be configured, checked as a whole: who holds one knows that the gateway can start with it.
@@ -171,7 +172,7 @@ package struct GatewayConfiguration: Sendable {
         reader.warnOfHalfASale(stripe, frontendURL: frontendURL)
         routes = sources.routes.table
         lines =
-            reader.settingLines() + plans.lines(place: sources.plans?.place ?? "default")
+            reader.settingLines() + plans.lines(prices: stripe.prices, place: sources.plans?.place ?? "default")
             + routes.lines(places: sources.routes.places)
         if port != 0, port == adminPort, let found = reader.find(.adminPort) {
             reader.report(found, "is the public port too", remedy: "Give the admin port a number of its own.")
@@ -233,8 +234,13 @@ extension SettingReader {
 }
 
 extension PlanTable {
-    fileprivate func lines(place: String) -> [String] {
-        plans.map { "plans.\($0.name) = \($0.quota) a month, \($0.ratePerMinute) a minute (\(place))" }
+    fileprivate func lines(prices: PriceTable, place: String) -> [String] {
+        plans.map { plan in
+            let period = plan.period == .subscription ? "period of the subscription" : "month"
+            let ids = prices.prices(ofPlan: plan.name)
+            let sale = ids.isEmpty ? "" : ", sold by \(ids.joined(separator: " "))"
+            return "plans.\(plan.name) = \(plan.quota) a \(period), \(plan.ratePerMinute) a minute\(sale) (\(place))"
+        }
     }
 }
 

@@ -118,7 +118,12 @@ struct PlanSection {
                 node, "the \(key) of the plan '\(plan)' is \(isList ? "no list" : "no text")",
                 remedy: "Write `priceId: price_1`, or `priceIds: [price_1, price_2]` for several.")
         }
-        if plan == PlanTable.fallbackName, !ids.isEmpty {
+        if ids.isEmpty {
+            return report(
+                node, "the priceIds of the plan '\(plan)' are empty",
+                remedy: "Add the IDs of its prices, or remove the line where the plan is not sold.")
+        }
+        if plan == PlanTable.fallbackName {
             return report(node, "the plan '\(plan)' has a \(key)", remedy: "Remove it: this plan is not sold.")
         }
         if prices[plan] != nil {

@@ -1,7 +1,7 @@
 /// One thing that can be configured, under one name in every place it can be given.
 ///
 /// The environment's name is the one that is written down; flag, YAML key and swift-configuration's key follow from it,
-/// so that they can never drift apart: `CLERK_JWKS_URL` is `--clerk-jwks-url` and `clerk: {jwksUrl: …}`.
+/// so that they can never drift apart: `TOLLGATE_ADMIN_PORT` is `--admin-port` and `admin: {port: …}`.
 package struct Setting: Sendable, Hashable {
     /// What a value looks like.
     package enum Kind: Sendable, Hashable {
@@ -53,8 +53,16 @@ extension Setting {
     /// The key in swift-configuration, whose environment provider turns it into ``name`` again.
     var keyComponents: [String] { words }
 
-    /// The command line's option, such as `--admin-port`.
-    package var flag: String { "--" + ownWords.joined(separator: "-") }
+    /// Those with an option of their own on the command line. All others are given by `--set NAME=VALUE`.
+    package static let withOption: Set<String> = [
+        "TOLLGATE_CONFIG", "TOLLGATE_HOST", "TOLLGATE_PORT", "TOLLGATE_ADMIN_HOST", "TOLLGATE_ADMIN_PORT", "REDIS_URL",
+        "TOLLGATE_THREADS", "TOLLGATE_LOG_LEVEL",
+    ]
+
+    /// What gives it on the command line, such as `--admin-port` or `--set CLERK_ISSUER`.
+    package var flag: String {
+        Self.withOption.contains(name) ? "--" + ownWords.joined(separator: "-") : "--set \(name)"
+    }
 
     /// Where the setting stands in `tollgate.yaml`. Nil for the one that says where that file is.
     package var yamlPath: [String]? {

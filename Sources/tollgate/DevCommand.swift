@@ -12,7 +12,8 @@ import Foundation
 /// `tollgate dev`: the whole thing offline, and tokens for it.
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dev", abstract: "Run everything offline: a private Redis, a stand-in for Clerk, and the gateway.",
+        commandName: "dev",
+        abstract: "Run everything offline: a private Redis, stand-ins for Clerk and Stripe, and the gateway.",
         subcommands: [DevServeCommand.self, DevTokenCommand.self], defaultSubcommand: DevServeCommand.self)
 }
 
@@ -44,8 +45,9 @@ struct DevTokenCommand: ParsableCommand {
     @Option(help: "The user's id.")
     var user = "user_abc"
 
-    @Option(help: "The plan that the token claims; 'none' claims none.")
-    var plan = "free"
+    // None: what was bought counts then, as with a session of Clerk's that has told of it.
+    @Option(help: "The plan that the token claims; 'none' claims none, and what was bought counts.")
+    var plan = "none"
 
     @Option(help: "How long the token is valid.")
     var lifetimeSeconds = 86_400

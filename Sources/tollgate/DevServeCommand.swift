@@ -3,6 +3,7 @@ import Logging
 import NIOPosix
 import ServiceLifecycle
 import TollgateConfiguration
+import TollgateCore
 import TollgateDev
 import TollgateServer
 import TollgateStore
@@ -134,6 +135,8 @@ struct DevServeCommand: AsyncParsableCommand {
     private func stripe(port: Int, logger: Logger) -> StripeStandIn {
         var configuration = StripeStandIn.Configuration(webhookSecret: Self.webhookSecret)
         configuration.port = port
+        configuration.file = "\(data.redisDirectory)/stripe.json"
+        configuration.usersBeginningAnew = Set(SampleUser.all.map(\.userID.value))
         return StripeStandIn(configuration: configuration, time: SystemClock(), logger: logger)
     }
 

@@ -86,13 +86,14 @@ import TollgateCore
     }
 
     @Test func everySettingHasOneNameInEveryPlace() {
-        #expect(Setting.clerkJWKSURL.flag == "--clerk-jwks-url")
+        #expect(Setting.clerkJWKSURL.flag == "--set CLERK_JWKS_URL")
         #expect(Setting.clerkJWKSURL.yamlPath == ["clerk", "jwksUrl"])
         #expect(Setting.adminPort.flag == "--admin-port")
         #expect(Setting.adminPort.yamlPath == ["admin", "port"])
         #expect(Setting.frontendURL.yamlPath == ["frontendUrl"])
         #expect(Setting.idleTimeoutSeconds.yamlPath == ["idleTimeoutSeconds"])
         #expect(Setting.configurationFile.yamlPath == nil)
+        #expect(Setting.withOption.isSubset(of: Setting.all.map(\.name)))
         #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
         #expect(Set(Setting.all.map(\.flag)).count == Setting.all.count)
     }

@@ -38,6 +38,7 @@ import TollgateCore
         ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, period: month}", 3, "'pro' is 'month'", "`calendar`"),
         ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, period: [calendar]}", 3, "period of the plan", "`calendar`"),
         ("plans:\n  free: {quota: 5, priceId: price_1}", 2, "'free' has a priceId", "Remove it"),
+        ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceIds: []}", 3, "'pro' are empty", "Add the IDs"),
         ("plans:\n  free: {quota: 5, priceIds: [price_1]}", 2, "'free' has a priceIds", "Remove it"),
         ("plans:\n  free: {quota: 5}\n  pro: {quota: 6, priceId: prod_1}", 3, "'prod_1' for a price", "prod_"),
         (

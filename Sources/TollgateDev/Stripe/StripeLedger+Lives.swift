@@ -119,6 +119,19 @@ extension StripeLedger {
         return updated + [StandInStripeEvent(type: type, object: invoice)]
     }
 
+    /// Begins the next period now, paid, however much is left of this one: as when the operator resets the billing cycle.
+    mutating func renew(_ id: String, now: UnixTime) throws -> [StandInStripeEvent] {
+        let old = try subscription(id)
+        guard old["status"] == "active", old["pause_collection"] == .null else { return [] }
+        let invoice = bill(old, reason: "subscription_cycle", amount: amount(of: old), isPaid: true, now: now)
+        let renewed = try update(id) { subscription in
+            subscription["latest_invoice"] = invoice["id"]
+            subscription["billing_cycle_anchor"] = .integer(now.seconds)
+            Self.setPeriod(of: &subscription, from: now)
+        }
+        return renewed + [StandInStripeEvent(type: "invoice.paid", object: invoice)]
+    }
+
     /// Ends the trial now.
     mutating func endTrial(_ id: String, _ end: StripeStandIn.TrialEnd, now: UnixTime) throws -> [StandInStripeEvent] {
         let old = try subscription(id)

@@ -132,6 +132,7 @@ extension StripeStandIn {
         let call = Call(parameters: try rules.checked(form), id: id, pages: state.url, now: time.now())
         do {
             let (object, events) = try create(&state.ledger, call)
+            keep(state.ledger)
             webhooks.send(events.map { $0.json(created: call.now) })
             return StandInStripeAnswer(body: object.text)
         } catch let error as StandInStripeError {

@@ -118,6 +118,12 @@ extension StripeStandIn {
         try change { ledger, now in try ledger.collect(subscription, succeeds: succeeds, now: now) }
     }
 
+    /// Begins the next period now, and it is paid.
+    @discardableResult
+    package func renew(_ subscription: String) throws -> [String] {
+        try change { ledger, now in try ledger.renew(subscription, now: now) }
+    }
+
     /// Ends the trial now: `active`, `past_due` or `paused`.
     @discardableResult
     package func endTrial(of subscription: String, _ end: TrialEnd = .paid) throws -> [String] {

@@ -56,11 +56,12 @@ extension StripeStandIn {
         case "cancel": try cancel(id)
         case "cancel-later": try cancelAtPeriodEnd(id)
         case "cancel-in-days":
-            try cancel(id, at: time.now().adding(seconds: Self.days(form.field("days")) * 86_400))
+            try cancel(id, at: time.now().adding(seconds: try Self.days(form.field("days")) * 86_400))
         case "keep": try cancel(id, at: nil)
         case "prices": try setPrices(of: id, to: Self.words(form.field("prices")))
         case "fail": try collect(id, succeeds: false)
         case "collect": try collect(id, succeeds: true)
+        case "renew": try renew(id)
         case "give-up": try giveUp(id)
         case "pause-collection": try pauseCollection(of: id)
         case "resume-collection": try resumeCollection(of: id)
@@ -87,8 +88,11 @@ extension StripeStandIn {
         ).events
     }
 
-    private static func days(_ text: String?) -> Int64 {
-        (text.flatMap { Int64($0) } ?? 1).clamped(to: 1...3650)
+    private static func days(_ text: String?) throws -> Int64 {
+        guard let days = text.flatMap({ Int64($0) }), (1...3650).contains(days) else {
+            throw StandInStripeError("Give a number of days from 1 to 3650.", parameter: "days")
+        }
+        return days
     }
 
     private static func words(_ text: String?) -> [String] {
@@ -147,6 +151,7 @@ extension StripeStandIn {
         default: buttons.append(("Pause", "pause"))
         }
         buttons += [("Fail next payment", "fail"), ("Pay next invoice", "collect")]
+        if subscription["status"] == "active", isCollected { buttons.append(("Renew now", "renew")) }
         if subscription["status"] == "past_due" { buttons.append(("Give up collecting", "give-up")) }
         buttons.append(
             isCollected ? ("Pause collection", "pause-collection") : ("Resume collection", "resume-collection"))

@@ -7,8 +7,14 @@ import ServiceLifecycle
 import Synchronization
 package import TollgateCore
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// Stands in for Stripe on 127.0.0.1: the calls of its API that sell subscriptions, pages to click through instead of
-/// a card form, and signed webhooks. All of it is forgotten when the process ends.
+/// a card form, and signed webhooks. What was made is forgotten when the process ends, unless there is a file for it.
 package final class StripeStandIn: Service {
     /// The only version of the API that is spoken here, and that events are shaped by.
     package static let apiVersion = "2026-10-28.endive"
@@ -29,6 +35,12 @@ package final class StripeStandIn: Service {
 
         /// Calls of the API that are answered in a second; the others get 429. Nil for any number.
         package var callsPerSecond: Int?
+
+        /// Where customers and what they have are kept. Nil forgets them.
+        package var file: String?
+
+        /// Those who begin anew with each process.
+        package var usersBeginningAnew: Set<String> = []
 
         /// What the webhook endpoint is registered for; `*` stands for all events.
         var enabledEvents = ["*"]
@@ -73,7 +85,13 @@ package final class StripeStandIn: Service {
         self.onRunning = onRunning
         pace = StripePace(limit: configuration.callsPerSecond)
         webhooks = StripeWebhooks(secret: configuration.webhookSecret, time: time, logger: logger)
-        state = Mutex(State(ledger: StripeLedger(unitAmount: configuration.unitAmount)))
+        var ledger = StripeLedger(unitAmount: configuration.unitAmount)
+        if let text = configuration.file.flatMap({ try? String(contentsOfFile: $0, encoding: .utf8) }),
+            let json = JSON(parsing: text.utf8)
+        {
+            ledger.restore(json, without: configuration.usersBeginningAnew)
+        }
+        state = Mutex(State(ledger: ledger))
     }
 
     /// Where it is, such as `http://127.0.0.1:4010`; empty until it runs.
@@ -150,6 +168,7 @@ package final class StripeStandIn: Service {
             guard !events.isEmpty else { return state.eventsOfPayments[checkoutSession] ?? [] }
             let ids = events.compactMap { $0["id"].string }
             state.eventsOfPayments[checkoutSession] = ids
+            keep(state.ledger)
             // Inside the lock: a second click finds them on their way.
             webhooks.send(events)
             return ids
@@ -186,8 +205,22 @@ package final class StripeStandIn: Service {
         _ body: (inout StripeLedger, UnixTime) throws -> [StandInStripeEvent]
     ) throws -> [String] {
         let now = time.now()
-        let events = try state.withLock { try body(&$0.ledger, now) }.map { $0.json(created: now) }
+        let events = try state.withLock { state in
+            let events = try body(&state.ledger, now)
+            keep(state.ledger)
+            return events
+        }.map { $0.json(created: now) }
         webhooks.send(events)
         return events.compactMap { $0["id"].string }
+    }
+
+    /// Writes the file, inside the lock: of two changes the later one stays.
+    func keep(_ ledger: StripeLedger) {
+        guard let file = configuration.file else { return }
+        do {
+            try ledger.json.text.write(toFile: file, atomically: true, encoding: .utf8)
+        } catch {
+            logger.error("the stand-in of Stripe cannot keep what was made", metadata: ["cause": "\(error)"])
+        }
     }
 }
