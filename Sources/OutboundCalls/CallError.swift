@@ -133,6 +133,8 @@ extension CallError: CustomStringConvertible {
     /// One line with all that is known.
     package var description: String {
         let details = (httpStatus.map { ["status \($0)"] } ?? []) + told.map { "\($0.detail.label) \($0.value)" }
-        return details.isEmpty ? message : "\(message) (\(details.joined(separator: ", ")))"
+        // What the service says of itself does not name it.
+        let text = kind == .refused && !message.contains(service.name) ? "\(service.name) said: \(message)" : message
+        return details.isEmpty ? text : "\(text) (\(details.joined(separator: ", ")))"
     }
 }

@@ -40,8 +40,18 @@ package struct PriceTable: Sendable, Hashable {
     /// The price that a checkout of a plan sells. Nil when the plan is not sold.
     package func price(ofPlan plan: String) -> String? { offers.first { $0.plan == plan }?.priceIDs.first }
 
+    /// All prices that sell a plan. None when it is not sold.
+    package func prices(ofPlan plan: String) -> [String] { offers.first { $0.plan == plan }?.priceIDs ?? [] }
+
     /// The best plan that one of `priceIDs` sells. Nil when none sells one.
     package func plan(soldBy priceIDs: [String]) -> String? {
         offers.last { offer in offer.priceIDs.contains(where: priceIDs.contains) }?.plan
+    }
+}
+
+extension PriceTable: CustomStringConvertible {
+    /// Each plan with its prices, in the order of the plan table: `paid price_1 price_2, pro price_3`.
+    package var description: String {
+        offers.map { ([$0.plan] + $0.priceIDs).joined(separator: " ") }.joined(separator: ", ")
     }
 }

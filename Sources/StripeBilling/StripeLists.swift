@@ -12,6 +12,30 @@ package struct StripePage<Element: Sendable>: Sendable {
     package let next: String?
 }
 
+/// How far a list has been read.
+///
+/// Bounded, whatever is answered: one that comes to a page again would be read for ever. Brent's way of finding a cycle
+/// remembers one page alone.
+package struct StripeListCursor: Sendable, Hashable {
+    /// What the next page begins after. Nil for the first page, and after the last.
+    package private(set) var last: String?
+
+    private var remembered: String?
+    private var pages = 0
+
+    package init() {}
+
+    /// - Parameter next: ``StripePage/next``.
+    package mutating func advance(to next: String?) throws(CallError) {
+        guard next == nil || next != last && next != remembered else {
+            throw CallError(.stripe, .unintelligible, "Stripe's list comes to the same page again.")
+        }
+        pages += 1
+        if pages & (pages - 1) == 0 { remembered = next }
+        last = next
+    }
+}
+
 /// What the reconciliation asks for. All of it only reads.
 extension StripeClient {
     /// The most that Stripe puts on a page.

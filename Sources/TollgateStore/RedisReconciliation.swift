@@ -5,7 +5,7 @@ package import TollgateCore
 /// What is known of the reconciliations with the payment provider, and whose turn it is: one worker at a time.
 package struct RedisReconciliation: Sendable {
     /// How long a worker that dies keeps the others from it. One that works on takes the lease anew with each step.
-    private static let leaseMilliseconds = 60_000
+    package static let leaseSeconds = 60
 
     private static let leaseScript = NamedScript<HoldLeaseSignature>(
         "hold_lease.lua", resource: PackageResources.hold_lease_lua)
@@ -18,7 +18,7 @@ package struct RedisReconciliation: Sendable {
     ///
     /// - Parameter token: Names this worker's turn among all others; random.
     package func hold(token: String) async throws(StoreUnavailable) -> Bool {
-        try await lease(token, milliseconds: Self.leaseMilliseconds)
+        try await lease(token, milliseconds: Self.leaseSeconds * 1000)
     }
 
     /// Gives the turn back.
@@ -57,13 +57,14 @@ package struct RedisReconciliation: Sendable {
 
 extension ReconciliationHistory {
     static let schema = HashSchema(
-        ReconciliationHistory.init(ranAt:wentThroughAllAt:eventsSeenUntil:checked:mended:failures:),
+        ReconciliationHistory.init(ranAt:wentThroughAllAt:eventsSeenUntil:checked:mended:failures:terms:),
         HashRow(\.ranAt, "ranAt", .moment),
         HashRow(\.wentThroughAllAt, "wentThroughAllAt", .optional(.moment)),
         HashRow(\.eventsSeenUntil, "eventsSeenUntil", .moment),
         HashRow(\.checked, "checked", .orElse(0, .number)),
         HashRow(\.mended, "mended", .orElse(0, .number)),
-        HashRow(\.failures, "failures", .orElse(0, .number)))
+        HashRow(\.failures, "failures", .orElse(0, .number)),
+        HashRow(\.terms, "terms", .optional(.text)))
 }
 
 private enum HoldLeaseSignature: ScriptSignature {

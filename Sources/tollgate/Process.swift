@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Logging
 import NIOCore
 import TollgateConfiguration
@@ -46,6 +47,26 @@ enum Process {
     static func fail(_ error: InvalidConfiguration) -> any Error {
         for problem in error.problems { complain("tollgate: \(problem.description)\n") }
         return ExitCode(configurationStatus)
+    }
+
+    /// Runs `body` in a task that SIGINT and SIGTERM cancel, so that it gives back what it holds. A second signal ends the
+    /// process at once.
+    static func cancelledBySignals<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let task = Task(operation: body)
+        let sources = [SIGINT, SIGTERM].map { number in
+            _ = signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler {
+                _ = signal(number, SIG_DFL)
+                task.cancel()
+            }
+            source.resume()
+            return source
+        }
+        defer { for source in sources { source.cancel() } }
+        return try await task.value
     }
 
     /// Standard output, at once: a reader behind a pipe waits for it.

@@ -15,6 +15,9 @@ struct ReconcileCommand: AsyncParsableCommand {
 
     @OptionGroup var options: OperatorOptions
 
+    @Flag(help: "Also where plans are sold at other prices here than by the workers.")
+    var force = false
+
     func run() async throws {
         let configuration = try options.load()
         let command = ReconciliationCommand(
@@ -23,11 +26,15 @@ struct ReconcileCommand: AsyncParsableCommand {
         do {
             let isWatched = Process.errorsGoToTerminal
             let clearLine = isWatched ? "\r\u{1B}[K" : ""
-            let found = try await command.run { checked, mended in
-                if isWatched { Process.complain("\(clearLine)\(checked) subscriptions looked at, \(mended) mended") }
-            } onChange: { change in
-                Process.complain(clearLine)
-                Process.say("\(change)\n")
+            let found = try await Process.cancelledBySignals { [force] in
+                try await command.run(isForced: force) { checked, mended in
+                    if isWatched {
+                        Process.complain("\(clearLine)\(checked) subscriptions looked at, \(mended) mended")
+                    }
+                } onChange: { change in
+                    Process.complain(clearLine)
+                    Process.say("\(change)\n")
+                }
             }
             Process.complain(clearLine)
             let noun = found.checked == 1 ? "subscription" : "subscriptions"

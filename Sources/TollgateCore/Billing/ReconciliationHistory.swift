@@ -16,9 +16,12 @@ package struct ReconciliationHistory: Sendable, Hashable {
     /// Those that could not be read or settled.
     package var failures: Int
 
+    /// Which prices sell which plan, as the last one went by. Nil when it did not say.
+    package var terms: String?
+
     package init(
         ranAt: UnixTime, wentThroughAllAt: UnixTime?, eventsSeenUntil: UnixTime, checked: Int, mended: Int,
-        failures: Int
+        failures: Int, terms: String? = nil
     ) {
         self.ranAt = ranAt
         self.wentThroughAllAt = wentThroughAllAt
@@ -26,5 +29,6 @@ package struct ReconciliationHistory: Sendable, Hashable {
         self.checked = checked
         self.mended = mended
         self.failures = failures
+        self.terms = terms
     }
 }

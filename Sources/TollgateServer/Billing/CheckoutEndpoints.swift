@@ -42,7 +42,8 @@ struct CheckoutEndpoints: Sendable {
             from: context.network
         ) { admitted in
             switch try await sell(tier, at: price, to: admitted, sales) {
-            case .alreadySubscribed: throw Self.alreadySubscribed(admitted)
+            case .alreadySubscribed(let isPaymentReturned):
+                throw Self.alreadySubscribed(admitted, isPaymentReturned: isPaymentReturned)
             case .page(let session):
                 return Response(
                     json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
@@ -74,10 +75,14 @@ struct CheckoutEndpoints: Sendable {
         }
     }
 
-    private static func alreadySubscribed(_ admitted: AdmittedCaller) -> APIError {
+    private static func alreadySubscribed(_ admitted: AdmittedCaller, isPaymentReturned: Bool) -> APIError {
+        let why =
+            isPaymentReturned
+            ? "What was paid for your subscription was returned, so it gives no plan until its next payment."
+            : "There is a subscription already."
         var error = APIError(
             .conflict, error: "Already subscribed", code: "already-subscribed",
-            message: "There is a subscription already. POST /billing-portal leads to the page where it is changed.")
+            message: "\(why) POST /billing-portal leads to the page where it is changed.")
         error.details = [
             JSON.Member(name: "plan", value: .string(admitted.usage.plan)),
             JSON.Member(name: "portal", value: "/billing-portal"),

@@ -10,7 +10,9 @@ extension PlanSales {
         case page(CheckoutSession)
 
         /// The user has a subscription, beside which a second would be paid for, or was given the plan.
-        case alreadySubscribed
+        ///
+        /// - Parameter isPaymentReturned: It grants nothing, for what was paid for it was given or taken back.
+        case alreadySubscribed(isPaymentReturned: Bool)
     }
 
     /// Opens the page on which `user` buys a plan, or finds the one that is open.
@@ -54,7 +56,7 @@ extension PlanSales {
         let given = known.record == nil ? plan : known.purchases.byHand.flatMap { $0.status.isLive ? $0.plan : nil }
         guard !known.hasSubscription, given != request.tier else {
             if let page { try await expire(page.id) }
-            return .alreadySubscribed
+            return .alreadySubscribed(isPaymentReturned: known.record?.status == .paymentReturned)
         }
         if let page { return .page(page) }
         let key = request.idempotencyKey(at: now, after: sessions.first?.id)

@@ -36,6 +36,14 @@ struct Reconciler: Sendable {
     /// How often a worker looks whether it is time: when the one that runs dies, another takes its place soon.
     private static let lookInterval: Duration = .seconds(30)
 
+    /// Which prices sell which plan: what a subscription is worth. In one line.
+    var terms: String { "\(look.prices); with another price \(look.unknownPrice.rawValue)" }
+
+    /// The ``terms`` of the last run, of whatever worker. Nil when there was none.
+    func lastTerms() async throws(WebhookFailure) -> String? {
+        try await stored { () async throws(StoreUnavailable) in try await state.history()?.terms }
+    }
+
     /// - Parameters:
     ///   - isComplete: Whether to go through all subscriptions, instead of when it is time.
     ///   - progress: Told after each page.
@@ -108,7 +116,7 @@ struct Reconciler: Sendable {
             findings async throws(WebhookFailure) in
             progress(findings)
             guard !Task.isCancelled, try await holds(token) else {
-                throw .store(StoreUnavailable(.unreachable, reason: "the reconciliation was broken off"))
+                throw .store(StoreUnavailable(reason: "the reconciliation was broken off; the next one does the rest"))
             }
         }
         if isComplete { try await pass.goThroughAll() }
@@ -121,7 +129,7 @@ struct Reconciler: Sendable {
         let result = ReconciliationHistory(
             ranAt: time.now(), wentThroughAllAt: isComplete ? start : last,
             eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended,
-            failures: findings.failures)
+            failures: findings.failures, terms: terms)
         try await stored { () async throws(StoreUnavailable) in try await state.write(result) }
         return findings
     }
@@ -139,6 +147,8 @@ struct Reconciler: Sendable {
     private func stored<Value>(
         _ operation: () async throws(StoreUnavailable) -> Value
     ) async throws(WebhookFailure) -> Value {
-        do { return try await operation() } catch { throw .store(error) }
+        try await persistently { () async throws(WebhookFailure) in
+            do throws(StoreUnavailable) { return try await operation() } catch { throw .store(error) }
+        }
     }
 }

@@ -42,6 +42,9 @@ struct ReconciliationPass: Sendable {
 
     private(set) var findings = ReconciliationFindings()
 
+    /// Since when all that Stripe lists is looked at. Nil when it is not gone through.
+    private var listedSince: UnixTime?
+
     init(
         look: SubscriptionLook, stripe: StripeClient, logger: Logger,
         goOn: @escaping @Sendable (ReconciliationFindings) async throws(WebhookFailure) -> Void
@@ -71,11 +74,12 @@ struct ReconciliationPass: Sendable {
     /// - Returns: False when Stripe refuses to tell. A key that may not read events is no reason to do all else again and
     ///   again.
     mutating func lookAtUndelivered(since moment: UnixTime) async throws(WebhookFailure) -> Bool {
-        var (last, seen): (String?, Set<String>) = (nil, [])
+        var cursor = StripeListCursor()
+        var seen: Set<String> = []
         repeat {
             let page: StripePage<StripeEvent?>
             do {
-                page = try await stripe.undeliveredEvents(since: moment, after: last)
+                page = try await stripe.undeliveredEvents(since: moment, after: cursor.last)
             } catch {
                 guard [400, 403, 404].contains(error.httpStatus) else { throw .stripe(error) }
                 logger.warning(
@@ -91,7 +95,7 @@ struct ReconciliationPass: Sendable {
                 return change
             }
             // Of the events of one, an older one may say whose it is.
-            let subjects = Dictionary(grouping: changes, by: \.subject).values.map(\.self)
+            let subjects = try await unsettled(Dictionary(grouping: changes, by: \.subject).values.map(\.self))
             let outcomes = try await settle(subjects, together: { $0[0].facts.customerID ?? $0[0].eventID }) {
                 [look] changes async throws(WebhookFailure) in
                 for change in changes {
@@ -101,10 +105,34 @@ struct ReconciliationPass: Sendable {
                 return .unknownUser
             }
             for (changes, outcome) in outcomes where outcome != .unknownUser { seen.insert(changes[0].subject) }
-            last = page.next
+            try advance(&cursor, to: page.next)
             try await goOn(findings)
-        } while last != nil
+        } while cursor.last != nil
         return true
+    }
+
+    /// Without those that the list of all subscriptions has just told of: with each of many, Stripe would be asked twice.
+    ///
+    /// Stripe's clock is another than the one that the list goes by. An event that is passed over for that is looked at by
+    /// the next run, which looks back further than clocks differ.
+    private func unsettled(
+        _ subjects: [[SubscriptionChange]]
+    ) async throws(WebhookFailure) -> [[SubscriptionChange]] {
+        guard let listedSince else { return subjects }
+        var remaining: [[SubscriptionChange]] = []
+        for changes in subjects {
+            var isSettled = true
+            for change in changes where isSettled {
+                isSettled = change.eventTime < listedSince
+                if isSettled {
+                    isSettled = try await persistently { [look] () async throws(WebhookFailure) in
+                        try await look.isSettled(change)
+                    }
+                }
+            }
+            if !isSettled { remaining.append(changes) }
+        }
+        return remaining
     }
 
     /// Looks at the subscriptions whose period has been over for a day, and of which no event has told what followed.
@@ -132,11 +160,12 @@ struct ReconciliationPass: Sendable {
 
     /// Looks at all subscriptions that Stripe has.
     mutating func goThroughAll() async throws(WebhookFailure) {
-        var last: String?
+        var cursor = StripeListCursor()
         repeat {
-            let seenAt = try await beginningOfPage(after: last)
+            let seenAt = try await beginningOfPage(after: cursor.last)
+            listedSince = listedSince ?? seenAt
             let page: StripePage<SubscriptionFacts?>
-            do { page = try await stripe.subscriptions(after: last) } catch { throw .stripe(error) }
+            do { page = try await stripe.subscriptions(after: cursor.last) } catch { throw .stripe(error) }
             let readable = page.elements.compactMap(\.self)
             if readable.count < page.elements.count {
                 findings.failures += page.elements.count - readable.count
@@ -145,9 +174,13 @@ struct ReconciliationPass: Sendable {
             try await settle(readable, together: { $0.userID?.value ?? $0.customerID ?? $0.subscriptionID ?? "" }) {
                 [look] facts async throws(WebhookFailure) in try await look.take(facts, seenAt: seenAt)
             }
-            last = page.next
+            try advance(&cursor, to: page.next)
             try await goOn(findings)
-        } while last != nil
+        } while cursor.last != nil
+    }
+
+    private func advance(_ cursor: inout StripeListCursor, to next: String?) throws(WebhookFailure) {
+        do { try cursor.advance(to: next) } catch { throw .stripe(error) }
     }
 
     /// When a page is asked for. A second early, for each server of a cluster has its own clock: a look at a single
@@ -177,7 +210,10 @@ struct ReconciliationPass: Sendable {
                     var results: Results = []
                     for element in group {
                         do throws(WebhookFailure) {
-                            results.append((element, .success(try await look(element))))
+                            let outcome = try await persistently { () async throws(WebhookFailure) in
+                                try await look(element)
+                            }
+                            results.append((element, .success(outcome)))
                         } catch {
                             results.append((element, .failure(error)))
                         }
@@ -217,7 +253,23 @@ struct ReconciliationPass: Sendable {
     private func stored<Value>(
         _ operation: () async throws(StoreUnavailable) -> Value
     ) async throws(WebhookFailure) -> Value {
-        do { return try await operation() } catch { throw .store(error) }
+        try await persistently { () async throws(WebhookFailure) in
+            do throws(StoreUnavailable) { return try await operation() } catch { throw .store(error) }
+        }
+    }
+}
+
+/// Does it once more after a moment when Redis was late: a failover or a busy moment is no reason to do all anew.
+func persistently<Value>(
+    _ operation: () async throws(WebhookFailure) -> Value
+) async throws(WebhookFailure) -> Value {
+    do {
+        return try await operation()
+    } catch {
+        guard case .store(let problem) = error, problem.cause == .unreachable || problem.cause == .clockDiffers,
+            (try? await Task.sleep(for: .seconds(1))) != nil
+        else { throw error }
+        return try await operation()
     }
 }
 

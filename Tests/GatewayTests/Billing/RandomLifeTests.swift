@@ -73,7 +73,7 @@ extension Market {
                 #expect(found.failures == 0)
                 return true
             } catch {
-                guard "\(error)".contains("reconciles just now") else { throw error }
+                guard "\(error)".contains("reconciliation is under way") else { throw error }
                 return false
             }
         }

@@ -11,7 +11,7 @@ import TollgateDev
 import TollgateServer
 
 /// What webhooks have not told is found and mended.
-@Suite(.timeLimit(.minutes(1))) struct ReconcilerTests {
+@Suite(.timeLimit(.minutes(6))) struct ReconcilerTests {
     /// A market whose worker hears of nothing, and does not reconcile by itself.
     private static let deaf = ["STRIPE_WEBHOOK_SECRET": ""]
 
@@ -158,11 +158,92 @@ import TollgateServer
                     let found = try await market.reconcile()
                     Issue.record("another is at it: \(found)")
                 } catch {
-                    #expect("\(error)".contains("A worker reconciles just now"), "\(error)")
+                    #expect("\(error)".contains("Another reconciliation is under way"), "\(error)")
                 }
                 try await redis.send("DEL reconciliation:lease")
                 let found = try await market.reconcile()
                 #expect(found.checked == 0)
+                let lease = try await redis.send("EXISTS reconciliation:lease").integer
+                #expect(lease == 0, "it was given back")
+            }
+        }
+    }
+
+    /// Without the workers' plan table, who pays for one of its prices would be on the fallback.
+    @Test func anotherPlanTableIsRefused() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            try market.sell("price_paid", to: "user_abc")
+            let first = try await market.reconcile()
+            #expect(first.mended == 1)
+            for others in [["STRIPE_PRICE_ID": "price_other"], ["STRIPE_UNKNOWN_PRICE": "keep"]] {
+                do {
+                    let found = try await market.reconcile(with: others)
+                    Issue.record("\(others) is not what was sold by: \(found)")
+                } catch {
+                    #expect("\(error)".contains("paid price_paid") && "\(error)".contains("--force"), "\(error)")
+                }
+                #expect(try await market.plan(of: "user_abc") == "paid")
+            }
+            let forced = try await market.reconcile(isForced: true, with: ["STRIPE_PRICE_ID": "price_other"])
+            #expect(forced.mended == 1)
+            #expect(try await market.plan(of: "user_abc") == "free")
+        }
+    }
+
+    /// Something in Stripe's place says for ever that more follows, and comes to what it has said before.
+    @Test(arguments: [["sub_1"], ["sub_1", "sub_2", "sub_3"]]) func aListWithoutEndIsLeft(ids: [String]) async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            let pages = Mutex(0)
+            let stripe = try await ScriptedServer { _ in
+                let id = pages.withLock { number in
+                    number += 1
+                    return ids[number % ids.count]
+                }
+                let list = #"{"object":"list","data":[{"id":"\#(id)","object":"subscription"}],"has_more":true}"#
+                return .sayAndHangUp(
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(list.utf8.count)\r\n"
+                        + "Connection: close\r\n\r\n" + list)
+            }
+            do {
+                let found = try await market.reconcile(stripeURL: "http://127.0.0.1:\(stripe.port)")
+                Issue.record("there is no end: \(found)")
+            } catch {
+                #expect("\(error)".contains("the same page again"), "\(error)")
+            }
+            try await stripe.close()
+            #expect(pages.withLock(\.self) <= 4 * ids.count)
+        }
+    }
+
+    /// What the list has told of is not asked for once more because an event was not delivered.
+    @Test func eventsOfWhatWasListedCostNoCalls() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            for number in 0..<20 { try market.sell("price_paid", to: "user_\(number)") }
+            market.time.advance(seconds: 60)
+            let before = market.stripe.callCount
+            let found = try await market.reconcile()
+            #expect(found.checked == 20 && found.mended == 20)
+            #expect(market.stripe.callCount - before == 2, "the list and the events")
+            let between = market.stripe.callCount
+            let again = try await market.reconcile(isComplete: false)
+            #expect(again.checked == 20 && again.mended == 0, "without the list, each is asked for")
+            #expect(market.stripe.callCount - between == 21)
+        }
+    }
+
+    /// An operator who breaks it off keeps the turn from nobody.
+    @Test func aSignalGivesTheTurnBack() async throws {
+        try await withMarket(settings: Self.deaf) { market in
+            try market.sell("price_paid", to: "user_abc")
+            market.stripe.faults.inject(.stall(.seconds(30)), times: 99, pathPrefix: "/v1/subscriptions")
+            let process = try ChildProcess.start(
+                Worker.program, ["reconcile"], environment: market.settings, output: .lines)
+            try await withRedisClient(market.redis.configuration) { redis in
+                try await eventually("it has the turn") {
+                    try await redis.send("EXISTS reconciliation:lease").integer == 1
+                }
+                process.signal(SIGTERM)
+                #expect(await process.wait() == .exited(1))
                 let lease = try await redis.send("EXISTS reconciliation:lease").integer
                 #expect(lease == 0, "it was given back")
             }
@@ -219,15 +300,16 @@ private final class RequestLog: Sendable {
 extension Market {
     /// Reconciles as `tollgate reconcile` does, at the market's time.
     func reconcile(
-        stripeURL: String? = nil, isComplete: Bool = true
+        stripeURL: String? = nil, isComplete: Bool = true, isForced: Bool = false, with others: [String: String] = [:]
     ) async throws -> ReconciliationCommand.Result {
         let environment = settings.merging(stripeURL.map { ["STRIPE_API_URL": $0] } ?? [:]) { $1 }
+            .merging(others) { $1 }
         let configuration = try GatewayConfiguration.load(
             flags: [:], environment: environment, workingDirectory: directory)
         let command = ReconciliationCommand(
             configuration: configuration, time: time, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: .silent)
-        return try await command.run(isComplete: isComplete) { _, _ in }
+        return try await command.run(isComplete: isComplete, isForced: isForced) { _, _ in }
     }
 
     /// The settings of its workers.

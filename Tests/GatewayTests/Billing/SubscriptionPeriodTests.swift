@@ -8,7 +8,7 @@ import TollgateServer
 
 /// Quotas that run with what is paid for, from the checkout to the calls: with a worker, a redis-server and what Stripe
 /// sends.
-@Suite(.timeLimit(.minutes(3))) struct SubscriptionPeriodTests {
+@Suite(.timeLimit(.minutes(6))) struct SubscriptionPeriodTests {
     private static let plans = """
         plans:
           free: { quota: 5 }
