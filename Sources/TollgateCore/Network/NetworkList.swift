@@ -5,6 +5,17 @@ package struct NetworkList: Sendable, Hashable {
     /// No network at all.
     package static let empty = NetworkList(networks: [])
 
+    /// Networks whose addresses are not those of servers on the internet: of this machine and of private networks, those
+    /// of clouds' metadata among them, and what is reserved (IANA's special-purpose registries). Through 64:ff9b::/96 and
+    /// 2002::/16 an IPv4 address of them can be reached.
+    package static let nonPublic =
+        NetworkList([
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+            "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+            "224.0.0.0/4", "240.0.0.0/4", "::/127", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001:db8::/32",
+            "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+        ]) ?? .empty
+
     fileprivate struct Network: Sendable, Hashable {
         /// The first of its addresses.
         let address: IPAddress

@@ -1,0 +1,78 @@
+import HTTPTypes
+import JSONValue
+import TollgateCore
+import TollgateDataPlane
+import TollgateStore
+
+/// What operators do about alerts on their way.
+struct AlertOperations: Sendable {
+    let outbox: RedisAlertOutbox
+    let audit: AuditTrail
+
+    var endpoints: [OperatorEndpoint] {
+        [
+            .init(.get, "alerts", .viewer, list), .init(.post, "alerts/replay", .support, replayDead),
+            .init(.post, "alerts/{alert}/replay", .support, replay),
+        ]
+    }
+
+    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let limit = try request.number("limit", in: 1...1000, orElse: 100)
+        var standings = RedisAlertOutbox.Standing.allCases
+        if let text = request.call.query["state"] {
+            guard let standing = RedisAlertOutbox.Standing(rawValue: text) else {
+                let names = standings.map(\.rawValue).joined(separator: ", ")
+                throw .badRequest("'state' takes one of \(names).")
+            }
+            standings = [standing]
+        }
+        do throws(StoreUnavailable) {
+            var (rows, counts): ([JSON], [String: JSON]) = ([], [:])
+            for standing in standings {
+                let listing = try await outbox.list(standing, maximumCount: limit)
+                counts[standing.rawValue] = .integer(listing.count)
+                rows += listing.alerts.map { Self.json(of: $0.alert, standing, $0.moment) }
+            }
+            return OperatorAnswer(["counts": JSON(counts), "alerts": .array(Array(rows.prefix(limit)))])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    private static func json(
+        of alert: OutgoingAlert, _ standing: RedisAlertOutbox.Standing, _ moment: UnixTime
+    ) -> JSON {
+        [
+            "id": .string(alert.id), "type": .string(alert.kind.rawValue), "state": .string(standing.rawValue),
+            "userId": .string(alert.user.value), "attempts": .integer(alert.delivery.attempts),
+            "since": .moment(alert.delivery.since), standing == .pending ? "nextAt" : "endedAt": .moment(moment),
+            "failure": .text(alert.delivery.failure), "message": JSON(parsing: alert.body.utf8) ?? .null,
+        ]
+    }
+
+    @Sendable private func replay(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let id = request.parameters["alert"] ?? ""
+        do throws(StoreUnavailable) {
+            guard try await outbox.replay(id, at: request.time) else { throw StoreUnavailable(reason: Self.notDead) }
+            try await audit.note("alerts.replay", id, request)
+            return OperatorAnswer(["id": .string(id), "state": "pending"])
+        } catch {
+            guard error.reason == Self.notDead else { throw .unavailable(cause: error.reason) }
+            throw APIError(
+                .notFound, error: "Alert not found", code: "alert-not-found",
+                message: "There is no alert of that id that was given up. One that is pending is sent by itself.")
+        }
+    }
+
+    private static let notDead = "there is no such alert"
+
+    @Sendable private func replayDead(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        do throws(StoreUnavailable) {
+            let count = try await outbox.replayAll(at: request.time)
+            try await audit.note("alerts.replay", nil, after: "\(count) alerts", request)
+            return OperatorAnswer(["replayed": .integer(count)])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+}
