@@ -2,11 +2,18 @@ import Hiredis
 package import RedisClient
 package import TollgateCore
 
-/// The days of a user in Redis: a hash for each, which admission writes.
+/// The days of users in Redis, which admission writes: a hash for each ten days of a month. One for each day would take
+/// several times the memory; of one for a month, a call at its end would search three times as many fields.
 package struct RedisUsageHistory: UsageHistory {
-    /// Fields that Redis is asked for at a time: it answers no other call meanwhile. A day has a field for each of the
-    /// operator's routes that charged the user, and is read as a whole.
+    /// Fields that Redis is asked for at a time: it answers no other call meanwhile. A hash has a field for each day and
+    /// each of the operator's routes that charged the user then.
     private static let fieldsAtATime = 1024
+
+    /// Months that are asked for at a time: Redis reads them together, and serves no other meanwhile.
+    private static let monthsAtATime = 25
+
+    private static let script = NamedScript<ReadUsageSignature>(
+        "read_usage.lua", resource: PackageResources.read_usage_lua)
 
     private let client: RedisClient
 
@@ -16,41 +23,88 @@ package struct RedisUsageHistory: UsageHistory {
         _ count: Int, until last: CalendarDay, of user: UserID
     ) async throws(StoreUnavailable) -> [UsageDay] {
         let days = (0..<min(max(1, count), UsageDay.keptDays)).reversed().map { age in
-            CalendarDay(containing: last.startOfDay.adding(seconds: -86_400 * Int64(age)))
+            last.days(before: age)
         }
-        let keys = days.map { RedisKey.usage(user, on: $0) }
-        let sizes = try await client.ask(all: keys.map { RedisCommand("HLEN", $0) }).map { Int($0.integer ?? 0) }
-        var found: [UsageDay] = []
-        for part in Self.parts(ofSizes: sizes) {
-            let replies = try await client.ask(all: keys[part].map { RedisCommand("HGETALL", $0) })
-            found += zip(days[part], replies).map { UsageDay(day: $0, calls: Self.calls(in: $1.array ?? [])) }
+        let firstDays = days.reduce(into: [CalendarDay]()) { firstDays, day in
+            let first = BillingPeriod(containing: day).firstDay
+            if firstDays.last != first { firstDays.append(first) }
         }
-        return found
+        var counted: [CalendarDay: UsageDay] = [:]
+        for month in try await months(firstDays.map { (user, $0) }) {
+            for day in month.days { counted[day.day] = day }
+        }
+        return days.map { counted[$0] ?? UsageDay(day: $0, calls: [:]) }
     }
 
-    /// Which days are read at a time, of days that have so many fields: as many as have few fields together, or one.
-    package static func parts(ofSizes sizes: [Int]) -> [Range<Int>] {
-        var parts: [Range<Int>] = []
-        var (start, fields) = (0, 0)
-        for (place, size) in sizes.enumerated() {
-            if place > start, fields + size > fieldsAtATime {
-                parts.append(start..<place)
-                (start, fields) = (place, 0)
+    /// What was counted in months: of each, which is told by any day of it, for the user beside it, in their order.
+    package func months(_ wanted: [(UserID, CalendarDay)]) async throws(StoreUnavailable) -> [UserMonth] {
+        var months: [UserMonth] = []
+        for start in stride(from: 0, to: wanted.count, by: Self.monthsAtATime) {
+            let part = wanted[start..<min(start + Self.monthsAtATime, wanted.count)]
+            let replies = try await client.ask(all: part.map { Self.call($0.1, of: $0.0) })
+            for ((user, day), reply) in zip(part, replies) { months.append(try await month(day, of: user, in: reply)) }
+        }
+        return months
+    }
+
+    private static func call(_ day: CalendarDay, of user: UserID) -> RedisScript.Call {
+        script.call { _ in
+            .usage(user)
+        } with: { argument in
+            switch argument {
+            case .month: String(day.description.dropLast("-26".count))
+            case .maximumFields: "\(fieldsAtATime)"
             }
-            fields += size
         }
-        return sizes.isEmpty ? [] : parts + [start..<sizes.count]
     }
 
-    /// What is no count is left out: another client of Redis may have written it.
-    private static func calls(in fields: [RedisReply]) -> [String: Int] {
-        var calls: [String: Int] = [:]
-        for index in stride(from: 0, to: fields.count - 1, by: 2) {
-            guard let route = fields[index].string, let count = fields[index + 1].string.flatMap({ Int($0) }),
-                count > 0
-            else { continue }
-            calls[route] = count.clamped(to: UsageSnapshot.countRange)
+    private func month(
+        _ day: CalendarDay, of user: UserID, in reply: RedisReply
+    ) async throws(StoreUnavailable) -> UserMonth {
+        guard let parts = reply.array else { throw Self.script.unexpectedReply() }
+        var counts = UsageCounts()
+        for index in stride(from: 0, to: parts.count - 1, by: 2) {
+            guard let hash = parts[index].string.flatMap({ UsageHash($0, inMonthOf: day, of: user) }) else {
+                throw Self.script.unexpectedReply()
+            }
+            if let fields = parts[index + 1].array {
+                counts.add(fields, of: hash)
+            } else {
+                counts.add(try await scan(hash.key), of: hash)
+            }
         }
-        return calls
+        return UserMonth(userID: user, firstDay: BillingPeriod(containing: day).firstDay, days: counts.days)
     }
+
+    /// All of a hash that has more fields than Redis is asked for at a time. It may tell a field twice.
+    private func scan(_ key: RedisKey) async throws(StoreUnavailable) -> [RedisReply] {
+        var (fields, cursor) = ([String: RedisReply](), "0")
+        repeat {
+            let command = RedisCommand("HSCAN", key, cursor, "COUNT", "\(Self.fieldsAtATime)")
+            guard let reply = try await client.ask(all: [command])[0].array, reply.count == 2,
+                let next = reply[0].string, let words = reply[1].array
+            else { throw .unexpectedReply(of: "HSCAN") }
+            for index in stride(from: 0, to: words.count - 1, by: 2) {
+                if let field = words[index].string { fields[field] = words[index + 1] }
+            }
+            cursor = next
+        } while cursor != "0"
+        return fields.flatMap { [.bytes(Array($0.key.utf8)), $0.value] }
+    }
+}
+
+/// What `read_usage.lua` is given.
+private enum ReadUsageSignature: ScriptSignature {
+    enum Key: String, ScriptName { case usage }
+
+    enum Argument: String, ScriptName {
+        /// YYYY-MM
+        case month
+
+        /// Of a hash that is told as a whole.
+        case maximumFields
+    }
+
+    /// It answers none.
+    enum Outcome: String, ScriptName { case none }
 }

@@ -41,6 +41,7 @@ struct BooksModel {
 
     var record: Record?
     private(set) var days: [CalendarDay: [String: Int]] = [:]
+    private(set) var refusals: [CalendarDay: [CountedRefusal: Int]] = [:]
     private(set) var held: [String: Held] = [:]
     private(set) var calls: [String: Call] = [:]
     private var minutes: [Int64: Int] = [:]
@@ -103,9 +104,19 @@ struct BooksModel {
                 remember(request, call, charged: paid ?? charged, reserved: reserved, period: next.period)
             }
         }
+        if !onlyTells, record != nil, let refusal = CountedRefusal(outcome) {
+            refusals[CalendarDay(containing: request.time), default: [:]][refusal, default: 0] += 1
+        }
         return Verdict(
             outcome: outcome, count: next.count, plan: plan.name,
             isRepeat: paid != nil && outcome == .admitted, reserved: reserved)
+    }
+
+    /// What stands in Redis of each day: `/orders` and `!quota-exceeded`, with how often.
+    var history: [CalendarDay: [String: Int]] {
+        let calls = days.mapValues { $0.map { ("/\($0)", $1) } }
+        let refused = refusals.mapValues { $0.map { ("!\($0.rawValue)", $1) } }
+        return calls.merging(refused, uniquingKeysWith: +).mapValues { Dictionary(uniqueKeysWithValues: $0) }
     }
 
     private mutating func remember(
@@ -194,5 +205,15 @@ struct BooksModel {
         }
         next.previous = (record.period, record.count)
         return next
+    }
+}
+
+extension CountedRefusal {
+    fileprivate init?(_ outcome: AdmissionDecision.Outcome) {
+        switch outcome {
+        case .rateLimited: self = .rateLimited
+        case .quotaExceeded: self = .quotaExceeded
+        default: return nil
+        }
     }
 }

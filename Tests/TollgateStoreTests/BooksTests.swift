@@ -166,9 +166,12 @@ import TollgateStore
             #expect(isUsageRight, "step \(step): \(usage), not \(String(describing: record)) \(log.suffix(30))")
 
             var areDaysRight = true
-            for (day, expected) in model.days {
-                let calls = try await hash("usage:{user_abc}:\(day)").filter { $0.value != "0" }
-                let wanted = expected.filter { $0.value != 0 }.mapValues { "\($0)" }
+            for (day, expected) in model.history {
+                let prefix = "\(day)".suffix(2)
+                let fields = try await hash("usage:{user_abc}:\("\(day)".dropLast())")
+                let calls = fields.filter { $0.key.hasPrefix(prefix) && $0.value != "0" }
+                let wanted = expected.filter { $0.value != 0 }.map { ("\(prefix)\($0)", "\($1)") }
+                    .reduce(into: [:]) { $0[$1.0] = $1.1 }
                 if calls != wanted { areDaysRight = false }
                 #expect(calls == wanted, "step \(step), \(day)")
             }
@@ -178,8 +181,10 @@ import TollgateStore
                 "\(members[$0].string ?? "") \(members[$0 + 1].string ?? "")"
             }
             let wanted = model.held.map { id, held in
+                let day = "\(held.day)"
                 let end = UnixTime(seconds: held.leaseEnd).iso8601.filter(\.isNumber)
-                return "\(id) \(held.calls) \(held.period.firstDay) \(held.day) \(held.route)"
+                return
+                    "\(id) \(held.calls) \(held.period.firstDay) \(day.dropLast()) \(day.suffix(2))/\(held.route)"
                     + (held.key.map { " \($0)" } ?? "") + " \(end)"
             }
             #expect(Set(reserved) == Set(wanted), "step \(step)")

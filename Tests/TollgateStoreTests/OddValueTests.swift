@@ -117,10 +117,10 @@ import TollgateStore
             try await gateway.writeUsage()
             let first = try #require(try await gateway.admit(reservation: "r1").reservation)
             try await gateway.client.send("HSET usage:{user_abc} usageCount many")
-            try await gateway.client.send("HSET \(KeyGateway.day) search many")
+            try await gateway.client.send("HSET \(KeyGateway.tenDays) 26/search many")
             #expect(try await gateway.admissions.settle(first, as: .giveBack))
             #expect(try await gateway.hash("usage:{user_abc}")["usageCount"] == "many")
-            #expect(try await gateway.hash(KeyGateway.day) == ["search": "many"])
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26/search": "many"])
             let second = try await gateway.admit(reservation: "r2")
             #expect(second.usage.count == 1 && second.oddities == [.count, .day])
             #expect(second.oddities.names == ["usageCount", "day"])
@@ -217,7 +217,7 @@ import TollgateStore
                 let decision = try await gateway.admit(after: november)
                 #expect(decision.outcome == .quotaExceeded)
             }
-            #expect(usedUp.isEmpty, "a look at the other month does not change to it: \(usedUp)")
+            #expect(usedUp == [KeyGateway.tenDays], "a look at the other month does not change to it: \(usedUp)")
             #expect(try await gateway.admit(after: january).usage.count == 1)
             let record = try await gateway.hash("usage:{user_abc}")
             #expect(record["previousPeriodStart"] == "2025-12-01" && record["previousUsageCount"] == "4")
@@ -239,7 +239,7 @@ import TollgateStore
             #expect(try await gateway.admissions.settle(reserved, as: .giveBack))
             let record = try await gateway.hash("usage:{user_abc}")
             #expect(record["usageCount"] == "1" && record["previousUsageCount"] == "1")
-            #expect(try await gateway.hash(KeyGateway.day) == ["search": "1"])
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26/search": "1"])
             #expect(try await gateway.admit().usage.count == 2, "back in November")
         }
     }
@@ -267,7 +267,7 @@ import TollgateStore
                     let decision = try await gateway.admit()
                     #expect(decision.outcome == .rateLimited, "'\(full)'")
                 }
-                #expect(changes.isEmpty, "'\(full)': \(changes)")
+                #expect(changes == [KeyGateway.tenDays], "'\(full)': \(changes)")
             }
         }
     }
@@ -294,13 +294,14 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             for number in Self.noNumbers.dropLast() + ["5.0", "0x10"] {
                 try await gateway.writeUsage(["usageCount": "0"])
-                try await gateway.send("HSET", KeyGateway.day, "search", number, "reports", "x")
+                try await gateway.send("HSET", KeyGateway.tenDays, "26/search", number, "26/reports", "x")
                 let first = try await gateway.admit()
                 #expect(first.outcome == .admitted && first.usage.count == 1, "'\(number)'")
                 #expect(first.oddities == .day && first.oddities.names == ["day"], "'\(number)'")
-                #expect(try await gateway.hash(KeyGateway.day) == ["search": "1", "reports": "x"], "'\(number)'")
+                #expect(
+                    try await gateway.hash(KeyGateway.tenDays) == ["26/search": "1", "26/reports": "x"], "'\(number)'")
                 #expect(try await gateway.admit().oddities.isEmpty, "'\(number)': it was repaired")
-                #expect(try await gateway.hash(KeyGateway.day)["search"] == "2", "'\(number)'")
+                #expect(try await gateway.hash(KeyGateway.tenDays)["26/search"] == "2", "'\(number)'")
             }
         }
     }

@@ -5,7 +5,8 @@ import Testing
 import TollgateCore
 import TollgateStore
 
-/// A call that is refused writes nothing but when its key was used, whatever stands in the records that it was judged by.
+/// A call that is refused writes nothing but when its key was used and, in the history, that a limit refused it, whatever
+/// stands in the records that it was judged by.
 /// The time is 2025-11-26T23:00:00Z.
 @Suite(.timeLimit(.minutes(6))) struct RefusedCallTests {
     private static let route = Result { try #require(RouteLimit(route: "search", ratePerMinute: 2)) }
@@ -18,7 +19,7 @@ import TollgateStore
         ])
         try await gateway.client.send("SET \(KeyGateway.minute) \(limit["minute"] ?? "many")")
         try await gateway.client.send("SET ratelimit:{user_abc}:search:29403300 \(limit["route"] ?? "many")")
-        try await gateway.client.send("HSET \(KeyGateway.day) search x")
+        try await gateway.client.send("HSET \(KeyGateway.tenDays) 26/search x")
         try await gateway.client.send("HSET subscription:{user_abc} plan gold status past_due pastDueSince nan")
     }
 
@@ -38,7 +39,9 @@ import TollgateStore
                     #expect(decision?.outcome == outcome)
                 }
             }
-            #expect(changes.isEmpty, "\(changes)")
+            #expect(changes == [KeyGateway.tenDays], "\(changes)")
+            let code = outcome == .rateLimited ? "rate-limit-exceeded" : "quota-exceeded"
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26/search": "x", "26!\(code)": "2"])
             let odd = ["usageCount", "periodStart", "minute", "route-minute"].filter { name in
                 limit[name == "route-minute" ? "route" : name] == nil
             }
@@ -77,6 +80,7 @@ import TollgateStore
         }
     }
 
+    /// But that a key which is the user's may not do it.
     @Test func keysThatAreNotLetInChangeNothing() async throws {
         try await KeyGateway.run { gateway in
             let (revoked, narrow) = (try await gateway.makeKey(), try await gateway.makeKey(scopes: ["read"]))
@@ -97,7 +101,8 @@ import TollgateStore
                     #expect(decision.oddities.isEmpty && decision.usage.count == 0, "nothing is told")
                 }
             }
-            #expect(changes.isEmpty, "\(changes)")
+            #expect(changes == [KeyGateway.tenDays], "\(changes)")
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26/search": "x", "26!scope-missing": "1"])
         }
     }
 
@@ -108,10 +113,10 @@ import TollgateStore
                 try await Self.writeOddValues(gateway, but: limit)
                 let name = "key:{user_abc}:{\(key.id)}"
                 let changes = try await gateway.changes { _ = try await gateway.call(key) }
-                #expect(changes == [name])
+                #expect(changes == [name, KeyGateway.tenDays])
                 #expect(try await gateway.hash(name)["lastUsedAt"] == "2025-11-26T23:00:00Z")
                 let more = try await gateway.changes { _ = try await gateway.call(key, after: 59) }
-                #expect(more.isEmpty, "once a minute: \(more)")
+                #expect(more == [KeyGateway.tenDays], "once a minute: \(more)")
             }
         }
     }
@@ -133,7 +138,7 @@ import TollgateStore
                 "previousUsageCount", "reservedUntil",
             ]
         ),
-        (KeyGateway.day, ["search", "reports"]),
+        (KeyGateway.tenDays, ["26/search", "26/reports"]),
         ("subscription:{user_abc}", ["plan", "status", "pastDueSince", "writtenAt", "clerkUpdatedAt"]),
         ("idempotency:{user_abc}:{k}", ["fingerprint", "until", "state", "leaseUntil", "calls", "attempt", "status"]),
     ]
@@ -153,7 +158,7 @@ import TollgateStore
                     #expect(UsageSnapshot.countRange.contains(decision.usage.count))
                     guard decision.outcome == .admitted || decision.outcome == .replayed else {
                         // A lease that has run out ends with any call.
-                        let changes = after.changes(since: before)
+                        let changes = after.changes(since: before).filter { $0 != KeyGateway.tenDays }
                         #expect(changes.isEmpty || call == 1 && changes == ["usage:{user_abc}"], "\(round): \(changes)")
                         break
                     }

@@ -86,8 +86,9 @@ import TollgateStore
     @Test func historyAndOthersReportsAreNoTrap() async throws {
         try await withClient { client, user in
             for day in 1...26 {
-                let key = "usage:{user_abc}:2025-11-" + (day < 10 ? "0\(day)" : "\(day)")
-                _ = try await client.execute(RedisCommand("HSET", key, "orders", "9223372036854775807", "other", "nan"))
+                let (key, digits) = ("usage:{user_abc}:2025-11-\(day / 10)", (day < 10 ? "0\(day)" : "\(day)"))
+                _ = try await client.execute(
+                    RedisCommand("HSET", key, "\(digits)/orders", "9223372036854775807", "\(digits)/other", "nan"))
             }
             let days = try await RedisUsageHistory(client: client).days(
                 31, until: CalendarDay(containing: Self.time), of: user)

@@ -46,8 +46,8 @@ extension KeyGateway {
     /// The counter of the minute that ``time`` lies in.
     static let minute = "ratelimit:{user_abc}:29403300"
 
-    /// The user's calls on the day of ``time``.
-    static let day = "usage:{user_abc}:2025-11-26"
+    /// The user's history of the ten days of ``time``: what begins with 26 is of that day.
+    static let tenDays = "usage:{user_abc}:2025-11-2"
 
     /// A command whose words may hold anything.
     @discardableResult
@@ -64,6 +64,17 @@ extension KeyGateway {
         let words = usual.merging(fields) { $1 }.flatMap { [$0.key, $0.value] }
         try await client.send("DEL usage:{user_abc}")
         _ = try await client.execute(RedisCommand(arguments: ["HSET", "usage:{user_abc}"] + words))
+    }
+
+    /// What is booked on `day` by route, zeros left out, where this release books it and where the one before did.
+    func booked(on day: CalendarDay) async throws -> [String: String] {
+        let (prefix, name) = ("\("\(day)".suffix(2))/", "usage:{\(user.value)}:\(day)")
+        var sums: [String: Int] = [:]
+        for (field, count) in try await hash(String(name.dropLast())) where field.hasPrefix(prefix) {
+            sums[String(field.dropFirst(3)), default: 0] += Int(count) ?? 0
+        }
+        for (route, count) in try await hash(name) { sums[route, default: 0] += Int(count) ?? 0 }
+        return sums.filter { $0.value != 0 }.mapValues { "\($0)" }
     }
 
     /// What becomes of a call with a token, `seconds` after ``time``.

@@ -181,12 +181,14 @@ import TollgateStore
 
             var areDaysRight = true
             for (day, calls) in model.days {
-                let booked = try await gateway.hash("usage:{user_abc}:\(day)").filter { $0.value != "0" }
+                let booked = try await gateway.booked(on: day)
                 if booked != calls.filter({ $0.value != 0 }).mapValues({ "\($0)" }) { areDaysRight = false }
             }
             #expect(areDaysRight, "step \(step)")
 
-            let members = try await gateway.client.send("ZRANGE reservations:{user_abc} 0 -1 WITHSCORES").array ?? []
+            // Where the releases book the calls of a day: 2025-11-2 26/search, and 2025-11-26 search.
+            let members = (try await gateway.client.send("ZRANGE reservations:{user_abc} 0 -1 WITHSCORES").array ?? [])
+                .map { $0.string?.replacing(#/(\d{4}-\d\d-)\d (\d\d)\//#) { "\($0.output.1)\($0.output.2) " } }
             let held = model.held.flatMap { id, held in
                 [
                     "\(id) \(held.calls) \(held.period.firstDay) \(held.day) \(held.route)"
@@ -194,7 +196,7 @@ import TollgateStore
                     UnixTime(seconds: held.leaseEnd).iso8601.filter(\.isNumber),
                 ]
             }
-            let areReservationsRight = members.compactMap(\.string).sorted() == held.sorted()
+            let areReservationsRight = members.compactMap(\.self).sorted() == held.sorted()
             #expect(areReservationsRight, "step \(step): \(members), not \(held) \(log.suffix(30))")
             return written == expected && areDaysRight && areReservationsRight
         }
@@ -227,7 +229,9 @@ import TollgateStore
             }
             #expect(kept > 20 && kept <= 120)
             #expect(try await gateway.count() == kept)
-            let booked = try await gateway.hash(KeyGateway.day).values.compactMap { Int($0) }
+            let booked = try await gateway.booked(on: CalendarDay(containing: KeyGateway.time)).values.compactMap {
+                Int($0)
+            }
             #expect(booked.reduce(0, +) == kept)
             #expect(try await gateway.client.send("EXISTS reservations:{user_abc}").integer == 0)
         }
@@ -292,7 +296,7 @@ import TollgateStore
             }
             #expect(replays == 100, "of six senders of a call one gets through, and the others get its answer")
             #expect(try await gateway.count() == 20)
-            #expect(try await gateway.hash(KeyGateway.day) == ["other": "20"])
+            #expect(try await gateway.booked(on: CalendarDay(containing: KeyGateway.time)) == ["other": "20"])
         }
     }
 

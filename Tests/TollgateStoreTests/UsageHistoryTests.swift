@@ -42,8 +42,8 @@ import TollgateStore
                     UsageDay(day: tomorrow, calls: ["search": 1]),
                 ])
             #expect(try await gateway.count() == 5, "the days add up to the record")
-            let life = try await gateway.client.send("TTL usage:{user_abc}:2025-11-26").integer ?? 0
-            #expect(life > 31 * 86_400 && life <= 32 * 86_400)
+            let life = try await gateway.client.send("TTL usage:{user_abc}:2025-11-2").integer ?? 0
+            #expect(life > 400 * 86_400 && life <= 401 * 86_400)
         }
     }
 
@@ -52,7 +52,149 @@ import TollgateStore
         try await KeyGateway.run(plans: plans) { gateway in
             for _ in 0..<4 { _ = try await gateway.admissions.admit(Self.request(gateway, "search")) }
             _ = try await gateway.admissions.peek(Self.request(gateway, "search", after: 60))
-            #expect(try await days(1, gateway) == [UsageDay(day: Self.today, calls: ["search": 1])])
+            let found = try await days(1, gateway)[0]
+            #expect(found.calls == ["search": 1])
+            #expect(found.refusals == [.quotaExceeded: 3], "and a look is no call")
+        }
+    }
+
+    @Test func refusalsAreCountedByDay() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 3, ratePerMinute: 2)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            for seconds in [0, 0, 0, 0, 60, 60, 3600, 3600] as [Int64] {
+                _ = try await gateway.admissions.admit(Self.request(gateway, "search", after: seconds))
+            }
+            let found = try await days(2, gateway, until: CalendarDay(year: 2025, month: 11, day: 27))
+            #expect(found[0].calls == ["search": 3])
+            #expect(found[0].refusals == [.rateLimited: 2, .quotaExceeded: 1])
+            #expect(found[1].calls.isEmpty && found[1].refusals == [.quotaExceeded: 2])
+            let life = try await gateway.client.send("TTL \(KeyGateway.tenDays)").integer ?? 0
+            #expect(life > 400 * 86_400 && life <= 401 * 86_400)
+        }
+    }
+
+    /// A block, and what a key may not do, is 403 as well.
+    @Test func blocksAndWhatAKeyMayNotDoAreCounted() async throws {
+        try await KeyGateway.run { gateway in
+            let key = try await gateway.makeKey(scopes: ["search"], allowedIPs: ["192.0.2.0/24"]).key
+            func call(_ scope: String, from address: String) async throws -> AdmissionDecision.Outcome {
+                try await gateway.call(key, requiring: [scope], from: address).outcome
+            }
+            #expect(try await call("reports", from: "192.0.2.1") == .keyRefused(.scopeMissing))
+            #expect(try await gateway.client.send("EXISTS \(KeyGateway.tenDays)").integer == 0, "never admitted")
+            #expect(try await call("search", from: "192.0.2.1") == .admitted)
+            for _ in 0..<2 { #expect(try await call("reports", from: "192.0.2.1") == .keyRefused(.scopeMissing)) }
+            #expect(try await call("search", from: "198.51.100.1") == .keyRefused(.addressNotAllowed))
+            let reason = try #require(OperatorReason("abuse"))
+            _ = try await RedisOperatorStore(client: gateway.client).change(
+                gateway.user,
+                { (terms: inout OperatorTerms) throws(StoreUnavailable) in
+                    terms.block = OperatorTerms.Block(reason: reason, since: Self.time)
+                }, unavailable: { $0 })
+            for _ in 0..<3 { #expect(try await call("search", from: "192.0.2.1") == .userBlocked) }
+            let found = try await days(1, gateway)[0]
+            #expect(found.refusals == [.scopeMissing: 2, .addressNotAllowed: 1, .userBlocked: 3])
+            let life = try await gateway.client.send("TTL \(KeyGateway.tenDays)").integer ?? 0
+            #expect(life > 400 * 86_400 && life <= 401 * 86_400)
+        }
+    }
+
+    /// A month has four hashes, and what lies beyond a month's end is in the next's.
+    @Test func eachTenDaysHaveAHashOfTheirOwn() async throws {
+        try await KeyGateway.run { gateway in
+            for days in [-17, -16, -6, 0, 3, 4, 5] as [Int64] {
+                _ = try await gateway.admissions.admit(Self.request(gateway, "search", after: days * 86_400))
+            }
+            for (name, fields) in [
+                ("2025-11-0", ["09/search"]), ("2025-11-1", ["10/search"]),
+                ("2025-11-2", ["20/search", "26/search", "29/search"]), ("2025-11-3", ["30/search"]),
+                ("2025-12-0", ["01/search"]),
+            ] {
+                let found = try await gateway.hash("usage:{user_abc}:\(name)")
+                #expect(found.keys.sorted() == fields, "\(name)")
+                let life = try await gateway.client.send("TTL usage:{user_abc}:\(name)").integer ?? 0
+                #expect(life > 400 * 86_400 && life <= 401 * 86_400, "\(name)")
+            }
+            let found = try await days(30, gateway, until: CalendarDay(year: 2025, month: 12, day: 1))
+            #expect(found.filter { !$0.calls.isEmpty }.map(\.day.day) == [9, 10, 20, 26, 29, 30, 1])
+        }
+    }
+
+    /// What is given back on another day is taken from its own.
+    @Test func callsAreGivenBackToTheirDay() async throws {
+        try await KeyGateway.run { gateway in
+            let store = gateway.admissions
+            let evening = Int64(3595)
+            let call = try await store.admit(
+                Self.request(gateway, "search", cost: 2, after: evening, reservation: "r1"))
+            _ = try await store.admit(Self.request(gateway, "search", after: evening + 10))
+            #expect(try await store.settle(#require(call.reservation), as: .giveBack))
+            let found = try await days(2, gateway, until: Self.today.days(before: -1))
+            #expect(found.map(\.calls) == [[:], ["search": 1]])
+        }
+    }
+
+    /// As in a month of a subscription's period whose calls were used up in the month before.
+    @Test func refusalsAloneMakeAHistoryThatEnds() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 1, ratePerMinute: 2)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            try await gateway.client.send("DEL \(KeyGateway.tenDays)")
+            _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26!quota-exceeded": "1"])
+            let life = try await gateway.client.send("TTL \(KeyGateway.tenDays)").integer ?? 0
+            #expect(life > 400 * 86_400 && life <= 401 * 86_400)
+        }
+    }
+
+    @Test func whoWasNeverAdmittedMakesNoKeysByBeingRefused() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 0, ratePerMinute: 2)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            let changes = try await gateway.changes {
+                for _ in 0..<3 {
+                    let decision = try await gateway.admissions.admit(Self.request(gateway, "search"))
+                    #expect(decision.outcome == .quotaExceeded)
+                }
+            }
+            #expect(changes.isEmpty, "\(changes)")
+        }
+    }
+
+    /// Where they cannot be counted, they are refused all the same.
+    @Test(arguments: ["SET \(KeyGateway.tenDays) text", "HSET \(KeyGateway.tenDays) 26!quota-exceeded many"])
+    func refusalsDoNotHangOnTheHistory(damage: String) async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 1, ratePerMinute: 2)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            if damage.hasPrefix("SET") { try await gateway.client.send("DEL \(KeyGateway.tenDays)") }
+            try await gateway.client.send(damage)
+            let changes = try await gateway.changes {
+                let decision = try await gateway.admissions.admit(Self.request(gateway, "search"))
+                #expect(decision.outcome == .quotaExceeded)
+            }
+            #expect(changes.isEmpty, "\(changes)")
+        }
+    }
+
+    /// What history costs: an admitted call takes the commands that it took without.
+    @Test func historyCostsNoCommand() async throws {
+        let plans = try PlanTable([Plan(name: "free", quota: 3, ratePerMinute: 100)])
+        try await KeyGateway.run(plans: plans) { gateway in
+            for _ in 0..<2 { _ = try await gateway.admissions.admit(Self.request(gateway, "search")) }
+            try await gateway.client.send("CONFIG RESETSTAT")
+            _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            for (command, calls) in [("evalsha", 1), ("hincrby", 1), ("incr", 1), ("hset", 1), ("expire", 0)]
+                as [(String, Int64)]
+            {
+                #expect(try await gateway.client.calls(of: command) == calls, "\(command)")
+            }
+            for _ in 0..<2 {
+                try await gateway.client.send("CONFIG RESETSTAT")
+                _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            }
+            #expect(try await gateway.client.calls(of: "evalsha") == 1)
+            #expect(try await gateway.client.calls(of: "hincrby") == 1, "of a refusal one command more")
+            #expect(try await gateway.client.calls(of: "expire") == 0)
         }
     }
 
@@ -91,8 +233,12 @@ import TollgateStore
     /// A person may have been at it, and what is no count is none.
     @Test func damagedDaysDoNoHarm() async throws {
         try await KeyGateway.run { gateway in
+            try await gateway.client.send(
+                "HSET \(KeyGateway.tenDays) 26/search x 26/reports -3 26/other 2 26!something 4 27/search 5 31/search 5 00/search 5 +1/search 5 26?a 1 26/ 1 search 1 x/a 1 26 1 6 1 / 1"
+            )
             try await gateway.client.send("HSET usage:{user_abc}:2025-11-26 search x reports -3 other 2")
-            #expect(try await days(1, gateway)[0].calls == ["other": 2])
+            let found = try await days(1, gateway)[0]
+            #expect(found.calls == ["other": 4] && found.refusals.isEmpty)
             #expect(try await days(0, gateway).count == 1)
             #expect(try await days(1000, gateway).count == UsageDay.keptDays)
         }
@@ -103,11 +249,11 @@ import TollgateStore
         try await KeyGateway.run { gateway in
             let routes = [300, 300, 10, 4096, 1]
             for (age, count) in routes.reversed().enumerated() {
-                let day = CalendarDay(containing: Self.today.startOfDay.adding(seconds: -86_400 * Int64(age)))
-                let fields = (1...count).map { "r\($0) \($0)" }.joined(separator: " ")
-                try await gateway.client.send("HSET usage:{user_abc}:\(day) \(fields)")
+                let day = "\(Self.today.days(before: 31 * age))"
+                let fields = (1...count).map { "\(day.suffix(2))/r\($0) \($0)" }.joined(separator: " ")
+                try await gateway.client.send("HSET usage:{user_abc}:\(day.dropLast()) \(fields)")
             }
-            let found = try await days(routes.count, gateway)
+            let found = try await days(31 * routes.count, gateway).filter { !$0.calls.isEmpty }
             #expect(found.map(\.calls.count) == routes)
             for day in found {
                 #expect(day.calls == Dictionary(uniqueKeysWithValues: (1...day.calls.count).map { ("r\($0)", $0) }))
@@ -115,13 +261,31 @@ import TollgateStore
         }
     }
 
-    @Test(
-        arguments: [
-            ([], []), ([0, 0, 0], [0..<3]), ([300, 300, 10, 4096, 1], [0..<3, 3..<4, 4..<5]),
-            ([4096, 4096], [0..<1, 1..<2]),
-            ([1024, 0, 1], [0..<2, 2..<3]), (Array(repeating: 100, count: 30), [0..<10, 10..<20, 20..<30]),
-        ] as [([Int], [Range<Int>])])
-    func asManyDaysAreReadAtATimeAsHaveFewFields(sizes: [Int], parts: [Range<Int>]) {
-        #expect(RedisUsageHistory.parts(ofSizes: sizes) == parts)
+    /// What the release before has written is told until it ends.
+    @Test func formerDaysAreReadAsWell() async throws {
+        try await KeyGateway.run { gateway in
+            try await gateway.client.send("HSET usage:{user_abc}:2025-11-26 search 3 billing 1")
+            try await gateway.client.send("HSET usage:{user_abc}:2025-11-19 search 2")
+            _ = try await gateway.admissions.admit(Self.request(gateway, "search"))
+            let found = try await days(8, gateway)
+            #expect(found.first?.calls == ["search": 2] && found.last?.calls == ["search": 4, "billing": 1])
+        }
+    }
+
+    /// Also while its table grows and is searched in steps.
+    @Test func daysOfVeryManyRoutesAreReadInSteps() async throws {
+        try await KeyGateway.run { gateway in
+            for day in 10...19 {
+                let fields = (1...1000).map { "\(day)/r\($0) \($0)" }.joined(separator: " ")
+                try await gateway.client.send("HSET usage:{user_abc}:2025-11-1 \(fields)")
+            }
+            try await gateway.client.send("CONFIG RESETSTAT")
+            let found = try await days(30, gateway)
+            let calls = Dictionary(uniqueKeysWithValues: (1...1000).map { ("r\($0)", $0) })
+            #expect(found.filter { !$0.calls.isEmpty }.map(\.day.day) == Array(10...19))
+            #expect(found.allSatisfy { $0.calls.isEmpty || $0.calls == calls })
+            #expect(try await gateway.client.calls(of: "hscan") >= 9)
+            #expect(try await gateway.client.calls(of: "hgetall") == 0)
+        }
     }
 }

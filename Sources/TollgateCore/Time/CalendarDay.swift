@@ -49,6 +49,11 @@ package struct CalendarDay: Sendable, Hashable, Comparable, CustomStringConverti
         return UnixTime(seconds: Int64(era * 146_097 + dayOfEra - 719_468) * 86_400)
     }
 
+    /// The day so many days before this one.
+    package func days(before count: Int) -> CalendarDay {
+        CalendarDay(containing: startOfDay.adding(seconds: -86_400 * Int64(count)))
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
         (left.year, left.month, left.day) < (right.year, right.month, right.day)
     }

@@ -5,13 +5,14 @@
 -- which gives a plan's place in the table (from 0), quota, rate per minute, and true if its periods are those of the
 -- subscription, or nothing, GOES_BY_SUBSCRIPTION, whether any plan's are, and CLOCK_TOLERANCE_SECONDS,
 -- how far the worker's time may be from that of Redis, or nil = it is not to be compared. ALLOWED_IPS_BYTES is the
--- length of the longest list of addresses that a key is bound to.
+-- length of the longest list of addresses that a key is bound to, HISTORY_SECONDS how long the history is kept, and
+-- RATE_LIMITED_CODE and the like are what refusals are called there.
 --
 -- What is written for good is checked against Redis' clock: a minute that begins, a period that begins, and a lease
 -- that has run out are compared with Redis' own time. A worker whose time is another is told so, and nothing is written.
 --
--- Whatever stands in the keys, a call that is not admitted writes nothing but when the key was used. Values of another
--- type are found before the first write, or the first write finds them.
+-- Whatever stands in the keys, a call that is not admitted writes nothing but when the key was used, and in the history
+-- that it was refused. Values of another type are found before the first write, or the first write finds them.
 --
 -- Redis spends most of its time per request here. So nothing is read, written or made that this call does not need:
 -- functions stand inside the branches that call them, and arguments that few calls need come in a longer form.
@@ -22,8 +23,9 @@
 -- CREDENTIAL_KEY key:{user}:{id}, or user:{user}:apiKey                      IDEMPOTENCY_KEY idempotency:{user}:{key}
 -- ROUTE_MINUTE_KEY ratelimit:{user}:<route>:<minute>
 --
--- The day's calls are in usage:{user}:<day>, and the platform's key that is no longer the present one in
--- user:{user}:previousApiKey. Both names are made here: they lie in the same slot.
+-- The history is in usage:{user}:<ten days>, such as 2026-11-2 for what the 20th to the 29th have: '26/<route>' are the
+-- calls of the 26th, and '26!<code>' those that were refused then. The platform's key that is no longer the present one is in user:{user}:previousApiKey. Both names are
+-- made here: they lie in the same slot.
 --
 -- The forms are told apart by the number of arguments. (In a cluster one more key is declared, which never exists.)
 -- TOKEN_FORM has three keys, KEY_FORM four, EVERYTHING_FORM, for everything else, all of them.
@@ -34,7 +36,7 @@
 -- The reply is described in AdmissionScript.swift; `oddities` in it is a set of bits: the plan that is wanted is not in
 -- the table; then invalid values, and what they were taken for: a count for 0, a period for the present one.
 
-local RATE_TTL_SECONDS, CALL_TTL_SECONDS, DAY_TTL_SECONDS = 120, 86400, 32 * 86400
+local RATE_TTL_SECONDS, CALL_TTL_SECONDS = 120, 86400
 local SWEPT_AT_ONCE = 100
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
@@ -114,6 +116,10 @@ if kind ~= '' then
     if refusal == KEY_EXPIRED and tools().clock_differs(KEYS[MINUTE_KEY], now, CLOCK_TOLERANCE_SECONDS) then
       refusal = CLOCK_DIFFERS
     end
+    local code = refusal == SCOPE_MISSING and SCOPE_MISSING_CODE or refusal == ADDRESS_NOT_ALLOWED and ADDRESS_NOT_ALLOWED_CODE
+    if code and not (has_all and ARGV[ONLY_TELLS] == '1') and type(try('HGET', usage_key, 'periodStart')) == 'string' then
+      tools().count_refusal(usage_key, now, code, ARGV[CALLERS], HISTORY_SECONDS)
+    end
     return { refusal }
   end
 end
@@ -160,7 +166,10 @@ local terms = bought[#bought]
 if terms then
   terms = tools().operator_terms(terms, now)
   -- An operator who asks is told the rest as well.
-  if terms.block and not (has_all and ARGV[ONLY_TELLS] == '1') then return { USER_BLOCKED, terms.block } end
+  if terms.block and not (has_all and ARGV[ONLY_TELLS] == '1') then
+    if record[2] then tools().count_refusal(usage_key, now, USER_BLOCKED_CODE, ARGV[CALLERS], HISTORY_SECONDS) end
+    return { USER_BLOCKED, terms.block }
+  end
 end
 -- What the subscription is paid for, if that counts.
 local paid_from, paid_until, anchor
@@ -368,14 +377,14 @@ if takes_place then
 
   -- The first write. Of the keys that follow it is known by now that they are of our types.
   if charged > 0 then
-    local day_key = usage_key .. ':' .. string.sub(now, 1, 10)
-    local booked = try('HINCRBY', day_key, route, charged)
+    local days_key, field = usage_key .. ':' .. string.sub(now, 1, 9), string.sub(now, 9, 10) .. '/' .. route
+    local booked = try('HINCRBY', days_key, field, charged)
     if type(booked) == 'table' then
-      if not tools().is_of_number(booked) then return tools().failure(day_key, booked) end
-      call('HSET', day_key, route, charged)
+      if not tools().is_of_number(booked) then return tools().failure(days_key, booked) end
+      call('HSET', days_key, field, charged)
       odd = odd + ODD_DAY
     end
-    if booked == charged or is_first_of_day then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
+    if booked == charged or is_first_of_day then call('EXPIRE', days_key, HISTORY_SECONDS) end
   end
 
   requests = try('INCR', KEYS[MINUTE_KEY])
@@ -423,6 +432,12 @@ if takes_place then
     end
     call('EXPIRE', usage_key, ARGV[RECORD_SECONDS])
   end
+end
+
+-- What limits refuse is counted, as a block and what a key may not do are above.
+if last_outcome ~= ADMITTED and (takes_place or record[2]) and not only_tells then
+  local code = last_outcome == RATE_LIMITED and RATE_LIMITED_CODE or last_outcome == QUOTA_EXCEEDED and QUOTA_EXCEEDED_CODE
+  if code then tools().count_refusal(usage_key, now, code, ARGV[CALLERS] - admitted, HISTORY_SECONDS) end
 end
 
 -- That limits refuse a call makes its key no less used. To the minute, for a write with every call would be a
@@ -479,7 +494,7 @@ if takes_place and outcome == ADMITTED then
   if reserved > 0 then
     local set = 'reservations' .. string.sub(usage_key, #'usage' + 1)
     member = reservation .. ' ' .. string.format('%.0f', reserved) .. ' ' .. period_start .. ' '
-      .. string.sub(now, 1, 10) .. ' ' .. route
+      .. string.sub(now, 1, 9) .. ' ' .. string.sub(now, 9, 10) .. '/' .. route
     if name ~= '' then member = member .. ' ' .. name end
     local score = string.gsub(lease_end, '%D', '')
     call('ZADD', set, score, member)

@@ -8,13 +8,13 @@
 -- Names are those of BookOutageCallsSignature. Behind the arguments stand, for each day and route, the earliest day
 -- first: first and last day of its month, the day, the route, calls.
 --
--- The days are in usage:{user}:<day>; their names are made here, they lie in the same slot. Values of another type are
--- found before the first write.
+-- The days are in usage:{user}:<ten days>, as admit.lua says; their names are made here, they lie in the same slot. Values of
+-- another type are found before the first write. HISTORY_SECONDS stands before the script.
 --
 -- Reply: the outcome. With CLOCK_DIFFERS nothing was written.
 
 local KEYS, ARGV, call, try = KEYS, ARGV, redis.call, redis.pcall
-local DAY_TTL_SECONDS, LINE_LENGTH = 32 * 86400, 5
+local LINE_LENGTH = 5
 local usage_key, booked_key, worker, number, now = KEYS[USAGE_KEY], KEYS[BOOKED_KEY], ARGV[WORKER], ARGV[NUMBER], ARGV[NOW]
 local present, present_end = ARGV[PERIOD_START], ARGV[PERIOD_END]
 
@@ -28,10 +28,13 @@ if record.err then return tools().failure(usage_key, record) end
 local goes_by_subscription = record[2] and #record[2] == 20 and tools().is_period(record[2])
 local paid = goes_by_subscription and try('HMGET', KEYS[SUBSCRIPTION_KEY], 'periodStart', 'periodEnd', 'periodAnchor') or {}
 if paid.err then return tools().failure(KEYS[SUBSCRIPTION_KEY], paid) end
+local function key_and_field(day, route)
+  return usage_key .. ':' .. string.sub(day, 1, 9), string.sub(day, 9) .. '/' .. route
+end
 for place = REST, #ARGV, LINE_LENGTH do
-  local day_key = usage_key .. ':' .. ARGV[place + 2]
-  local calls = try('HGET', day_key, ARGV[place + 3])
-  if type(calls) == 'table' then return tools().failure(day_key, calls) end
+  local days_key, field = key_and_field(ARGV[place + 2], ARGV[place + 3])
+  local calls = try('HGET', days_key, field)
+  if type(calls) == 'table' then return tools().failure(days_key, calls) end
 end
 if tools().clock_differs(ARGV[MINUTE], now, tonumber(ARGV[CLOCK_TOLERANCE])) then return CLOCK_DIFFERS end
 
@@ -104,14 +107,14 @@ end
 
 for place = REST, #ARGV, LINE_LENGTH do
   local day, route, calls = ARGV[place + 2], ARGV[place + 3], ARGV[place + 4]
-  local day_key = usage_key .. ':' .. day
-  local sum = try('HINCRBY', day_key, route, calls)
+  local days_key, field = key_and_field(day, route)
+  local sum = try('HINCRBY', days_key, field, calls)
   if type(sum) == 'table' then
     -- What stands there is no number.
-    call('HSET', day_key, route, calls)
+    call('HSET', days_key, field, calls)
     sum = tonumber(calls)
   end
-  if sum == tonumber(calls) then call('EXPIRE', day_key, DAY_TTL_SECONDS) end
+  if sum == tonumber(calls) then call('EXPIRE', days_key, HISTORY_SECONDS) end
   if goes_by_subscription then
     add_to_subscription(day, tonumber(calls))
   else

@@ -151,5 +151,13 @@ local function tools()
     return math.abs(seconds - redis.call('TIME')[1]) > tolerance_seconds
   end
 
+  -- Counts in the history of a user who has been admitted that requests were refused: nobody makes keys by being refused.
+  -- It is no part of the decision: where it cannot be written, they are refused all the same.
+  function tools.count_refusal(usage_key, now, code, count, kept_seconds)
+    local days_key = usage_key .. ':' .. string.sub(now, 1, 9)
+    local counted = redis.pcall('HINCRBY', days_key, string.sub(now, 9, 10) .. '!' .. code, count)
+    if counted == tonumber(count) then redis.pcall('EXPIRE', days_key, kept_seconds) end
+  end
+
   return tools
 end

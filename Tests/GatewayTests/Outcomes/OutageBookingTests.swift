@@ -146,7 +146,7 @@ import Darwin
             try await scene.gateways.redis.restart()
             try await scene.everythingIsBooked()
             #expect(try await scene.usedCalls() == before + 22)
-            #expect(try await scene.usage("usage:{user_abc}:2025-11-26")["open"] == "24")
+            #expect(try await scene.usage("usage:{user_abc}:2025-11-2")["26/open"] == "24")
             #expect(try await scene.usage("booked:{user_abc}").count == 2, "each worker has told its own")
             #expect(try await scene.metric("tollgate_outage_calls_booked_total") == 22)
             let more = try await scene.passesUntilRedisDecides()
@@ -187,7 +187,7 @@ import Darwin
             #expect(scene.relay.hasHeardText)
             try await scene.everythingIsBooked()
             #expect(try await scene.usedCalls() == before + 7)
-            #expect(try await scene.usage("usage:{user_abc}:2025-11-26")["open"] == "8")
+            #expect(try await scene.usage("usage:{user_abc}:2025-11-2")["26/open"] == "8")
             #expect(try await scene.metric("tollgate_outage_calls_booked_total") == 7)
         }
     }
@@ -212,7 +212,7 @@ import Darwin
             passed += try await scene.passesUntilRedisDecides()
             try await scene.everythingIsBooked()
             #expect(try await scene.usedCalls() == before + passed + 1)
-            #expect(try await scene.usage("usage:{user_abc}:2025-11-26")["open"] == "\(3 + passed)")
+            #expect(try await scene.usage("usage:{user_abc}:2025-11-2")["26/open"] == "\(3 + passed)")
         }
     }
 
@@ -232,8 +232,8 @@ import Darwin
             #expect(usage["usageCount"] == "3" && usage["periodStart"] == "2025-12-01")
             #expect(
                 usage["previousUsageCount"] == "\(before + 2)" && usage["previousPeriodStart"] == "2025-11-01")
-            #expect(try await scene.usage("usage:{user_abc}:2025-11-30") == ["open": "2"])
-            #expect(try await scene.usage("usage:{user_abc}:2025-12-01") == ["open": "3"])
+            #expect(try await scene.usage("usage:{user_abc}:2025-11-3")["30/open"] == "2")
+            #expect(try await scene.usage("usage:{user_abc}:2025-12-0") == ["01/open": "3"])
         }
     }
 
