@@ -6,7 +6,7 @@ import TollgateCore
 /// Reads the configuration again when its YAML file changes, or when it is told to, and hands over what is valid.
 ///
 /// Whatever is wrong is logged, and what is in force stays. So it does when the file is gone or blank: that comes of an
-/// editor, a mount or a full disk, and is not how an operator says that there are to be no routes.
+/// editor, a mount or a full disk, and is not how an operator says that there are to be none.
 package final class ConfigurationWatcher: Service {
     private let started: GatewayConfiguration
     private let interval: Duration
@@ -20,7 +20,7 @@ package final class ConfigurationWatcher: Service {
     ///   - configuration: What the worker was started with. It is loaded again from the same flags, environment and
     ///     directory.
     ///   - interval: Between two looks at the file. A change is taken over when it has lasted for one of them.
-    ///   - apply: Is given each valid configuration, one after the other. Only its routes are new to a worker that runs.
+    ///   - apply: Is given each valid configuration, one after the other. Only its routes and plans are new to a worker that runs.
     package init(
         configuration: GatewayConfiguration, interval: Duration = .seconds(1), logger: Logger,
         apply: @escaping @Sendable (GatewayConfiguration) async -> Void
@@ -72,12 +72,12 @@ package final class ConfigurationWatcher: Service {
                 return configuration
             }
             logger.error(
-                "the configuration file is gone or blank; the routes stay as they are",
+                "the configuration file is gone or blank; routes and plans stay as they are",
                 metadata: ["file": "\(configuration.file.path)"])
         } catch {
             for problem in error.problems {
                 logger.error(
-                    "the configuration is not valid; the routes stay as they are",
+                    "the configuration is not valid; routes and plans stay as they are",
                     metadata: ["problem": "\(problem)"])
             }
         }
@@ -89,7 +89,7 @@ package final class ConfigurationWatcher: Service {
         defer { told = changes }
         if changes.isEmpty || changes == told { return }
         logger.warning(
-            "only routes are taken over while the worker runs; the other changes wait for its restart",
+            "only routes and plans are taken over while the worker runs; the other changes wait for its restart",
             metadata: ["settings": "\(changes.joined(separator: ", "))"])
     }
 }

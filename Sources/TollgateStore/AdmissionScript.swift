@@ -13,6 +13,9 @@ final class AdmissionArguments: Sendable {
     let plans: [Plan]
     let fallback: Plan
 
+    /// Of the plans, as ``InForce`` counts them.
+    let generation: Int
+
     /// `admit.lua` for these plans.
     let script: RedisScript
 
@@ -27,7 +30,10 @@ final class AdmissionArguments: Sendable {
     private let latest: Mutex<Moment>
 
     /// Who has called for the first time on a day.
-    let firstCallers = FirstCallers()
+    let firstCallers: FirstCallers
+
+    /// Who has come to a threshold of a quota. Nil where nobody is told of it.
+    let crossings: QuotaCrossings?
 
     /// What holds for one second.
     struct Moment: Sendable {
@@ -45,8 +51,14 @@ final class AdmissionArguments: Sendable {
         let arguments: ByteBuffer
     }
 
-    init(plans: PlanTable, pastDueGraceSeconds: Int64, comparesClocks: Bool) {
+    init(
+        plans: PlanTable, generation: Int, pastDueGraceSeconds: Int64, comparesClocks: Bool, firstCallers: FirstCallers,
+        crossings: QuotaCrossings? = nil
+    ) {
+        self.crossings = crossings
         self.plans = plans.plans
+        self.generation = generation
+        self.firstCallers = firstCallers
         fallback = plans.fallback
         self.pastDueGraceSeconds = pastDueGraceSeconds
         self.comparesClocks = comparesClocks
@@ -151,6 +163,13 @@ extension AdmissionForm {
     }
 }
 
+extension CountedRefusal {
+    /// `local RATE_LIMITED_CODE = 'rate-limit-exceeded'`, and so on.
+    fileprivate static var luaNames: String {
+        allCases.map { "local \(Lua.constant("\($0)"))_CODE = \(Lua.quoted($0.rawValue))\n" }.joined()
+    }
+}
+
 /// What stands before `admit.lua` and is no script of its own: its names, the plan table, and whether clocks are compared.
 /// It is part of the script and not sent with its calls: an admission costs as much with 64 plans as with two. Workers with
 /// other plans run a script of another name.
@@ -166,8 +185,8 @@ enum AdmissionPrelude {
     ]
 
     /// The places of keys and arguments, the numbers of outcomes and oddities, `CLOCK_TOLERANCE_SECONDS`, `ALLOWED_IPS_BYTES`, `MAXIMUM_LIMIT`,
-    /// `FALLBACK_PLAN`,
-    /// `GOES_BY_SUBSCRIPTION`, and the function `plan_named`.
+    /// `FALLBACK_PLAN`, `GOES_BY_SUBSCRIPTION`, `HISTORY_SECONDS`, the codes of refusals (`RATE_LIMITED_CODE`), and the
+    /// function `plan_named`.
     static func source(_ table: PlanTable, comparesClocks: Bool) -> String {
         let branches = table.plans.enumerated().map { place, plan in
             // A plan's name has no character that means something in a literal (`Plan.isValidName`).
@@ -179,6 +198,8 @@ enum AdmissionPrelude {
             + Lua.assign(oddities.map(\.name), oddities.map(\.oddity.rawValue)) + """
                 local CLOCK_TOLERANCE_SECONDS = \(comparesClocks ? "\(clockToleranceSeconds)" : "nil")
                 local ALLOWED_IPS_BYTES = \(KeyTerms.maximumAllowedIPsBytes)
+                \(CountedRefusal.luaNames)
+                \(UsageHash.luaNames)
                 local GOES_BY_SUBSCRIPTION = \(table.goesBySubscription)
                 local MAXIMUM_LIMIT = \(Plan.maximumLimit)
                 local FALLBACK_PLAN = \(Lua.quoted(table.fallback.name))
@@ -357,6 +378,14 @@ extension AdmissionCall {
             blockReason: outcome == .userBlocked ? reply.text.flatMap { OperatorReason(word: $0) } : nil,
             reservation: isLong && outcome == .admitted
                 ? reservation(of: reply[.reservedCalls], record: reply.text ?? "") : nil)
+        // Should all that is known of it be lost with a worker, the sweep looks at those who are told that it is used up.
+        if arguments.crossings != nil, outcome == .quotaExceeded, !onlyTells {
+            arguments.firstCallers.add([request.principal.userID])
+        }
+        if let crossings = arguments.crossings, !onlyTells, outcome != .replayed, !last.isRepeat {
+            crossings.note(
+                last.usage, charged: reply[.admitted] * request.cost, to: request.principal.userID, plan.alerts)
+        }
         return group(last, admitted: reply[.admitted])
     }
 
@@ -402,5 +431,40 @@ extension UnixTime {
         let time = number % 1_000_000
         let seconds = time / 10_000 * 3600 + time / 100 % 100 * 60 + time % 100
         self = CalendarDay(number: number / 1_000_000).startOfDay.adding(seconds: Int64(seconds))
+    }
+}
+
+/// The ``AdmissionArguments`` for plans that may be replaced: made once for each table.
+final class AdmissionArgumentsInForce: Sendable {
+    /// Who has called for the first time on a day, whatever plans were in force.
+    let firstCallers = FirstCallers()
+
+    private let plans: InForce<PlanTable>
+    private let make: @Sendable (PlanTable, _ generation: Int) -> AdmissionArguments
+    private let latest: Mutex<AdmissionArguments>
+
+    init(
+        plans: InForce<PlanTable>, pastDueGraceSeconds: Int64, comparesClocks: Bool, crossings: QuotaCrossings? = nil
+    ) {
+        self.plans = plans
+        make = { [firstCallers] plans, generation in
+            AdmissionArguments(
+                plans: plans, generation: generation, pastDueGraceSeconds: pastDueGraceSeconds,
+                comparesClocks: comparesClocks, firstCallers: firstCallers, crossings: crossings)
+        }
+        // The generation is read first: plans that are replaced in between are asked for once more.
+        let generation = plans.generation
+        latest = Mutex(make(plans.current, generation))
+    }
+
+    /// Of the plans. Costs no lock.
+    var generation: Int { plans.generation }
+
+    var current: AdmissionArguments {
+        latest.withLock { latest in
+            let generation = plans.generation
+            if latest.generation != generation { latest = make(plans.current, generation) }
+            return latest
+        }
     }
 }

@@ -9,7 +9,7 @@ extension RedisAdmissionStore: OutageBookings {
     package func book(
         _ batch: OutageBook.Batch, passing worker: String, at time: UnixTime
     ) async throws(StoreUnavailable) {
-        let call = RedisScript.Call.booking(batch, passing: worker, arguments, at: time)
+        let call = RedisScript.Call.booking(batch, passing: worker, currentArguments, at: time)
         let reply: RedisReply
         do {
             reply = try await client.call(inBackground: true) { link, identifier, waiter in
@@ -28,7 +28,8 @@ extension RedisAdmissionStore: OutageBookings {
 
 extension RedisScript.Call {
     fileprivate static let bookingScript = NamedScript<BookOutageCallsSignature>(
-        "book_passes.lua", resource: PackageResources.book_passes_lua, prelude: PackageResources.values_lua)
+        "book_passes.lua", resource: PackageResources.book_passes_lua,
+        prelude: PackageResources.values_lua + Array(UsageHash.luaNames.utf8))
 
     /// Which keys and arguments `book_passes.lua` is given.
     fileprivate static func booking(

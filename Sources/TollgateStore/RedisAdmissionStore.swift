@@ -6,7 +6,7 @@ package import TollgateCore
 /// Admission in Redis: one script, one round trip.
 package struct RedisAdmissionStore: AdmissionStore {
     let client: RedisClient
-    let arguments: AdmissionArguments
+    private let arguments: AdmissionArgumentsInForce
     private let clock: RedisClock?
     private let maximumGroup: Int
     private let answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
@@ -19,23 +19,41 @@ package struct RedisAdmissionStore: AdmissionStore {
     static let maximumWaitForGroup: TimeAmount = .milliseconds(3)
 
     /// - Parameters:
+    ///   - plans: May be replaced: the next admission goes by them.
     ///   - pastDueGraceSeconds: How long a customer whose payment is owed keeps the plan.
     ///   - clock: Where the time of the requests comes from. What is written for good is compared with Redis' own time,
     ///     and when that is another, this clock is set before the caller is told. Nil for requests of any time.
     ///   - maximumGroup: How many requests that are alike go to Redis together at most, from 1.
+    ///   - crossings: Is told who comes to a threshold of a quota. Nil where nobody wants to know.
     ///   - answered: Is told how long Redis took for each call that decides on requests of an event loop, if it answered.
     package init(
-        client: RedisClient, plans: PlanTable,
+        client: RedisClient, plans: InForce<PlanTable>,
         pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil,
-        maximumGroup: Int = standardMaximumGroup, answered: (@Sendable (_ nanoseconds: Int64) -> Void)? = nil
+        maximumGroup: Int = standardMaximumGroup, crossings: QuotaCrossings? = nil,
+        answered: (@Sendable (_ nanoseconds: Int64) -> Void)? = nil
     ) {
         self.answered = answered
         self.client = client
         self.clock = clock
         self.maximumGroup = maximumGroup
-        arguments = AdmissionArguments(
-            plans: plans, pastDueGraceSeconds: pastDueGraceSeconds, comparesClocks: clock != nil)
+        arguments = AdmissionArgumentsInForce(
+            plans: plans, pastDueGraceSeconds: pastDueGraceSeconds, comparesClocks: clock != nil,
+            crossings: crossings)
     }
+
+    /// With plans that stay as they are.
+    package init(
+        client: RedisClient, plans: PlanTable,
+        pastDueGraceSeconds: Int64 = PlanResolution.standardPastDueGraceSeconds, clock: RedisClock? = nil,
+        crossings: QuotaCrossings? = nil
+    ) {
+        self.init(
+            client: client, plans: InForce(plans), pastDueGraceSeconds: pastDueGraceSeconds, clock: clock,
+            crossings: crossings)
+    }
+
+    /// What the next call is given.
+    var currentArguments: AdmissionArguments { arguments.current }
 
     /// Who has called for the first time on a day, to be added to the index of users.
     package var firstCallers: FirstCallers { arguments.firstCallers }
@@ -53,7 +71,7 @@ package struct RedisAdmissionStore: AdmissionStore {
     ) async throws(StoreUnavailable) -> AdmissionDecision {
         let result: Result<AdmissionDecision, StoreUnavailable>
         do {
-            result = try await client.call { [arguments, clock] link, identifier, waiter in
+            result = try await client.call { [arguments = currentArguments, clock] link, identifier, waiter in
                 let call = AdmissionCall(request, arguments, onlyTells: onlyTells) { result in
                     Self.setting(clock, after: result, on: link) { waiter(.success(result.alone)) }
                 }
@@ -110,7 +128,8 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     // @unchecked Sendable, reason: a port is used on its event loop only, which the link checks.
 
     private let link: any RedisLink
-    private let arguments: AdmissionArguments
+    private let argumentsInForce: AdmissionArgumentsInForce
+    private var latestArguments: AdmissionArguments
     private let clock: RedisClock?
     private let formsGroups: Bool
     private var groups: AdmissionGroups
@@ -120,16 +139,23 @@ private final class RedisAdmissionPort: AdmissionPort, @unchecked Sendable {
     private let answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
 
     init(
-        link: any RedisLink, arguments: AdmissionArguments, clock: RedisClock?, maximumGroup: Int,
+        link: any RedisLink, arguments: AdmissionArgumentsInForce, clock: RedisClock?, maximumGroup: Int,
         answered: (@Sendable (_ nanoseconds: Int64) -> Void)?
     ) {
         self.link = link
-        self.arguments = arguments
+        argumentsInForce = arguments
+        latestArguments = arguments.current
         self.clock = clock
         self.answered = answered
         formsGroups = maximumGroup > 1
         groups = AdmissionGroups(
             maximumCount: maximumGroup, maximumWait: RedisAdmissionStore.maximumWaitForGroup.nanoseconds)
+    }
+
+    /// Those for the plans that are in force, asked for anew only when these have changed.
+    private var arguments: AdmissionArguments {
+        if latestArguments.generation != argumentsInForce.generation { latestArguments = argumentsInForce.current }
+        return latestArguments
     }
 
     func admit(

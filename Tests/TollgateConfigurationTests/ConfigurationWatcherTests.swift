@@ -110,7 +110,7 @@ import TollgateCore
             }
             try await reload(Self.yaml("a", "b", more: "port: 81\nplans: {free: {quota: 7}}\n"))
             let warning = await watched.log.next(.warning)
-            #expect(warning.contains("TOLLGATE_PORT, plans"))
+            #expect(warning.contains("settings=TOLLGATE_PORT"))
             #expect(warning.contains("restart"))
             try await reload(Self.yaml("c", more: "\n\nport: 81\nplans: {free: {quota: 7}}\n"))
             #expect(!watched.log.hasWarnings)

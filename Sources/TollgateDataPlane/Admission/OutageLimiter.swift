@@ -3,6 +3,7 @@ import NIOCore
 package import ServiceLifecycle
 import Synchronization
 package import TollgateCore
+package import TollgateStore
 
 /// What a worker lets through by itself while Redis cannot be asked, on routes that are to stay open then: only callers
 /// who are known, and each only as often in a minute as this worker's part of the rate of their plan allows. What has
@@ -21,7 +22,7 @@ package final class OutageLimiter: Sendable {
     }
 
     package let tally: OutageTally
-    private let plans: PlanTable
+    private let plans: InForce<PlanTable>
     private let workerID: String
     private let bookings: any OutageBookings
     private let time: any TimeSource
@@ -29,7 +30,8 @@ package final class OutageLimiter: Sendable {
     private let passed = Mutex(OutageBook())
 
     package init(
-        plans: PlanTable, workerID: String, bookings: any OutageBookings, time: any TimeSource, tally: OutageTally
+        plans: InForce<PlanTable>, workerID: String, bookings: any OutageBookings, time: any TimeSource,
+        tally: OutageTally
     ) {
         self.plans = plans
         self.workerID = workerID
@@ -82,6 +84,7 @@ package final class OutageLimiter: Sendable {
     /// Whether `principal` may pass now; counted.
     package func admits(_ principal: Principal, at time: UnixTime) -> Bool {
         guard isKnown(principal.credential) else { return false }
+        let plans = plans.current
         let plan = principal.claimedPlan.flatMap { plans[$0] } ?? plans.fallback
         return state.withLock { state in
             state.allowance.admits(

@@ -74,7 +74,7 @@ import Darwin
                 for (what, file) in bad {
                     try fleet.write(file)
                     worker.process.signal(SIGHUP)
-                    let line = try await Self.line(of: worker, with: "the routes stay as they are")
+                    let line = try await Self.line(of: worker, with: "routes and plans stay as they are")
                     #expect(line.contains("tollgate.yaml"), "\(what): \(line)")
                     if what == "no such key" {
                         #expect(line.contains("tollgate.yaml:5") && line.contains("'upstream'"), "\(line)")

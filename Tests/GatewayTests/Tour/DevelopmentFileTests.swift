@@ -37,7 +37,7 @@ import Foundation
             #expect(try await HTTP.get("/c", port: development.port).status == 502)
 
             try write("routes: [{}]")
-            #expect(await development.nextLine()?.contains("the routes stay as they are") == true)
+            #expect(await development.nextLine()?.contains("routes and plans stay as they are") == true)
 
             try FileManager.default.removeItem(atPath: "\(directory)/tollgate.yaml")
             while let line = await development.nextLine(), !line.contains("is gone or blank") {

@@ -7,6 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 import TollgateCore
+import TollgateStore
 
 @testable import TollgateDataPlane
 
@@ -27,7 +28,7 @@ struct AdmissionFixture {
         network = try #require(ClientNetwork(address: "192.0.2.7"))
         let metrics = GatewayMetrics(factory: registry)
         let outage = OutageLimiter(
-            plans: .standard, workerID: "worker", bookings: bookings, time: ManualTime(Self.start),
+            plans: InForce(.standard), workerID: "worker", bookings: bookings, time: ManualTime(Self.start),
             tally: OutageTally(factory: registry, metrics: metrics, logger: log.logger))
         state = AdmissionState(
             authenticator: ListedTokens(tokens: tokens), keyOwners: NoPlatforms(), outage: outage,
