@@ -99,9 +99,27 @@ package struct StripeClient: Sendable {
         guard let invoice = found.flatMap({ PercentEncoding.pathSegment($0) }) else { return nil }
         return try await transport.send(StripeCall(method: .GET, path: "/v1/invoices/" + invoice)) { object in
             guard let subscriptionID = SubscriptionFacts(invoice: object).subscriptionID,
-                let invoicedAt = object["created"].moment, object["billing_reason"].string != "subscription_update"
+                let invoicedAt = object["created"].moment
             else { return nil }
-            return InvoicedPeriod(subscriptionID: subscriptionID, invoicedAt: invoicedAt)
+            switch object["billing_reason"].string {
+            case "subscription_create", "subscription_cycle", "subscription":
+                return InvoicedPeriod(subscriptionID: subscriptionID, invoicedAt: invoicedAt, beginsPeriod: false)
+            // Of a change within a period, unless the change has begun one, as from a month to a year.
+            case "subscription_update":
+                return InvoicedPeriod(subscriptionID: subscriptionID, invoicedAt: invoicedAt, beginsPeriod: true)
+            // What was paid besides is not the period.
+            default: return nil
+            }
+        }
+    }
+
+    /// - Parameter id: `in_…`
+    package func invoice(id: String) async throws(CallError) -> StripeInvoice {
+        let segment = PercentEncoding.pathSegment(id) ?? "-"
+        return try await transport.send(StripeCall(method: .GET, path: "/v1/invoices/" + segment)) { object in
+            StripeInvoice(
+                isPaid: object["status"].string == "paid",
+                finalizedAt: object["status_transitions"]["finalized_at"].moment)
         }
     }
 
@@ -111,7 +129,9 @@ package struct StripeClient: Sendable {
         let call = StripeCall(method: .GET, path: "/v1/subscriptions/" + segment)
         do {
             return try await transport.send(call) { object throws(UnexpectedShape) in
-                try SubscriptionFacts(subscription: object)
+                let facts = try SubscriptionFacts(subscription: object)
+                guard facts.subscriptionID == id else { throw UnexpectedShape(member: "id") }
+                return facts
             }
         } catch {
             // Any server says 404; only Stripe says why.
@@ -128,6 +148,26 @@ package struct InvoicedPeriod: Sendable, Hashable {
 
     /// When the invoice was made: when the period began, or not long after.
     package let invoicedAt: UnixTime
+
+    /// It counts for a period that began when it was made, and for no other.
+    package let beginsPeriod: Bool
+
+    /// A change that begins a period is invoiced at once.
+    private static let secondsUntilInvoiced: Int64 = 60
+
+    /// Whether it was made for `period`.
+    package func isOf(_ period: SubscriptionPeriod) -> Bool {
+        guard invoicedAt >= period.start else { return false }
+        return !beginsPeriod || invoicedAt <= period.start.adding(seconds: Self.secondsUntilInvoiced)
+    }
+}
+
+/// An invoice, as far as it tells whether something is owed.
+package struct StripeInvoice: Sendable, Hashable {
+    package let isPaid: Bool
+
+    /// When it began to be due. Nil for a draft.
+    package let finalizedAt: UnixTime?
 }
 
 extension StripeClient: CustomStringConvertible, CustomReflectable {

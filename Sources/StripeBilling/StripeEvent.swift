@@ -55,7 +55,7 @@ package enum StripeObject: Sendable, Hashable {
     case subscription(SubscriptionFacts)
 
     /// Of `invoice.*`.
-    case invoice(SubscriptionFacts)
+    case invoice(SubscriptionFacts, SubscriptionChange.InvoiceCollection?)
 
     /// Of `customer.deleted`: whose it was.
     case customer(SubscriptionFacts)
@@ -93,7 +93,12 @@ package enum StripeObject: Sendable, Hashable {
         } else if type.hasPrefix("customer.subscription.") {
             self = .subscription(try SubscriptionFacts(subscription: object))
         } else if type.hasPrefix("invoice.") {
-            self = .invoice(SubscriptionFacts(invoice: object))
+            let id = object["id"].nonEmptyString
+            self = .invoice(
+                SubscriptionFacts(invoice: object),
+                id.map {
+                    .init(invoiceID: $0, attempt: Int((object["attempt_count"].integer ?? 1).clamped(to: 1...1000)))
+                })
         } else if type == "customer.deleted" {
             self = .customer(SubscriptionFacts(customer: object))
         } else if type == "charge.refunded" {

@@ -47,7 +47,7 @@ extension StripeEvent {
         return switch object {
         case .checkout(let checkout): meaning(of: checkout)
         case .subscription(let facts): meaning(ofSubscription: facts)
-        case .invoice(let facts): meaning(ofInvoice: facts)
+        case .invoice(let facts, let collection): meaning(ofInvoice: facts, collection)
         case .customer(let facts):
             facts.customerID == nil ? .ignored(.notForSubscription) : change(.customerDeleted, facts)
         case .payment(let facts, let isReturned):
@@ -78,7 +78,9 @@ extension StripeEvent {
         }
     }
 
-    private func meaning(ofInvoice facts: SubscriptionFacts) -> StripeEventEffect {
+    private func meaning(
+        ofInvoice facts: SubscriptionFacts, _ collection: SubscriptionChange.InvoiceCollection?
+    ) -> StripeEventEffect {
         let kind: SubscriptionChange.Kind
         switch type {
         case "invoice.paid", "invoice.payment_succeeded": kind = .paymentSucceeded
@@ -86,10 +88,14 @@ extension StripeEvent {
         default: return .ignored(.otherType)
         }
         guard facts.subscriptionID != nil else { return .ignored(.notForSubscription) }
-        return change(kind, facts)
+        return change(kind, facts, collection)
     }
 
-    private func change(_ kind: SubscriptionChange.Kind, _ facts: SubscriptionFacts) -> StripeEventEffect {
-        .subscriptionChanged(SubscriptionChange(kind: kind, eventID: id, eventTime: created, facts: facts))
+    private func change(
+        _ kind: SubscriptionChange.Kind, _ facts: SubscriptionFacts,
+        _ collection: SubscriptionChange.InvoiceCollection? = nil
+    ) -> StripeEventEffect {
+        .subscriptionChanged(
+            SubscriptionChange(kind: kind, eventID: id, eventTime: created, facts: facts, collection: collection))
     }
 }

@@ -86,8 +86,10 @@ extension StripeClient {
         let call = StripeCall(method: .GET, path: "\(path)&limit=\(Self.pageSize)\(start)", isList: true)
         return try await transport.send(call) { list throws(UnexpectedShape) in
             let data = try list.required("data", \.elements)
-            let hasMore = list["has_more"].bool == true
-            return StripePage(elements: data.map(read), next: hasMore ? data.last?["id"].nonEmptyString : nil)
+            // Without them the rest would go unseen.
+            guard try list.required("has_more", \.bool) else { return StripePage(elements: data.map(read), next: nil) }
+            guard let next = data.last?["id"].nonEmptyString else { throw UnexpectedShape(member: "id") }
+            return StripePage(elements: data.map(read), next: next)
         }
     }
 }

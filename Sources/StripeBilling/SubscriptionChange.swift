@@ -38,8 +38,24 @@ package struct SubscriptionChange: Sendable, Hashable {
     /// What is told of the subscription.
     package var facts: SubscriptionFacts
 
+    /// The try to collect an invoice that it tells of.
+    package let collection: InvoiceCollection?
+
+    /// A try to collect an invoice.
+    package struct InvoiceCollection: Sendable, Hashable {
+        /// `in_…`
+        package let invoiceID: String
+
+        /// From 1.
+        package let attempt: Int
+    }
+
     /// What one event says.
-    package init(kind: Kind, eventID: String, eventTime: UnixTime, facts: SubscriptionFacts) {
+    package init(
+        kind: Kind, eventID: String, eventTime: UnixTime, facts: SubscriptionFacts,
+        collection: InvoiceCollection? = nil
+    ) {
+        self.collection = collection
         self.kind = kind
         self.eventID = eventID
         self.eventTime = eventTime
@@ -77,16 +93,18 @@ extension Subscription {
     ///   - facts: What Stripe says now. Nil comes back without an id and a status.
     ///   - known: The same subscription as it was seen before. Nil for one that was never seen.
     ///   - returnedAt: When the payment of its present period was returned, if an event tells so.
+    ///   - latestInvoice: If it was asked for.
     ///   - seenAt: When Stripe began to be asked, by the clock that orders looks.
     ///   - now: Since when a payment is owed, if none was before.
     package init?(
         _ facts: SubscriptionFacts, known: Subscription?, prices: PriceTable, unknownPrice: UnknownPriceRule,
-        returnedAt: UnixTime? = nil, seenAt: UnixTime, now: UnixTime
+        returnedAt: UnixTime? = nil, latestInvoice: StripeInvoice? = nil, seenAt: UnixTime, now: UnixTime
     ) {
         guard let id = facts.subscriptionID, var status = facts.status else { return nil }
         // Stripe does not tell with the subscription: what was returned is remembered for as long as its period lasts.
         let returned = (returnedAt ?? known?.paymentReturnedAt).flatMap { moment in
-            facts.period.map { $0.start > moment } == true ? nil : moment
+            // A draft, and an invoice that is not paid, bring nothing back.
+            facts.period.map { $0.start > moment } == true && latestInvoice?.isPaid != false ? nil : moment
         }
         if returned != nil, status.isLive { status = .paymentReturned }
         let kept = unknownPrice == .keep ? known?.plan : nil
@@ -97,8 +115,14 @@ extension Subscription {
             firstPriceIDs: first.isEmpty ? facts.priceIDs : first, soldAs: known?.soldAs ?? facts.namedPlan,
             startedAt: facts.startedAt, period: facts.period, endsAt: status.isFinal ? nil : facts.endsAt,
             trialEnd: facts.trialEnd, collectionPause: facts.collectionPause,
-            pastDueSince: status == .pastDue ? now : nil, paymentReturnedAt: returned, seenAt: seenAt)
+            pastDueSince: status == .pastDue ? min(now, latestInvoice?.dueSince ?? now) : nil,
+            paymentReturnedAt: returned, seenAt: seenAt)
     }
+}
+
+extension StripeInvoice {
+    /// Nil when it is paid.
+    fileprivate var dueSince: UnixTime? { isPaid ? nil : finalizedAt }
 }
 
 extension SubscriptionFacts {

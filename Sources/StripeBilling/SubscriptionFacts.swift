@@ -32,6 +32,9 @@ package struct SubscriptionFacts: Sendable, Hashable {
     /// What is paid for now.
     package var period: SubscriptionPeriod?
 
+    /// `in_…`: the newest, which may be a draft.
+    package var latestInvoiceID: String?
+
     /// When it ends, if that is decided: on a day (`cancel_at`), or at the end of the period (`cancel_at_period_end`).
     package var endsAt: UnixTime?
 
@@ -68,6 +71,7 @@ extension SubscriptionFacts {
             self.period = SubscriptionPeriod(
                 start: start, end: period.end, anchor: object["billing_cycle_anchor"].moment)
         }
+        latestInvoiceID = object["latest_invoice"].identifier
         endsAt = object["cancel_at"].moment ?? (object["cancel_at_period_end"].bool == true ? self.period?.end : nil)
         trialEnd = object["trial_end"].moment
         let pause = object["pause_collection"]

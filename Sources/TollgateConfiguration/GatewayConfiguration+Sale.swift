@@ -1,4 +1,5 @@
 import StripeBilling
+import TollgateCore
 
 /// What it takes to sell plans, and what is told of a configuration that has a part of it.
 extension GatewayConfiguration {
@@ -24,6 +25,24 @@ extension StripeSettings {
 }
 
 extension SettingReader {
+    /// Plans that do not do what the order of the table and their prices say.
+    ///
+    /// - Parameter place: Of the section.
+    mutating func warnOfPlans(_ plans: PlanTable, _ stripe: StripeSettings, at place: String) {
+        for (lesser, better) in zip(plans.plans, plans.plans.dropFirst()) where better.quota < lesser.quota {
+            warn(
+                place,
+                "the plan '\(better.name)' stands after '\(lesser.name)' and has less calls: who has bought both has "
+                    + "'\(better.name)'",
+                remedy: "Write the better plan below the other.")
+        }
+        if !stripe.prices.plans.isEmpty, find(.stripeSecretKey) == nil, find(.stripePriceID) == nil {
+            warn(
+                place, "plans have prices, and \(Setting.stripeSecretKey.name) is not set: nothing is sold",
+                remedy: "Set it and the other settings of Stripe, or remove the prices.")
+        }
+    }
+
     /// Who gives Stripe's key or a price wants to sell.
     mutating func warnOfHalfASale(_ stripe: StripeSettings, frontendURL: String?) {
         guard let found = find(.stripeSecretKey) ?? find(.stripePriceID) else { return }

@@ -7,39 +7,24 @@ package struct RedisReconciliation: Sendable {
     /// How long a worker that dies keeps the others from it. One that works on takes the lease anew with each step.
     package static let leaseSeconds = 60
 
-    private static let leaseScript = NamedScript<HoldLeaseSignature>(
-        "hold_lease.lua", resource: PackageResources.hold_lease_lua)
-
+    private let lease: RedisLease
     private let client: RedisClient
 
-    package init(client: RedisClient) { self.client = client }
+    package init(client: RedisClient) {
+        self.client = client
+        lease = RedisLease(client: client, key: .reconciliationLease, milliseconds: Self.leaseSeconds * 1000)
+    }
 
     /// Takes the turn, or makes it last. False when another worker has it.
     ///
     /// - Parameter token: Names this worker's turn among all others; random.
     package func hold(token: String) async throws(StoreUnavailable) -> Bool {
-        try await lease(token, milliseconds: Self.leaseSeconds * 1000)
+        try await lease.hold(token: token)
     }
 
     /// Gives the turn back.
     package func release(token: String) async throws(StoreUnavailable) {
-        _ = try await lease(token, milliseconds: 0)
-    }
-
-    private func lease(_ token: String, milliseconds: Int) async throws(StoreUnavailable) -> Bool {
-        let reply = try await client.ask(
-            Self.leaseScript.call { key in
-                switch key {
-                case .lease: .reconciliationLease
-                }
-            } with: { argument in
-                switch argument {
-                case .token: token
-                case .milliseconds: "\(milliseconds)"
-                }
-            })
-        guard let outcome = Self.leaseScript.outcome(of: reply) else { throw Self.leaseScript.unexpectedReply() }
-        return outcome == .ours
+        try await lease.release(token: token)
     }
 
     /// What the last runs have found. Nil when there was none.
@@ -65,16 +50,4 @@ extension ReconciliationHistory {
         HashRow(\.mended, "mended", .orElse(0, .number)),
         HashRow(\.failures, "failures", .orElse(0, .number)),
         HashRow(\.terms, "terms", .optional(.text)))
-}
-
-private enum HoldLeaseSignature: ScriptSignature {
-    enum Key: String, ScriptName { case lease }
-
-    enum Argument: String, ScriptName {
-        /// Of this worker's turn.
-        case token
-        case milliseconds
-    }
-
-    enum Outcome: String, ScriptName { case taken, ours }
 }

@@ -19,6 +19,9 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     /// Longer than a call of Clerk may take with all its retries.
     private static let turnMilliseconds = 10_000
 
+    /// How long a worker that dies keeps the others from opening a checkout of the same user.
+    private static let checkoutMilliseconds = 20_000
+
     private let client: RedisClient
 
     package init(client: RedisClient) { self.client = client }
@@ -40,12 +43,15 @@ package struct RedisSubscriptionStore: SubscriptionStore {
     package func purchases(of user: UserID) async throws(StoreUnavailable) -> KnownPurchases {
         let replies = try await client.ask(all: [
             RedisCommand("HGETALL", .subscription(user)), RedisCommand("HGETALL", .subscriptions(of: user)),
+            RedisCommand("PTTL", .subscription(user)),
         ])
-        let fields = replies.compactMap { ($0.array ?? []).subscriptionFields }
+        let lifetime = replies.last?.integer ?? -1
+        let fields = replies.prefix(2).compactMap { ($0.array ?? []).subscriptionFields }
         guard fields.count == 2 else { throw .unexpectedReply(of: "HGETALL") }
         let record = SubscriptionRecord.schema.value(in: fields[0])
         return KnownPurchases(
             purchases: Purchases(fields: fields[1], beside: record), record: record,
+            recordSeconds: lifetime < 0 ? nil : lifetime / 1000,
             ownCustomerID: fields[1][Purchases.ownCustomerField])
     }
 
@@ -134,6 +140,18 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             })
     }
 
+    package func holdCheckout(of user: UserID, token: String) async throws(StoreUnavailable) -> Bool {
+        try await checkoutLease(of: user).hold(token: token)
+    }
+
+    package func releaseCheckout(of user: UserID, token: String) async throws(StoreUnavailable) {
+        try await checkoutLease(of: user).release(token: token)
+    }
+
+    private func checkoutLease(of user: UserID) -> RedisLease {
+        RedisLease(client: client, key: .checkoutTurn(user), milliseconds: Self.checkoutMilliseconds)
+    }
+
     /// A key of its own, in a slot of its own: no script can write it together with the record. So it is written
     /// plainly and again with every event, and one that a crash left out comes with the next. It has no TTL, for the
     /// cancellation that asks for it may come years later.
@@ -151,6 +169,27 @@ package struct RedisSubscriptionStore: SubscriptionStore {
             time.map { RedisCommand("ZADD", .subscriptionEnds, "\($0.seconds)", subscriptionID) }
             ?? RedisCommand("ZREM", .subscriptionEnds, subscriptionID)
         _ = try await client.ask(command)
+    }
+
+    package func noteUnpriced(_ subscriptionID: String, at time: UnixTime?) async throws(StoreUnavailable) {
+        let command =
+            time.map { RedisCommand("ZADD", .unpricedSubscriptions, "\($0.seconds)", subscriptionID) }
+            ?? RedisCommand("ZREM", .unpricedSubscriptions, subscriptionID)
+        _ = try await client.ask(command)
+    }
+
+    /// How many live subscriptions have a price that sells no plan, and some of them.
+    package func unpricedSubscriptions(
+        maximumCount: Int
+    ) async throws(StoreUnavailable) -> (count: Int, ids: [String]) {
+        let replies = try await client.ask(all: [
+            RedisCommand("ZCARD", .unpricedSubscriptions),
+            RedisCommand("ZRANGE", .unpricedSubscriptions, "0", "\(maximumCount - 1)"),
+        ])
+        guard replies.count == 2, let count = replies[0].integer, let ids = replies[1].array else {
+            throw .unexpectedReply(of: "ZRANGE")
+        }
+        return (Int(count), ids.compactMap(\.string))
     }
 
     package func overdueSubscriptions(

@@ -2,6 +2,7 @@ import ArgumentParser
 import Logging
 import NIOPosix
 import ServiceLifecycle
+import StripeBilling
 import TollgateConfiguration
 import TollgateCore
 import TollgateDev
@@ -88,11 +89,13 @@ struct DevServeCommand: AsyncParsableCommand {
             identity: identityPort == 0 ? Loopback.freePort() : identityPort,
             stripe: stripePort == 0 ? Loopback.freePort() : stripePort,
             clerk: clerkPort == 0 ? Loopback.freePort() : clerkPort)
-        let settings = settings(redis: redis, identity: identity, ports: ports)
-        let configuration = try GatewayConfiguration.load(
-            flags: settings, environment: [:],
-            // Not the user's directory: an .env there belongs to production.
-            workingDirectory: data.data, defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
+        var settings = settings(redis: redis, identity: identity, ports: ports)
+        var configuration = try load(settings)
+        // One of our own where the file has none: a checkout is to sell what the file says.
+        if configuration.plans["paid"] != nil, configuration.stripe.prices.price(ofPlan: "paid") == nil {
+            settings["STRIPE_PRICE_ID"] = Self.priceID
+            configuration = try load(settings)
+        }
         let clock = RedisClock(systemClock: SystemClock())
         let logger = Process.makeLogger(
             level: configuration.logLevel, format: configuration.logFormat, time: clock)
@@ -105,7 +108,8 @@ struct DevServeCommand: AsyncParsableCommand {
             data: data, redisPort: redis.port, isRedisPortTaken: redisPort == nil && redis.port != Self.usualRedisPort,
             ports: ports, configurationFile: configuration.file, stripe: stripe, gateway: gateway, instance: instance,
             samples: SampleUserPreparation(
-                redisURL: redis.url, stripe: stripe, price: Self.priceID, time: SystemClock(), logger: logger))
+                redisURL: redis.url, stripe: stripe,
+                sale: Self.sale(configuration), time: SystemClock(), logger: logger))
         let file = DevSettingsFile(data: data)
         try file.write(
             settings.merging(configuration.file.identity == nil ? [:] : ["TOLLGATE_CONFIG": configuration.file.path]) {
@@ -124,6 +128,20 @@ struct DevServeCommand: AsyncParsableCommand {
                     option: "--clerk-port"),
                 Self.onLoopback(stripe, port: ports.stripe, option: "--stripe-port"), banner,
             ], onRoutes: { banner.tell(of: $0) })
+    }
+
+    /// What the sample users who pay have: `paid`, or the first plan that is sold.
+    private static func sale(_ configuration: GatewayConfiguration) -> SampleUserPreparation.Sale? {
+        let prices = configuration.stripe.prices
+        let plan = prices.plans.contains("paid") ? "paid" : prices.plans.first
+        return plan.flatMap { plan in prices.price(ofPlan: plan).map { .init(plan: plan, price: $0) } }
+    }
+
+    private func load(_ settings: [String: String]) throws(InvalidConfiguration) -> GatewayConfiguration {
+        try GatewayConfiguration.load(
+            flags: settings, environment: [:],
+            // Not the user's directory: an .env there belongs to production.
+            workingDirectory: data.data, defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
     }
 
     private static func onLoopback<Server: Service>(
@@ -172,7 +190,6 @@ struct DevServeCommand: AsyncParsableCommand {
             "CLERK_API_URL": "http://127.0.0.1:\(ports.clerk)",
             "STRIPE_SECRET_KEY": "sk_test_development",
             "STRIPE_WEBHOOK_SECRET": Self.webhookSecret,
-            "STRIPE_PRICE_ID": Self.priceID,
             "STRIPE_API_URL": "http://127.0.0.1:\(ports.stripe)",
             "FRONTEND_URL": frontendURL ?? "http://127.0.0.1:\(ports.gateway)",
             "CORS_ORIGINS": "http://localhost:5173,http://localhost:5174",

@@ -24,9 +24,14 @@ struct OperatorOptions: ParsableArguments {
         guard let found = file.settings else {
             throw Process.fail("'tollgate dev' does not run with the data in \(data.data): start it, or give --data.")
         }
+        // From where the command was typed, and not from where dev keeps its data.
+        var own = settings.values
+        if let file = own["TOLLGATE_CONFIG"], !file.hasPrefix("/") {
+            own["TOLLGATE_CONFIG"] = "\(Process.workingDirectory)/\(file)"
+        }
         do {
             return try GatewayConfiguration.load(
-                flags: found.merging(settings.values) { $1 }, environment: [:], workingDirectory: data.data,
+                flags: found.merging(own) { $1 }, environment: [:], workingDirectory: data.data,
                 defaultFile: "\(Process.workingDirectory)/tollgate.yaml")
         } catch {
             throw Process.fail(error)

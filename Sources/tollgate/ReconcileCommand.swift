@@ -52,6 +52,8 @@ struct ReconcileCommand: AsyncParsableCommand {
             }
         } catch let failure as ExitCode {
             throw failure
+        } catch let failure as RedisUnreachable {
+            throw Process.fail("\(failure)", status: OperatorSession.ExitStatus.unavailable)
         } catch {
             throw Process.fail("\(error)")
         }

@@ -264,6 +264,23 @@ import TollgateCore
         #expect(kept.filter { $0.status != .active }.allSatisfy { $0.status == .paused }, "what has ended goes first")
     }
 
+    /// What a later look has seen does not say that the payment was returned.
+    @Test func aReturnedPaymentIsNotedWhateverWasSeenLater() throws {
+        var purchases = Purchases()
+        var seen = Self.subscription("sub_1", .active, plan: "paid", seen: 2000)
+        seen.period = SubscriptionPeriod(start: UnixTime(seconds: 1000), end: UnixTime(seconds: 9000))
+        purchases.take(seen, plans: Self.plans)
+        let isOfAnother = purchases.returnPayment(of: "sub_1", at: UnixTime(seconds: 999))
+        #expect(!isOfAnother, "a period that is over")
+        #expect(Self.granted(purchases) == "paid")
+        let isNoted = purchases.returnPayment(of: "sub_1", at: UnixTime(seconds: 1500))
+        #expect(isNoted)
+        #expect(Self.granted(purchases) == "free")
+        let isNotedTwice = purchases.returnPayment(of: "sub_1", at: UnixTime(seconds: 1500))
+        let isOfNone = purchases.returnPayment(of: "sub_2", at: UnixTime(seconds: 1500))
+        #expect(!isNotedTwice && !isOfNone)
+    }
+
     /// The plan of a user follows from what is kept: the best is kept, however late it comes and however old it is.
     @Test func theBestPlansAreKept() throws {
         var purchases = Purchases()

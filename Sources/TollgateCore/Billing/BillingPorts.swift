@@ -25,6 +25,15 @@ package protocol SubscriptionStore: Sendable {
         _ customerID: String, of user: UserID, replacing known: String?
     ) async throws(StoreUnavailable) -> String
 
+    /// Asks for a user's turn to open a checkout: two that were opened at once could both be paid. A lease, which ends by
+    /// itself when the worker dies.
+    ///
+    /// - Parameter token: Names this turn among all others; random.
+    func holdCheckout(of user: UserID, token: String) async throws(StoreUnavailable) -> Bool
+
+    /// Gives the turn back.
+    func releaseCheckout(of user: UserID, token: String) async throws(StoreUnavailable)
+
     /// Asks for a user's turn to tell Clerk. One worker at a time has it, or an older record could reach Clerk after a
     /// newer one; and the next worker finds the newest record told, or tells it for all that waited.
     ///
@@ -53,6 +62,16 @@ package protocol SubscriptionStore: Sendable {
     /// - Parameter time: Nil when nothing follows.
     func expectEnd(of subscriptionID: String, at time: UnixTime?) async throws(StoreUnavailable)
 
+    /// How many live subscriptions have a price that sells no plan, and those of them that were seen longest ago.
+    func unpricedSubscriptions(
+        maximumCount: Int
+    ) async throws(StoreUnavailable) -> (count: Int, ids: [String])
+
+    /// Remembers that a live subscription has a price that sells no plan. May be repeated.
+    ///
+    /// - Parameter time: When that was seen. Nil when it is not so, or not any more.
+    func noteUnpriced(_ subscriptionID: String, at time: UnixTime?) async throws(StoreUnavailable)
+
     /// Subscriptions whose end was expected before `time`, those that are overdue longest first.
     func overdueSubscriptions(
         before time: UnixTime, maximumCount: Int
@@ -64,13 +83,19 @@ package struct KnownPurchases: Sendable, Hashable {
     package let purchases: Purchases
     package let record: SubscriptionRecord?
 
+    /// For how long an operator lets the record live. Nil for ever.
+    package let recordSeconds: Int64?
+
     /// The user's own customer at the provider. Nil when none was made or proved to be theirs: what a user has may have been
     /// bought by another's.
     package let ownCustomerID: String?
 
-    package init(purchases: Purchases, record: SubscriptionRecord?, ownCustomerID: String? = nil) {
+    package init(
+        purchases: Purchases, record: SubscriptionRecord?, recordSeconds: Int64? = nil, ownCustomerID: String? = nil
+    ) {
         self.purchases = purchases
         self.record = record
+        self.recordSeconds = recordSeconds
         self.ownCustomerID = ownCustomerID
     }
 }

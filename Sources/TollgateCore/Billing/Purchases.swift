@@ -32,6 +32,19 @@ package struct Purchases: Sendable, Hashable {
         return subscriptions[seen.id] != nil
     }
 
+    /// What was paid for the present period of a subscription was given or taken back: whatever else is known of it by now.
+    ///
+    /// - Returns: False when that is known, or concerns a period that is over.
+    package mutating func returnPayment(of id: String, at moment: UnixTime) -> Bool {
+        guard var known = subscriptions[id], !known.status.isFinal, known.paymentReturnedAt == nil,
+            known.period.map({ $0.start <= moment }) ?? true
+        else { return false }
+        known.paymentReturnedAt = moment
+        if known.status.isLive { known.status = .paymentReturned }
+        subscriptions[id] = known
+        return true
+    }
+
     /// Another user has the subscription now.
     ///
     /// - Parameter seenAt: Of the look that found it so. What an earlier look says of it comes too late then.
@@ -69,8 +82,12 @@ package struct Purchases: Sendable, Hashable {
         let serving = subscriptions.values.filter { $0.serves(at: time, pastDueGraceSeconds: pastDueGraceSeconds) }
         let best = serving.max { $0.isOutdone(by: $1, plans) }
         if let byHand, subscriptions.isEmpty || byHand.outranks(best, at: time, plans, pastDueGraceSeconds) {
-            // It is written anew only where something else was bought meanwhile.
-            return known?.isByHand == true ? known : byHand.written(at: time, over: known)
+            // It is written anew only where something else was bought meanwhile, or follows when its grace is over.
+            var record = known?.isByHand == true ? known ?? byHand : byHand.written(at: time, over: known)
+            if record.status == .pastDue {
+                (record.planAfterGrace, record.periodAfterGrace) = (best?.plan, best?.period)
+            }
+            return record
         }
         guard let counting = best ?? subscriptions.values.max(by: { ($0.began, $0.id) < ($1.began, $1.id) }) else {
             return nil

@@ -63,6 +63,15 @@ package struct SubscriptionRecord: Sendable, Hashable {
         self.revision = revision
     }
 
+    /// Whether `other` says the same of the user's plan, whenever it was written.
+    package func says(as other: SubscriptionRecord) -> Bool {
+        var (one, other) = (self, other)
+        (one.writtenAt, one.clerkUpdatedAt, one.revision) = (other.writtenAt, other.clerkUpdatedAt, other.revision)
+        // A moment that is not told by whole seconds is not kept so either.
+        (one.pastDueSince, other.pastDueSince) = (one.pastDueSince?.wholeSeconds, other.pastDueSince?.wholeSeconds)
+        return one == other
+    }
+
     /// An operator has given the plan: no subscription stands behind it.
     package var isByHand: Bool { subscriptionID == nil }
 
@@ -85,4 +94,8 @@ package struct SubscriptionRecord: Sendable, Hashable {
         guard let end = graceEnd(pastDueGraceSeconds: pastDueGraceSeconds) else { return true }
         return end.seconds <= time.seconds
     }
+}
+
+extension UnixTime {
+    fileprivate var wholeSeconds: UnixTime { UnixTime(seconds: seconds) }
 }

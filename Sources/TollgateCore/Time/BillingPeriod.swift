@@ -31,6 +31,19 @@ package struct BillingPeriod: Sendable, Hashable {
         span = .ofSubscription(start: start, end: max(start, end))
     }
 
+    /// A period by its ``name``. Nil for a text that is none.
+    ///
+    /// - Parameter end: The moment at which it ends, in ISO 8601, where it is one of a subscription.
+    package init?(name: String, end: String?) {
+        if let day = UnixTime(iso8601: name + "T00:00:00Z") {
+            self.init(containing: day)
+        } else if let start = UnixTime(iso8601: name), let end = end.flatMap({ UnixTime(iso8601: $0) }), start < end {
+            self.init(start: start, end: end)
+        } else {
+            return nil
+        }
+    }
+
     package var kind: Kind {
         switch span {
         case .month: .calendar

@@ -8,19 +8,27 @@ import TollgateStore
 /// Puts the ``SampleUser``s into their states: usage and days in Redis, purchases at the stand-in of Stripe, whose
 /// webhooks tell the gateway. Each start of `tollgate dev` begins them anew.
 package struct SampleUserPreparation: Sendable {
+    /// A plan and `price_…` that sells it.
+    package struct Sale: Sendable {
+        let plan: String
+        let price: String
+
+        package init(plan: String, price: String) { (self.plan, self.price) = (plan, price) }
+    }
+
     private let redisURL: String
     private let stripe: StripeStandIn
-    private let price: String
+    private let sale: Sale?
     private let time: any TimeSource
     private let logger: Logger
 
     /// - Parameters:
     ///   - stripe: It knows where the gateway hears webhooks by the time of ``run()``.
-    ///   - price: `price_…` of the plan that is sold.
-    package init(redisURL: String, stripe: StripeStandIn, price: String, time: any TimeSource, logger: Logger) {
+    ///   - sale: What those who pay have bought. Nil leaves them on the fallback.
+    package init(redisURL: String, stripe: StripeStandIn, sale: Sale?, time: any TimeSource, logger: Logger) {
         self.redisURL = redisURL
         self.stripe = stripe
-        self.price = price
+        self.sale = sale
         self.time = time
         self.logger = logger
     }
@@ -41,7 +49,7 @@ package struct SampleUserPreparation: Sendable {
         redis.start()
         do {
             while !(await redis.ping()) { try await Task.sleep(for: .milliseconds(10)) }
-            try await SampleUserWork(redis: redis, stripe: stripe, price: price, time: time.now()).run()
+            try await SampleUserWork(redis: redis, stripe: stripe, sale: sale, time: time.now()).run()
         } catch {
             await redis.shutDown()
             throw error
@@ -54,7 +62,7 @@ package struct SampleUserPreparation: Sendable {
 private struct SampleUserWork {
     let redis: RedisClient
     let stripe: StripeStandIn
-    let price: String
+    let sale: SampleUserPreparation.Sale?
     let time: UnixTime
 
     func run() async throws {
@@ -62,8 +70,9 @@ private struct SampleUserWork {
             try await forget(user.userID)
             try await recordUsage(of: user)
         }
+        guard let sale else { return }
         for user in SampleUser.all where user.purchase != .nothing {
-            let subscription = try stripe.sell(price: price, tier: Self.plan, to: user.userID.value)
+            let subscription = try stripe.sell(price: sale.price, tier: sale.plan, to: user.userID.value)
             try await waitForStatus(.active, of: user.userID)
             guard user.purchase == .unpaidPlan else { continue }
             try stripe.collect(subscription, succeeds: false)
@@ -71,11 +80,9 @@ private struct SampleUserWork {
         }
     }
 
-    private static let plan = "paid"
-
     /// Keys and credentials stay: the developer may have pasted them somewhere.
     private func forget(_ user: UserID) async throws {
-        let days = Self.days(until: time).map { RedisKey.usage(user, on: $0) }
+        let days = Self.days(until: time).map { RedisKey.usage(user, inTenDaysOf: $0) }
         for key in [.usage(user), .subscription(user), .subscriptions(of: user), .reservations(user)] + days {
             _ = try await redis.execute(RedisCommand("DEL", key))
         }
@@ -89,14 +96,16 @@ private struct SampleUserWork {
                 "lastUpdated", time.iso8601, "periodStart", "\(period.firstDay)", "periodEnd", "\(period.lastDay)"))
         // The user's first call gives it the time that records have.
         _ = try await redis.execute(
-            RedisCommand("EXPIRE", .usage(user.userID), "\(2 * UsageDay.keptDays * 86_400)"))
+            RedisCommand("EXPIRE", .usage(user.userID), "\(62 * 86_400)"))
         for (day, calls) in Self.spread(user.calls, until: time) {
             for (route, count) in calls where count > 0 {
                 _ = try await redis.execute(
-                    RedisCommand("HSET", .usage(user.userID, on: day), route, "\(count)"))
+                    RedisCommand(
+                        "HSET", .usage(user.userID, inTenDaysOf: day), "\(String("\(day)".suffix(2)))/\(route)",
+                        "\(count)"))
             }
             _ = try await redis.execute(
-                RedisCommand("EXPIRE", .usage(user.userID, on: day), "\(UsageDay.keptDays * 86_400)"))
+                RedisCommand("EXPIRE", .usage(user.userID, inTenDaysOf: day), "\(UsageDay.keptDays * 86_400)"))
         }
     }
 

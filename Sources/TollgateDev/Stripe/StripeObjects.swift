@@ -124,7 +124,11 @@ enum StripeObjects {
                     "subscription": subscription["id"], "metadata": subscription["metadata"],
                 ],
             ],
-            "status": .string(isPaid ? "paid" : "open"), "total": .integer(amount),
+            "status": .string(isPaid ? "paid" : "open"),
+            "status_transitions": [
+                "finalized_at": .integer(now.seconds), "paid_at": isPaid ? .integer(now.seconds) : nil,
+            ],
+            "total": .integer(amount),
         ]
     }
 

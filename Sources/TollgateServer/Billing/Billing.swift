@@ -12,6 +12,7 @@ import TollgateStore
 /// Selling plans, put together: the endpoints that lead to Stripe, and the one that hears from it.
 struct Billing {
     let configuration: GatewayConfiguration
+    let plans: PlansInForce
     let redis: RedisClient
     let httpClient: HTTPClient
     let time: any TimeSource
@@ -30,8 +31,7 @@ struct Billing {
     /// The plans as customers are told of them.
     var offers: PlanOffers {
         PlanOffers(
-            plans: configuration.plans, prices: configuration.shownPrices,
-            sold: Set(sales.map(\.prices.plans) ?? []), pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+            plans: plans, isSelling: sales != nil, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
     }
 
     var subscriptions: RedisSubscriptionStore { RedisSubscriptionStore(client: redis) }
@@ -47,6 +47,10 @@ struct Billing {
         return WebhookEndpoint(
             processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
             backlog: RedisWebhookBacklog(client: redis),
+            alerts: configuration.alerts.map { _ in
+                PaymentAlerts(
+                    outbox: RedisAlertOutbox(client: redis), subscriptions: subscriptions, time: time)
+            },
             secrets: configuration.stripe.webhookSecrets, isLive: stripe?.isLive ?? false, time: time,
             metrics: metrics)
     }
@@ -54,12 +58,14 @@ struct Billing {
     /// Stripe waits for the answer to a webhook, and the lease of the event runs.
     private static let webhookTimeLimits = CallTimeLimits(call: .seconds(3), attempt: .seconds(2))
 
+    /// Prices may come while the worker runs.
     private var sales: PlanSales? {
-        guard configuration.settingsMissingForSale.isEmpty, let stripe = stripe(StripeClient.timeLimits),
+        guard configuration.settingsMissingForSale.allSatisfy({ $0 == Setting.stripePriceID.name }),
+            let stripe = stripe(StripeClient.timeLimits),
             let frontendURL = configuration.frontendURL
         else { return nil }
         return PlanSales(
-            stripe: stripe, prices: configuration.stripe.prices,
+            stripe: stripe, plans: plans,
             customers: StripeCustomers(subscriptions: subscriptions, stripe: stripe, time: time, metrics: metrics),
             look: look(stripe), dashboardURL: "\(frontendURL)/dashboard")
     }
@@ -100,9 +106,8 @@ struct Billing {
 
     private func look(_ stripe: StripeClient) -> SubscriptionLook {
         SubscriptionLook(
-            subscriptions: subscriptions, stripe: stripe, prices: configuration.stripe.prices,
+            subscriptions: subscriptions, stripe: stripe, plansInForce: plans,
             unknownPrice: configuration.stripe.unknownPrice, returnedPayment: configuration.stripe.returnedPayment,
-            plans: configuration.plans,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, clerkPlans: clerkPlans, time: time,
             metrics: metrics, logger: logger)
     }

@@ -3,6 +3,7 @@ import Hummingbird
 import JSONValue
 import OutboundCalls
 import StripeBilling
+import TollgateConfiguration
 import TollgateCore
 import TollgateDataPlane
 
@@ -12,7 +13,7 @@ import TollgateDataPlane
 struct CheckoutEndpoints: Sendable {
     let gatekeeper: Gatekeeper
 
-    /// Nil when a setting is missing.
+    /// Nil when a setting is missing, other than prices.
     let sales: PlanSales?
 
     /// Which.
@@ -42,8 +43,8 @@ struct CheckoutEndpoints: Sendable {
             from: context.network
         ) { admitted in
             switch try await sell(tier, at: price, to: admitted, sales) {
-            case .alreadySubscribed(let isPaymentReturned):
-                throw Self.alreadySubscribed(admitted, isPaymentReturned: isPaymentReturned)
+            case .alreadySubscribed(let record):
+                throw alreadySubscribed(admitted, record, sales)
             case .page(let session):
                 return Response(
                     json: ["checkoutUrl": .string(session.url), "usage": admitted.usage.json],
@@ -75,16 +76,20 @@ struct CheckoutEndpoints: Sendable {
         }
     }
 
-    private static func alreadySubscribed(_ admitted: AdmittedCaller, isPaymentReturned: Bool) -> APIError {
+    /// Tells the plan that the user has by now: Stripe was asked meanwhile.
+    private func alreadySubscribed(
+        _ admitted: AdmittedCaller, _ record: SubscriptionRecord?, _ sales: PlanSales
+    ) -> APIError {
+        let plan = record?.grantedPlan(at: time.now(), pastDueGraceSeconds: sales.look.pastDueGraceSeconds)
         let why =
-            isPaymentReturned
+            record?.status == .paymentReturned
             ? "What was paid for your subscription was returned, so it gives no plan until its next payment."
             : "There is a subscription already."
         var error = APIError(
             .conflict, error: "Already subscribed", code: "already-subscribed",
             message: "\(why) POST /billing-portal leads to the page where it is changed.")
         error.details = [
-            JSON.Member(name: "plan", value: .string(admitted.usage.plan)),
+            JSON.Member(name: "plan", value: .string(plan ?? admitted.usage.plan)),
             JSON.Member(name: "portal", value: "/billing-portal"),
         ]
         return error
@@ -131,9 +136,11 @@ struct CheckoutEndpoints: Sendable {
     // MARK: Both
 
     private func openSales() throws(APIError) -> PlanSales {
-        if let sales { return sales }
+        if let sales, !sales.prices.plans.isEmpty { return sales }
+        // Prices may have gone while the worker runs.
+        let missing = missingSettings.isEmpty ? [Setting.stripePriceID.name] : missingSettings
         throw APIError(
             .notImplemented, error: "Billing is not configured", code: "billing-not-configured",
-            message: "Set \(missingSettings.joined(separator: ", ")).")
+            message: "Set \(missing.joined(separator: ", ")).")
     }
 }

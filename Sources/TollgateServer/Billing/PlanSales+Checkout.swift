@@ -1,3 +1,4 @@
+import Libcrypto
 import OutboundCalls
 import StripeBilling
 import TollgateCore
@@ -11,8 +12,8 @@ extension PlanSales {
 
         /// The user has a subscription, beside which a second would be paid for, or was given the plan.
         ///
-        /// - Parameter isPaymentReturned: It grants nothing, for what was paid for it was given or taken back.
-        case alreadySubscribed(isPaymentReturned: Bool)
+        /// - Parameter record: What it says of the user's plan, as Stripe has just told.
+        case alreadySubscribed(SubscriptionRecord?)
     }
 
     /// Opens the page on which `user` buys a plan, or finds the one that is open.
@@ -23,6 +24,45 @@ extension PlanSales {
     ///
     /// - Parameter plan: The one that the user has.
     func checkout(
+        of tier: String, priceID: String, for user: UserID, on plan: String, at now: UnixTime
+    ) async throws(WebhookFailure) -> Checkout {
+        let token = RandomBytes.hex(count: 16)
+        try await beginCheckout(of: user, token)
+        do {
+            let checkout = try await checkoutInTurn(of: tier, priceID: priceID, for: user, on: plan, at: now)
+            await endCheckout(of: user, token)
+            return checkout
+        } catch {
+            await endCheckout(of: user, token)
+            throw error
+        }
+    }
+
+    /// How long to wait for another checkout of the user that is being opened.
+    private static let patience: Duration = .seconds(10)
+    private static let pause: Duration = .milliseconds(50)
+
+    /// Two that were opened at once could both be paid.
+    private func beginCheckout(of user: UserID, _ token: String) async throws(WebhookFailure) {
+        let deadline = ContinuousClock.now + Self.patience
+        while true {
+            do {
+                if try await customers.subscriptions.holdCheckout(of: user, token: token) { return }
+            } catch {
+                throw .store(error)
+            }
+            guard .now < deadline, (try? await Task.sleep(for: Self.pause)) != nil else {
+                throw .stripe(CallError(.stripe, .timedOut, "Another checkout of the user is being opened."))
+            }
+        }
+    }
+
+    /// A task of its own, for the present one may have been cancelled: then Redis would not be asked.
+    private func endCheckout(of user: UserID, _ token: String) async {
+        await Task { [customers] in try? await customers.subscriptions.releaseCheckout(of: user, token: token) }.value
+    }
+
+    private func checkoutInTurn(
         of tier: String, priceID: String, for user: UserID, on plan: String, at now: UnixTime
     ) async throws(WebhookFailure) -> Checkout {
         let customerID = try await customers.customerOrNew(of: user)
@@ -54,9 +94,9 @@ extension PlanSales {
         let known = try await look.lookAtAll(of: user, customerID: customerID)
         // Without a record Clerk has given the plan, else the operator may have.
         let given = known.record == nil ? plan : known.purchases.byHand.flatMap { $0.status.isLive ? $0.plan : nil }
-        guard !known.hasSubscription, given != request.tier else {
+        guard !known.hasSubscription(of: customerID), given != request.tier else {
             if let page { try await expire(page.id) }
-            return .alreadySubscribed(isPaymentReturned: known.record?.status == .paymentReturned)
+            return .alreadySubscribed(known.record)
         }
         if let page { return .page(page) }
         let key = request.idempotencyKey(at: now, after: sessions.first?.id)

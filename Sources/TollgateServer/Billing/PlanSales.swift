@@ -1,16 +1,21 @@
 import StripeBilling
 import TollgateConfiguration
+import TollgateCore
+import TollgateStore
 
 /// What it takes to sell plans: Stripe, prices, customers, and the page to return to.
 struct PlanSales: Sendable {
     let stripe: StripeClient
-    let prices: PriceTable
+    let plans: PlansInForce
 
     let customers: StripeCustomers
     let look: SubscriptionLook
 
     /// The front end's page with the user's account, to which Stripe's pages lead back.
     let dashboardURL: String
+
+    /// Of the plans that are sold now. None may be.
+    var prices: PriceTable { plans.prices.current }
 
     /// The page that is come back to after a checkout.
     ///

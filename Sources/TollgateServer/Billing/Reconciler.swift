@@ -47,14 +47,16 @@ struct Reconciler: Sendable {
     /// - Parameters:
     ///   - isComplete: Whether to go through all subscriptions, instead of when it is time.
     ///   - progress: Told after each page.
+    ///   - setsTerms: Whether the next ones compare their terms with these: not when an operator overrules the workers'.
     /// - Returns: Nil when another worker is at it.
     func run(
-        isComplete: Bool = false, progress: @escaping @Sendable (ReconciliationFindings) -> Void = { _ in }
+        isComplete: Bool = false, setsTerms: Bool = true,
+        progress: @escaping @Sendable (ReconciliationFindings) -> Void = { _ in }
     ) async throws(WebhookFailure) -> ReconciliationFindings? {
         let token = RandomBytes.hex(count: 16)
         guard try await holds(token) else { return nil }
         do {
-            let findings = try await run(token, isComplete, progress)
+            let findings = try await run(token, isComplete, setsTerms, progress)
             await release(token)
             metrics.reconciled(findings)
             return findings
@@ -67,13 +69,19 @@ struct Reconciler: Sendable {
 
     /// Runs every few minutes, until the task is cancelled. One that fails is begun anew when the next is due.
     func runForEver() async {
+        var triedTerms: String?
         // Workers that are started together do not ask all at once.
         var pause = Duration.milliseconds(Int64.random(in: 1000...5000))
         while (try? await Task.sleep(for: pause)) != nil {
             pause = Self.lookInterval
             guard time.isKnown else { continue }
             do throws(WebhookFailure) {
-                guard try await isTime(), let findings = try await run() else { continue }
+                // After a change of the plan table all is looked at anew: what sells a plan now may have been bought before.
+                // Each worker does so once: in a rolling upgrade there are others with other terms.
+                let (last, isDue) = (try await lastTerms(), try await isTime())
+                let hasOtherTerms = triedTerms != terms && last != terms
+                guard isDue || hasOtherTerms, let findings = try await run(isComplete: hasOtherTerms) else { continue }
+                triedTerms = terms
                 _ = try await isTime()
                 log(findings)
             } catch {
@@ -106,7 +114,8 @@ struct Reconciler: Sendable {
     }
 
     private func run(
-        _ token: String, _ isAsked: Bool, _ progress: @escaping @Sendable (ReconciliationFindings) -> Void
+        _ token: String, _ isAsked: Bool, _ setsTerms: Bool,
+        _ progress: @escaping @Sendable (ReconciliationFindings) -> Void
     ) async throws(WebhookFailure) -> ReconciliationFindings {
         let start = time.now()
         let history = try await stored { () async throws(StoreUnavailable) in try await state.history() }
@@ -125,11 +134,12 @@ struct Reconciler: Sendable {
         let since = max(seenUntil.adding(seconds: -Self.overlapSeconds), oldest)
         let hasSeenEvents = try await pass.lookAtUndelivered(since: since)
         try await pass.lookAtOverdue(at: start)
+        try await pass.lookAtUnpriced()
         let findings = pass.findings
         let result = ReconciliationHistory(
             ranAt: time.now(), wentThroughAllAt: isComplete ? start : last,
             eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended,
-            failures: findings.failures, terms: terms)
+            failures: findings.failures, terms: setsTerms ? terms : history?.terms)
         try await stored { () async throws(StoreUnavailable) in try await state.write(result) }
         return findings
     }

@@ -64,9 +64,6 @@ struct ReconciliationPass: Sendable {
     /// Subscriptions of events that are remembered, not to be looked at again: events of one come together.
     private static let rememberedSubscriptions = 10_000
 
-    /// How long an event may be late that tells what follows a period.
-    private static let patienceSeconds: Int64 = 86_400
-
     // MARK: Reasons to look
 
     /// Looks at the subscriptions of events that were not delivered.
@@ -137,7 +134,7 @@ struct ReconciliationPass: Sendable {
 
     /// Looks at the subscriptions whose period has been over for a day, and of which no event has told what followed.
     mutating func lookAtOverdue(at now: UnixTime) async throws(WebhookFailure) {
-        let limit = now.adding(seconds: -Self.patienceSeconds)
+        let limit = now.adding(seconds: -SubscriptionLook.patienceSeconds)
         while true {
             let ids = try await stored { [look] () async throws(StoreUnavailable) in
                 try await look.subscriptions.overdueSubscriptions(before: limit, maximumCount: Self.pageSize)
@@ -158,6 +155,24 @@ struct ReconciliationPass: Sendable {
         }
     }
 
+    /// Looks at live subscriptions whose price sold no plan, and sells one by the plan table that is in force: after a change
+    /// of the table, and when a worker that had not read it yet has looked at them.
+    mutating func lookAtUnpriced() async throws(WebhookFailure) {
+        let ids = try await stored { [look] () async throws(StoreUnavailable) in
+            try await look.subscriptions.unpricedSubscriptions(maximumCount: Self.pageSize).ids
+        }
+        var sold: [String] = []
+        for id in ids
+        where try await persistently({ [look] () async throws(WebhookFailure) in
+            try await look.isSold(id)
+        }) {
+            sold.append(id)
+        }
+        try await settle(sold, together: { $0 }) { [look] id async throws(WebhookFailure) in
+            try await look.look(at: id, writesWhatIsKnown: false)
+        }
+    }
+
     /// Looks at all subscriptions that Stripe has.
     mutating func goThroughAll() async throws(WebhookFailure) {
         var cursor = StripeListCursor()
@@ -165,14 +180,24 @@ struct ReconciliationPass: Sendable {
             let seenAt = try await beginningOfPage(after: cursor.last)
             listedSince = listedSince ?? seenAt
             let page: StripePage<SubscriptionFacts?>
-            do { page = try await stripe.subscriptions(after: cursor.last) } catch { throw .stripe(error) }
+            page = try await persistently { [stripe, last = cursor.last] () async throws(WebhookFailure) in
+                do throws(CallError) {
+                    return try await stripe.subscriptions(after: last)
+                } catch {
+                    throw .stripe(error)
+                }
+            }
             let readable = page.elements.compactMap(\.self)
             if readable.count < page.elements.count {
                 findings.failures += page.elements.count - readable.count
                 logger.error("a subscription of Stripe's cannot be read")
             }
             try await settle(readable, together: { $0.userID?.value ?? $0.customerID ?? $0.subscriptionID ?? "" }) {
-                [look] facts async throws(WebhookFailure) in try await look.take(facts, seenAt: seenAt)
+                [look] facts async throws(WebhookFailure) in
+                let outcome = try await look.take(facts, seenAt: seenAt)
+                // It was looked at just now, and has perhaps changed since.
+                guard outcome == .stale, let id = facts.subscriptionID else { return outcome }
+                return try await look.look(at: id, writesWhatIsKnown: false)
             }
             try advance(&cursor, to: page.next)
             try await goOn(findings)
@@ -259,21 +284,30 @@ struct ReconciliationPass: Sendable {
     }
 }
 
-/// Does it once more after a moment when Redis was late: a failover or a busy moment is no reason to do all anew.
+/// Does it again after a moment when Redis was late or Stripe is asked too much: a failover or a busy moment is no reason to
+/// do all anew.
 func persistently<Value>(
     _ operation: () async throws(WebhookFailure) -> Value
 ) async throws(WebhookFailure) -> Value {
-    do {
-        return try await operation()
-    } catch {
-        guard case .store(let problem) = error, problem.cause == .unreachable || problem.cause == .clockDiffers,
-            (try? await Task.sleep(for: .seconds(1))) != nil
-        else { throw error }
-        return try await operation()
+    for pause in [Duration.seconds(1), .seconds(4)] {
+        do {
+            return try await operation()
+        } catch {
+            guard error.passesSoon, (try? await Task.sleep(for: pause)) != nil else { throw error }
+        }
     }
+    return try await operation()
 }
 
 extension WebhookFailure {
+    fileprivate var passesSoon: Bool {
+        switch self {
+        case .store(let problem): problem.cause == .unreachable || problem.cause == .clockDiffers
+        case .stripe(let problem): problem.httpStatus == 429
+        case .clerk, .clerkIsBusy: false
+        }
+    }
+
     /// It concerns one subscription, or its user: the others can be settled all the same.
     fileprivate var isOfOne: Bool {
         switch self {

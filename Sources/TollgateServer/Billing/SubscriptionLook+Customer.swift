@@ -42,8 +42,14 @@ extension SubscriptionLook {
 }
 
 extension KnownPurchases {
-    /// The user has a subscription that goes on, paid or not: it can be changed or settled in the portal.
-    var hasSubscription: Bool { !lastingSubscriptions.isEmpty }
+    /// The user has a subscription that goes on, paid or not: it can be changed or settled in the portal. One of another
+    /// customer counts while it serves: who has paid it may have named any user, and must not keep this one from buying.
+    func hasSubscription(of customerID: String) -> Bool {
+        lastingSubscriptions.contains { id in
+            guard let known = purchases.subscriptions[id] else { return true }
+            return known.status.isLive || known.customerID == customerID
+        }
+    }
 
     /// The ids of those. A record of a time when only one was kept has one that may not be among the purchases.
     fileprivate var lastingSubscriptions: Set<String> {

@@ -1,6 +1,8 @@
 import Logging
+import OutboundCalls
 import StripeBilling
 import TollgateCore
+import TollgateStore
 
 /// Looks at one subscription: asks Stripe how it is, and takes that up into the picture of what its user has bought.
 ///
@@ -10,10 +12,9 @@ import TollgateCore
 struct SubscriptionLook: Sendable {
     let subscriptions: any SubscriptionStore
     let stripe: StripeClient
-    let prices: PriceTable
+    let plansInForce: PlansInForce
     let unknownPrice: UnknownPriceRule
     let returnedPayment: ReturnedPaymentRule
-    let plans: PlanTable
     let pastDueGraceSeconds: Int64
 
     /// Nil when there is no key for Clerk's Backend API: then the record alone counts.
@@ -25,6 +26,9 @@ struct SubscriptionLook: Sendable {
 
     /// Told when what is known of a user's purchases has changed.
     var onChange: @Sendable (PlanChange) -> Void = { _ in }
+
+    var plans: PlanTable { plansInForce.plans.current }
+    var prices: PriceTable { plansInForce.prices.current }
 
     /// What a look has led to.
     enum Outcome: Sendable, Hashable {
@@ -117,7 +121,7 @@ struct SubscriptionLook: Sendable {
     ) async throws(WebhookFailure) -> Outcome {
         guard let user = try await user(of: facts, hints) else { return .unknownUser }
         if !writesWhatIsKnown, try await hasEndedUnseen(facts, for: user) { return .foreign }
-        let outcome = try await take(
+        let (outcome, isUnpriced) = try await take(
             facts, for: user, returnedAt: hints.returned?.moment(in: facts.period), seenAt: seenAt, writesWhatIsKnown)
         guard outcome != .foreign else { return try await passOver(facts, hints, of: user, seenAt: seenAt) }
         guard outcome == .applied || outcome == .known || outcome == .stale && writesWhatIsKnown else { return outcome }
@@ -125,17 +129,60 @@ struct SubscriptionLook: Sendable {
         // Clerk may have been away.
         let isNamed = (facts.userID ?? hints.facts.userID) != nil
         try await recordOwner(of: facts, user, isNamed: isNamed, seenAt: seenAt)
-        try await expectEnd(of: facts)
+        try await expectEnd(of: facts, user)
+        try await note(isUnpriced, facts)
         try await clerkPlans?.tell(of: user)
         return outcome
     }
 
-    /// One whose period is over already is overdue from now on: what an event should have told may be told late.
-    private func expectEnd(of facts: SubscriptionFacts) async throws(WebhookFailure) {
+    private func note(_ isUnpriced: Bool, _ facts: SubscriptionFacts) async throws(WebhookFailure) {
         guard let id = facts.subscriptionID else { return }
-        let end = facts.status?.isLive == true ? facts.period?.end : nil
         try await stored { () async throws(StoreUnavailable) in
-            try await subscriptions.expectEnd(of: id, at: end.map { max($0, time.now()) })
+            try await subscriptions.noteUnpriced(id, at: isUnpriced ? time.now() : nil)
+        }
+    }
+
+    /// How long an event may be late that tells what follows a period.
+    static let patienceSeconds: Int64 = 86_400
+
+    /// Whether the latest invoice is paid, and since when it is not: where a payment begins to be owed, of which the event may
+    /// have been lost, and where a period follows one whose payment was returned. Nil otherwise, and for a key that may not
+    /// read invoices.
+    private func latestInvoice(
+        of facts: SubscriptionFacts, _ user: UserID
+    ) async throws(WebhookFailure) -> StripeInvoice? {
+        guard facts.status == .pastDue || returnedPayment == .end, let id = facts.latestInvoiceID else { return nil }
+        let known = try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: user)
+        }.purchases.subscriptions[facts.subscriptionID ?? ""]
+        let beginsToBeOwed = facts.status == .pastDue && known?.status != .pastDue
+        let follows = known?.paymentReturnedAt.map { returned in facts.period.map { $0.start > returned } ?? false }
+        guard beginsToBeOwed || follows == true else { return nil }
+        do {
+            return try await stripe.invoice(id: id)
+        } catch {
+            guard error.httpStatus == 403 || error.httpStatus == 404 else { throw .stripe(error) }
+            return nil
+        }
+    }
+
+    /// When the subscription is to be looked at if no event tells of it: a day after its period, and when the user's plan
+    /// changes by itself, for the summary then says something else.
+    ///
+    /// One whose period is over already is overdue from now on: what an event should have told may be told late.
+    private func expectEnd(of facts: SubscriptionFacts, _ user: UserID) async throws(WebhookFailure) {
+        guard let id = facts.subscriptionID else { return }
+        let now = time.now()
+        let known = try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: user)
+        }
+        let graceEnd = known.purchases.subscriptions[id]?.pastDueSince?.adding(seconds: pastDueGraceSeconds)
+        let changes = [graceEnd, known.recordSeconds.map { now.adding(seconds: $0 + 1) }].compactMap(\.self)
+            .filter { $0 > now }.map { $0.adding(seconds: -Self.patienceSeconds) }
+        let end = facts.status?.isLive == true ? facts.period.map { max($0.end, now) } : nil
+        let moment = facts.status?.isLive == true ? ([end].compactMap(\.self) + changes).min() : nil
+        try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.expectEnd(of: id, at: moment)
         }
     }
 
@@ -197,6 +244,15 @@ struct SubscriptionLook: Sendable {
         }
         guard let id = change.facts.subscriptionID, let owner = try await owner(of: id) else { return false }
         return change.facts.userID.map { $0 == owner } ?? true
+    }
+
+    /// Whether the prices that a subscription had when it was seen last sell a plan by now.
+    func isSold(_ id: String) async throws(WebhookFailure) -> Bool {
+        guard let owner = try await owner(of: id) else { return false }
+        let known = try await stored { () async throws(StoreUnavailable) in
+            try await subscriptions.purchases(of: owner)
+        }
+        return known.purchases.subscriptions[id].map { prices.plan(soldBy: $0.priceIDs) != nil } ?? false
     }
 
     // MARK: Whose it is
@@ -308,26 +364,27 @@ struct SubscriptionLook: Sendable {
     private func take(
         _ facts: SubscriptionFacts, for user: UserID, returnedAt: UnixTime?, seenAt: UnixTime,
         _ writesWhatIsKnown: Bool
-    ) async throws(WebhookFailure) -> Outcome {
+    ) async throws(WebhookFailure) -> (Outcome, isUnpriced: Bool) {
         let now = time.now()
-        var (hasUnknownPrice, isSurplus) = (false, false)
+        let latestInvoice = try await latestInvoice(of: facts, user)
+        var (hasUnknownPrice, isSurplus, isUnpriced) = (false, false, false)
         let outcome = try await change(user) { purchases in
             let known = facts.subscriptionID.flatMap { purchases.subscriptions[$0] }
             guard
                 let seen = Subscription(
                     facts, known: known, prices: prices, unknownPrice: unknownPrice, returnedAt: returnedAt,
-                    seenAt: seenAt, now: now)
+                    latestInvoice: latestInvoice, seenAt: seenAt, now: now)
             else { return .foreign }
             guard seen.plan != nil || known != nil else { return .foreign }
+            isUnpriced = seen.status.isLive && facts.soldPlan(known: known, prices: prices) == nil
             if !writesWhatIsKnown, known?.says(as: seen) == true { return .known }
             hasUnknownPrice =
-                seen.status.isLive && known?.plan != nil && facts.soldPlan(known: known, prices: prices) == nil
-                && (seen.plan == nil || seen.priceIDs != known?.priceIDs)
-            guard purchases.take(seen, plans: plans) else {
-                isSurplus = seen.status.isLive && purchases.subscriptions[seen.id] == nil
-                return .stale
-            }
-            return .applied
+                isUnpriced && known?.plan != nil && (seen.plan == nil || seen.priceIDs != known?.priceIDs)
+            if purchases.take(seen, plans: plans) { return .applied }
+            isSurplus = seen.status.isLive && purchases.subscriptions[seen.id] == nil
+            // A later look cannot know of it: Stripe does not tell it with the subscription.
+            let isReturned = returnedAt.map { purchases.returnPayment(of: seen.id, at: $0) } ?? false
+            return isReturned ? .applied : .stale
         }
         if isSurplus {
             logger.warning(
@@ -338,7 +395,7 @@ struct SubscriptionLook: Sendable {
                 ])
         }
         if hasUnknownPrice, outcome == .applied { reportUnknownPrice(facts, of: user) }
-        return outcome
+        return (outcome, isUnpriced)
     }
 
     /// Applies `change` to what the user has bought, as often as another worker comes in between.
@@ -351,9 +408,13 @@ struct SubscriptionLook: Sendable {
             }
             var purchases = known.purchases
             let outcome = change(&purchases)
-            guard outcome == .applied else { return outcome }
+            guard outcome == .applied || outcome == .known else { return outcome }
             let record = purchases.record(
                 replacing: known.record, at: time.now(), plans: plans, pastDueGraceSeconds: pastDueGraceSeconds)
+            // What was bought may be known, and its sum gone: by hand, or with the end of a plan that was given by hand.
+            if outcome == .known, record.map({ known.record.map($0.says) ?? false }) ?? (known.record == nil) {
+                return .known
+            }
             let isWritten = try await stored { () async throws(StoreUnavailable) in
                 try await subscriptions.write(purchases, record, of: user, over: known)
             }
@@ -392,7 +453,6 @@ extension SubscriptionLook.Hints.ReturnedPayment {
     /// When the payment of `current`, the period that the subscription has now, was returned. Nil when it was the payment
     /// of an earlier one, whose calls are over.
     fileprivate func moment(in current: SubscriptionPeriod?) -> UnixTime? {
-        guard let current, period.invoicedAt < current.start else { return returnedAt }
-        return nil
+        current.map(period.isOf) ?? true ? returnedAt : nil
     }
 }

@@ -20,6 +20,9 @@ struct WebhookEndpoint: Sendable {
     /// Where an operator sees what waits for Stripe's next try.
     let backlog: RedisWebhookBacklog
 
+    /// Nil where no alerts are sent.
+    let alerts: PaymentAlerts?
+
     let secrets: [Secret]
     let isLive: Bool
     let time: any TimeSource
@@ -58,9 +61,12 @@ struct WebhookEndpoint: Sendable {
         do {
             switch try await processor.process(change) {
             case .done:
+                try await tell(of: change)
                 await noteDone(change)
                 return Self.received
             case .doneBefore:
+                // A worker may have died between the two.
+                try await tell(of: change)
                 await noteDone(change)
                 metrics.webhook(.duplicate, reason: change.kind.rawValue)
                 return Response(json: ["received": true, "idempotent": true])
@@ -78,6 +84,11 @@ struct WebhookEndpoint: Sendable {
             await noteFailed(change)
             throw .internalError(cause: "\(error)")
         }
+    }
+
+    /// What cannot be told now is told when Stripe sends the event again.
+    private func tell(of change: SubscriptionChange) async throws(WebhookFailure) {
+        do { try await alerts?.note(change) } catch { throw .store(error) }
     }
 
     /// Stripe's answer depends on none of these two: what cannot be noted is not.

@@ -9,13 +9,13 @@ import TollgateCore
 import TollgateDataPlane
 import TollgateStore
 
+/// Why a command could ask nothing: one line.
+package struct RedisUnreachable: Error, CustomStringConvertible {
+    package let description: String
+}
+
 /// What a command needs of a gateway: its Redis, and those whom it calls, with the settings of `serve`.
 struct CommandConnection {
-    /// Why nothing could be asked: one line.
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
     let redis: RedisClient
     let billing: Billing
     let time: any TimeSource
@@ -41,10 +41,11 @@ struct CommandConnection {
         let result: Result<Value, any Error>
         do {
             guard await redis.becomesReady(within: patience) else {
-                throw Failure(description: redis.unreachable(configuration))
+                throw RedisUnreachable(description: redis.unreachable(configuration))
             }
             let billing = Billing(
-                configuration: configuration, redis: redis, httpClient: httpClient, time: time ?? clock,
+                configuration: configuration, plans: PlansInForce(configuration), redis: redis, httpClient: httpClient,
+                time: time ?? clock,
                 metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), outages: .init(logger: logger),
                 logger: logger)
             result = .success(try await body(CommandConnection(redis: redis, billing: billing, time: time ?? clock)))

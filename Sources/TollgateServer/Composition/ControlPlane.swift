@@ -14,6 +14,7 @@ struct ControlPlane: Sendable {
     let checkout: CheckoutEndpoints
     let webhook: WebhookEndpoint
     let account: AccountEndpoint
+    let history: UsageHistoryEndpoint
 
     /// Nil when the customers' page is not served.
     let dashboard: DashboardSite?
@@ -40,7 +41,10 @@ struct ControlPlane: Sendable {
             gatekeeper: gatekeeper, keys: keys, time: time, bodyLimitBytes: bodyLimitBytes, logger: logger)
         return EndpointTable(
             own + forProxies + forCredentials.endpoints + forKeys.endpoints
-                + [UsageEndpoint(gatekeeper: gatekeeper).endpoint, account.endpoint, tickets.endpoint]
+                + [
+                    UsageEndpoint(gatekeeper: gatekeeper).endpoint, account.endpoint, history.endpoint,
+                    tickets.endpoint,
+                ]
                 + checkout.endpoints
                 + [webhook.endpoint] + (dashboard?.endpoints ?? []))
     }

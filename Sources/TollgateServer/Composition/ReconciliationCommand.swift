@@ -56,12 +56,15 @@ package struct ReconciliationCommand: Sendable {
                 if !isForced { try await checkTerms(of: reconciler) }
                 guard
                     let findings = try await reconciler.run(
-                        isComplete: isComplete, progress: { progress($0.checked, $0.mended) })
+                        isComplete: isComplete, setsTerms: !isForced, progress: { progress($0.checked, $0.mended) })
                 else { throw Failure(description: Self.isTaken) }
                 return Result(
                     checked: findings.checked, mended: findings.mended, missing: findings.missing,
                     failures: findings.failures)
             } catch let failure as WebhookFailure {
+                guard !Task.isCancelled else {
+                    throw Failure(description: "broken off; what was mended is, and the next run does the rest")
+                }
                 throw Failure(description: failure.apiError.cause ?? failure.apiError.error)
             }
         }

@@ -2,7 +2,7 @@ import TollgateCore
 
 /// What is known of a customer, beside where their limits stand.
 struct Account: Sendable {
-    let subscription: SubscriptionRecord?
+    let bought: KnownPurchases
     let credentials: Credentials?
     let keys: [KeyRecord]
     let days: [UsageDay]
@@ -17,14 +17,14 @@ struct AccountStores: Sendable {
 
     /// All of it, asked for at once.
     func account(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Account {
-        async let subscription = subscriptions.record(of: user)
+        async let bought = subscriptions.purchases(of: user)
         async let credentials = credentials.stored(for: user)
         async let keys = keys.keys(of: user)
         async let days = history.days(
             AccountEndpoint.historyDays, until: CalendarDay(containing: time), of: user)
         do {
             return Account(
-                subscription: try await subscription, credentials: try await credentials, keys: try await keys,
+                bought: try await bought, credentials: try await credentials, keys: try await keys,
                 days: try await days)
         } catch let error as StoreUnavailable {
             throw error

@@ -4,44 +4,25 @@ import JSONValue
 import TollgateCore
 import TollgateDataPlane
 
-/// `GET /account`: all that a customer's page shows, in one answer. Costs no call and takes no place in the minute, so
-/// that a page may ask every few seconds.
+/// `GET /account`: all that a customer's page shows, in one answer.
 struct AccountEndpoint: Sendable {
-    /// Answers for one user in a minute, on each worker.
-    static let readsPerMinute = 120
-
-    /// Users whose reads are counted.
-    static let countedUsers = 16_384
-
     static let historyDays = 30
 
-    let gatekeeper: Gatekeeper
+    let reads: AccountReads
     let stores: AccountStores
     let offers: PlanOffers
-    private let reads = MinuteLimiter<UserID>(limit: readsPerMinute, capacity: countedUsers)
-
-    init(gatekeeper: Gatekeeper, stores: AccountStores, offers: PlanOffers) {
-        self.gatekeeper = gatekeeper
-        self.stores = stores
-        self.offers = offers
-    }
 
     var endpoint: EndpointTable.Endpoint { .init(method: .get, path: "/account", handler: tell) }
 
     @Sendable private func tell(_ request: Request, _ context: GatewayRequestContext) async throws -> Response {
-        let credential = try gatekeeper.presented(request.headers, from: context.network)
-        guard case .token = credential else { throw APIError.accountNeedsSessionToken }
-        let principal = try await gatekeeper.principal(credential, from: context.network)
-        let now = gatekeeper.time.now()
-        guard reads.admits(principal.userID, at: now) else { throw Self.tooManyReads(at: now) }
-        let admitted = try await gatekeeper.limits(of: principal, from: context.network)
+        let admitted = try await reads.reader(request, context)
         do throws(StoreUnavailable) {
             let account = try await stores.account(of: admitted.principal.userID, at: admitted.time)
             var headers = RateLimitHeaders.fields(for: admitted.decision, at: admitted.time)
             headers.append(HTTPField(name: .cacheControl, value: "no-store"))
             return Response(json: json(admitted, account), headers: headers)
         } catch {
-            throw gatekeeper.refusal(of: error)
+            throw reads.gatekeeper.refusal(of: error)
         }
     }
 
@@ -53,7 +34,7 @@ struct AccountEndpoint: Sendable {
             "usage": decision.usage.jsonWithReset,
             "rateLimit": decision.rate.json(at: admitted.time),
             "plans": offers.json,
-            "subscription": account.subscription.map { offers.json(of: $0) } ?? .null,
+            "subscription": offers.json(of: account.bought) ?? .null,
             "credentials": account.credentials.map {
                 .object($0.members + [$0.previousMember(at: admitted.time)])
             } ?? .null,
@@ -75,14 +56,5 @@ struct AccountEndpoint: Sendable {
                     ["name": .string(route), "calls": .array(days.map { .integer($0.calls[route] ?? 0) })]
                 }),
         ]
-    }
-
-    private static func tooManyReads(at time: UnixTime) -> APIError {
-        let seconds = RateWindow(containing: time).secondsLeft(at: time)
-        var error = APIError(
-            .tooManyRequests, error: "Too many reads", code: "too-many-reads",
-            message: "Ask at most \(readsPerMinute) times a minute. Try again in \(seconds) s.")
-        error.headers[.retryAfter] = "\(seconds)"
-        return error
     }
 }

@@ -1,21 +1,26 @@
 import JSONValue
+import StripeBilling
 import TollgateConfiguration
 import TollgateCore
 import TollgateDataPlane
+import TollgateStore
 
 /// The plans as customers are told of them.
 struct PlanOffers: Sendable {
-    let plans: PlanTable
-    let prices: [String: PlanPrice]
+    let plans: PlansInForce
 
-    /// The names of those that can be bought here.
-    let sold: Set<String>
+    /// Whether plans that have a price can be bought here.
+    let isSelling: Bool
 
     let pastDueGraceSeconds: Int64
 
+    /// The names of those that can be bought.
+    private var sold: Set<String> { isSelling ? Set(plans.prices.current.plans) : [] }
+
     var json: JSON {
-        .array(
-            plans.plans.map { plan in
+        let (prices, sold) = (plans.shownPrices.current, sold)
+        return .array(
+            plans.plans.current.plans.map { plan in
                 [
                     "name": .string(plan.name), "quota": .integer(plan.quota),
                     "ratePerMinute": .integer(plan.ratePerMinute), "price": prices[plan.name]?.json ?? .null,
@@ -25,14 +30,18 @@ struct PlanOffers: Sendable {
     }
 
     /// What the customer has bought, as far as it is theirs to know.
-    func json(of record: SubscriptionRecord) -> JSON {
-        [
+    ///
+    /// - Returns: Nil when there is nothing.
+    func json(of bought: KnownPurchases) -> JSON? {
+        guard let record = bought.record else { return nil }
+        return [
             "plan": .string(record.plan), "status": .string(record.status.name),
-            "periodEnd": .moment(record.period?.end), "endsAt": .moment(record.endsAt),
+            // What was given by hand is not renewed.
+            "periodEnd": .moment(record.isByHand ? nil : record.period?.end), "endsAt": .moment(record.endsAt),
             "trialEnd": .moment(record.trialEnd), "collectionPause": record.collectionPause?.json ?? .null,
             "pastDueSince": .moment(record.pastDueSince),
             "graceUntil": .moment(record.graceEnd(pastDueGraceSeconds: pastDueGraceSeconds)),
-            "hasPortal": .bool(!sold.isEmpty && record.customerID != nil),
+            "hasPortal": .bool(isSelling && (bought.ownCustomerID ?? record.customerID) != nil),
         ]
     }
 }

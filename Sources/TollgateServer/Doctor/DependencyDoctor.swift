@@ -91,8 +91,9 @@ struct DependencyDoctor: Sendable {
         }
         let prices = configuration.stripe.prices
         async let key = outcome { () throws(CallError) in try await client.checkKey() }
-        async let sales = each(of: prices.plans.compactMap { plan in prices.price(ofPlan: plan).map { (plan, $0) } }) {
-            plan, id in
+        // A mistyped further price is seen only when a customer has paid it and has no plan.
+        let offered = prices.plans.flatMap { plan in prices.prices(ofPlan: plan).map { (plan, $0) } }
+        async let sales = each(of: offered) { plan, id in
             StripeFacts.Sale(
                 plan: plan, priceID: id, shown: configuration.shownPrices[plan],
                 price: await outcome { () throws(CallError) in try await client.price(id: id) })

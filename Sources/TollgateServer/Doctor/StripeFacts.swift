@@ -144,7 +144,8 @@ extension StripeFacts.Sale {
                     + "charged \(charged).",
                 remedy: "Correct the plan's price in tollgate.yaml, or the one at Stripe.")
         }
-        return .ok(.stripe, "prices", "\(plan): \(charged)\(price.isMonthly ? " a month" : "")")
+        return .ok(
+            .stripe, "prices", "\(plan): \(charged)\(price.isMonthly ? " a month" : ", not by the month") (\(priceID))")
     }
 
     /// Such as `29 USD`. Nil for a price without a fixed amount.

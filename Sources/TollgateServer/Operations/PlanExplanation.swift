@@ -21,8 +21,10 @@ struct PlanExplanation: Sendable, Hashable {
     /// What a session token that claims a plan would change.
     let tokens: String
 
+    /// - Parameter unsoldPrices: Those of the subscription behind the record, if none of them sells a plan.
     init(
-        record: SubscriptionRecord?, lastSeen: String?, plans: PlanTable, at time: UnixTime, pastDueGraceSeconds: Int64
+        record: SubscriptionRecord?, unsoldPrices: [String] = [], lastSeen: String?, plans: PlanTable,
+        at time: UnixTime, pastDueGraceSeconds: Int64
     ) {
         wanted = PlanResolution.resolve(
             record: record, claimedPlan: nil, claimIssuedAt: nil, lastSeen: lastSeen, now: time,
@@ -30,7 +32,11 @@ struct PlanExplanation: Sendable, Hashable {
         let why: String
         if let record {
             source = .subscription
-            why = record.reason(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
+            let prices =
+                unsoldPrices.isEmpty
+                ? ""
+                : " Its price sells no plan here: \(unsoldPrices.joined(separator: ", ")). Add it to the priceIds of a plan."
+            why = record.reason(at: time, pastDueGraceSeconds: pastDueGraceSeconds) + prices
             tokens = record.tokens(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
         } else if let lastSeen {
             source = .lastSeen
@@ -56,6 +62,7 @@ extension SubscriptionRecord {
     fileprivate func reason(at time: UnixTime, pastDueGraceSeconds: Int64) -> String {
         let fallback = PlanTable.fallbackName
         switch status {
+        case .active where isByHand: return "An operator has given '\(plan)'."
         case .active, .trialing: return "The subscription is \(status.name), which grants '\(plan)'."
         case .pastDue:
             guard let pastDueSince, let end = graceEnd(pastDueGraceSeconds: pastDueGraceSeconds) else {
@@ -64,7 +71,8 @@ extension SubscriptionRecord {
             return graceIsOver(at: time, pastDueGraceSeconds: pastDueGraceSeconds)
                 ? "A payment has been owed since \(pastDueSince.spoken), and the grace was over at \(end.spoken), so "
                     + "'\(planAfterGrace ?? fallback)' counts."
-                : "A payment has been owed since \(pastDueSince.spoken); '\(plan)' stays until \(end.spoken)."
+                : "A payment has been owed since \(pastDueSince.spoken); '\(plan)' stays until "
+                    + "\(min(end, endsAt ?? end).spoken)."
         default: return "The subscription is \(status.name), which grants nothing, so '\(fallback)' counts."
         }
     }

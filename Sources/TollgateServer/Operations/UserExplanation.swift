@@ -10,7 +10,7 @@ struct UserExplanation: Sendable {
     let subscriptions: any SubscriptionStore
     let keys: any KeyStore
     let traces: RedisUserTraces
-    let plans: PlanTable
+    let plans: InForce<PlanTable>
     let pastDueGraceSeconds: Int64
     let time: any TimeSource
 
@@ -19,11 +19,11 @@ struct UserExplanation: Sendable {
         let now = time.now()
         do {
             async let traces = traces.traces(of: user, at: now)
-            async let subscription = subscriptions.record(of: user)
+            async let bought = subscriptions.purchases(of: user)
             async let keys = keys.keys(of: user)
             async let decision = admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: now))
             let facts = try await Facts(
-                user: user, time: now, traces: traces, subscription: subscription, keys: keys, decision: decision)
+                user: user, time: now, traces: traces, bought: bought, keys: keys, decision: decision)
             guard facts.traces.isKnown else { throw APIError.userNotFound }
             return json(facts)
         } catch let error as APIError {
@@ -38,7 +38,7 @@ struct UserExplanation: Sendable {
         let user: UserID
         let time: UnixTime
         let traces: RedisUserTraces.Traces
-        let subscription: SubscriptionRecord?
+        let bought: KnownPurchases
         let keys: [KeyRecord]
         let decision: AdmissionDecision
     }
@@ -62,13 +62,14 @@ struct UserExplanation: Sendable {
                 "count": .integer(facts.keys.count { !$0.isExpired(at: now) }),
                 "lastUsedAt": .moment(facts.keys.compactMap(\.lastUse).max()),
             ],
-            "subscription": facts.subscription.map { json(of: $0) } ?? .null,
+            "subscription": facts.bought.record.map { json(of: $0) } ?? .null,
         ]
     }
 
     private func plan(_ facts: Facts) -> JSON {
         let explanation = PlanExplanation(
-            record: facts.subscription, lastSeen: facts.traces.planLastSeen, plans: plans, at: facts.time,
+            record: facts.bought.record, unsoldPrices: facts.bought.unsoldPrices, lastSeen: facts.traces.planLastSeen,
+            plans: plans.current, at: facts.time,
             pastDueGraceSeconds: pastDueGraceSeconds)
         return [
             "name": .string(facts.decision.usage.plan), "source": .string(explanation.source.rawValue),
@@ -98,10 +99,20 @@ extension KeyRecord {
 }
 
 extension NextCall {
-    fileprivate var json: JSON {
+    var json: JSON {
         [
             "isAdmitted": .bool(isAdmitted), "code": .text(code), "message": .string(message),
             "passesAt": .moment(passesAt),
         ]
+    }
+}
+
+extension KnownPurchases {
+    /// The prices of the subscription that the record sums up, if it is live and none of them sells a plan.
+    fileprivate var unsoldPrices: [String] {
+        guard let id = record?.subscriptionID, let counting = purchases.subscriptions[id], counting.status.isLive,
+            counting.plan == nil
+        else { return [] }
+        return counting.priceIDs
     }
 }

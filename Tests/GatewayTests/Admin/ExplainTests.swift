@@ -80,7 +80,7 @@ import TollgateServer
 
     /// Each case is what Redis says of the subscription, the plan that counts, and what the reason says.
     @Test(arguments: [
-        ("plan paid status active", "paid", "The subscription is active, which grants 'paid'."),
+        ("plan paid status active", "paid", "An operator has given 'paid'."),
         ("plan paid status trialing", "paid", "The subscription is trialing, which grants 'paid'."),
         (
             "plan paid status canceled", "free",
@@ -114,7 +114,7 @@ import TollgateServer
         ),
         (
             "plan gold status active", "free",
-            "The subscription is active, which grants 'gold'. The plan table has no 'gold', so 'free' counts in its "
+            "An operator has given 'gold'. The plan table has no 'gold', so 'free' counts in its "
                 + "place; add it under 'plans' in tollgate.yaml."
         ),
     ])

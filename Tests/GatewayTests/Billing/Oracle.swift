@@ -27,6 +27,18 @@ enum Oracle {
             output: .lines)
     }
 
+    /// What one of the scripts says of `input`.
+    static func ask(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
+        let file = "/tmp/tg-oracle-\(UInt32.random(in: 0...UInt32.max))"
+        try input.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let process = try start(name, arguments, inputFile: file)
+        var lines: [String] = []
+        for await line in process.lines { lines.append(line) }
+        _ = await process.wait()
+        return lines.joined(separator: "\n")
+    }
+
     private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 }

@@ -20,10 +20,10 @@ import Foundation
     @Test func theGatewayAcceptsStripesSignature() async throws {
         try await withMarket { market in
             market.time.set(SystemClock().now())
-            let header = try await oracle("stripe", ["sign", Market.webhookSecret], input: Self.event.text)
+            let header = try await Oracle.ask("stripe", ["sign", Market.webhookSecret], input: Self.event.text)
             let answer = try await market.post(Self.event.text, signature: header)
             #expect(answer.status == 200, "\(answer.body)")
-            let other = try await oracle("stripe", ["sign", "whsec_other"], input: Self.event.text)
+            let other = try await Oracle.ask("stripe", ["sign", "whsec_other"], input: Self.event.text)
             let refused = try await market.post(Self.event.text, signature: other)
             #expect(refused.status == 400)
         }
@@ -32,15 +32,15 @@ import Foundation
     @Test func stripeAcceptsOurSignature() async throws {
         let header = WebhookSignature.sign(
             payload: Array(Self.event.text.utf8), secret: Market.webhookSecret, at: SystemClock().now())
-        let id = try await oracle("stripe", ["verify", Market.webhookSecret, header], input: Self.event.text)
+        let id = try await Oracle.ask("stripe", ["verify", Market.webhookSecret, header], input: Self.event.text)
         #expect(id == "evt_1")
-        let refused = try await oracle("stripe", ["verify", "whsec_other", header], input: Self.event.text)
+        let refused = try await Oracle.ask("stripe", ["verify", "whsec_other", header], input: Self.event.text)
         #expect(refused.contains("SignatureVerificationError"))
     }
 
     @Test func stripesClientUnderstandsTheStandIn() async throws {
         try await withMarket { market in
-            let answer = try await oracle("stripe", ["checkout", market.stripe.url])
+            let answer = try await Oracle.ask("stripe", ["checkout", market.stripe.url])
             let session = try #require(market.stripe.checkoutSessions.values.first)
             #expect(session["client_reference_id"] == "user_abc")
             #expect(answer == "\(session["url"].string ?? "-")\n400 resource_missing customer")
@@ -50,27 +50,16 @@ import Foundation
     @Test func clerkAcceptsDevelopmentTokens() async throws {
         let identity = try DevelopmentIdentity.shared()
         let token = try identity.token(user: "user_abc", plan: "free", now: SystemClock().now())
-        let user = try await oracle("clerk", ["verify", identity.publicKeyPEM], input: token)
+        let user = try await Oracle.ask("clerk", ["verify", identity.publicKeyPEM], input: token)
         #expect(user == "user_abc")
     }
 
     @Test func clerksClientUnderstandsTheStandIn() async throws {
         try await withMarket { market in
             market.clerk.addUser(id: "user_abc", publicMetadata: ["role": "editor"])
-            let answer = try await oracle("clerk", ["metadata", market.clerkURL, "user_abc"])
+            let answer = try await Oracle.ask("clerk", ["metadata", market.clerkURL, "user_abc"])
             #expect(answer == #"{"plan": "paid", "role": "editor"}"#)
         }
     }
 
-    /// What one of the scripts in Tests/Oracles prints, or how it fails.
-    private func oracle(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
-        let file = "/tmp/tg-oracle-\(UInt32.random(in: 0...UInt32.max))"
-        try input.write(toFile: file, atomically: true, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        let process = try Oracle.start(name, arguments, inputFile: file)
-        var lines: [String] = []
-        for await line in process.lines { lines.append(line) }
-        _ = await process.wait()
-        return lines.joined(separator: "\n")
-    }
 }

@@ -41,12 +41,14 @@ import Foundation
     /// - Returns: The most memory that was resident, in bytes.
     private static func reconcile(_ count: Int) async throws -> Int {
         let identity = try DevelopmentIdentity.shared()
-        let time = SystemClock()
+        // What was sold was sold a while ago.
+        let time = ManualTime(SystemClock().now().adding(seconds: -3600))
         var peak = 0
         try await withRedis { redis in
             try await withStandIns(identity: identity, time: time, callsPerSecond: callsPerSecond) {
                 stripe, _, settings in
                 for number in 0..<count { try sell(number, stripe, isNew: number >= count - count / 10, time) }
+                time.advance(seconds: 3600)
                 let environment = Worker.environment(redisURL: redis.url, identity: identity)
                     .merging(settings) { $1 }.filter { $0.key != "CLERK_SECRET_KEY" }
                 for (run, mended) in [("nothing known", count), ("all known", 0)] {
@@ -72,7 +74,7 @@ import Foundation
         return peak
     }
 
-    private static func sell(_ number: Int, _ stripe: StripeStandIn, isNew: Bool, _ time: SystemClock) throws {
+    private static func sell(_ number: Int, _ stripe: StripeStandIn, isNew: Bool, _ time: ManualTime) throws {
         let (user, customer) = ("user_\(number)", "cus_\(number)")
         if isNew {
             stripe.addCustomer(customer)

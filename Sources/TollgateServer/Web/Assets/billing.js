@@ -26,7 +26,7 @@ export class Billing {
     setText(byId("plan-name"), planName(usage.plan));
     showText(byId("plan-price"), priceText(plan));
     showText(byId("plan-limits"), plan && planLimits(plan));
-    showText(byId("plan-renewal"), renewalText(subscription));
+    showText(byId("plan-renewal"), renewalText(subscription, usage));
     show(byId("manage-billing"), Boolean(subscription?.hasPortal));
     this.showOffers(account, isProminent);
     show(byId("plan-offers"), !isPaying);
@@ -59,12 +59,13 @@ export class Billing {
 
   showPastDue(subscription) {
     if (!["past_due", "unpaid"].includes(subscription?.status)) return notice("past-due", null);
-    const {plan, graceUntil, hasPortal} = subscription;
-    const hasGrace = subscription.status === "past_due" && graceUntil && Date.parse(graceUntil) > Date.now();
+    const {plan, graceUntil, endsAt, hasPortal} = subscription;
+    const [lastsUntil] = [graceUntil, endsAt].filter(Boolean).sort();
+    const hasGrace = subscription.status === "past_due" && graceUntil && Date.parse(lastsUntil) > Date.now();
     notice("past-due", {
       kind: "danger", title: "Your last payment failed.",
       text: hasGrace
-        ? `${planName(plan)} stays yours until ${date(graceUntil)}. Update your payment details before then.`
+        ? `${planName(plan)} stays yours until ${date(lastsUntil)}. Update your payment details before then.`
         : `Update your payment details to have ${planName(plan)} again.`,
       action: hasPortal ? {label: "Update payment details", run: (button) => this.openPortal(button)} : null,
     });
@@ -108,20 +109,27 @@ function priceText(plan) {
   return plan && monthlyPrice(plan.price);
 }
 
-function renewalText(subscription) {
-  if (!subscription) return "";
+function renewalText(subscription, usage) {
+  // Of what gives another plan than the one that is shown, nothing is said.
+  if (!subscription || (subscription.plan === "free" && usage.plan === "free" && subscription.status === "active")) return "";
   const {status, periodEnd, endsAt, trialEnd, collectionPause} = subscription;
   const ends = endsAt && `Ends on ${date(endsAt)}`;
   switch (status) {
-  case "active": return sentences(ends ?? (periodEnd && `Renews on ${date(periodEnd)}`), pauseText(collectionPause));
+  case "active": return sentences(ends ?? renews(periodEnd), pauseText(collectionPause));
   case "trialing": return sentences(trialEnd ? `Trial until ${date(trialEnd)}` : "Trial", ends, pauseText(collectionPause));
-  case "past_due": return "Payment is overdue";
+  case "past_due": return sentences("Payment is overdue", ends);
   case "unpaid": return "Unpaid";
   case "canceled": return "Your subscription was cancelled";
   case "paused": return "Your subscription is paused";
   case "payment_returned": return "Your payment was returned";
   default: return "";
   }
+}
+
+/// Stripe may take an hour and more to say that a subscription is renewed.
+function renews(periodEnd) {
+  if (!periodEnd) return null;
+  return Date.parse(periodEnd) > Date.now() ? `Renews on ${date(periodEnd)}` : "Its renewal is awaited";
 }
 
 /// Of a subscription that is served and not paid for meanwhile.

@@ -23,6 +23,11 @@ export function showUsage(account) {
   setText(byId("usage"), `${number(usage.count)} / ${number(usage.limit)}`);
   setText(byId("remaining"), calls(usage.remaining));
   setText(byId("reset-date"), resetDate(usage));
+  // A moment is told in the reader's own time.
+  show(byId("reset-zone"), usage.period !== "subscription");
+  const span = usage.period === "subscription" ? "period" : "month";
+  setText(byId("usage-title"), `Usage this ${span}`);
+  setText(byId("usage-unit"), `calls this ${span}`);
   showBar(usage);
   showLevel(account);
 }
@@ -61,7 +66,7 @@ function adviceFor(account) {
     return `${calls(usage.remaining)} ${usage.remaining === 1 ? "is" : "are"} left until ${reset}.`
       + (bigger ? ` ${planName(bigger.name)} has ${calls(bigger.quota)} a month.` : "");
   default:
-    return "This month’s calls are used up, and further ones are refused. "
+    return `This ${usage.period === "subscription" ? "period" : "month"}’s calls are used up, and further ones are refused. `
       + (bigger
         ? `Upgrade to ${planName(bigger.name)} for ${calls(bigger.quota)} a month, or wait until ${reset}.`
         : `They start again on ${reset}.`);
