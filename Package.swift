@@ -105,8 +105,12 @@ let package = Package(
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
-            dependencies: ["TollgateCore", "RedisClient", "Hiredis", "Libcrypto", "PercentCoding", nioCore],
+            dependencies: [
+                "TollgateCore", "RedisClient", "Hiredis", "JSONValue", "Libcrypto", "PercentCoding", nioCore,
+            ],
             resources: [
+                .embedInCode("Scripts/enqueue_alerts.lua"), .embedInCode("Scripts/claim_alerts.lua"),
+                .embedInCode("Scripts/settle_alert.lua"),
                 .embedInCode("Scripts/admit.lua"), .embedInCode("Scripts/change_operator_terms.lua"),
                 .embedInCode("Scripts/begin_clerk_update.lua"), .embedInCode("Scripts/book_passes.lua"),
                 .embedInCode("Scripts/hold_lease.lua"),
@@ -115,11 +119,13 @@ let package = Package(
                 .embedInCode("Scripts/change_limit.lua"), .embedInCode("Scripts/end_key.lua"),
                 .embedInCode("Scripts/revoke_credentials.lua"), .embedInCode("Scripts/rotate_credentials.lua"),
                 .embedInCode("Scripts/give_back.lua"), .embedInCode("Scripts/keep_credentials.lua"),
-                .embedInCode("Scripts/list_keys.lua"), .embedInCode("Scripts/read_time.lua"),
-                .embedInCode("Scripts/record_own_customer.lua"),
+                .embedInCode("Scripts/list_keys.lua"), .embedInCode("Scripts/list_users.lua"),
+                .embedInCode("Scripts/read_time.lua"),
+                .embedInCode("Scripts/read_usage.lua"), .embedInCode("Scripts/record_own_customer.lua"),
                 .embedInCode("Scripts/renew_reservation.lua"),
                 .embedInCode("Scripts/revoke_key.lua"), .embedInCode("Scripts/rotate_key.lua"),
-                .embedInCode("Scripts/settle_reservation.lua"), .embedInCode("Scripts/settle_webhook.lua"),
+                .embedInCode("Scripts/scan_users.lua"), .embedInCode("Scripts/settle_reservation.lua"),
+                .embedInCode("Scripts/settle_webhook.lua"),
                 .embedInCode("Scripts/values.lua"), .embedInCode("Scripts/write_purchases.lua"),
             ],
             swiftSettings: strict),
@@ -143,7 +149,9 @@ let package = Package(
         // Carries requests to upstreams; knows no Redis and no admission
         .target(
             name: "ReverseProxy",
-            dependencies: ["ConnectionFailures", "HTTPWire", "NameResolution", nioCore, nioPosix, nioSSL, nioTLS],
+            dependencies: [
+                "ConnectionFailures", "HTTPWire", "NameResolution", nioCore, nioHTTP1, nioPosix, nioSSL, nioTLS,
+            ],
             swiftSettings: strict),
 
         // 4: what an operator sets, read and checked as a whole
@@ -176,7 +184,7 @@ let package = Package(
             dependencies: [
                 "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateDataPlane", "TollgateStore",
                 "ClerkAuth", "StripeBilling", "OutboundCalls", "ConnectionFailures", "RedisClient", "ReverseProxy",
-                "JSONValue", "PercentCoding",
+                "JSONValue", "NameResolution", "PercentCoding",
                 "Libcrypto", hummingbird, hummingbirdCore, httpTypes, lifecycle, unixSignals, httpClient, nioCore,
                 nioPosix, nioHTTP1, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
@@ -200,7 +208,7 @@ let package = Package(
             name: "tollgate",
             dependencies: [
                 "TollgateServer", "TollgateConfiguration", "TollgateDev", "TollgateStore", "TollgateCore", "JSONValue",
-                "OutboundCalls", argumentParser,
+                "OutboundCalls", "StripeBilling", argumentParser,
                 httpClient, nioHTTP1, lifecycle, unixSignals, nioCore, nioPosix, logging,
             ],
             swiftSettings: strict),
@@ -289,7 +297,7 @@ let package = Package(
                 "TestSupport", "TollgateServer", "TollgateDataPlane", "TollgateConfiguration", "PrometheusMetrics",
                 "TollgateStore", "JSONValue",
                 "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
-                "StripeBilling", "OutboundCalls", "HTTPWire", nioCore,
+                "StripeBilling", "OutboundCalls", "HTTPWire", "NameResolution", nioCore, nioPosix,
                 nioEmbedded, metrics, coreMetrics, httpTypes, logging,
             ],
             swiftSettings: strict),

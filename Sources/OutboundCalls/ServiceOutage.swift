@@ -12,7 +12,13 @@ package final class ServiceOutage: Sendable {
     private let logger: Logger
     private let state = Mutex<State?>(nil)
 
-    package init(logger: Logger) { self.logger = logger }
+    private let remedy: String
+
+    /// - Parameter remedy: What the operator is to do while it does not serve.
+    package init(logger: Logger, remedy: String = "tollgate doctor says what to do") {
+        self.logger = logger
+        self.remedy = remedy
+    }
 
     /// A try of a call has ended.
     ///
@@ -33,7 +39,7 @@ package final class ServiceOutage: Sendable {
         guard begins else { return }
         logger.warning(
             "\(service.name) does not serve",
-            metadata: ["reason": "\(error)", "remedy": "tollgate doctor says what to do"])
+            metadata: ["reason": "\(error)", "remedy": "\(remedy)"])
     }
 
     private func ended(_ service: CalledService, at now: ContinuousClock.Instant) {

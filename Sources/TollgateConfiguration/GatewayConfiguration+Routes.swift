@@ -4,8 +4,8 @@ extension RouteTable {
     /// The routes as `tollgate check-config` shows them, without any header's value.
     ///
     /// - Parameter places: Where each of them stands.
-    package func lines(places: [String]) -> [String] {
-        zip(routes, places).map { "routes.\($0.name) = \($0.summary) (\($1))" }
+    package func lines(places: [String]) -> [ConfigurationLine] {
+        zip(routes, places).map { ConfigurationLine("routes.\($0.name)", $0.summary, place: $1) }
     }
 }
 

@@ -67,6 +67,9 @@ package struct GatewayConfiguration: Sendable {
     /// What customers are told that a plan costs, by its name.
     package let shownPrices: [String: PlanPrice]
 
+    /// Where alerts are sent. Nil when none are.
+    package let alerts: AlertSettings?
+
     /// The customers' own page.
     package let dashboard: DashboardSettings
 
@@ -90,7 +93,8 @@ package struct GatewayConfiguration: Sendable {
     package let warnings: [ConfigurationProblem]
 
     private let origin: Origin
-    private let lines: [String]
+    /// All of it, as it is shown.
+    package let lines: [ConfigurationLine]
 
     /// What every setting but the routes says, by its name.
     private let texts: [String: Secret]
@@ -166,10 +170,12 @@ package struct GatewayConfiguration: Sendable {
         plans = sources.plans?.table ?? .standard
         stripe = StripeSettings(&reader, plans: plans, planPrices: sources.prices)
         shownPrices = sources.plans == nil ? PlanPrice.standard : sources.shownPrices
+        alerts = AlertSettings(&reader)
         dashboard = DashboardSettings(&reader, publishableKey: clerk.publishableKey)
         frontendURL = reader.frontendURL()
         cors = CORSSettings(&reader)
         reader.warnOfHalfASale(stripe, frontendURL: frontendURL)
+        if let section = sources.plans { reader.warnOfPlans(plans, stripe, at: section.place) }
         routes = sources.routes.table
         lines =
             reader.settingLines() + plans.lines(prices: stripe.prices, place: sources.plans?.place ?? "default")
@@ -182,24 +188,27 @@ package struct GatewayConfiguration: Sendable {
 }
 
 extension GatewayConfiguration {
-    /// The names of the settings, and `plans`, that differ from those of `earlier`: what a worker takes over only when
-    /// it is started again. Routes are not among them.
+    /// What a worker shows that was started with this, and has taken over the routes and plans of `later`.
+    package func lines(afterReloading later: GatewayConfiguration) -> [ConfigurationLine] {
+        let settings = Set(Setting.all.map(\.name))
+        return lines.filter { settings.contains($0.name) } + later.lines.filter { !settings.contains($0.name) }
+    }
+
+    /// The names of the settings that differ from those of `earlier`: what a worker takes over only when it is started again.
+    /// Routes and plans are not among them.
     func changes(since earlier: GatewayConfiguration) -> [String] {
-        let names = Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
-        let plansAreSame =
-            plans == earlier.plans && stripe.prices == earlier.stripe.prices && shownPrices == earlier.shownPrices
-        return plansAreSame ? names : names + ["plans"]
+        Setting.all.map(\.name).filter { texts[$0] != earlier.texts[$0] }
     }
 }
 
 extension GatewayConfiguration: CustomStringConvertible, CustomReflectable {
     /// What is in force and where it comes from, one `NAME = value (source)` per line. Secrets are shown as `set`.
-    package func describe() -> [String] { lines }
+    package func describe() -> [String] { lines.map(\.description) }
 
-    package var description: String { lines.joined(separator: "\n") }
+    package var description: String { describe().joined(separator: "\n") }
 
     /// Without the secrets, which `dump` would print otherwise.
-    package var customMirror: Mirror { Mirror(self, unlabeledChildren: lines) }
+    package var customMirror: Mirror { Mirror(self, unlabeledChildren: describe()) }
 }
 
 extension SettingReader {
@@ -225,21 +234,23 @@ extension SettingReader {
     }
 
     /// Every setting as `tollgate check-config` shows it.
-    fileprivate func settingLines() -> [String] {
+    fileprivate func settingLines() -> [ConfigurationLine] {
         Setting.all.map { setting in
-            guard let found = find(setting) else { return "\(setting.name) is not set" }
-            return "\(setting.name) = \(found.isPrintable ? found.text : "set") (\(found.place.text))"
+            let found = find(setting)
+            return ConfigurationLine(
+                setting.name, found.map { $0.isPrintable ? $0.text : "set" }, place: found?.place.text)
         }
     }
 }
 
 extension PlanTable {
-    fileprivate func lines(prices: PriceTable, place: String) -> [String] {
+    fileprivate func lines(prices: PriceTable, place: String) -> [ConfigurationLine] {
         plans.map { plan in
             let period = plan.period == .subscription ? "period of the subscription" : "month"
             let ids = prices.prices(ofPlan: plan.name)
             let sale = ids.isEmpty ? "" : ", sold by \(ids.joined(separator: " "))"
-            return "plans.\(plan.name) = \(plan.quota) a \(period), \(plan.ratePerMinute) a minute\(sale) (\(place))"
+            return ConfigurationLine(
+                "plans.\(plan.name)", "\(plan.quota) a \(period), \(plan.ratePerMinute) a minute\(sale)", place: place)
         }
     }
 }

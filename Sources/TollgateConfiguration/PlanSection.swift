@@ -65,25 +65,28 @@ struct PlanSection {
         var quota: Int?
         var ratePerMinute: Int? = Self.defaultRatePerMinute
         var period = BillingPeriod.Kind.calendar
+        var alerts = AlertThresholds.standard
         for (keyNode, value) in limits {
             switch keyNode.scalar?.string {
             case "quota": quota = readLimit(value, named: "quota", plan: name)
             case "ratePerMinute": ratePerMinute = readLimit(value, named: "ratePerMinute", plan: name)
             case "period": period = readPeriod(value, plan: name)
+            case "alerts": alerts = readAlerts(value, plan: name)
             case "price": readShownPrice(value, plan: name)
             case "priceId", "priceIds": readPrices(value, key: keyNode.scalar?.string ?? "", plan: name)
             case let key:
                 report(
                     keyNode, "the plan '\(name)' has the unknown key \(Secret.quoted(key ?? ""))",
                     remedy: Suggestion.remedy(
-                        for: key ?? "", among: ["quota", "ratePerMinute", "period", "price", "priceId", "priceIds"]))
+                        for: key ?? "",
+                        among: ["quota", "ratePerMinute", "period", "alerts", "price", "priceId", "priceIds"]))
             }
         }
         if !limits.contains(where: { $0.key.scalar?.string == "quota" }) {
             report(nameNode, "the plan '\(name)' has no quota", remedy: "Add `quota:` with the calls per month.")
         }
         guard let quota, let ratePerMinute else { return nil }
-        return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute, period: period)
+        return Plan(name: name, quota: quota, ratePerMinute: ratePerMinute, period: period, alerts: alerts)
     }
 
     private mutating func readPeriod(_ node: Node, plan: String) -> BillingPeriod.Kind {
@@ -99,6 +102,21 @@ struct PlanSection {
                 remedy: "Remove it: this plan is not sold, and its users have no subscription to go by.")
         }
         return period
+    }
+
+    /// `alerts: [50, 80, 100]`
+    private mutating func readAlerts(_ node: Node, plan: String) -> AlertThresholds {
+        let percents = node.sequence?.map { $0.scalar.flatMap { Int($0.string) } }
+        guard let percents, let alerts = AlertThresholds(percents.compactMap(\.self)),
+            alerts.percents.count == percents.count
+        else {
+            report(
+                node, "the alerts of the plan '\(plan)' are no list of percents",
+                remedy: "Write up to \(AlertThresholds.maximumCount) different whole numbers from 1 to 100, such as "
+                    + "`alerts: [50, 80, 100]`, or `alerts: []` for none.")
+            return .standard
+        }
+        return alerts
     }
 
     private mutating func readShownPrice(_ node: Node, plan: String) {

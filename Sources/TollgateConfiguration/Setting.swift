@@ -43,7 +43,7 @@ package struct Setting: Sendable, Hashable {
 
 extension Setting {
     /// The settings that stand together in one YAML mapping.
-    private static let groups: Set<String> = ["admin", "upstream", "redis", "clerk", "stripe", "cors"]
+    private static let groups: Set<String> = ["admin", "upstream", "redis", "clerk", "stripe", "cors", "alert"]
 
     private var words: [String] { name.lowercased().split(separator: "_").map(String.init) }
 

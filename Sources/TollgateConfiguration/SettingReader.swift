@@ -61,6 +61,12 @@ struct SettingReader {
         warnings.append(ConfigurationProblem(place: found.place.text, message: "\(name) \(message)", remedy: remedy))
     }
 
+    /// Notes that what stands at `place` does not do what it seems to.
+    mutating func warn(_ place: String, _ message: String, remedy: String) {
+        guard isComplete else { return }
+        warnings.append(ConfigurationProblem(place: place, message: message, remedy: remedy))
+    }
+
     private func problem(_ found: Found, _ message: String, remedy: String) -> ConfigurationProblem {
         let subject = found.place.key.map { "\($0): " } ?? ""
         return ConfigurationProblem(place: found.place.text, message: subject + message, remedy: remedy)

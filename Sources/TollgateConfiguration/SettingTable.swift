@@ -140,6 +140,18 @@ extension Setting {
         "STRIPE_PAST_DUE_GRACE_DAYS", .integer(0...90), default: "7",
         "Days that a customer whose payment failed keeps the plan.")
 
+    // Alerts.
+
+    package static let alertURL = Setting(
+        "TOLLGATE_ALERT_URL", .url, isSecret: true,
+        "Where alerts are sent, as signed webhooks. Without it there are none.")
+    package static let alertSecret = Setting(
+        "TOLLGATE_ALERT_SECRET", .text, isSecret: true,
+        "What alerts are signed with: `whsec_` and the base64 of 24 to 64 random bytes.")
+    package static let alertAllowPrivate = Setting(
+        "TOLLGATE_ALERT_ALLOW_PRIVATE", .choice(["true", "false"]), default: "false",
+        "Whether alerts may be sent to this machine and to private networks.")
+
     // Browsers.
 
     package static let dashboard = Setting(
@@ -168,6 +180,7 @@ extension Setting {
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripeUnknownPrice,
         .stripeOnRefund, .stripePastDueGraceDays,
+        .alertURL, .alertSecret, .alertAllowPrivate,
         .dashboard, .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 

@@ -1,5 +1,5 @@
-/// Finds what a misspelt key was meant to be.
-enum Suggestion {
+/// Finds what a misspelt word was meant to be: a key, or a command.
+package enum Suggestion {
     /// The candidate nearest to `key`. Nil when none is near enough to be worth a guess.
     ///
     /// Case and punctuation do not count, so `redis_url` and `redisUrl` both find `redis.url`.
@@ -13,7 +13,7 @@ enum Suggestion {
     }
 
     /// What to do about an unknown word.
-    static func remedy(for key: String, among candidates: [String]) -> String {
+    package static func remedy(for key: String, among candidates: [String]) -> String {
         nearest(to: key, among: candidates).map { "Did you mean '\($0)'?" }
             ?? "Known are \(candidates.joined(separator: ", "))."
     }

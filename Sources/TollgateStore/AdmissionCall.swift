@@ -14,7 +14,7 @@ final class AdmissionCall: DirectScriptCall {
 
     let arguments: AdmissionArguments
     let moment: AdmissionArguments.Moment
-    private let onlyTells: Bool
+    let onlyTells: Bool
     private let hasOneAddress: Bool
     let form: AdmissionForm
     private let completion: (Result<GroupDecision?, StoreUnavailable>) -> Void

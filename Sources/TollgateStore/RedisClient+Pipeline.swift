@@ -20,6 +20,34 @@ extension RedisClient {
         return replies
     }
 
+    /// The same of scripts.
+    func ask(
+        all calls: [RedisScript.Call], file: StaticString = #fileID, line: UInt = #line
+    ) async throws(StoreUnavailable) -> [RedisReply] {
+        guard !calls.isEmpty else { return [] }
+        let results: [Result<RedisReply, RedisError>]
+        do throws(RedisError) {
+            results = try await call(inBackground: true) { link, identifier, waiter in
+                let replies = Replies(count: calls.count)
+                for (index, call) in calls.enumerated() {
+                    link.run(call, identifier: identifier) { result in
+                        if replies.add(result, at: index) { waiter(.success(replies.all)) }
+                    }
+                }
+            }
+        } catch {
+            throw StoreUnavailable(error, file: file, line: line)
+        }
+        var replies: [RedisReply] = []
+        for (call, result) in zip(calls, results) {
+            switch result {
+            case .success(let reply): replies.append(reply)
+            case .failure(let error): throw StoreUnavailable(error, keys: call.keys, file: file, line: line)
+            }
+        }
+        return replies
+    }
+
     /// The same for a caller whom each failure interests.
     ///
     /// - Throws: Why nothing was sent.

@@ -2,11 +2,13 @@ extension RedisKey {
     /// How the names of the keys of one sort look. ``rows`` has a row for each. The reference of Redis keys is made of them;
     /// what Redis' ACL permits and what `tollgate doctor` takes for another program's key follow from them.
     package enum Pattern: Int, Sendable, Hashable, CaseIterable {
-        case usage, usageOfDay, platformID, apiKey, previousAPIKey, platformUser, platformOfAPIKey, keys, endedKeys
+        case usage, usageOfTenDays, platformID, apiKey, previousAPIKey, platformUser, platformOfAPIKey, keys, endedKeys
         case keyChanges, key, keyOwner, reservations, booked, idempotentCall, idempotencyKeys, keptAnswers, subscription
-        case subscriptions, subscriptionEnds, clerkTurn, customerUser, webhook, waitingWebhooks, reconciliation
-        case reconciliationLease, worker, readinessProbe, workers, topUsers, users, adminTokens, audit, ticket
-        case rateLimit, rateLimitOfRoute
+        case subscriptions, subscriptionEnds, checkoutTurn, clerkTurn, customerUser, webhook, waitingWebhooks,
+            reconciliation
+        case reconciliationLease, worker, readinessProbe, workers, topUsers, users, adminTokens, audit
+        case unpricedSubscriptions, requests, ticket, rateLimit, rateLimitOfRoute
+        case alerts, alertsDue, alertsDelivered, alertsDead, alertSweep, alertSweepLease, alerted, keysExpiring
     }
 }
 

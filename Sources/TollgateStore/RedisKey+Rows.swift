@@ -14,9 +14,13 @@ extension RedisKey.Pattern {
                 """,
             look: "HGETALL 'usage:{user_abc}'"),
         Row(
-            .usageOfDay, "usage:{userId}:<day>", .hash, .ends, kept: "32 days",
-            holds: "the calls that were charged on that day (UTC), by route or endpoint",
-            look: "HGETALL 'usage:{user_abc}:2026-11-25'"),
+            .usageOfTenDays, "usage:{userId}:<ten days>", .hash, .ends, kept: "400 days after its last",
+            holds: """
+                by day (UTC), the calls that were charged by route or endpoint, and the requests that were refused by \
+                code: `26/hello` of `2026-11-2`, which has the 20th to the 29th, is what `hello` was charged on the \
+                26th, and `26!rate-limit-exceeded` what was refused then
+                """,
+            look: "HGETALL 'usage:{user_abc}:2026-11-2'"),
         Row(
             .platformID, "user:{userId}:platformId", .string, .mayStay, kept: "for ever",
             holds: "`plt_…`",
@@ -93,7 +97,7 @@ extension RedisKey.Pattern {
                 `plan status customer subscription startedAt periodStart periodEnd periodAnchor endsAt trialEnd \
                 collectionPausedUntil pastDueSince planAfterGrace periodStartAfterGrace periodEndAfterGrace \
                 periodAnchorAfterGrace writtenAt clerkUpdatedAt revision`: what billing says of the user's plan, \
-                summed up
+                summed up; `status` is Stripe's, or `payment_returned` where a refund ends the plan
                 """,
             look: "HGETALL 'subscription:{user_abc}'"),
         Row(
@@ -110,6 +114,9 @@ extension RedisKey.Pattern {
                 for a day is looked at, and stands a day later then
                 """,
             look: "ZRANGE subscriptions:ends 0 9 WITHSCORES"),
+        Row(
+            .checkoutTurn, "subscription:{userId}:checkout", .string, .ends, kept: "20 s at most",
+            holds: "the request whose turn it is to open a checkout", look: "PTTL 'subscription:{user_abc}:checkout'"),
         Row(
             .clerkTurn, "subscription:{userId}:clerk", .string, .ends, kept: "10 s at most",
             holds: "the worker whose turn it is to tell Clerk",
@@ -129,8 +136,8 @@ extension RedisKey.Pattern {
         Row(
             .reconciliation, "reconciliation", .hash, .mayStay, kept: "for ever",
             holds: """
-                `ranAt wentThroughAllAt eventsSeenUntil checked mended failures` of the last \
-                reconciliations with Stripe
+                `ranAt wentThroughAllAt eventsSeenUntil checked mended failures terms` of the last \
+                reconciliations with Stripe; `terms` are the prices of each plan that it went by
                 """,
             look: "HGETALL reconciliation"),
         Row(
@@ -171,6 +178,16 @@ extension RedisKey.Pattern {
             holds: "what operators have changed: `time who action subject before after`",
             look: "XREVRANGE audit + - COUNT 10"),
         Row(
+            .unpricedSubscriptions, "subscriptions:unpriced", .sortedSet, .mayStay,
+            kept: "until they end or have another price",
+            holds: "ids of live subscriptions whose price sells no plan, by when that was seen (Unix seconds)",
+            look: "ZRANGE subscriptions:unpriced 0 9 WITHSCORES"),
+        Row(
+            .requests, "requests", .stream, .mayStay, kept: "the last 10,000",
+            holds:
+                "requests that workers have told of lately, refusals and failures first: as their lines in the access log",
+            look: "XREVRANGE requests + - COUNT 10"),
+        Row(
             .ticket, "ticket:{userId}:{sha256 of the ticket}", .string, .ends, kept: "30 s, or until it is used",
             holds: "whom a ticket stands for, and until when",
             look: "--scan --pattern 'ticket:{user_abc}*'"),
@@ -182,5 +199,43 @@ extension RedisKey.Pattern {
             .rateLimitOfRoute, "ratelimit:{userId}:<route>:<minute>", .string, .ends, kept: "120 s",
             holds: "requests in this minute on a route that has a rate of its own",
             look: "GET 'ratelimit:{user_ghi}:hello:29926170'"),
+        Row(
+            .alerts, "alerts:{outbox}", .hash, .mayStay, kept: "until sent; 30 days at most",
+            holds: """
+                alerts by their ids, as JSON: `type user since attempts failure body`; of one that is delivered no `body`
+                """,
+            look: "HGETALL 'alerts:{outbox}'"),
+        Row(
+            .alertsDue, "alerts:{outbox}:due", .sortedSet, .mayStay, kept: "until sent or given up",
+            holds:
+                "ids of the alerts that are to be sent, by when (milliseconds); later while a worker has them in work",
+            look: "ZRANGE 'alerts:{outbox}:due' 0 9 WITHSCORES"),
+        Row(
+            .alertsDelivered, "alerts:{outbox}:delivered", .sortedSet, .mayStay, kept: "3 days",
+            holds: "ids of the alerts that were delivered, by when (milliseconds); the last 50,000",
+            look: "ZRANGE 'alerts:{outbox}:delivered' 0 9 REV WITHSCORES"),
+        Row(
+            .alertsDead, "alerts:{outbox}:dead", .sortedSet, .mayStay, kept: "30 days",
+            holds: "ids of the alerts that were given up, by when (milliseconds); the last 10,000",
+            look: "ZRANGE 'alerts:{outbox}:dead' 0 9 REV WITHSCORES"),
+        Row(
+            .alertSweep, "alerts:sweep", .hash, .mayStay, kept: "for ever",
+            holds: """
+                `since` when alerts are sent, and when it was last looked for those that no worker has told of (`ranAt`)
+                """,
+            look: "HGETALL alerts:sweep"),
+        Row(
+            .alertSweepLease, "alerts:sweep:lease", .string, .ends, kept: "60 s at most",
+            holds: "the worker whose turn it is to look for them",
+            look: "PTTL alerts:sweep:lease"),
+        Row(
+            .alerted, "alerted:{userId}", .sortedSet, .ends, kept: "35 days after the last one",
+            holds:
+                "ids of the alerts about the user, by until when they may be found again (Unix seconds); 256 at most",
+            look: "ZRANGE 'alerted:{user_abc}' 0 -1 WITHSCORES"),
+        Row(
+            .keysExpiring, "keys:expiring", .sortedSet, .mayStay, kept: "until the key's end",
+            holds: "`<userId> <keyId>` of the keys that have an end, by when it is (Unix seconds)",
+            look: "ZRANGE keys:expiring 0 9 WITHSCORES"),
     ]
 }

@@ -33,6 +33,9 @@ package struct RedisKey: Sendable, Hashable, CustomStringConvertible {
         return literals.0 + first + literals.1 + second + literals.2 + third
     }
 
+    /// Of a key's record, whose it is.
+    var keyID: KeyID? { pattern == .key ? KeyID(second) : nil }
+
     /// Writes the name as an argument of a command.
     func write(to buffer: inout ByteBuffer) {
         let literals = pattern.literals
@@ -46,9 +49,14 @@ extension RedisKey {
     /// The calls of the billing period.
     package static func usage(_ user: UserID) -> RedisKey { RedisKey(.usage, user.value) }
 
-    /// The calls that were charged on one day, by route.
-    package static func usage(_ user: UserID, on day: CalendarDay) -> RedisKey {
-        RedisKey(.usageOfDay, user.value, day.description)
+    /// The history of the ten days of a month that `day` is one of, such as `2026-11-2` for the 20th to the 29th.
+    package static func usage(_ user: UserID, inTenDaysOf day: CalendarDay) -> RedisKey {
+        RedisKey(.usageOfTenDays, user.value, String(day.description.dropLast()))
+    }
+
+    /// The calls that were charged on one day, by route, as the release before wrote them. They end by themselves.
+    static func formerUsage(_ user: UserID, on day: CalendarDay) -> RedisKey {
+        RedisKey(.usageOfTenDays, user.value, day.description)
     }
 
     /// `plt_…`
@@ -102,6 +110,8 @@ extension RedisKey {
     package static func subscriptions(of user: UserID) -> RedisKey { RedisKey(.subscriptions, user.value) }
 
     /// The token of the worker whose turn it is to tell Clerk of the user's plan.
+    static func checkoutTurn(_ user: UserID) -> RedisKey { RedisKey(.checkoutTurn, user.value) }
+
     static func clerkTurn(_ user: UserID) -> RedisKey { RedisKey(.clerkTurn, user.value) }
 
     /// Whose customer of Stripe's this is, for events that name no user, or whose subscription.
@@ -128,6 +138,12 @@ extension RedisKey {
     /// The tokens for the admin port, by their names.
     static let adminTokens = RedisKey(.adminTokens)
 
+    /// Live subscriptions whose price sells no plan.
+    static let unpricedSubscriptions = RedisKey(.unpricedSubscriptions)
+
+    /// Requests that workers have told of lately.
+    static let requests = RedisKey(.requests)
+
     /// What operators have changed.
     static let audit = RedisKey(.audit)
 
@@ -142,6 +158,30 @@ extension RedisKey {
 
     /// The users who called most on one day (UTC).
     package static func topUsers(on day: CalendarDay) -> RedisKey { RedisKey(.topUsers, day.description) }
+
+    /// What is to be sent to whom alerts are sent to, by its ids.
+    static let alerts = RedisKey(.alerts, "outbox")
+
+    /// The ids of what is yet to be sent, by when.
+    static let alertsDue = RedisKey(.alertsDue, "outbox")
+
+    /// The ids of what was delivered, by when.
+    static let alertsDelivered = RedisKey(.alertsDelivered, "outbox")
+
+    /// The ids of what was given up, by when.
+    static let alertsDead = RedisKey(.alertsDead, "outbox")
+
+    /// When it was last looked for alerts that were not told.
+    static let alertSweep = RedisKey(.alertSweep)
+
+    /// The token of the worker whose turn it is to look for them.
+    static let alertSweepLease = RedisKey(.alertSweepLease)
+
+    /// The ids of the alerts about a user.
+    static func alerted(_ user: UserID) -> RedisKey { RedisKey(.alerted, user.value) }
+
+    /// The keys that have an end, by when it is.
+    static let keysExpiring = RedisKey(.keysExpiring)
 
     /// The user a ticket stands for. The ticket itself is not in the name.
     ///

@@ -13,6 +13,20 @@ package struct RedisKeyIndex: Sendable {
         try await client.ask(RedisCommand("GET", .keyOwner(id))).string.flatMap { UserID($0) }
     }
 
+    /// Remembers that a key ends, for who is to be told before.
+    fileprivate func add(_ id: KeyID, of user: UserID, endingAt end: UnixTime) async throws(StoreUnavailable) {
+        _ = try await client.ask(
+            RedisCommand("ZADD", .keysExpiring, "\(end.seconds)", Self.endingMember(id, of: user)))
+    }
+
+    /// Forgets it, of a key that has ended otherwise.
+    fileprivate func forgetEnd(of id: KeyID, of user: UserID) async throws(StoreUnavailable) {
+        _ = try await client.ask(RedisCommand("ZREM", .keysExpiring, Self.endingMember(id, of: user)))
+    }
+
+    /// What stands in `keys:expiring` of a key.
+    static func endingMember(_ id: KeyID, of user: UserID) -> String { "\(user.value) \(id.value)" }
+
     /// - Parameter seconds: How long it is remembered. Nil for good.
     fileprivate func add(_ id: KeyID, of user: UserID, for seconds: Int64?) async throws(StoreUnavailable) {
         let end = seconds.map { ["EX", "\(max(1, $0))"] } ?? []
@@ -37,6 +51,7 @@ package struct IndexedKeyStore: KeyStore {
         if case .created(let issued) = creation {
             let end = draft.terms.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds }
             try? await index.add(issued.record.id, of: user, for: end)
+            if let end = draft.terms.expiresAt { try? await index.add(issued.record.id, of: user, endingAt: end) }
         }
         return creation
     }
@@ -48,7 +63,10 @@ package struct IndexedKeyStore: KeyStore {
     ) async throws(StoreUnavailable) -> KeyRevocation {
         let revocation = try await keys.revoke(id, of: user, at: time)
         // As long as the user is told that it was revoked.
-        if revocation == .revoked { try? await index.add(id, of: user, for: KeyLimits.refusalKeptSeconds) }
+        if revocation == .revoked {
+            try? await index.add(id, of: user, for: KeyLimits.refusalKeptSeconds)
+            try? await index.forgetEnd(of: id, of: user)
+        }
         return revocation
     }
 

@@ -20,6 +20,9 @@ package struct RedisUserData: Sendable {
         /// Calls of the period, its name and its plan, as the last admission left them. Nil before the first.
         package let calls: Int?
         package let period: String?
+
+        /// The same period. Nil where what stands there is none.
+        package let billingPeriod: BillingPeriod?
         package let planLastSeen: String?
         package let lastAdmittedAt: UnixTime?
     }
@@ -29,18 +32,20 @@ package struct RedisUserData: Sendable {
         let replies = try await client.ask(
             all: users.flatMap { user in
                 [
-                    RedisCommand("HMGET", .usage(user), "usageCount", "periodStart", "plan", "lastUpdated"),
+                    RedisCommand(
+                        "HMGET", .usage(user), "usageCount", "periodStart", "plan", "lastUpdated", "periodEnd"),
                     RedisCommand("HGETALL", .subscription(user)),
                 ]
             })
         return users.enumerated().map { place, user in
             let usage = (replies[place * 2].array ?? []).map(\.string)
             let fields = (replies[place * 2 + 1].array ?? []).hashFields ?? [:]
-            let isWhole = usage.count == 4
+            let isWhole = usage.count == 5
             return Summary(
                 user: user, record: SubscriptionRecord.schema.value(in: fields),
                 terms: OperatorTerms(words: fields[RedisOperatorStore.field] ?? ""),
                 calls: isWhole ? usage[0].flatMap { Int($0) } : nil, period: isWhole ? usage[1] : nil,
+                billingPeriod: isWhole ? usage[1].flatMap { BillingPeriod(name: $0, end: usage[4]) } : nil,
                 planLastSeen: isWhole ? usage[2] : nil,
                 lastAdmittedAt: isWhole ? usage[3].flatMap { UnixTime(iso8601: $0) } : nil)
         }
@@ -53,6 +58,8 @@ package struct RedisUserData: Sendable {
     /// - Returns: How many calls the period had.
     package func reset(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Int {
         let before = try await client.ask(RedisCommand("HGET", .usage(user), "usageCount")).string.flatMap { Int($0) }
+        // Calls that are in progress are not given back below nothing.
+        _ = try await client.ask(RedisCommand("DEL", .reservations(user)))
         if before != nil { _ = try await client.ask(RedisCommand("HSET", .usage(user), "usageCount", "0")) }
         _ = try await client.ask(RedisCommand("DEL", .rateLimit(user, RateWindow(containing: time))))
         return before ?? 0
@@ -104,6 +111,7 @@ package struct RedisUserData: Sendable {
     /// - Returns: How many keys there were.
     package func delete(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Int {
         let keys = try await keys(of: user, at: time)
+        try await forgetAlerts(about: user)
         // The lists that lead to other keys come last.
         let lists: Set<RedisKey.Pattern> = [.keys, .endedKeys, .idempotencyKeys, .subscriptions, .platformID, .apiKey]
         let order = keys.filter { !lists.contains($0.pattern) } + keys.filter { lists.contains($0.pattern) }
@@ -114,7 +122,21 @@ package struct RedisUserData: Sendable {
         let days = [time, time.adding(seconds: -86_400)].map { RedisKey.topUsers(on: CalendarDay(containing: $0)) }
         for day in days { _ = try await client.ask(RedisCommand("ZREM", day, user.value)) }
         _ = try await client.ask(RedisCommand("ZREM", .users, user.value))
+        let ending = keys.compactMap(\.keyID).map { RedisKeyIndex.endingMember($0, of: user) }
+        if !ending.isEmpty { _ = try await client.ask(RedisCommand("ZREM", .keysExpiring, ending)) }
         return count
+    }
+
+    /// What is to be sent about the user is not sent any more, and what was sent is not known any more.
+    private func forgetAlerts(about user: UserID) async throws(StoreUnavailable) {
+        let ids = (try await client.ask(RedisCommand("ZRANGE", .alerted(user), "0", "-1")).array ?? [])
+            .compactMap(\.string)
+        guard !ids.isEmpty else { return }
+        let sets: [RedisKey] = [.alertsDue, .alertsDelivered, .alertsDead]
+        _ = try await client.ask(
+            all: sets.map { RedisCommand("ZREM", $0, ids) } + [
+                RedisCommand("HDEL", .alerts, ids)
+            ])
     }
 
     /// The names of all keys that may hold something of the user, those without anything in them as well.
@@ -134,16 +156,17 @@ package struct RedisUserData: Sendable {
         let customers = Set(
             purchases.subscriptions.values.flatMap { [$0.id, $0.customerID].compactMap(\.self) }
                 + [record["customer"], record["subscription"], bought[Purchases.ownCustomerField]].compactMap(\.self))
-        let days = (0...32).map { CalendarDay(containing: time.adding(seconds: -86_400 * $0)) }
+        let today = CalendarDay(containing: time)
+        let days = (0...UsageDay.keptDays + 1).reversed().map { today.days(before: $0) }
         let windows = [time, time.adding(seconds: -60)].map { RateWindow(containing: $0) }
         var keys: [RedisKey] = [
             .usage(user), .reservations(user), .booked(user), RedisKey(.keptAnswers, user.value),
-            .previousAPIKey(of: user), .clerkTurn(user), .subscription(user), .keys(of: user),
+            .previousAPIKey(of: user), .clerkTurn(user), .checkoutTurn(user), .subscription(user), .keys(of: user),
             RedisKey(.endedKeys, user.value), RedisKey(.idempotencyKeys, user.value), .subscriptions(of: user),
-            .platformID(of: user), .apiKey(of: user), .keyChanges(of: user, inMinuteOf: time),
+            .platformID(of: user), .apiKey(of: user), .keyChanges(of: user, inMinuteOf: time), .alerted(user),
         ]
-        keys += days.map { .usage(user, on: $0) }
-        keys += days.prefix(2).map { .keyChanges(of: user, onDayOf: $0.startOfDay) }
+        keys += UsageHash.keys(of: days, of: user)
+        keys += days.suffix(2).map { .keyChanges(of: user, onDayOf: $0.startOfDay) }
         keys += windows.map { .rateLimit(user, $0) }
         keys += keyIDs.flatMap { [.key($0, of: user), .keyOwner($0)] }
         keys += members(2).map { .idempotency(user, key: $0) }

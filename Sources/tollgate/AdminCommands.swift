@@ -54,12 +54,14 @@ struct UsageCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = month.map { ["month": $0] } ?? [:]
-            let isWatched = Process.errorsGoToTerminal
-            var lines = 0
+            // Beside what is written to the same terminal it would only be in the way.
+            let isWatched = Process.errorsGoToTerminal && !Process.outputGoesToTerminal
+            var (lines, bytes) = (0, 0)
             try await door.send(.get, "usage", query: query, wantsCSV: format == .csv && !door.json) { part in
                 Process.say(part)
                 lines += part.utf8.count { $0 == UInt8(ascii: "\n") }
-                if isWatched { Process.complain("\r\u{1B}[K\(lines) lines") }
+                bytes += part.utf8.count
+                if isWatched { Process.complain("\r\u{1B}[K\(lines) lines, \(bytes / 1_000_000) MB") }
             }
             if isWatched { Process.complain("\r\u{1B}[K") }
         }
@@ -76,6 +78,51 @@ struct TopCommand: AsyncParsableCommand {
         try await door.ask(.get, "top", query: ["limit": "\(limit)"]) { answer in
             var table = TextTable("USER", "CALLS TODAY")
             for user in answer["users"].elements ?? [] { table.add(user["userId"].cell, user["calls"].cell) }
+            return table.text
+        }
+    }
+}
+
+/// `tollgate config`
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "What is configured and where, without secrets.",
+        discussion: "With --admin what a worker goes by just now, else what one that is started now would go by.")
+    @OptionGroup var door: OperatorSession
+
+    func run() async throws {
+        try await door.ask(.get, "config") { answer in
+            var table = TextTable("NAME", "VALUE", "SOURCE")
+            for line in answer["settings"].elements ?? [] {
+                table.add(line["name"].cell, line["value"].cell, line["source"].cell)
+            }
+            return table.text
+        }
+    }
+}
+
+/// `tollgate requests`
+struct RequestsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "requests", abstract: "What has become of the last requests.",
+        discussion: """
+            Workers tell of refusals and failures, and of some requests that passed, every few seconds. The access log has a \
+            line of each.
+            """)
+    @Option(help: "Only those of this user.") var user: String?
+    @Option(help: "Only the one with this X-Request-Id.") var id: String?
+    @Option(help: "How many.") var limit = 20
+    @OptionGroup var door: OperatorSession
+
+    func run() async throws {
+        let query = ["user": user, "id": id, "limit": "\(limit)"].compactMapValues(\.self)
+        try await door.ask(.get, "requests", query: query) { answer in
+            var table = TextTable("TIME", "REQUEST", "STATUS", "VERDICT", "MS", "USER", "ROUTE", "PATH")
+            for request in answer["requests"].elements ?? [] {
+                table.add(
+                    request["time"].cell, request["requestId"].cell, request["status"].cell, request["verdict"].cell,
+                    request["durationMs"].cell, request["user"].cell, request["route"].cell, request["path"].cell)
+            }
             return table.text
         }
     }

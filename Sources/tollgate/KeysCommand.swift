@@ -6,15 +6,14 @@ import TollgateServer
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "See and end users' keys.",
-        subcommands: [List.self, Owner.self, Create.self, Rotate.self, Revoke.self, RevokeAll.self])
+        subcommands: [List.self, Owner.self, Explain.self, Create.self, Rotate.self, Revoke.self, RevokeAll.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List a user's keys.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.get, "users/\(OperatorSession.segment(user))/keys") { answer in
+            try await user.ask(.get, "/keys") { answer in
                 var table = TextTable("KEY", "NAME", "MODE", "SCOPES", "EXPIRES", "LAST USED")
                 for key in answer["keys"].elements ?? [] {
                     let scopes = (key["scopes"].elements ?? []).compactMap(\.string).joined(separator: " ")
@@ -35,6 +34,24 @@ struct KeysCommand: AsyncParsableCommand {
         func run() async throws {
             let text = key == "-" ? readLine() ?? "" : key
             try await door.ask(.post, "keys/owner", body: ["key": .string(text)]) { $0.lines() }
+        }
+    }
+
+    struct Explain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Say why a call with a key passes or not.")
+        @Argument(help: "The whole key; '-' reads it from standard input.") var key: String
+        @Option(parsing: .upToNextOption, help: "What the call needs.") var scopes: [String] = []
+        @Option(help: "The caller's address, for a key that is bound to some.") var from: String?
+        @OptionGroup var door: OperatorSession
+
+        func run() async throws {
+            let body: JSON = [
+                "key": .string(key == "-" ? readLine() ?? "" : key),
+                "scopes": scopes.isEmpty ? .null : .array(scopes.map(JSON.string)), "from": .text(from),
+            ]
+            try await door.ask(.post, "keys/explain", body: body) { answer in
+                "\(answer["userId"].cell), \(answer["keyId"].cell)\n\(answer["nextCall"]["message"].cell)\n"
+            }
         }
     }
 
@@ -87,12 +104,11 @@ struct KeysCommand: AsyncParsableCommand {
     struct RevokeAll: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "revoke-all", abstract: "End all keys of a user at once.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.delete, "users/\(OperatorSession.segment(user))/keys") {
-                "\(($0["revoked"].elements ?? []).count) keys of \(user) are revoked.\n"
+            try await user.ask(.delete, "/keys") {
+                "\(counted(.integer(($0["revoked"].elements ?? []).count), "key")) of \(user.id) revoked\($0["platformKeyRevoked"].bool == true ? ", and the publishable one" : "").\n"
             }
         }
     }

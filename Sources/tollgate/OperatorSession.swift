@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import OutboundCalls
 import PercentCoding
 import TollgateCore
 import TollgateDataPlane
@@ -93,6 +94,9 @@ struct OperatorSession: ParsableArguments {
         guard let token = Process.environment["TOLLGATE_ADMIN_TOKEN"], !token.isEmpty else {
             throw Process.fail("Set TOLLGATE_ADMIN_TOKEN: --admin asks the admin port with it.")
         }
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+            throw ValidationError("--admin takes a URL, such as http://127.0.0.1:9090")
+        }
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         let words = query.sorted { $0.key < $1.key }.map { "\($0.key)=\(PercentEncoding.component($0.value))" }
         var request = HTTPClientRequest(
@@ -105,29 +109,40 @@ struct OperatorSession: ParsableArguments {
             request.body = .bytes(body)
         }
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: Self.timeout)
-            guard (200..<300).contains(response.status.code) else {
-                let text = String(buffer: try await response.body.collect(upTo: 65_536))
-                let refusal = JSON(parsing: text.utf8)
-                throw Self.failure(
-                    refusal?["message"].string ?? refusal?["error"].string
-                        ?? "The admin port answers \(response.status.code).",
-                    status: Int(response.status.code))
+            try await HTTPClient.withHTTPClient(
+                configuration: .outbound(connect: .seconds(5), read: .seconds(30))
+            ) { [request] client in
+                try await Self.receive(try await client.execute(request, timeout: Self.timeout), write)
             }
-            // Parts may end within a character.
-            var rest: [UInt8] = []
-            for try await part in response.body {
-                rest += part.readableBytesView
-                let whole = rest.lastIndex { $0 < 0x80 }.map { $0 + 1 } ?? 0
-                try await write(String(decoding: rest[..<whole], as: UTF8.self))
-                rest.removeFirst(whole)
-            }
-            if !rest.isEmpty { try await write(String(decoding: rest, as: UTF8.self)) }
         } catch let error as ExitCode {
             throw error
         } catch {
-            throw Process.fail("\(base) cannot be asked: \(error)", status: ExitStatus.unavailable)
+            let service = CalledService(name: "The admin port")
+            throw Process.fail("\(CallError(error, calling: service, at: base))", status: ExitStatus.unavailable)
         }
+    }
+
+    /// Gives the body of an answer to `write`, in parts that end with a character.
+    private static func receive(
+        _ response: HTTPClientResponse, _ write: (String) async throws -> Void
+    ) async throws {
+        guard (200..<300).contains(response.status.code) else {
+            let text = String(buffer: try await response.body.collect(upTo: 65_536))
+            let refusal = JSON(parsing: text.utf8)
+            throw failure(
+                refusal?["message"].string ?? refusal?["error"].string
+                    ?? "The admin port answers \(response.status.code).",
+                status: Int(response.status.code))
+        }
+        // Parts may end within a character.
+        var rest: [UInt8] = []
+        for try await part in response.body {
+            rest += part.readableBytesView
+            let whole = rest.lastIndex { $0 < 0x80 }.map { $0 + 1 } ?? 0
+            try await write(String(decoding: rest[..<whole], as: UTF8.self))
+            rest.removeFirst(whole)
+        }
+        if !rest.isEmpty { try await write(String(decoding: rest, as: UTF8.self)) }
     }
 
     private static func failure(_ message: String, status: Int) -> any Error {
@@ -146,6 +161,27 @@ struct OperatorSession: ParsableArguments {
         guard let segment = PercentEncoding.pathSegment(text) else { throw ValidationError("'\(text)' is no id.") }
         return segment
     }
+}
+
+/// A command about one user.
+struct UserSession: ParsableArguments {
+    @Argument(help: ArgumentHelp("The user's id.", valueName: "user")) var id: String
+    @OptionGroup var door: OperatorSession
+
+    /// Asks something about the user, and shows the answer.
+    ///
+    /// - Parameter rest: What follows the user in the path, such as `/grants`.
+    func ask(
+        _ method: OperatorCall.Method, _ rest: String = "", query: [String: String] = [:], body: JSON? = nil,
+        show: (JSON) -> String
+    ) async throws {
+        try await door.ask(method, "users/\(OperatorSession.segment(id))\(rest)", query: query, body: body, show: show)
+    }
+}
+
+/// A number with what it counts, such as `1 user` or `2 users`.
+func counted(_ number: JSON, _ noun: String) -> String {
+    number.integer == 1 ? "1 \(noun)" : "\(number.cell) \(noun)s"
 }
 
 /// A table for people: columns as wide as they have to be, two blanks between them.

@@ -1,9 +1,18 @@
 import ArgumentParser
+import TollgateConfiguration
 import TollgateServer
+
+@main enum Program {
+    static func main() async {
+        if let problem = Tollgate.unknownCommand(in: CommandLine.arguments.dropFirst()) {
+            Tollgate.exit(withError: Process.fail(problem, status: ExitCode.validationFailure.rawValue))
+        }
+        await Tollgate.main()
+    }
+}
 
 /// The command line. Every command prints one line on standard error and ends with a status other than 0 when it
 /// cannot do what it was asked.
-@main
 struct Tollgate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tollgate",
@@ -15,8 +24,9 @@ struct Tollgate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             ServeCommand.self, DevCommand.self, CheckConfigCommand.self, DoctorCommand.self,
-            ReconcileCommand.self, UsersCommand.self, KeysCommand.self, EventsCommand.self, UsageCommand.self,
-            TopCommand.self, AuditCommand.self, AdminCommand.self,
+            ReconcileCommand.self, UsersCommand.self, KeysCommand.self, EventsCommand.self, AlertsCommand.self,
+            UsageCommand.self, TopCommand.self, RequestsCommand.self, AuditCommand.self, ConfigCommand.self,
+            AdminCommand.self,
             HealthcheckCommand.self, VersionCommand.self,
         ])
 }
@@ -26,4 +36,23 @@ struct VersionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
     func run() { print("tollgate \(Version.current)") }
+}
+
+extension Tollgate {
+    /// What is wrong when the words that begin `arguments` are no command, and what may be meant. The parser has such
+    /// words for options alone.
+    static func unknownCommand(in arguments: some Sequence<String>) -> String? {
+        var (command, path): (any ParsableCommand.Type, [String]) = (Tollgate.self, ["tollgate"])
+        for word in arguments {
+            let commands = command.configuration.subcommands
+            guard !word.hasPrefix("-"), word != "help", !commands.isEmpty else { return nil }
+            guard let next = commands.first(where: { $0._commandName == word }) else {
+                let remedy = Suggestion.remedy(for: word, among: commands.map { $0._commandName })
+                return "there is no '\((path + [word]).joined(separator: " "))'. \(remedy)"
+            }
+            command = next
+            path.append(word)
+        }
+        return nil
+    }
 }

@@ -16,12 +16,14 @@ struct UsersCommand: AsyncParsableCommand {
 
         @Option(help: "Only those with this plan.") var plan: String?
         @Option(help: "Only those who are active, blocked, limited, granted, past-due or used-up.") var state: String?
+        @Option(help: "last-call, or usage: those who call most today.") var by = "last-call"
         @Option(help: "Users on a page.") var limit = 100
-        @Option(help: "The user that the page before ended with.") var after: String?
+        @Option(help: "The 'next' of the page before.") var after: String?
         @OptionGroup var door: OperatorSession
 
         func run() async throws {
-            let query = ["plan": plan, "state": state, "limit": "\(limit)", "after": after].compactMapValues(\.self)
+            let query = ["plan": plan, "state": state, "by": by, "limit": "\(limit)", "after": after].compactMapValues(
+                \.self)
             try await door.ask(.get, "users", query: query) { answer in
                 var table = TextTable("USER", "PLAN", "CALLS", "LIMIT", "SUBSCRIPTION", "BLOCKED", "LAST CALL")
                 for user in answer["users"].elements ?? [] {
@@ -30,28 +32,26 @@ struct UsersCommand: AsyncParsableCommand {
                         user["subscription"].cell, user["blocked"].cell, user["lastAdmittedAt"].cell)
                 }
                 let next = answer["next"].string.map { "more: --after \($0)\n" } ?? ""
-                return table.text + "\(answer["total"].cell) users in all\n" + next
+                return table.text + counted(answer["total"], "user") + " in all\n" + next
             }
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show all about a user.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.get, "users/\(OperatorSession.segment(user))") { $0.lines() }
+            try await user.ask(.get) { $0.lines() }
         }
     }
 
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say why a user's next call passes or not.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.get, "users/\(OperatorSession.segment(user))/explain") { answer in
+            try await user.ask(.get, "/explain") { answer in
                 """
                 \(answer["nextCall"]["message"].cell)
                 Plan \(answer["plan"]["name"].cell): \(answer["plan"]["reason"].cell)
@@ -64,19 +64,18 @@ struct UsersCommand: AsyncParsableCommand {
 
     struct Grant: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Give a user calls on top of the quota.")
-        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var user: UserSession
         @Option(help: "How many.") var calls: Int
         @Option(help: "Why, for other operators.") var reason: String?
         @Option(help: "The last day on which they count (YYYY-MM-DD).") var until: String?
         @Flag(help: "In each period, not only in the present one.") var everyPeriod = false
-        @OptionGroup var door: OperatorSession
 
         func run() async throws {
             let body: JSON = [
                 "calls": .integer(calls), "reason": .text(reason), "until": .text(until),
                 "every": everyPeriod ? "period" : .null,
             ]
-            try await door.ask(.post, "users/\(OperatorSession.segment(user))/grants", body: body) { $0.lines() }
+            try await user.ask(.post, "/grants", body: body) { $0.lines() }
         }
     }
 
@@ -84,57 +83,58 @@ struct UsersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a user limits, or a plan, instead of what is bought.",
             discussion: "Without limits and with --none, those of the plan that is bought count again.")
-        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var user: UserSession
         @Option(help: "Calls in a period.") var quota: Int?
         @Option(help: "Requests in a minute.") var rate: Int?
         @Option(help: "The name of a plan.") var plan: String?
         @Option(help: "The last day on which they count (YYYY-MM-DD).") var until: String?
         @Option(help: "Why, for other operators.") var reason: String?
         @Flag(help: "Take them away.") var none = false
-        @OptionGroup var door: OperatorSession
+
+        func validate() throws {
+            guard !none || (quota == nil && rate == nil && plan == nil && until == nil) else {
+                throw ValidationError("--none takes all limits away: give it alone")
+            }
+        }
 
         func run() async throws {
-            let path = try "users/\(OperatorSession.segment(user))/limits"
-            if none { return try await door.ask(.delete, path) { $0.lines() } }
+            if none { return try await user.ask(.delete, "/limits") { $0.lines() } }
             let body: JSON = [
                 "plan": .text(plan), "quota": quota.map { .integer($0) } ?? .null,
                 "ratePerMinute": rate.map { .integer($0) } ?? .null, "until": .text(until), "reason": .text(reason),
             ]
-            try await door.ask(.put, path, body: body) { $0.lines() }
+            try await user.ask(.put, "/limits", body: body) { $0.lines() }
         }
     }
 
     struct Block: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Refuse all calls of a user.")
-        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var user: UserSession
         @Option(help: "Why: the caller is told.") var reason: String
-        @OptionGroup var door: OperatorSession
 
         func run() async throws {
-            try await door.ask(
-                .post, "users/\(OperatorSession.segment(user))/block", body: ["reason": .string(reason)]
-            ) { _ in "\(user) is blocked: \(reason)\n" }
+            try await user.ask(
+                .post, "/block", body: ["reason": .string(reason)]
+            ) { _ in "\(user.id) is blocked: \(reason)\n" }
         }
     }
 
     struct Unblock: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Let a user call again.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.delete, "users/\(OperatorSession.segment(user))/block") { _ in "\(user) may call.\n" }
+            try await user.ask(.delete, "/block") { _ in "\(user.id) may call.\n" }
         }
     }
 
     struct Reset: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Begin a user's count of this period anew.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.post, "users/\(OperatorSession.segment(user))/reset") {
-                "\(user) had \($0["callsBefore"].cell) calls, and has none now.\n"
+            try await user.ask(.post, "/reset") {
+                "\(user.id) had \(counted($0["callsBefore"], "call")), and has none now.\n"
             }
         }
     }
@@ -143,10 +143,9 @@ struct UsersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Delete all that is known of a user.",
             discussion: "The audit keeps the user's id. Clerk and Stripe are not told.")
-        @Argument(help: "The user's id.") var user: String
+        @OptionGroup var user: UserSession
         @Flag(help: "Yes, delete.") var yes = false
         @Flag(help: "Also one whose subscription goes on.") var force = false
-        @OptionGroup var door: OperatorSession
 
         func validate() throws {
             guard yes else { throw ValidationError("This cannot be undone: give --yes as well.") }
@@ -154,19 +153,18 @@ struct UsersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = force ? ["force": "true"] : [:]
-            try await door.ask(.delete, "users/\(OperatorSession.segment(user))", query: query) {
-                "\($0["deletedKeys"].cell) keys of \(user) are deleted.\n"
+            try await user.ask(.delete, "", query: query) {
+                "\(counted($0["deletedKeys"], "key")) of \(user.id) deleted.\n"
             }
         }
     }
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print all that is known of a user, as JSON.")
-        @Argument(help: "The user's id.") var user: String
-        @OptionGroup var door: OperatorSession
+        @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await door.ask(.get, "users/\(OperatorSession.segment(user))/export") { $0.text + "\n" }
+            try await user.ask(.get, "/export") { $0.text + "\n" }
         }
     }
 }

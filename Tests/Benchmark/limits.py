@@ -80,9 +80,10 @@ def _longest_call(lab: Lab, options: Options, results: Results) -> Iterator[str]
         for _ in range(_KEYS - 1):
             store.send(UserKey.make(key.user).record())
         for ago in range(_DAYS):
-            day = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86_400 * ago))
-            calls = [word for route in range(_ROUTES) for word in (f"route-{route}", str(1000 + route))]
-            store.send([("HSET", f"usage:{{{key.user}}}:{day}", *calls)])
+            day = time.gmtime(time.time() - 86_400 * ago)
+            date, name = f"{day.tm_mday:02d}", time.strftime("%Y-%m-%d", day)[:-1]
+            calls = [word for route in range(_ROUTES) for word in (f"{date}/route-{route}", str(1000 + route))]
+            store.send([("HSET", f"usage:{{{key.user}}}:{name}", *calls)])
         _, port = lab.start_tollgate(stack, store)
         for path, credential in (("/authorize", key), ("/account", key._replace(text=token))):
             longest = [_longest(store, lambda: call_once(port, [credential], path)) for _ in range(options.turns)]

@@ -102,7 +102,7 @@ import TollgateStore
                         _ = try await operators.change(
                             user,
                             { (terms: inout OperatorTerms) throws(StoreUnavailable) in
-                                terms.add(grant, in: "2025-11-01", at: Self.time)
+                                _ = terms.add(grant, in: "2025-11-01", at: Self.time)
                             }, unavailable: { $0 })
                     }
                 }

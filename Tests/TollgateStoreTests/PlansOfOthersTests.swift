@@ -114,7 +114,7 @@ import TollgateStore
                 let decision = try await workers.older.admit(workers.request(claiming: nil))
                 #expect(decision.outcome == .quotaExceeded && decision.planIsUnknown && decision.usage.count == 10)
             }
-            #expect(changes.isEmpty, "\(changes)")
+            #expect(changes == [KeyGateway.tenDays], "\(changes)")
             #expect(try await workers.newer.admit(workers.request(claiming: nil)).usage.count == 11)
         }
     }

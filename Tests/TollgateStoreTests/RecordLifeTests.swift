@@ -9,7 +9,7 @@ import TollgateStore
 /// evict, so what has no end stays for good. The time is 2025-11-26T23:00:00Z.
 @Suite(.timeLimit(.minutes(6))) struct RecordLifeTests {
     private static let usageLife: ClosedRange<Int64> = 35 * 86_400...35 * 86_400 + 3600
-    private static let dayLife: ClosedRange<Int64> = 32 * 86_400 - 60...32 * 86_400
+    private static let dayLife: ClosedRange<Int64> = 401 * 86_400 - 60...401 * 86_400
     private static let routeMinute = "ratelimit:{user_abc}:search:29403300"
 
     private func life(of name: String, _ gateway: KeyGateway) async throws -> Int64 {
@@ -47,15 +47,15 @@ import TollgateStore
 
     @Test func aDayThatSomebodyElseBeganGetsAnEnd() async throws {
         try await KeyGateway.run { gateway in
-            try await gateway.client.send("HSET \(KeyGateway.day) search 5 reports 1")
+            try await gateway.client.send("HSET \(KeyGateway.tenDays) 26/search 5 26/reports 1")
             _ = try await gateway.admit()
-            #expect(try await gateway.hash(KeyGateway.day) == ["search": "6", "reports": "1"])
-            var life = try await life(of: KeyGateway.day, gateway)
+            #expect(try await gateway.hash(KeyGateway.tenDays) == ["26/search": "6", "26/reports": "1"])
+            var life = try await life(of: KeyGateway.tenDays, gateway)
             #expect(Self.dayLife.contains(life), "\(life)")
             // On a day that was called on already, with another route.
-            try await gateway.client.send("PERSIST \(KeyGateway.day)")
+            try await gateway.client.send("PERSIST \(KeyGateway.tenDays)")
             _ = try await gateway.admit(route: "billing")
-            life = try await self.life(of: KeyGateway.day, gateway)
+            life = try await self.life(of: KeyGateway.tenDays, gateway)
             #expect(Self.dayLife.contains(life), "\(life)")
         }
     }
@@ -93,7 +93,7 @@ import TollgateStore
             let names = try await StoredState(gateway.client).names
             for kind in [
                 "idempotency:{user_abc}:answers", "idempotency:{user_abc}:{k0}", "reservations:{user_abc}",
-                "usage:{user_abc}", KeyGateway.day, KeyGateway.minute, Self.routeMinute,
+                "usage:{user_abc}", KeyGateway.tenDays, KeyGateway.minute, Self.routeMinute,
             ] {
                 #expect(names.contains(kind), "\(kind) is not among \(names)")
             }

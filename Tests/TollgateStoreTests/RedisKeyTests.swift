@@ -45,7 +45,7 @@ import TollgateCore
         let hash = String(repeating: "ab", count: 32)
         let keys: [(RedisKey, String)] =
             [
-                (.usage(user), "usage:{userId}"), (.usage(user, on: day), "usage:{userId}:<day>"),
+                (.usage(user), "usage:{userId}"), (.usage(user, inTenDaysOf: day), "usage:{userId}:<ten days>"),
                 (.reservations(user), "reservations:{userId}"),
                 (.idempotency(user, key: "order 7:answers"), "idempotency:{userId}:{key}"),
                 (.keys(of: user), "keys:{userId}"), (.rateLimit(user, window), "ratelimit:{userId}:<minute>"),

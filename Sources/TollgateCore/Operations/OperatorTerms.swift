@@ -106,10 +106,12 @@ package struct OperatorTerms: Sendable, Hashable {
     /// - Parameters:
     ///   - period: The name of the present period.
     ///   - time: Now.
-    package mutating func add(_ grant: Grant, in period: String, at time: UnixTime) {
+    /// - Returns: False when there are ``maximumGrants`` already that are not over.
+    package mutating func add(_ grant: Grant, in period: String, at time: UnixTime) -> Bool {
         grants.removeAll { $0.isOver(in: period, at: time) }
+        guard grants.count < Self.maximumGrants else { return false }
         grants.append(grant)
-        grants.removeFirst(max(0, grants.count - Self.maximumGrants))
+        return true
     }
 
     /// Takes a grant back.
@@ -119,6 +121,12 @@ package struct OperatorTerms: Sendable, Hashable {
         let count = grants.count
         grants.removeAll { $0.id == id }
         return grants.count < count
+    }
+
+    /// The calls of the period that is called `period` that a user of `plan` has, with what is granted.
+    package func quota(of plan: Plan, in period: String, at time: UnixTime) -> Int {
+        let own = limits.flatMap { $0.counts(at: time) ? $0.quota : nil }
+        return (own ?? plan.quota) + grantedCalls(in: period, at: time)
     }
 
     /// Calls on top of the quota of the period that is called `period`, ``Plan/maximumLimit`` at most.

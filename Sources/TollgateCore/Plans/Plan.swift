@@ -14,7 +14,14 @@ package struct Plan: Sendable, Hashable {
     /// What the quota's periods go by.
     package let period: BillingPeriod.Kind
 
-    package init(name: String, quota: Int, ratePerMinute: Int, period: BillingPeriod.Kind = .calendar) {
+    /// When the operator is told that a user uses the quota up.
+    package let alerts: AlertThresholds
+
+    package init(
+        name: String, quota: Int, ratePerMinute: Int, period: BillingPeriod.Kind = .calendar,
+        alerts: AlertThresholds = .standard
+    ) {
+        self.alerts = alerts
         self.name = name
         self.quota = quota
         self.ratePerMinute = ratePerMinute

@@ -11,6 +11,12 @@ extension UnixTime {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// With milliseconds, such as `2025-11-26T23:00:00.123Z`.
+    package var iso8601Milliseconds: String {
+        let digits = String(1000 + milliseconds - seconds * 1000).dropFirst()
+        return "\(iso8601.dropLast()).\(digits)Z"
+    }
+
     /// The same 20 characters packed into numbers, the first character uppermost: `2025-11-`, `26T23:00` and `:00Z`.
     /// Every admission writes some of these, and a string of 20 characters is an allocation.
     package var iso8601Words: (UInt64, UInt64, UInt32) {

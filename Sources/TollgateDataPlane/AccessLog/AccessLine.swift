@@ -143,20 +143,30 @@ extension AccessLine {
         line.text("\n")
     }
 
-    /// The path without its query, cut, and without what begins like a key or a ticket.
+    /// What is told of ``target``.
+    package var loggedPath: String? { target.map(Self.loggedPath) }
+
+    /// Of tickets, and of tokens for the admin port.
+    private static let secretBeginnings = [Ticket.prefix, "tga_"]
+
+    /// The path without its query, cut, and without what begins like a key, a ticket or a token.
     static func loggedPath(_ target: String) -> String {
         var end = target.utf8.startIndex
-        var (length, hasUnderscore) = (0, false)
+        var (length, hasUnderscore, hasCapitalJ) = (0, false, false)
         while end < target.utf8.endIndex, length < longestPath {
             let byte = target.utf8[end]
             if byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") { break }
             if byte == KeyTrace.underscore { hasUnderscore = true }
+            if byte == UInt8(ascii: "J") { hasCapitalJ = true }
             target.utf8.formIndex(after: &end)
             length += 1
         }
         let path = String(target.utf8[..<end]) ?? String(decoding: target.utf8[..<end], as: UTF8.self)
-        guard hasUnderscore else { return path }
-        return KeyTrace.isIn(Array(path.utf8)) || path.contains(Ticket.prefix) ? "[a path with a key]" : path
+        if hasUnderscore, KeyTrace.isIn(Array(path.utf8)) || secretBeginnings.contains(where: path.contains) {
+            return "[a path with a key]"
+        }
+        // A session token.
+        return hasCapitalJ && path.contains("eyJ") ? "[a path with a token]" : path
     }
 }
 

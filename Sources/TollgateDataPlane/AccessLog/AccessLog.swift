@@ -63,6 +63,23 @@ package final class AccessLog: Sendable {
         }
     }
 
+    /// The last requests that have a line, the newest of each event loop first.
+    package func recentRequests() async -> [RecentRequest] {
+        var found: [RecentRequest] = []
+        for loop in loops { found += (try? await loop.eventLoop.submit { loop.recentRequests }.get()) ?? [] }
+        return found
+    }
+
+    /// Those since the last time, to be told to all who may be asked: refusals and failures before what has passed, and the
+    /// newest of each.
+    package func takeUntoldRequests(_ maximumCount: Int) async -> [RecentRequest] {
+        var found: [RecentRequest] = []
+        for loop in loops { found += (try? await loop.eventLoop.submit { loop.takeUntoldRequests() }.get()) ?? [] }
+        let failed = found.filter { $0.line.status >= 400 || $0.line.status == 0 }
+        let passed = found.filter { (1..<400).contains($0.line.status) }
+        return Array((failed + passed).prefix(maximumCount)).sorted { $0.time < $1.time }
+    }
+
     /// Has everything written that has come until now.
     package func flush() async {
         for loop in loops { try? await loop.eventLoop.submit { loop.flush() }.get() }
@@ -105,6 +122,7 @@ package final class LoopAccessLog: Sendable {
         var lines = 0
         var passedOver = 0
         var isFlushAwaited = false
+        var recent = RecentRequests()
     }
 
     let eventLoop: any EventLoop
@@ -141,7 +159,9 @@ package final class LoopAccessLog: Sendable {
         let state = state.value
         guard let log = state.log else { return }
         if state.buffer.capacity == 0 { state.buffer.reserveCapacity(Self.capacity) }
-        line.write(to: &state.buffer, at: log.time.now(), as: log.format)
+        let time = log.time.now()
+        line.write(to: &state.buffer, at: time, as: log.format)
+        state.recent.add(RecentRequest(line: line, time: time))
         state.lines += 1
         if state.buffer.readableBytes >= Self.fullBytes { return flush() }
         guard !state.isFlushAwaited else { return }
@@ -151,6 +171,11 @@ package final class LoopAccessLog: Sendable {
             self.flush()
         }
     }
+
+    /// The newest first.
+    var recentRequests: [RecentRequest] { state.value.recent.newestFirst }
+
+    func takeUntoldRequests() -> [RecentRequest] { state.value.recent.takeUntold() }
 
     func flush() {
         let state = state.value

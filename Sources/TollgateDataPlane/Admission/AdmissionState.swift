@@ -164,7 +164,7 @@ package final class AdmissionState: Sendable {
         let (user, window) = (request.principal.userID, RateWindow(containing: request.time))
         var keys: [RedisKey] = []
         if !oddities.isDisjoint(with: [.count, .period]) { keys.append(.usage(user)) }
-        if oddities.contains(.day) { keys.append(.usage(user, on: CalendarDay(containing: request.time))) }
+        if oddities.contains(.day) { keys.append(.usage(user, inTenDaysOf: CalendarDay(containing: request.time))) }
         if oddities.contains(.minute) { keys.append(.rateLimit(user, window)) }
         if oddities.contains(.routeMinute), let limit = request.routeLimit {
             keys.append(.rateLimit(user, route: limit.route, window))

@@ -16,7 +16,7 @@ package struct APIError: Error, Sendable {
     package let code: String
 
     /// What is wrong and what to do about it.
-    package let message: String?
+    package var message: String?
 
     /// Members between `error` and `message`, such as the usage of a refused call.
     package var details: [JSON.Member] = []

@@ -124,7 +124,9 @@ extension APIError {
 
     private static func unauthorized(code: String, _ message: String) -> APIError {
         var error = APIError(.unauthorized, error: "Unauthorized", code: code, message: message)
-        error.headers[.wwwAuthenticate] = "Basic realm=\"Tollgate: a token as the password\", charset=\"UTF-8\", Bearer"
+        error.headers[.wwwAuthenticate] = "Basic realm=\"Tollgate: a token as the password\", charset=\"UTF-8\""
+        // In a field of its own: with both in one, Chromium asks for no password.
+        error.headers.append(HTTPField(name: .wwwAuthenticate, value: "Bearer"))
         return error
     }
 }

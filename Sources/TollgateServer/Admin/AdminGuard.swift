@@ -24,13 +24,23 @@ struct AdminGuard: RouterMiddleware {
 
     private func refusal(of request: Request) -> APIError? {
         if !isAllowed(host: request.head.authority ?? "") { return .hostNotAllowed }
-        return isForeign(request) ? .crossSiteRequest : nil
+        return isForeign(request) || changesFromElsewhere(request) ? .crossSiteRequest : nil
     }
 
     /// Whether no public DNS can lead to this name: an address, a name within the network, or the operator's own.
     func isAllowed(host text: String) -> Bool {
         guard let host = RequestHost(text) else { return false }
         return host.isAddress || !host.name.contains(".") || host.name == RequestHost(configuredHost)?.name
+    }
+
+    /// A page of another origin asks for a change. Browsers tell the origin of each, also where they tell nothing else, as of a
+    /// page that leads to an address without TLS; a browser that knows the password would send it along.
+    private func changesFromElsewhere(_ request: Request) -> Bool {
+        guard request.method != .get, request.method != .head, let origin = request.headers[.origin] else {
+            return false
+        }
+        let authority = request.head.authority ?? ""
+        return origin != "http://\(authority)" && origin != "https://\(authority)"
     }
 
     /// A page of another site asks. That a user follows a link from there is something else, and changes nothing.

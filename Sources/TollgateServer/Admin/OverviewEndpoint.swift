@@ -10,6 +10,9 @@ struct OverviewEndpoint: Sendable {
     /// Users that are told of.
     static let topUsers = 20
 
+    /// Subscriptions with a price that sells no plan that are told of.
+    static let unpricedSubscriptions = 5
+
     /// Waiting events that are told of.
     static let waitingEvents = 50
 
@@ -17,6 +20,7 @@ struct OverviewEndpoint: Sendable {
     let topUsers: RedisTopUsers
     let backlog: RedisWebhookBacklog
     let reconciliation: RedisReconciliation
+    let subscriptions: RedisSubscriptionStore
     let inspection: RedisInspection
 
     /// The Redis user that the worker logs in as.
@@ -48,6 +52,7 @@ struct OverviewEndpoint: Sendable {
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,
             "webhooks": shared?.waiting.map(Self.json) ?? .null,
             "reconciliation": shared?.reconciliation?.json ?? .null,
+            "unpriced": shared?.unpriced ?? .null,
             "reservations": reservations.counts.json,
             "outage": outage.counts.json,
             // Of this worker's machine, against that of Redis.
@@ -78,6 +83,7 @@ struct OverviewEndpoint: Sendable {
         let topUsers: [UserCalls]?
         let waiting: RedisWebhookBacklog.Waiting?
         let reconciliation: ReconciliationHistory?
+        let unpriced: JSON?
     }
 
     private func shared(at now: UnixTime) async -> Shared {
@@ -85,8 +91,10 @@ struct OverviewEndpoint: Sendable {
         async let users = try? topUsers.first(Self.topUsers, on: CalendarDay(containing: now))
         async let waiting = try? backlog.waiting(Self.waitingEvents)
         async let history = try? reconciliation.history()
+        async let unpriced = try? subscriptions.unpricedSubscriptions(maximumCount: Self.unpricedSubscriptions)
         return await Shared(
-            workers: workers, topUsers: users, waiting: waiting, reconciliation: history.flatMap(\.self))
+            workers: workers, topUsers: users, waiting: waiting, reconciliation: history.flatMap(\.self),
+            unpriced: unpriced.map { ["count": .integer($0.count), "subscriptions": .array($0.ids.map(JSON.string))] })
     }
 
     private static func json(of users: [UserCalls], on day: CalendarDay) -> JSON {

@@ -22,7 +22,8 @@ struct FleetMonitoring {
     init(
         configuration: GatewayConfiguration, redis: RedisClient, registry: PrometheusRegistry, callers: CallerCounts,
         drain: DrainState, workerID: String, addresses: GatewayAddresses, time: any TimeSource, clock: RedisClock,
-        reservations: ReservationKeeper, outage: OutageLimiter, firstCallers: FirstCallers, logger: Logger
+        reservations: ReservationKeeper, outage: OutageLimiter, firstCallers: FirstCallers, accessLog: AccessLog?,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.redis = redis
@@ -33,7 +34,7 @@ struct FleetMonitoring {
         stores = WorkerReporter.Stores(
             fleet: RedisFleetStore(client: redis), topUsers: RedisTopUsers(client: redis),
             backlog: RedisWebhookBacklog(client: redis), users: RedisUserIndex(client: redis),
-            firstCallers: firstCallers)
+            firstCallers: firstCallers, requests: RedisRequestLog(client: redis), accessLog: accessLog)
         reporter = WorkerReporter(
             identity: WorkerIdentity(
                 id: workerID, version: Version.current, host: ProcessInfo.processInfo.hostName,
@@ -46,7 +47,8 @@ struct FleetMonitoring {
     func overviewEndpoint(_ readiness: Readiness) -> OverviewEndpoint {
         OverviewEndpoint(
             fleet: stores.fleet, topUsers: stores.topUsers, backlog: stores.backlog,
-            reconciliation: RedisReconciliation(client: redis), inspection: RedisInspection(client: redis),
+            reconciliation: RedisReconciliation(client: redis),
+            subscriptions: RedisSubscriptionStore(client: redis), inspection: RedisInspection(client: redis),
             redisUser: redisUser, reporter: reporter,
             reservations: reservations, outage: outage, clock: clock, readiness: readiness, time: time)
     }

@@ -19,6 +19,8 @@ import UnixSignals
 /// build it here.
 package struct Gateway: Sendable {
     private let configuration: GatewayConfiguration
+    private let plans: PlansInForce
+    private let configurationLines: InForce<[ConfigurationLine]>
     private let logger: Logger
     private let eventLoopGroup: any EventLoopGroup
     private let httpClient: HTTPClient
@@ -36,6 +38,9 @@ package struct Gateway: Sendable {
 
     /// Nil where nothing is sold.
     private let reconciler: Reconciler?
+
+    /// Nil where none are sent.
+    private let alerts: Alerts?
     private let reservations: ReservationKeeper
     private let outage: OutageLimiter
     private let admin: AdminEndpoints
@@ -60,6 +65,8 @@ package struct Gateway: Sendable {
         accessLines sink: AccessSink? = nil
     ) throws {
         self.configuration = configuration
+        plans = PlansInForce(configuration)
+        configurationLines = InForce(configuration.lines)
         self.logger = logger
         self.eventLoopGroup = eventLoopGroup
         descriptors = DescriptorBudget(
@@ -89,9 +96,11 @@ package struct Gateway: Sendable {
         let redisDuration = metricsRegistry.timer(
             "tollgate_redis_duration_seconds",
             help: "From sending an admission to Redis until it answers; admissions that go together count once.")
+        // One whose time is given does nothing by itself.
+        let crossings = configuration.alerts == nil || !goesByRedis ? nil : QuotaCrossings()
         let store = RedisAdmissionStore(
-            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
-            clock: goesByRedis ? clock : nil, maximumGroup: configuration.redis.admissionGroup,
+            client: redis, plans: plans.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
+            clock: goesByRedis ? clock : nil, maximumGroup: configuration.redis.admissionGroup, crossings: crossings,
             answered: { redisDuration.recordNanoseconds($0) })
         let health = AdmissionHealth(isCluster: redis.isCluster)
         let monotonicMilliseconds: @Sendable () -> Int64 = {
@@ -106,7 +115,7 @@ package struct Gateway: Sendable {
             }, time: time, monotonicMilliseconds: monotonicMilliseconds,
             eventLoopGroup: eventLoopGroup, metricsFactory: metricsRegistry, metrics: metrics, logger: logger)
         outage = OutageLimiter(
-            plans: configuration.plans, workerID: requestIDs.workerID, bookings: store, time: time,
+            plans: plans.plans, workerID: requestIDs.workerID, bookings: store, time: time,
             tally: OutageTally(factory: metricsRegistry, metrics: metrics, logger: logger))
         let callers = CallerCounts(eventLoopGroup: eventLoopGroup)
         let admission = AdmissionState(
@@ -114,14 +123,24 @@ package struct Gateway: Sendable {
             callers: callers, health: health, metrics: metrics, requestIDs: requestIDs, logger: logger)
         let gatekeeper = Gatekeeper(admission: admission, store: store, time: time, reservations: reservations)
         let billing = Billing(
-            configuration: configuration, redis: redis, httpClient: httpClient, time: time,
+            configuration: configuration, plans: plans, redis: redis, httpClient: httpClient, time: time,
             metrics: BillingMetrics(factory: metricsRegistry), outages: .init(logger: logger), logger: logger)
         // One whose time is given does nothing by itself.
         reconciler =
             configuration.stripe.webhookSecrets.isEmpty || !goesByRedis
             ? nil : billing.reconciler { logger.info("a subscription was mended", metadata: ["user": "\($0)"]) }
         let (credentials, keys) = (RedisCredentialStore(client: redis), IndexedKeyStore(client: redis))
+        let alertMetrics = AlertMetrics(factory: metricsRegistry)
+        if let settings = configuration.alerts, let crossings {
+            alerts = Alerts(
+                settings: settings, plans: plans.plans, crossings: crossings,
+                firstCallers: store.firstCallers, redis: redis, keys: keys, eventLoopGroup: eventLoopGroup,
+                metrics: alertMetrics, time: time, logger: logger)
+        } else {
+            alerts = nil
+        }
         let tickets = RedisTicketStore(client: redis)
+        let reads = AccountReads(gatekeeper: gatekeeper)
         let stores = AccountStores(
             subscriptions: billing.subscriptions, credentials: credentials, keys: keys,
             history: RedisUsageHistory(client: redis))
@@ -130,7 +149,8 @@ package struct Gateway: Sendable {
             tickets: TicketEndpoint(
                 gatekeeper: gatekeeper, tickets: tickets, bodyLimitBytes: configuration.bodyLimitBytes),
             checkout: billing.checkoutEndpoints(gatekeeper: gatekeeper), webhook: billing.webhookEndpoint,
-            account: AccountEndpoint(gatekeeper: gatekeeper, stores: stores, offers: billing.offers),
+            account: AccountEndpoint(reads: reads, stores: stores, offers: billing.offers),
+            history: UsageHistoryEndpoint(reads: reads, history: stores.history),
             dashboard: configuration.dashboard.isOn ? DashboardSite(signIn: configuration.dashboard.signIn) : nil,
             time: time, bodyLimitBytes: configuration.bodyLimitBytes,
             logger: logger)
@@ -152,10 +172,12 @@ package struct Gateway: Sendable {
         let monitoring = FleetMonitoring(
             configuration: configuration, redis: redis, registry: metricsRegistry, callers: callers, drain: drain,
             workerID: requestIDs.workerID, addresses: addresses, time: time, clock: clock,
-            reservations: reservations, outage: outage, firstCallers: store.firstCallers, logger: logger)
+            reservations: reservations, outage: outage, firstCallers: store.firstCallers, accessLog: accessLog,
+            logger: logger)
         reporter = monitoring.reporter
         let operators = OperatorComposition(
-            configuration: configuration, redis: redis, billing: billing, time: time, logger: logger)
+            configuration: configuration, redis: redis, billing: billing, time: time, logger: logger,
+            accessLog: accessLog, configurationLines: configurationLines)
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
             authentication: AdminAuthentication(
@@ -187,7 +209,7 @@ package struct Gateway: Sendable {
             logger.warning("a setting works by halves", metadata: ["setting": "\(warning)"])
         }
         let watcher = ConfigurationWatcher(configuration: configuration, logger: logger) { [self] in
-            if takeRoutes(of: $0) { onRoutes($0.routes) }
+            if take($0) { onRoutes($0.routes) }
         }
         parts.began("the HTTP client")
         // Lower first: the group shuts down in reverse order.
@@ -200,6 +222,7 @@ package struct Gateway: Sendable {
                     BackgroundService { [redisClock, redis, logger] in await redisClock.run(redis, logger: logger) }),
                 parts.part("the reservations", reservations.service),
                 parts.part("the calls of an outage", outage.service),
+            ] + (alerts?.services ?? []).map { parts.part($0.name, $0.service) } + [
                 parts.part("the signing keys", BackgroundService { [authenticator] in await authenticator.run() }),
                 parts.part("the worker's report", reporter),
                 parts.part("the reconciliation", BackgroundService { [reconciler] in await reconciler?.runForEver() }),
@@ -239,14 +262,23 @@ package struct Gateway: Sendable {
     }
 
     /// - Returns: Whether they are in force.
-    private func takeRoutes(of configuration: GatewayConfiguration) -> Bool {
+    /// Takes the routes and the plans of `configuration` into force.
+    ///
+    /// - Returns: False when the routes cannot be.
+    private func take(_ configuration: GatewayConfiguration) -> Bool {
         do {
             try replaceRoutes(with: configuration.routes)
-            return true
         } catch {
-            logger.error("the routes stay as they are", metadata: ["cause": "\(error)"])
+            logger.error("routes and plans stay as they are", metadata: ["cause": "\(error)"])
             return false
         }
+        configurationLines.replace(with: self.configuration.lines(afterReloading: configuration))
+        if plans.take(configuration) {
+            logger.notice(
+                "other plans are in force",
+                metadata: ["plans": "\(configuration.plans.plans.map(\.name).joined(separator: " "))"])
+        }
+        return true
     }
 
     /// Whether a metered call would be answered, tried just now.

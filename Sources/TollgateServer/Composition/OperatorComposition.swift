@@ -2,6 +2,7 @@ import Logging
 import RedisClient
 import TollgateConfiguration
 import TollgateCore
+import TollgateDataPlane
 import TollgateStore
 
 /// What operators can ask and do, put together: for the admin port of a worker, and for the command line.
@@ -12,22 +13,30 @@ struct OperatorComposition {
     let time: any TimeSource
     let logger: Logger
 
+    /// Of this worker. Nil on the command line, and where none is written.
+    var accessLog: AccessLog?
+
+    /// What is in force. Nil on the command line: what it was given.
+    var configurationLines: InForce<[ConfigurationLine]>?
+
     var api: OperatorAPI {
         let audit = AuditTrail(log: RedisAuditLog(client: redis))
         let index = RedisUserIndex(client: redis)
         let keys = IndexedKeyStore(client: redis)
         let admissions = RedisAdmissionStore(
-            client: redis, plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
+            client: redis, plans: billing.plans.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds)
         return OperatorAPI(
             [
                 UserOperations(
-                    index: index, data: RedisUserData(client: redis), terms: RedisOperatorStore(client: redis),
+                    index: index, topUsers: RedisTopUsers(client: redis), data: RedisUserData(client: redis),
+                    terms: RedisOperatorStore(client: redis),
                     explanation: explanation(admissions, keys), admissions: admissions, keys: keys,
-                    plans: configuration.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
+                    plans: billing.plans.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
                     audit: audit
                 ).endpoints,
                 KeyOperations(
-                    keys: keys, credentials: RedisCredentialStore(client: redis), index: RedisKeyIndex(client: redis),
+                    keys: keys, admissions: admissions, credentials: RedisCredentialStore(client: redis),
+                    index: RedisKeyIndex(client: redis),
                     platformKeys: PlatformKeyOwners(client: redis), audit: audit
                 ).endpoints,
                 EventOperations(
@@ -35,8 +44,11 @@ struct OperatorComposition {
                     replayer: billing.replayer, audit: audit
                 ).endpoints,
                 UsageOperations(
-                    index: index, history: RedisUsageHistory(client: redis), topUsers: RedisTopUsers(client: redis)
+                    export: RedisUsageExport(client: redis), topUsers: RedisTopUsers(client: redis)
                 ).endpoints,
+                ConfigurationOperations(lines: configurationLines ?? InForce(configuration.lines)).endpoints,
+                RequestOperations(log: RedisRequestLog(client: redis), accessLog: accessLog).endpoints,
+                AlertOperations(outbox: RedisAlertOutbox(client: redis), audit: audit).endpoints,
                 TokenOperations(tokens: RedisAdminTokens(client: redis), audit: audit).endpoints, audit.endpoints,
             ], time: time, logger: logger)
     }
@@ -44,7 +56,7 @@ struct OperatorComposition {
     func explanation(_ admissions: any AdmissionStore, _ keys: any KeyStore) -> UserExplanation {
         UserExplanation(
             admissions: admissions, subscriptions: billing.subscriptions, keys: keys,
-            traces: RedisUserTraces(client: redis), plans: configuration.plans,
+            traces: RedisUserTraces(client: redis), plans: billing.plans.plans,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, time: time)
     }
 }

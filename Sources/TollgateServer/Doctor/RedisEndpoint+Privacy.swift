@@ -9,7 +9,7 @@ extension RedisEndpoint {
     }
 
     private static func isPublic(_ host: String) -> Bool {
-        if IPAddress(host) != nil { return privateNetworks?.contains(host) != true }
+        if IPAddress(host) != nil { return !NetworkList.nonPublic.contains(host) }
         let suffixes = [".local", ".internal", ".lan", ".svc", ".cluster.local"]
         return host.contains(".") && !suffixes.contains { host.hasSuffix($0) }
     }
@@ -29,8 +29,4 @@ extension RedisEndpoint {
         case .cluster(let seeds): seeds.nodes.map(\.host)
         }
     }
-
-    private static let privateNetworks = NetworkList([
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10",
-    ])
 }

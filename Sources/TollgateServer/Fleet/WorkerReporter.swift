@@ -17,6 +17,9 @@ final class WorkerReporter: Service {
     /// How often it is looked whether there is something to tell.
     private static let tick: Duration = .milliseconds(250)
 
+    /// Requests that are told of in a report.
+    private static let toldRequests = 50
+
     private let identity: WorkerIdentity
     private let began = NIODeadline.now()
     private let stores: Stores
@@ -46,6 +49,10 @@ final class WorkerReporter: Service {
 
         /// Who is yet to be added to the index of users.
         let firstCallers: FirstCallers
+        let requests: RedisRequestLog
+
+        /// Nil where none is written.
+        let accessLog: AccessLog?
     }
 
     init(
@@ -144,8 +151,13 @@ final class WorkerReporter: Service {
             try await stores.fleet.write(report)
             sawWorkers(try await stores.fleet.ids(at: report.seenAt))
             try await tellOfUsers(at: report.seenAt)
-            try await stores.topUsers.add(callers.take(), on: CalendarDay(containing: report.seenAt))
+            let called = callers.take()
+            try await stores.topUsers.add(called, on: CalendarDay(containing: report.seenAt))
+            // Also those whose first call of the day was told to a worker that has died since.
+            if !called.isEmpty { try await stores.users.add(called.map(\.userID), at: report.seenAt) }
             try await stores.backlog.forgetOld(at: report.seenAt)
+            let requests = await stores.accessLog?.takeUntoldRequests(Self.toldRequests) ?? []
+            try await stores.requests.add(requests.map(\.entry))
             latest.withLock { $0.failure = nil }
         } catch {
             latest.withLock { $0.failure = "\(error)" }

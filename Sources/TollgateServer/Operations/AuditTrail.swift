@@ -24,7 +24,7 @@ struct AuditTrail: Sendable {
     @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let limit = try request.number("limit", in: 1...1000, orElse: 100)
         let before = request.call.query["before"]
-        if let before, before.wholeMatch(of: /[0-9]{1,20}-[0-9]{1,20}/) == nil {
+        if let before, before.wholeMatch(of: /[1-9][0-9]{0,17}-[0-9]{1,18}/) == nil {
             throw .badRequest("'before' takes the 'next' of the page before.")
         }
         do {

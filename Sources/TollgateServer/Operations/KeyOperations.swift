@@ -7,6 +7,7 @@ import TollgateStore
 /// What operators do about users' keys.
 struct KeyOperations: Sendable {
     let keys: any KeyStore
+    let admissions: any AdmissionStore
     let credentials: any CredentialStore
     let index: RedisKeyIndex
     let platformKeys: any PlatformKeyDirectory
@@ -18,7 +19,7 @@ struct KeyOperations: Sendable {
             .init(.delete, "users/{user}/keys", .support, revokeAll),
             .init(.delete, "users/{user}/keys/{key}", .support, revoke),
             .init(.post, "users/{user}/keys/{key}/rotate", .support, rotate),
-            .init(.post, "keys/owner", .viewer, owner),
+            .init(.post, "keys/owner", .viewer, owner), .init(.post, "keys/explain", .viewer, explain),
         ]
     }
 
@@ -38,7 +39,7 @@ struct KeyOperations: Sendable {
     @Sendable private func create(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let user = try request.user
         let draft = try KeyBodies.draft(request.call.body, at: request.time)
-        do {
+        return try await withStore {
             switch try await keys.create(draft, of: user, at: request.time) {
             case .created(let issued):
                 try await audit.note("keys.create", user.value, after: issued.record.id.value, request)
@@ -51,23 +52,15 @@ struct KeyOperations: Sendable {
                     message: "A user may have \(KeyLimits.maximumCount) keys. Revoke one that is not needed.")
             case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: request.time)
             }
-        } catch let error as APIError {
-            throw error
-        } catch {
-            throw .unavailable(cause: "\(error)")
         }
     }
 
     @Sendable private func revoke(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let (user, key) = (try request.user, try request.key)
-        do {
+        return try await withStore {
             if try await keys.revoke(key, of: user, at: request.time) == .unknown { throw Self.notFound }
             try await audit.note("keys.revoke", user.value, before: key.value, request)
             return OperatorAnswer(["userId": .string(user.value), "revoked": .array([.string(key.value)])])
-        } catch let error as APIError {
-            throw error
-        } catch {
-            throw .unavailable(cause: "\(error)")
         }
     }
 
@@ -92,7 +85,7 @@ struct KeyOperations: Sendable {
     @Sendable private func rotate(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let (user, key) = (try request.user, try request.key)
         let overlap = try KeyBodies.overlapSeconds(request.call.body)
-        do {
+        return try await withStore {
             switch try await keys.rotate(key, of: user, overlapSeconds: overlap, at: request.time) {
             case .rotated(let issued):
                 try await audit.note("keys.rotate", user.value, before: key.value, request)
@@ -105,10 +98,6 @@ struct KeyOperations: Sendable {
                     message: "The end of this key has come, and a rotation does not lift it. Make a new one.")
             case .tooOften(let limit): throw APIError.tooManyKeyChanges(limit, at: request.time)
             }
-        } catch let error as APIError {
-            throw error
-        } catch {
-            throw .unavailable(cause: "\(error)")
         }
     }
 
@@ -118,7 +107,7 @@ struct KeyOperations: Sendable {
         guard let text = try members.string("key", example: "key_01h…") else {
             throw .badRequest("'key' is missing: a key, or its id.")
         }
-        do throws(StoreUnavailable) {
+        return try await withStore {
             if let id = KeyID(text) {
                 return try await answer(id, of: try await index.owner(of: id), isGenuine: nil, request)
             }
@@ -130,19 +119,51 @@ struct KeyOperations: Sendable {
                     "userId": .string(owner.userID.value), "keyId": .null, "kind": "platform", "status": "active",
                 ])
             }
-        } catch {
-            guard error.reason != Self.notKnown else { throw Self.notFound }
-            throw .unavailable(cause: error.reason)
+            throw Self.notFound
         }
-        throw Self.notFound
     }
 
-    private static let notKnown = "no user has the key"
+    /// What would become of a call with a key, and why. The text is a secret, so it is in the body.
+    @Sendable private func explain(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+        let members = try request.members(
+            known: ["key", "scopes", "from"],
+            example: #"{"key": "sk_live_…", "scopes": ["read"], "from": "203.0.113.7"}"#)
+        let text = try members.string("key", example: "sk_live_…") ?? ""
+        let scopes = try (members.strings("scopes", example: #"["read"]"#) ?? []).map { text throws(APIError) in
+            guard let scope = KeyScope(text) else { throw .badRequest("'\(text.prefix(64))' is no scope.") }
+            return scope
+        }
+        let from = try members.string("from", example: "203.0.113.7")
+        let network = from.flatMap { ClientNetwork(address: $0) }
+        if from != nil, network == nil { throw .badRequest("'from' takes an address, such as 203.0.113.7.") }
+        return try await withStore {
+            let principal: Principal?
+            if let key = PlatformKey(text) {
+                principal = try await platformKeys.principal(for: key)
+            } else if KeyID(text) != nil {
+                throw APIError.badRequest("'key' takes the whole text of a key: by its id nothing can be tried.")
+            } else {
+                do {
+                    principal = Principal(try APIKey(text))
+                } catch let problem as APIKey.Problem {
+                    return OperatorAnswer(["userId": .null, "keyId": .null, "nextCall": NextCall(problem).json])
+                }
+            }
+            guard let principal else { throw Self.notFound }
+            let decision = try await admissions.peek(
+                AdmissionRequest(
+                    principal: principal, time: request.time, network: network, requiredScopes: scopes))
+            return OperatorAnswer([
+                "userId": .string(principal.userID.value), "keyId": .text(principal.credential.keyID?.value),
+                "nextCall": NextCall(decision, at: request.time).json,
+            ])
+        }
+    }
 
     private func answer(
         _ id: KeyID, of user: UserID?, isGenuine hash: String?, _ request: OperatorRequest
-    ) async throws(StoreUnavailable) -> OperatorAnswer {
-        guard let user else { throw StoreUnavailable(reason: Self.notKnown) }
+    ) async throws -> OperatorAnswer {
+        guard let user else { throw Self.notFound }
         let record = try await keys.keys(of: user).first { $0.id == id }
         return OperatorAnswer([
             "userId": .string(user.value), "keyId": .string(id.value), "kind": "secret",

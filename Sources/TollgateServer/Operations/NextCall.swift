@@ -12,6 +12,18 @@ struct NextCall: Sendable, Hashable {
     /// When a refused call can pass again. Nil for an admitted one, and for one that waiting does not help.
     let passesAt: UnixTime?
 
+    /// With a text that is no key.
+    init(_ problem: APIKey.Problem) {
+        isAdmitted = false
+        code = problem.rawValue
+        message =
+            switch problem {
+            case .malformed: "It is refused with 401: This is no key. It may be cut off, or have a character too many."
+            case .checksumMismatch: "It is refused with 401: A character of the key is wrong. Copy it again."
+            }
+        passesAt = nil
+    }
+
     /// - Parameters:
     ///   - decision: What the store would decide.
     init(_ decision: AdmissionDecision, at time: UnixTime) {
@@ -37,6 +49,9 @@ struct NextCall: Sendable, Hashable {
         case .userBlocked:
             message =
                 "It is refused with 403, for an operator has blocked the user: \(decision.blockReason?.text ?? "-")"
+            passesAt = nil
+        case .keyRefused(let refusal):
+            message = "It is refused with \(refusal.isOfGoodKey ? 403 : 401): \(refusal.message)"
             passesAt = nil
         default:
             message = "It is admitted: \(standing)"

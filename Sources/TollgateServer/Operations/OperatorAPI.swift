@@ -24,7 +24,12 @@ package struct OperatorAPI: Sendable {
             throw .methodNotAllowed(allowed: found.map(\.0.method.rawValue))
         }
         guard call.identity.role >= endpoint.role else { throw .roleTooLow(endpoint.role, call.identity) }
-        let answer = try await endpoint.handle(OperatorRequest(call: call, parameters: parameters, time: time.now()))
+        let answer: OperatorAnswer
+        do {
+            answer = try await endpoint.handle(OperatorRequest(call: call, parameters: parameters, time: time.now()))
+        } catch {
+            throw endpoint.method == .get ? error : error.ofAChange
+        }
         if endpoint.method != .get {
             logger.notice(
                 "an operator has changed something",
@@ -37,6 +42,16 @@ package struct OperatorAPI: Sendable {
 }
 
 extension APIError {
+    /// Redis has perhaps done it, and the answer came too late: repeated blindly, it would be done twice.
+    fileprivate var ofAChange: APIError {
+        guard status == .serviceUnavailable else { return self }
+        var error = self
+        error.message =
+            "Redis did not answer in time, or refused a part. It may be done, without a line in the audit: look before you "
+            + "repeat it."
+        return error
+    }
+
     fileprivate static func roleTooLow(_ needed: OperatorRole, _ identity: OperatorIdentity) -> APIError {
         APIError(
             .forbidden, error: "Role too low", code: "role-too-low",

@@ -108,6 +108,19 @@ struct OperatorRequest: Sendable {
     }
 }
 
+/// Does what needs the store. What the store fails at is told as the API tells it, and refusals as they are thrown.
+func withStore<Value>(_ work: () async throws -> Value) async throws(APIError) -> Value {
+    do {
+        return try await work()
+    } catch let error as APIError {
+        throw error
+    } catch let error as StoreUnavailable {
+        throw .unavailable(cause: error.reason)
+    } catch {
+        throw .internalError(cause: "\(error)")
+    }
+}
+
 /// One endpoint of the admin API.
 struct OperatorEndpoint: Sendable {
     let method: OperatorCall.Method

@@ -46,37 +46,30 @@ struct TokenOperations: Sendable {
             throw .badRequest("'role' takes one of \(roles).")
         }
         let days = try members.integer("expiresInDays", in: 1...Self.maximumDays)
-        do throws(StoreUnavailable) {
+        return try await withStore {
             let text = try await tokens.create(
                 name: name, role: role, expiresAt: days.map { request.time.adding(seconds: Int64($0) * 86_400) },
                 at: request.time)
-            guard let text else { throw StoreUnavailable(reason: Self.taken) }
+            guard let text else { throw Self.taken }
             try await audit.note("tokens.create", name, after: role.rawValue, request)
             return OperatorAnswer(
                 status: 201, ["name": .string(name), "role": .string(role.rawValue), "token": .string(text)])
-        } catch {
-            guard error.reason == Self.taken else { throw .unavailable(cause: error.reason) }
-            throw APIError(
-                .conflict, error: "Token exists", code: "token-exists",
-                message: "There is a token of that name already. Revoke it first, or choose another name.")
         }
     }
 
-    private static let taken = "there is a token of that name"
+    private static let taken = APIError(
+        .conflict, error: "Token exists", code: "token-exists",
+        message: "There is a token of that name already. Revoke it first, or choose another name.")
 
     @Sendable private func revoke(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let name = request.parameters["name"] ?? ""
-        do throws(StoreUnavailable) {
-            guard try await tokens.revoke(name) else { throw StoreUnavailable(reason: Self.unknown) }
+        return try await withStore {
+            guard try await tokens.revoke(name) else { throw Self.unknown }
             try await audit.note("tokens.revoke", name, request)
             return OperatorAnswer(["name": .string(name), "revoked": true])
-        } catch {
-            guard error.reason == Self.unknown else { throw .unavailable(cause: error.reason) }
-            throw APIError(
-                .notFound, error: "Token not found", code: "token-not-found", message: "There is no token of that name."
-            )
         }
     }
 
-    private static let unknown = "there is no token of that name"
+    private static let unknown = APIError(
+        .notFound, error: "Token not found", code: "token-not-found", message: "There is no token of that name.")
 }

@@ -8,12 +8,13 @@ import TollgateStore
 /// What operators do about users.
 struct UserOperations: Sendable {
     let index: RedisUserIndex
+    let topUsers: RedisTopUsers
     let data: RedisUserData
     let terms: RedisOperatorStore
     let explanation: UserExplanation
     let admissions: any AdmissionStore
     let keys: any KeyStore
-    let plans: PlanTable
+    let plans: InForce<PlanTable>
     let pastDueGraceSeconds: Int64
     let audit: AuditTrail
 
@@ -65,27 +66,55 @@ struct UserOperations: Sendable {
     @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let filter = try Filter(request)
         let limit = try request.number("limit", in: 1...Self.maximumPage, orElse: Self.standardPage)
-        var last: UserID?
+        if try Self.isByUsage(request) { return try await listByUsage(filter, limit, request) }
+        var last: RedisUserIndex.Entry?
         if let text = request.call.query["after"] {
-            guard let user = UserID(text) else { throw .notAUserID }
-            last = user
+            guard let entry = RedisUserIndex.Entry(text) else {
+                throw .badRequest("'after' takes the 'next' of the page before.")
+            }
+            last = entry
         }
         var (rows, looks, hasMore): ([JSON], Int, Bool) = ([], 0, true)
         do throws(StoreUnavailable) {
             while rows.count < limit, looks < Self.maximumLooks, hasMore {
                 let wanted = filter.isNone ? limit - rows.count : Self.looksAtATime
-                let users = try await index.users(after: last, maximumCount: wanted)
-                hasMore = users.count == wanted
-                looks += users.count
-                for summary in try await data.summaries(of: users) where rows.count < limit {
-                    last = summary.user
+                let entries = try await index.users(after: last, maximumCount: wanted)
+                hasMore = entries.count == wanted
+                looks += entries.count
+                for (entry, summary) in zip(entries, try await data.summaries(of: entries.map(\.user)))
+                where rows.count < limit {
+                    last = entry
                     if matches(summary, filter, at: request.time) { rows.append(json(of: summary, at: request.time)) }
                 }
-                if rows.count >= limit, last != users.last { hasMore = true }
+                if rows.count >= limit, last != entries.last { hasMore = true }
             }
             let total = try await index.count()
             return OperatorAnswer([
-                "users": .array(rows), "total": .integer(total), "next": hasMore ? .text(last?.value) : .null,
+                "users": .array(rows), "total": .integer(total), "next": hasMore ? .text(last?.text) : .null,
+            ])
+        } catch {
+            throw .unavailable(cause: error.reason)
+        }
+    }
+
+    private static func isByUsage(_ request: OperatorRequest) throws(APIError) -> Bool {
+        guard let order = request.call.query["by"] else { return false }
+        guard order == "usage" || order == "last-call" else { throw .badRequest("'by' takes usage or last-call.") }
+        return order == "usage"
+    }
+
+    /// Those who call most today, most first. Not all users: who calls now and then is not among them.
+    private func listByUsage(
+        _ filter: Filter, _ limit: Int, _ request: OperatorRequest
+    ) async throws(APIError) -> OperatorAnswer {
+        do {
+            let callers = try await topUsers.first(
+                RedisTopUsers.maximumUsers, on: CalendarDay(containing: request.time))
+            let summaries = try await data.summaries(of: callers.map(\.userID))
+            let rows = summaries.filter { matches($0, filter, at: request.time) }.prefix(limit)
+            let total = try await index.count()
+            return OperatorAnswer([
+                "users": .array(rows.map { json(of: $0, at: request.time) }), "total": .integer(total), "next": .null,
             ])
         } catch {
             throw .unavailable(cause: error.reason)
@@ -100,9 +129,9 @@ struct UserOperations: Sendable {
     }
 
     private func quota(of summary: RedisUserData.Summary, at time: UnixTime) -> Int {
+        let plans = plans.current
         let plan = plans[plan(of: summary, at: time)] ?? plans.fallback
-        let limits = summary.terms.limits.flatMap { $0.counts(at: time) ? $0.quota : nil }
-        return (limits ?? plan.quota) + summary.terms.grantedCalls(in: summary.period ?? "", at: time)
+        return summary.terms.quota(of: plan, in: summary.period ?? "", at: time)
     }
 
     private func matches(_ summary: RedisUserData.Summary, _ filter: Filter, at time: UnixTime) -> Bool {
@@ -151,36 +180,28 @@ struct UserOperations: Sendable {
 
     @Sendable private func export(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let user = try request.user
-        do throws(StoreUnavailable) {
+        return try await withStore {
             let entries = try await data.export(user, at: request.time)
-            guard !entries.isEmpty else { throw StoreUnavailable(reason: Self.nothing) }
+            guard !entries.isEmpty else { throw APIError.userNotFound }
             return OperatorAnswer([
                 "userId": .string(user.value), "time": .moment(request.time),
                 "data": JSON(Dictionary(entries.map { ($0.key, $0.value.json) }) { $1 }),
             ])
-        } catch {
-            throw error.reason == Self.nothing ? .userNotFound : .unavailable(cause: error.reason)
         }
     }
 
-    private static let nothing = "nothing is known of the user"
-
     @Sendable private func delete(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let user = try request.user
-        do throws(StoreUnavailable) {
+        return try await withStore {
             let record = try await data.summaries(of: [user]).first?.record
             if let record, record.status.isLive, !record.isByHand, request.call.query["force"] != "true" {
-                throw StoreUnavailable(reason: Self.subscribed)
+                throw APIError.userSubscribed
             }
             let count = try await data.delete(user, at: request.time)
             try await audit.note("users.delete", user.value, after: "\(count) keys deleted", request)
             return OperatorAnswer(["userId": .string(user.value), "deletedKeys": .integer(count)])
-        } catch {
-            throw error.reason == Self.subscribed ? .userSubscribed : .unavailable(cause: error.reason)
         }
     }
-
-    private static let subscribed = "the user has a subscription"
 
     @Sendable private func reset(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
         let user = try request.user
@@ -210,7 +231,9 @@ struct UserOperations: Sendable {
         let grant = OperatorTerms.Grant(
             id: RandomBytes.hex(count: 4), calls: calls, period: every == nil ? period : nil, until: until,
             reason: reason)
-        return try await change(user, "users.grant", request) { $0.add(grant, in: period, at: request.time) }
+        return try await change(user, "users.grant", request) { terms throws(APIError) in
+            guard terms.add(grant, in: period, at: request.time) else { throw .tooManyGrants }
+        }
     }
 
     @Sendable private func revokeGrant(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
@@ -242,6 +265,7 @@ struct UserOperations: Sendable {
         let members = try request.members(
             known: ["plan", "quota", "ratePerMinute", "until", "reason"], example: #"{"quota": 1000}"#)
         let plan = try members.string("plan", example: "pro")
+        let plans = plans.current
         if let plan, plans[plan] == nil {
             throw .badRequest(
                 "There is no plan '\(plan.prefix(64))'. The plans are \(plans.plans.map(\.name).joined(separator: ", "))."
@@ -342,6 +366,11 @@ extension APIError {
     static let userNotFound = APIError(
         .notFound, error: "User not found", code: "user-not-found",
         message: "No user of this id has called, bought anything or made a key here. Check the id; capitals matter.")
+
+    fileprivate static let tooManyGrants = APIError(
+        .conflict, error: "Too many grants", code: "too-many-grants",
+        message: "The user has \(OperatorTerms.maximumGrants) grants that are not over. Take one back first: DELETE "
+            + "/admin/v1/users/{id}/grants/{grant}; or set another quota.")
 
     fileprivate static let userSubscribed = APIError(
         .conflict, error: "User subscribed", code: "user-subscribed",

@@ -81,7 +81,7 @@ struct AdmissionTrialRunner: Sendable {
     }
 
     private func remove(_ user: UserID, from time: UnixTime) async -> Bool {
-        let days = [time, clock.now()].map { RedisKey.usage(user, on: CalendarDay(containing: $0)) }
+        let days = [time, clock.now()].map { RedisKey.usage(user, inTenDaysOf: CalendarDay(containing: $0)) }
         let keys = [RedisKey.usage(user)] + days + Self.windows(from: time).map { RedisKey.rateLimit(user, $0) }
         let reply = try? await client.execute(RedisCommand("DEL", keys: keys))
         return reply != nil

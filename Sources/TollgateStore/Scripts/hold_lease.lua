@@ -1,6 +1,6 @@
 -- Takes a lease, makes it last, or gives it back, unless another worker has it.
 --
--- LEASE_KEY reconciliation:lease
+-- LEASE_KEY reconciliation:lease, or alerts:sweep:lease
 -- Names are those of HoldLeaseSignature. With MILLISECONDS 0 the lease is given back.
 --
 -- Reply: the outcome.

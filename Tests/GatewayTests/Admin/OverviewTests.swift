@@ -16,13 +16,14 @@ import TollgateStore
             for _ in 1...3 { try await gateways.verify("user_def", plan: "paid", on: 1) }
             _ = try await HTTP.verify("nonsense", port: gateways.port(0))
             try await eventually("all calls are told of") {
-                try await gateways.overview()["traffic"]["admitted"].integer == 8
+                let traffic = try await gateways.overview()["traffic"]
+                return traffic["admitted"].integer == 8 && traffic["refused"].elements?.count == 2
             }
             let overview = try await gateways.overview(of: 1)
             #expect(
                 overview.members?.map(\.name).sorted() == [
                     "clockAheadSeconds", "outage", "reconciliation", "redis", "reservations", "time", "topUsers",
-                    "traffic", "webhooks",
+                    "traffic", "unpriced", "webhooks",
                     "worker",
                     "workers",
                 ])

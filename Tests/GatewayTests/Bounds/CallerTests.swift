@@ -54,7 +54,7 @@ import TollgateServer
                 // Who called most is told every few seconds.
                 #expect(
                     names.subtracting(["topusers:{2025-11-26}", "users"])
-                        == ["usage:\(user)", "usage:\(user):2025-11-26", "ratelimit:\(user):\(minute)"])
+                        == ["usage:\(user)", "usage:\(user):2025-11-2", "ratelimit:\(user):\(minute)"])
                 let usage = try await redis.send("MEMORY USAGE usage:\(user) SAMPLES 0").integer ?? .max
                 #expect(usage < 400, "\(usage) bytes")
             }

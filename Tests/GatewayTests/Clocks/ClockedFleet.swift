@@ -136,7 +136,9 @@ final class ClockedFleet: Sendable {
 
     /// What a user has used on a day, by all routes.
     func usedCalls(of user: String, on day: String) async throws -> Int {
-        try await fields("usage:{\(user)}:\(day)").values.compactMap { Int($0) }.reduce(0, +)
+        let prefix = "\(day.suffix(2))/"
+        return try await fields("usage:{\(user)}:\(day.dropLast())").filter { $0.key.hasPrefix(prefix) }
+            .values.compactMap { Int($0) }.reduce(0, +)
     }
 
     /// How often Redis was asked for its time.
@@ -161,7 +163,7 @@ final class ClockedFleet: Sendable {
         #expect(record["previousPeriodStart"] == nil, "\(record)")
         #expect(isOfRedis(record["lastUpdated"], since: start), "\(record)")
         let names = try await names("usage:{\(user)}*")
-        #expect(names == ["usage:{\(user)}", "usage:{\(user)}:\(day)"])
+        #expect(names == ["usage:{\(user)}", "usage:{\(user)}:\(day.dropLast())"])
         #expect(try await usedCalls(of: user, on: day) == used)
         let minutes = (start ?? began).seconds / 60...redisClock.now().seconds / 60
         let counters = try await self.names("ratelimit:{\(user)}:*")

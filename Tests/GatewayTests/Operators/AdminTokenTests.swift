@@ -68,6 +68,38 @@ import Foundation
         }
     }
 
+    /// A browser that knows the password would send it along.
+    @Test func aPageOfAnotherOriginChangesNothing() async throws {
+        try await withMarket(settings: Self.settings) { market in
+            let (token, port) = (try await token("ada", "admin", market), market.gateways[0].adminPort)
+            func block(from origin: String?) async throws -> HTTP.Answer {
+                try await HTTP.send(
+                    "POST", "/admin/v1/users/user_abc/block", port: port,
+                    headers: [("Authorization", "Bearer \(token)")] + (origin.map { [("Origin", $0)] } ?? []),
+                    body: #"{"reason":"x"}"#)
+            }
+            for origin in [
+                "http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1:\(port).evil.example",
+            ] {
+                let refused = try await block(from: origin)
+                #expect(refused.status == 403 && refused.member("code") == "cross-site-request", "\(origin)")
+            }
+            #expect(try await market.admin("GET", "users/user_abc/explain", token: token).status == 404)
+            #expect(try await block(from: "http://127.0.0.1:\(port)").status == 200)
+            #expect(try await block(from: nil).status == 200)
+        }
+    }
+
+    /// In one field, Chromium understands neither way.
+    @Test func eachWayToSignInIsOfferedInAFieldOfItsOwn() async throws {
+        try await withMarket(settings: Self.settings) { market in
+            let answer = try await RawClient.ask(
+                market.gateways[0].adminPort, "GET /overview HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            let offers = answer.lowercased().split(separator: "\r\n").filter { $0.hasPrefix("www-authenticate: ") }
+            #expect(offers.count == 2 && offers[0].contains("basic realm=") && offers[1] == "www-authenticate: bearer")
+        }
+    }
+
     /// The overview tells most just when Redis is away.
     @Test func aTokenThatWasRightIsRememberedWhileRedisIsAway() async throws {
         try await withMarket(settings: Self.settings) { market in

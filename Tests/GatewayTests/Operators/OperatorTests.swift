@@ -130,6 +130,79 @@ import TollgateServer
         }
     }
 
+    /// Of each refusal of a key an operator is told why, by the key as the customer sends it.
+    @Test func refusalsOfKeysAreExplained() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            func made(_ body: String) async throws -> (key: String, id: String) {
+                let answer = try await market.call("POST", "/keys", "user_abc", body: body).json
+                return (try #require(answer["key"].string, "\(answer)"), try #require(answer["id"].string))
+            }
+            func explained(_ key: String, _ more: String = "") async throws -> String {
+                let answer = try await market.admin("POST", "keys/explain", #"{"key":"\#(key)"\#(more)}"#)
+                return answer.json["nextCall"]["code"].string ?? answer.json["nextCall"]["message"].string
+                    ?? answer.member("code") ?? answer.body
+            }
+            let good = try await made(#"{"name":"good"}"#)
+            #expect(try await explained(good.key).hasPrefix("It is admitted"))
+            let narrow = try await made(#"{"name":"narrow","scopes":["read"]}"#)
+            #expect(try await explained(narrow.key, #","scopes":["read"]"#).hasPrefix("It is admitted"))
+            #expect(try await explained(narrow.key, #","scopes":["write"]"#) == "scope-missing")
+            let bound = try await made(#"{"name":"bound","allowedIPs":["203.0.113.0/24"]}"#)
+            #expect(try await explained(bound.key, #","from":"203.0.113.7""#).hasPrefix("It is admitted"))
+            #expect(try await explained(bound.key, #","from":"192.0.2.7""#) == "address-not-allowed")
+            let short = try await made(#"{"name":"short","expiresInDays":1}"#)
+            let ended = try await made(#"{"name":"ended"}"#)
+            _ = try await market.admin("DELETE", "users/user_abc/keys/\(ended.id)")
+            #expect(try await explained(ended.key) == "key-revoked")
+            let invented = String(good.key.dropLast()) + (good.key.last == "a" ? "b" : "a")
+            #expect(["key-unknown", "bad-request"].contains(try await explained(invented)))
+            #expect(try await explained("key_nothing") == "bad-request")
+            _ = try await market.admin("POST", "users/user_abc/block", #"{"reason":"abuse"}"#)
+            #expect(try await explained(good.key) == "user-blocked")
+            _ = try await market.admin("DELETE", "users/user_abc/block")
+            market.time.advance(seconds: 2 * 86_400)
+            #expect(try await explained(short.key) == "key-expired")
+            let usage = try await market.admin("GET", "users/user_abc").json["usage"]["count"].integer
+            #expect(usage == 0, "nothing was counted")
+            let (lines, status) = try await market.run(["keys", "explain", short.key])
+            #expect(status == .exited(0) && lines.last?.contains("401: The key has expired") == true, "\(lines)")
+        }
+    }
+
+    @Test func grantsAreNotLost() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for number in 1...8 {
+                let answer = try await market.admin("POST", "users/user_abc/grants", #"{"calls":\#(number)}"#)
+                #expect(answer.status == 200)
+            }
+            let ninth = try await market.admin("POST", "users/user_abc/grants", #"{"calls":9}"#)
+            #expect(ninth.status == 409 && ninth.member("code") == "too-many-grants")
+            let grants = try await market.admin("GET", "users/user_abc").json["operator"]["grants"].elements ?? []
+            #expect(grants.compactMap { $0["calls"].integer } == Array(1...8))
+            #expect(try await market.admin("GET", "audit?before=0-0").status == 400)
+            let nonsense = try await market.admin("POST", "keys/explain", #"{"key":"sk_live_x"}"#).json["nextCall"]
+            #expect(nonsense["code"].string == "key-malformed" && nonsense["isAdmitted"].bool == false)
+        }
+    }
+
+    @Test func thoseWhoCallMostAreFirst() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for (user, calls) in [("user_some", 2), ("user_most", 3), ("user_one", 1)] {
+                for _ in 0..<calls { _ = try await market.verify(user) }
+            }
+            func users(_ query: String) async throws -> [String] {
+                (try await market.admin("GET", "users?by=usage\(query)").json["users"].elements ?? [])
+                    .compactMap { $0["userId"].string }
+            }
+            try await eventually("all are told of") {
+                try await users("") == ["user_most", "user_some", "user_one"]
+            }
+            #expect(try await users("&state=used-up") == ["user_most"])
+            #expect(try await users("&limit=1") == ["user_most"])
+            #expect(try await market.admin("GET", "users?by=name").status == 400)
+        }
+    }
+
     @Test func everyChangeIsInTheAudit() async throws {
         try await withMarket(plans: Self.plans) { market in
             _ = try await market.admin("POST", "users/user_abc/block", #"{"reason":"x"}"#)
@@ -142,16 +215,32 @@ import TollgateServer
 
     @Test func aMonthIsExported() async throws {
         try await withMarket(plans: Self.plans) { market in
-            for user in ["user_a", "user_a", "user_b"] { _ = try await market.verify(user) }
+            for user in ["user_a", "user_a", "user_a", "user_a", "user_b"] { _ = try await market.verify(user) }
             try await eventually("all are in the index") {
                 try await market.admin("GET", "users").json["total"].integer == 2
             }
             let csv = try await market.admin("GET", "usage?month=2025-11&format=csv").body
             let lines = csv.split(separator: "\n").map(String.init)
-            #expect(lines[0] == "user,route,calls" && lines.count == 3, "\(csv)")
-            #expect(lines.contains { $0.hasPrefix("user_a,") && $0.hasSuffix(",2") })
+            #expect(lines[0] == "user,day,route,calls,refused,code")
+            #expect(
+                lines.dropFirst().sorted() == [
+                    "user_a,2025-11-26,,0,1,quota-exceeded", "user_a,2025-11-26,verify-auth,3,0,",
+                    "user_b,2025-11-26,verify-auth,1,0,",
+                ])
             let json = try await market.admin("GET", "usage?month=2025-11").json
-            #expect(json["usage"].elements?.count == 2)
+            #expect(json["month"].string == "2025-11")
+            let rows = (json["usage"].elements ?? []).sorted {
+                ($0["userId"].string ?? "", $0["route"].string ?? "") < (
+                    $1["userId"].string ?? "", $1["route"].string ?? ""
+                )
+            }
+            #expect(
+                rows == [
+                    ["userId": "user_a", "day": "2025-11-26", "refused": 1, "code": "quota-exceeded"],
+                    ["userId": "user_a", "day": "2025-11-26", "route": "verify-auth", "calls": 3],
+                    ["userId": "user_b", "day": "2025-11-26", "route": "verify-auth", "calls": 1],
+                ])
+            #expect(try await market.admin("GET", "usage?month=2025-10").json["usage"].elements == [])
         }
     }
 
@@ -159,7 +248,8 @@ import TollgateServer
         try await withMarket(plans: Self.plans) { market in
             for (method, path, body, status) in [
                 ("GET", "nothing", nil, 404), ("PUT", "users", nil, 405), ("GET", "users?limit=0", nil, 400),
-                ("GET", "users?state=odd", nil, 400), ("POST", "users/user_abc/grants", "{}", 400),
+                ("GET", "users?state=odd", nil, 400),
+                ("GET", "users?after=user_abc", nil, 400), ("POST", "users/user_abc/grants", "{}", 400),
                 ("POST", "users/user_abc/grants", #"{"calls":-1}"#, 400),
                 ("POST", "users/user_abc/grants", #"{"calls":1,"until":"2020-01-01"}"#, 400),
                 ("POST", "users/user_abc/block", #"{"reason":""}"#, 400), ("GET", "users/a%20b", nil, 400),

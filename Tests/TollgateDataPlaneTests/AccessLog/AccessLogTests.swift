@@ -68,7 +68,8 @@ import TollgateCore
     @Test(arguments: [
         ("/a?b=c", "/a"), ("/a#b", "/a"), ("/a_b/c_d", "/a_b/c_d"),
         ("/keys/sk_live_abc", "[a path with a key]"), ("/x/pk_live_0/y", "[a path with a key]"),
-        ("/x/tkt_abc", "[a path with a key]"), ("/" + String(repeating: "x", count: 300), nil),
+        ("/x/tkt_abc", "[a path with a key]"), ("/x/tga_ann.00", "[a path with a key]"),
+        ("/x/eyJhbGciOi.e30.c2ln", "[a path with a token]"), ("/" + String(repeating: "x", count: 300), nil),
     ])
     func pathsHoldNoSecrets(target: String, path: String?) {
         let logged = AccessLine.loggedPath(target)

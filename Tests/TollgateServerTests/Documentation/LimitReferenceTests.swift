@@ -76,6 +76,15 @@ import TollgateStore
         ),
         ("plans |", ["\(PlanTable.maximumCount);"]),
         (
+            "alerts on their way",
+            [
+                "\(number(RedisAlertOutbox.maximumCount)),", "\(number(RedisAlertOutbox.maximumDelivered)) that",
+                "\(number(RedisAlertOutbox.maximumDead)) that", "\(RedisAlertOutbox.deliveredSeconds / 86_400) days",
+                "last \(RedisAlertOutbox.deadSeconds / 86_400)",
+            ]
+        ),
+        ("percents of a plan that are told of", ["\(AlertThresholds.maximumCount), from 1 to 100"]),
+        (
             "workers told of",
             ["\(RedisFleetStore.maximumWorkers),", "\(RedisFleetStore.reportLifetimeSeconds) s after"]
         ),

@@ -27,7 +27,9 @@ export function startActions(explained, changed) {
   byId("action").addEventListener("change", choose);
   byId("action-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const {request} = actions[byId("action").value];
+    const {field, request} = actions[byId("action").value];
+    // An empty field is no number, and 0 calls would be taken for one.
+    if (field && byId("action-value").value.trim() === "") return showText(byId("action-result"), `Fill in: ${field}.`);
     const call = request(encodeURIComponent(explained()), byId("action-value").value);
     whileBusy(byId("action-submit"), async () => {
       const result = await send(...call);

@@ -36,6 +36,7 @@ export function showFleet(overview) {
   showWorkers(overview);
   showWebhooks(overview.webhooks);
   showReconciliation(overview.reconciliation);
+  showUnpriced(overview.unpriced);
   showRedis(overview.redis);
 }
 
@@ -124,6 +125,15 @@ function showReconciliation(last) {
   const all = last.wentThroughAllAt ? ` All subscriptions were compared ${moment(last.wentThroughAllAt)}.` : "";
   setText(byId("reconciliation"), `Compared with Stripe ${moment(last.ranAt)}: ${number(last.checked)} looked at, `
     + `${number(last.mended)} mended${failures}.${all}`);
+}
+
+function showUnpriced(unpriced) {
+  const count = unpriced?.count ?? 0;
+  show(byId("unpriced"), count > 0);
+  if (count === 0) return;
+  const some = unpriced.subscriptions.join(", ") + (count > unpriced.subscriptions.length ? ", …" : "");
+  setText(byId("unpriced"), `${number(count)} live ${count === 1 ? "subscription has" : "subscriptions have"} a price that `
+    + `sells no plan: ${some}. Add the price to the priceIds of a plan.`);
 }
 
 function showRedis({state, latencyMilliseconds, server: first, cluster}) {
