@@ -189,7 +189,8 @@ import TollgateServer
             market.stripe.faults.inject(.stall(.seconds(30)), times: 10)
             let (answer, duration) = try await timed { try await market.call("POST", "/create-checkout", "user_abc") }
             #expect(answer.status == 504)
-            #expect(duration < .seconds(12))
+            // Ten seconds, and what a machine that is busy with other tests takes.
+            #expect(duration < .seconds(20))
         }
     }
 

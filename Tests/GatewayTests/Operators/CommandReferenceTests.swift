@@ -3,6 +3,12 @@ import TestSupport
 import Testing
 import TollgateDev
 
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
+
 /// The reference of commands has each command, each of its options, and what it prints.
 @Suite struct CommandReferenceTests {
     /// Those that say which gateway a command is about, and how it is told: in all commands.
@@ -13,11 +19,15 @@ import TollgateDev
 
     /// By the words of a command, the names of the options that are its own.
     private static func commands() async throws -> [String: Set<String>] {
-        let process = try ChildProcess.start(
-            Worker.program, ["--experimental-dump-help"], environment: [:], output: .lines)
-        var text = ""
-        for await line in process.lines { text += line + "\n" }
-        _ = await process.wait()
+        // Through a file: it is longer than what is kept of a process' lines.
+        let text = try await withTemporaryDirectory { directory in
+            let file = directory + "/help.json"
+            let process = try ChildProcess.start(
+                "/bin/bash", ["-c", "exec \"$0\" --experimental-dump-help > \"$1\"", Worker.program, file],
+                environment: [:], output: .lines)
+            #expect(await process.wait() == .exited(0))
+            return try String(contentsOfFile: file, encoding: .utf8)
+        }
         let help = try #require(JSON(parsing: text.utf8))
         var found: [String: Set<String>] = [:]
         collect(help["command"], path: [], into: &found)
