@@ -45,6 +45,7 @@ package struct Gateway: Sendable {
     private let outage: OutageLimiter
     private let admin: AdminEndpoints
     private let descriptors: DescriptorBudget
+    private let adminRoom: ConnectionRoom
     private let drain = DrainState()
     private let readiness: Readiness
     private let parts = RunningParts()
@@ -72,6 +73,7 @@ package struct Gateway: Sendable {
         descriptors = DescriptorBudget(
             limit: DescriptorBudget.processLimit, eventLoops: configuration.eventLoopCount,
             wantedConnections: configuration.maximumConnections)
+        adminRoom = ConnectionRoom(capacity: descriptors.adminConnections)
         metricsRegistry = PrometheusRegistry(namespace: "tollgate")
         metrics = GatewayMetrics(factory: metricsRegistry)
         httpClient = HTTPClient(
@@ -176,8 +178,9 @@ package struct Gateway: Sendable {
             logger: logger)
         reporter = monitoring.reporter
         let operators = OperatorComposition(
-            configuration: configuration, redis: redis, billing: billing, time: time, logger: logger,
-            accessLog: accessLog, configurationLines: configurationLines)
+            configuration: configuration, redis: redis, billing: billing, authenticator: authenticator,
+            routes: { routing.table }, time: time, logger: logger, accessLog: accessLog,
+            configurationLines: configurationLines)
         admin = AdminEndpoints(
             readiness: readiness, requestIDs: requestIDs, configuredHost: configuration.adminHost,
             authentication: AdminAuthentication(
@@ -316,7 +319,9 @@ package struct Gateway: Sendable {
             router: admin.router(),
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [AnswerDate(clock: dataPlane.answers.clock)],
+                    additionalChannelHandlers: [
+                        AnswerDate(clock: dataPlane.answers.clock), IdleConnectionEnd(room: adminRoom),
+                    ],
                     idleTimeout: .seconds(Int64(configuration.idleTimeoutSeconds)))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.adminHost, port: configuration.adminPort),
