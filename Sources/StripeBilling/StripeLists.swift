@@ -14,8 +14,8 @@ package struct StripePage<Element: Sendable>: Sendable {
 
 /// How far a list has been read.
 ///
-/// Bounded, whatever is answered: one that comes to a page again would be read for ever. Brent's way of finding a cycle
-/// remembers one page alone.
+/// Bounded, whatever is answered: one that comes to a page again, or names new ids for ever, would be read for ever.
+/// Brent's way of finding a cycle remembers one page alone.
 package struct StripeListCursor: Sendable, Hashable {
     /// What the next page begins after. Nil for the first page, and after the last.
     package private(set) var last: String?
@@ -23,12 +23,18 @@ package struct StripeListCursor: Sendable, Hashable {
     private var remembered: String?
     private var pages = 0
 
+    /// Ten million elements.
+    package static let maximumPages = 100_000
+
     package init() {}
 
     /// - Parameter next: ``StripePage/next``.
     package mutating func advance(to next: String?) throws(CallError) {
         guard next == nil || next != last && next != remembered else {
             throw CallError(.stripe, .unintelligible, "Stripe's list comes to the same page again.")
+        }
+        guard pages < Self.maximumPages else {
+            throw CallError(.stripe, .unintelligible, "Stripe's list has more than \(Self.maximumPages) pages.")
         }
         pages += 1
         if pages & (pages - 1) == 0 { remembered = next }

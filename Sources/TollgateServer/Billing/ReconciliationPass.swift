@@ -136,13 +136,13 @@ struct ReconciliationPass: Sendable {
     mutating func lookAtOverdue(at now: UnixTime) async throws(WebhookFailure) {
         let limit = now.adding(seconds: -SubscriptionLook.patienceSeconds)
         while true {
-            let ids = try await stored { [look] () async throws(StoreUnavailable) in
+            let ids = try await storedPersistently { [look] () async throws(StoreUnavailable) in
                 try await look.subscriptions.overdueSubscriptions(before: limit, maximumCount: Self.pageSize)
             }
             guard !ids.isEmpty else { return }
             // Tomorrow again, whatever becomes of them now.
             for id in ids {
-                try await stored { [look] () async throws(StoreUnavailable) in
+                try await storedPersistently { [look] () async throws(StoreUnavailable) in
                     try await look.subscriptions.expectEnd(of: id, at: now)
                 }
             }
@@ -158,7 +158,7 @@ struct ReconciliationPass: Sendable {
     /// Looks at live subscriptions whose price sold no plan, and sells one by the plan table that is in force: after a change
     /// of the table, and when a worker that had not read it yet has looked at them.
     mutating func lookAtUnpriced() async throws(WebhookFailure) {
-        let ids = try await stored { [look] () async throws(StoreUnavailable) in
+        let ids = try await storedPersistently { [look] () async throws(StoreUnavailable) in
             try await look.subscriptions.unpricedSubscriptions(maximumCount: Self.pageSize).ids
         }
         var sold: [String] = []
@@ -211,7 +211,7 @@ struct ReconciliationPass: Sendable {
     /// When a page is asked for. A second early, for each server of a cluster has its own clock: a look at a single
     /// subscription, which goes by the right one, is never undone by a page that was made before.
     private func beginningOfPage(after last: String?) async throws(WebhookFailure) -> UnixTime {
-        try await stored { () async throws(StoreUnavailable) in
+        try await storedPersistently { () async throws(StoreUnavailable) in
             try await look.subscriptions.now(for: last ?? "").adding(seconds: -1)
         }
     }
@@ -274,14 +274,14 @@ struct ReconciliationPass: Sendable {
         logger.error(
             "a subscription could not be reconciled", metadata: ["cause": "\(error.apiError.cause ?? error.reason)"])
     }
+}
 
-    private func stored<Value>(
-        _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        try await persistently { () async throws(WebhookFailure) in
-            do throws(StoreUnavailable) { return try await operation() } catch { throw .store(error) }
-        }
-    }
+/// Does what needs the store, and does it again when Redis was late.
+@discardableResult
+func storedPersistently<Value>(
+    _ operation: () async throws(StoreUnavailable) -> Value
+) async throws(WebhookFailure) -> Value {
+    try await persistently { () async throws(WebhookFailure) in try await stored(operation) }
 }
 
 /// Does it again after a moment when Redis was late or Stripe is asked too much: a failover or a busy moment is no reason to

@@ -96,11 +96,4 @@ struct StripeCustomers: Sendable {
             throw .stripe(error)
         }
     }
-
-    @discardableResult
-    private func stored<Value>(
-        _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        do { return try await operation() } catch { throw .store(error) }
-    }
 }

@@ -440,13 +440,6 @@ struct SubscriptionLook: Sendable {
                 "prices": "\(facts.priceIDs.joined(separator: " "))",
             ])
     }
-
-    @discardableResult
-    private func stored<Value>(
-        _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        do { return try await operation() } catch { throw .store(error) }
-    }
 }
 
 extension SubscriptionLook.Hints.ReturnedPayment {

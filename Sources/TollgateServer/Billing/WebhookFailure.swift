@@ -46,6 +46,14 @@ enum WebhookFailure: Error, Sendable {
     }
 }
 
+/// Does what needs the store, and tells of its failure as of one of the event's.
+@discardableResult
+func stored<Value>(
+    _ operation: () async throws(StoreUnavailable) -> Value
+) async throws(WebhookFailure) -> Value {
+    do { return try await operation() } catch { throw .store(error) }
+}
+
 extension APIError {
     /// Stripe said no, or did not answer.
     static func paymentProvider(_ problem: CallError) -> APIError {

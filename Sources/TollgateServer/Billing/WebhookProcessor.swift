@@ -55,13 +55,6 @@ struct WebhookProcessor: Sendable {
     private func carryOut(_ change: SubscriptionChange) async throws(WebhookFailure) -> SubscriptionLook.Outcome {
         try await look.look(atReasonGivenBy: change)
     }
-
-    @discardableResult
-    private func stored<Value>(
-        _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        do { return try await operation() } catch { throw .store(error) }
-    }
 }
 
 extension SubscriptionLook.Outcome {
