@@ -110,23 +110,34 @@ local function tools()
   -- What operators have decided of a user, as OperatorTerms+Words.swift writes it: what counts at `now` of a block, a plan, a
   -- quota and a rate.
   function tools.operator_terms(text, now)
-    local words = ' ' .. text
-    local terms = { text = words, block = string.match(words, ' block=[^/ ]*/(%S+)') }
-    local ending = string.match(words, ' until=(%S+)')
-    if not ending or ending > now then
-      terms.plan = string.match(words, ' plan=(%S+)')
-      terms.quota = whole_number(string.match(words, ' quota=(%d+)'))
-      terms.rate = whole_number(string.match(words, ' rate=(%d+)'))
+    local words = ' ' .. text .. ' '
+    local terms = { text = words, block = string.match(words, ' block=[^/ ]*/([^ ]+) ') }
+    if tools.lasts(string.match(words, ' until=([^ ]*) '), now) then
+      terms.plan = string.match(words, ' plan=([a-z0-9_-]+) ')
+      terms.quota = whole_number(string.match(words, ' quota=(%d+) '))
+      terms.rate = whole_number(string.match(words, ' rate=(%d+) '))
     end
     return terms
   end
 
+  -- Whether what has no end, or this one, counts now. A day lasts to its end; what cannot be read is over.
+  function tools.lasts(ending, now)
+    if not ending then return true end
+    if #ending == 10 and tools.moment(ending .. 'T00:00:00Z') then return ending .. 'T24' > now end
+    return tools.moment(ending) ~= nil and ending > now
+  end
+
   -- Calls that they have granted on top of the quota of a period, by the words of it.
   function tools.granted(words, period, now)
-    local calls = 0
-    for count, only, ending in string.gmatch(words, ' grant=%w+/(%d+)/([^/ ]+)/([^/ ]+)') do
-      if (only == '*' or only == period) and (ending == '-' or ending > now) then
-        calls = calls + (whole_number(count) or 0)
+    local grants, calls = {}, 0
+    for count, only, ending in string.gmatch(words, ' grant=%w+/(%d+)/([^/ ]+)/([^/ ]+)/[^/ ]+%f[ ]') do
+      if whole_number(count) then grants[#grants + 1] = { whole_number(count), only, ending } end
+    end
+    -- Of more than OperatorTerms.maximumGrants, the last count.
+    for place = math.max(1, #grants - 7), #grants do
+      local count, only, ending = unpack(grants[place])
+      if (only == '*' or only == period) and tools.lasts(ending ~= '-' and ending or nil, now) then
+        calls = calls + count
       end
     end
     return calls
