@@ -10,14 +10,26 @@ package struct RedisAuditLog: Sendable {
 
     package init(client: RedisClient) { self.client = client }
 
-    package func add(_ entry: AuditEntry) async throws(StoreUnavailable) {
+    /// - Returns: The id of the entry.
+    package func add(_ entry: AuditEntry) async throws(StoreUnavailable) -> String {
         var words = ["time", entry.time.iso8601, "who", entry.who, "action", entry.action]
-        for (name, value) in [("subject", entry.subject), ("before", entry.before), ("after", entry.after)] {
+        let state = entry.isBegun ? Self.begun : nil
+        for (name, value) in [
+            ("subject", entry.subject), ("before", entry.before), ("after", entry.after), ("state", state),
+        ] {
             if let value { words += [name, value] }
         }
-        _ = try await client.ask(
+        let reply = try await client.ask(
             RedisCommand("XADD", .audit, ["MAXLEN", "~", "\(Self.maximumEntries)", "*"] + words))
+        guard let id = reply.string else { throw .unexpectedReply(of: "XADD") }
+        return id
     }
+
+    package func remove(_ id: String) async throws(StoreUnavailable) {
+        _ = try await client.ask(RedisCommand("XDEL", .audit, id))
+    }
+
+    private static let begun = "begun"
 
     /// The newest entries, the newest first.
     ///
@@ -38,7 +50,7 @@ package struct RedisAuditLog: Sendable {
                 AuditEntry(
                     time: fields["time"].flatMap { UnixTime(iso8601: $0) } ?? UnixTime(seconds: 0),
                     who: fields["who"] ?? "?", action: fields["action"] ?? "?", subject: fields["subject"],
-                    before: fields["before"], after: fields["after"])
+                    before: fields["before"], after: fields["after"], isBegun: fields["state"] == Self.begun)
             )
         }
     }

@@ -20,6 +20,26 @@ extension RedisClient {
         return replies
     }
 
+    /// The same of records that people may have damaged: what is of another type than the command is for counts as
+    /// missing, so that one such record hides neither other ones nor other users'.
+    func askOfAnyType(
+        all commands: [RedisCommand], file: StaticString = #fileID, line: UInt = #line
+    ) async throws(StoreUnavailable) -> [RedisReply] {
+        var replies: [RedisReply] = []
+        do throws(RedisError) {
+            for result in try await results(of: commands) {
+                if case .failure(.server(kind: StoreErrorCode.wrongType.rawValue, message: _)) = result {
+                    replies.append(.null)
+                } else {
+                    replies.append(try result.get())
+                }
+            }
+        } catch {
+            throw StoreUnavailable(error, file: file, line: line)
+        }
+        return replies
+    }
+
     /// The same of scripts.
     func ask(
         all calls: [RedisScript.Call], file: StaticString = #fileID, line: UInt = #line

@@ -137,7 +137,8 @@ extension RedisKey.Pattern {
             .reconciliation, "reconciliation", .hash, .mayStay, kept: "for ever",
             holds: """
                 `ranAt wentThroughAllAt eventsSeenUntil checked mended failures terms` of the last \
-                reconciliations with Stripe; `terms` are the prices of each plan that it went by
+                reconciliations with Stripe; `terms` are the prices of each plan that it went by; `askedAt`, when \
+                an operator has asked for one
                 """,
             look: "HGETALL reconciliation"),
         Row(
@@ -175,7 +176,10 @@ extension RedisKey.Pattern {
             look: "HGETALL admin:tokens"),
         Row(
             .audit, "audit", .stream, .mayStay, kept: "the last 100,000",
-            holds: "what operators have changed: `time who action subject before after`",
+            holds: """
+                what operators have changed: `time who action subject before after`, and `state=begun` where it is not \
+                known yet what came of it
+                """,
             look: "XREVRANGE audit + - COUNT 10"),
         Row(
             .unpricedSubscriptions, "subscriptions:unpriced", .sortedSet, .mayStay,

@@ -22,40 +22,31 @@ package struct RedisOperatorStore: Sendable {
 
     /// Applies `change`, as often as another operator comes in between.
     ///
-    /// - Parameters:
-    ///   - change: Throws to leave all as it is.
-    ///   - unavailable: What is thrown when Redis cannot be asked.
+    /// - Parameter change: Throws to leave all as it is.
     /// - Returns: How it was and is.
-    package func change<Refusal: Error>(
-        _ user: UserID, _ change: (inout OperatorTerms) throws(Refusal) -> Void,
-        unavailable: (StoreUnavailable) -> Refusal
-    ) async throws(Refusal) -> (before: OperatorTerms, after: OperatorTerms) {
+    /// - Throws: What `change` throws, and a `StoreUnavailable`.
+    package func change(
+        _ user: UserID, _ change: (inout OperatorTerms) throws -> Void
+    ) async throws -> (before: OperatorTerms, after: OperatorTerms) {
         for _ in 0..<Self.maximumAttempts {
-            let known: String
-            do { known = try await words(of: user) } catch { throw unavailable(error) }
+            let known = try await words(of: user)
             let before = OperatorTerms(words: known)
             var terms = before
             try change(&terms)
             let after = terms
-            do throws(StoreUnavailable) {
-                let reply = try await client.ask(
-                    Self.changeScript.call { _ in
-                        .subscription(user)
-                    } with: { argument in
-                        switch argument {
-                        case .known: known
-                        case .terms: after.words
-                        }
-                    })
-                guard let outcome = Self.changeScript.outcome(of: reply) else {
-                    throw Self.changeScript.unexpectedReply()
-                }
-                if outcome == .written { return (before, after) }
-            } catch {
-                throw unavailable(error)
-            }
+            let reply = try await client.ask(
+                Self.changeScript.call { _ in
+                    .subscription(user)
+                } with: { argument in
+                    switch argument {
+                    case .known: known
+                    case .terms: after.words
+                    }
+                })
+            guard let outcome = Self.changeScript.outcome(of: reply) else { throw Self.changeScript.unexpectedReply() }
+            if outcome == .written { return (before, after) }
         }
-        throw unavailable(StoreUnavailable(.unreachable, reason: "other operators changed the same user all the while"))
+        throw StoreUnavailable(.unreachable, reason: "other operators changed the same user all the while")
     }
 
     private func words(of user: UserID) async throws(StoreUnavailable) -> String {

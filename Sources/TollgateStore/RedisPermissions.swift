@@ -56,6 +56,7 @@ package enum RedisPermissions {
             command("zremrangebyrank", set, "5", "5"), command("exists", string), command("pttl", string),
             command("incr", string), command("xadd", stream, "MAXLEN", "~", "10", "*", "x", "1"),
             command("expire", stream, "60"), command("xrevrange", stream, "+", "-", "COUNT", "1"),
+            command("xdel", stream, "1-1"),
             command("expire", string, "60"),
             // Takes away what the others have left.
             command("del", string, hash, set, stream),

@@ -34,6 +34,20 @@ package struct RedisReconciliation: Sendable {
         return ReconciliationHistory.schema.value(in: fields)
     }
 
+    /// Has a worker go through all subscriptions soon.
+    package func ask(at time: UnixTime) async throws(StoreUnavailable) {
+        _ = try await client.ask(RedisCommand("HSET", .reconciliation, Self.askedAt, time.iso8601))
+    }
+
+    /// When an operator has asked for that last. Nil: never.
+    package func askedAt() async throws(StoreUnavailable) -> UnixTime? {
+        try await client.ask(RedisCommand("HGET", .reconciliation, Self.askedAt)).string
+            .flatMap { UnixTime(iso8601: $0) }
+    }
+
+    /// Beside the fields of the history, which each run writes.
+    private static let askedAt = "askedAt"
+
     package func write(_ history: ReconciliationHistory) async throws(StoreUnavailable) {
         _ = try await client.ask(
             RedisCommand("HSET", .reconciliation, ReconciliationHistory.schema.fields(of: history)))

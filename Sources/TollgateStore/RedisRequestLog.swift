@@ -36,23 +36,51 @@ package struct RedisRequestLog: Sendable {
     package func entries(
         maximumCount: Int, where isWanted: (Entry) -> Bool
     ) async throws(StoreUnavailable) -> [Entry] {
-        var (found, last, looks): ([Entry], String?, Int) = ([], nil, 0)
-        while found.count < maximumCount, looks < Self.maximumEntries * 2 {
+        var found: [Entry] = []
+        try await eachPage { page async throws(StoreUnavailable) in
+            found += page.map(\.entry).filter(isWanted).prefix(maximumCount - found.count)
+            return found.count < maximumCount
+        }
+        return found
+    }
+
+    /// All of a user, the newest first.
+    package func entries(of user: UserID) async throws(StoreUnavailable) -> [Entry] {
+        try await entries(maximumCount: Self.maximumLooks) { $0["user"] == user.value }
+    }
+
+    /// Deletes those of a user.
+    package func forget(_ user: UserID) async throws(StoreUnavailable) {
+        try await eachPage { page async throws(StoreUnavailable) in
+            let ids = page.filter { $0.entry["user"] == user.value }.map(\.id)
+            if !ids.isEmpty { _ = try await client.ask(RedisCommand("XDEL", .requests, ids)) }
+            return true
+        }
+    }
+
+    /// Entries that are looked at in one go. The stream may be a little longer than it is to be.
+    private static let maximumLooks = maximumEntries * 2
+
+    /// Goes through the stream, the newest first.
+    ///
+    /// - Parameter visit: Says whether to go on.
+    private func eachPage(
+        _ visit: ([(id: String, entry: Entry)]) async throws(StoreUnavailable) -> Bool
+    ) async throws(StoreUnavailable) {
+        var (last, looks): (String?, Int) = (nil, 0)
+        while looks < Self.maximumLooks {
             let reply = try await client.ask(
                 RedisCommand(
                     "XREVRANGE", .requests, last.map { "(\($0)" } ?? "+", "-", "COUNT", "\(Self.pageSize)"))
-            guard let page = reply.array else { throw .unexpectedReply(of: "XREVRANGE") }
-            for element in page {
-                guard let parts = element.array, parts.count == 2, let fields = parts[1].array?.hashFields else {
-                    continue
-                }
-                let entry = Entry(fields: fields)
-                if isWanted(entry), found.count < maximumCount { found.append(entry) }
+            guard let elements = reply.array else { throw .unexpectedReply(of: "XREVRANGE") }
+            let page = elements.compactMap { element -> (id: String, entry: Entry)? in
+                guard let parts = element.array, parts.count == 2, let id = parts[0].string,
+                    let fields = parts[1].array?.hashFields
+                else { return nil }
+                return (id, Entry(fields: fields))
             }
-            looks += page.count
-            last = page.last?.array?.first?.string
-            if page.count < Self.pageSize || last == nil { break }
+            guard try await visit(page), elements.count == Self.pageSize, let oldest = page.last?.id else { return }
+            (last, looks) = (oldest, looks + elements.count)
         }
-        return found
     }
 }

@@ -30,7 +30,24 @@ package struct RedisUsageExport: Sendable {
     }
 
     /// The next page of a pass, and the pass behind it. Nil at its end.
+    ///
+    /// Where Redis is late it is asked again, for nothing that was written can be taken back.
     private func read(
+        _ day: CalendarDay, after before: UserScan
+    ) async throws(StoreUnavailable) -> (scan: UserScan, months: [UserMonth]?) {
+        for pause in Self.pauses {
+            do {
+                return try await readOnce(day, after: before)
+            } catch {
+                guard error.cause == .unreachable, (try? await Task.sleep(for: pause)) != nil else { throw error }
+            }
+        }
+        return try await readOnce(day, after: before)
+    }
+
+    private static let pauses = [Duration.milliseconds(200), .seconds(1), .seconds(4)]
+
+    private func readOnce(
         _ day: CalendarDay, after before: UserScan
     ) async throws(StoreUnavailable) -> (scan: UserScan, months: [UserMonth]?) {
         var scan = before

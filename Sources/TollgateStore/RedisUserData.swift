@@ -29,7 +29,7 @@ package struct RedisUserData: Sendable {
 
     /// The summaries of `users`, in their order, read at once.
     package func summaries(of users: [UserID]) async throws(StoreUnavailable) -> [Summary] {
-        let replies = try await client.ask(
+        let replies = try await client.askOfAnyType(
             all: users.flatMap { user in
                 [
                     RedisCommand(
@@ -80,7 +80,7 @@ package struct RedisUserData: Sendable {
     /// All that is known of the user, key by key, without secrets.
     package func export(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> [Entry] {
         let keys = try await keys(of: user, at: time)
-        let replies = try await client.ask(
+        let replies = try await client.askOfAnyType(
             all: keys.map { key in
                 switch key.pattern.type {
                 case .string: RedisCommand("GET", key)
@@ -129,8 +129,8 @@ package struct RedisUserData: Sendable {
 
     /// What is to be sent about the user is not sent any more, and what was sent is not known any more.
     private func forgetAlerts(about user: UserID) async throws(StoreUnavailable) {
-        let ids = (try await client.ask(RedisCommand("ZRANGE", .alerted(user), "0", "-1")).array ?? [])
-            .compactMap(\.string)
+        let alerted = try await client.askOfAnyType(all: [RedisCommand("ZRANGE", .alerted(user), "0", "-1")])
+        let ids = (alerted[0].array ?? []).compactMap(\.string)
         guard !ids.isEmpty else { return }
         let sets: [RedisKey] = [.alertsDue, .alertsDelivered, .alertsDead]
         _ = try await client.ask(
@@ -141,7 +141,7 @@ package struct RedisUserData: Sendable {
 
     /// The names of all keys that may hold something of the user, those without anything in them as well.
     private func keys(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> [RedisKey] {
-        let replies = try await client.ask(all: [
+        let replies = try await client.askOfAnyType(all: [
             RedisCommand("ZRANGE", .keys(of: user), "0", "-1"),
             RedisCommand("ZRANGE", RedisKey(.endedKeys, user.value), "0", "-1"),
             RedisCommand("ZRANGE", RedisKey(.idempotencyKeys, user.value), "0", "-1"),

@@ -138,11 +138,11 @@ struct AuditCommand: AsyncParsableCommand {
     func run() async throws {
         let query = ["limit": "\(limit)", "before": before].compactMapValues(\.self)
         try await door.ask(.get, "audit", query: query) { answer in
-            var table = TextTable("TIME", "WHO", "WHAT", "WHOM", "AFTER")
+            var table = TextTable("TIME", "WHO", "WHAT", "WHOM", "BEFORE", "AFTER")
             for entry in answer["entries"].elements ?? [] {
                 table.add(
                     entry["time"].cell, entry["who"].cell, entry["action"].cell, entry["subject"].cell,
-                    entry["after"].cell)
+                    entry["before"].cell, entry["state"].string == "begun" ? "(begun)" : entry["after"].cell)
             }
             return table.text + (answer["next"].string.map { "more: --before \($0)\n" } ?? "")
         }

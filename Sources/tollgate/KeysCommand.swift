@@ -40,16 +40,13 @@ struct KeysCommand: AsyncParsableCommand {
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say why a call with a key passes or not.")
         @Argument(help: "The whole key; '-' reads it from standard input.") var key: String
-        @Option(parsing: .upToNextOption, help: "What the call needs.") var scopes: [String] = []
-        @Option(help: "The caller's address, for a key that is bound to some.") var from: String?
+        @OptionGroup var call: TriedCallOptions
         @OptionGroup var door: OperatorSession
 
         func run() async throws {
-            let body: JSON = [
-                "key": .string(key == "-" ? readLine() ?? "" : key),
-                "scopes": scopes.isEmpty ? .null : .array(scopes.map(JSON.string)), "from": .text(from),
-            ]
-            try await door.ask(.post, "keys/explain", body: body) { answer in
+            try await door.ask(
+                .post, "keys/explain", body: call.body(presenting: "key", key == "-" ? readLine() ?? "" : key)
+            ) { answer in
                 "\(answer["userId"].cell), \(answer["keyId"].cell)\n\(answer["nextCall"]["message"].cell)\n"
             }
         }

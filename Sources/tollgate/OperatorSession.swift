@@ -148,6 +148,7 @@ struct OperatorSession: ParsableArguments {
     private static func failure(_ message: String, status: Int) -> any Error {
         let exit =
             switch status {
+            case 400: ExitCode.validationFailure.rawValue
             case 404: ExitStatus.notFound
             case 401, 403: ExitStatus.notPermitted
             case 503: ExitStatus.unavailable
@@ -176,6 +177,21 @@ struct UserSession: ParsableArguments {
         show: (JSON) -> String
     ) async throws {
         try await door.ask(method, "users/\(OperatorSession.segment(id))\(rest)", query: query, body: body, show: show)
+    }
+
+    /// Decides something about the user. Of one who has never called it is said, for the id may be typed wrong.
+    func change(
+        _ method: OperatorCall.Method, _ rest: String, body: JSON? = nil,
+        show: (JSON) -> String = { $0["operator"].lines() }
+    ) async throws {
+        try await ask(method, rest, body: body) { answer in
+            if answer["isKnown"] == .bool(false) {
+                Process.complain(
+                    "\(id) has not called here yet, and bought nothing. If that is a surprise, check the id; capitals matter.\n"
+                )
+            }
+            return show(answer)
+        }
     }
 }
 

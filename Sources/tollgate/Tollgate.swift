@@ -24,10 +24,9 @@ struct Tollgate: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             ServeCommand.self, DevCommand.self, CheckConfigCommand.self, DoctorCommand.self,
-            ReconcileCommand.self, UsersCommand.self, KeysCommand.self, EventsCommand.self, AlertsCommand.self,
-            UsageCommand.self, TopCommand.self, RequestsCommand.self, AuditCommand.self, ConfigCommand.self,
-            AdminCommand.self,
-            HealthcheckCommand.self, VersionCommand.self,
+            ReconcileCommand.self, UsersCommand.self, KeysCommand.self, SessionsCommand.self, EventsCommand.self,
+            AlertsCommand.self, UsageCommand.self, TopCommand.self, RequestsCommand.self, AuditCommand.self,
+            ConfigCommand.self, AdminCommand.self, HealthcheckCommand.self, VersionCommand.self,
         ])
 }
 

@@ -7,7 +7,8 @@ struct UsersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "users", abstract: "See users, and decide about them.",
         subcommands: [
-            List.self, Show.self, Explain.self, Grant.self, Limit.self, Block.self, Unblock.self, Reset.self,
+            List.self, Show.self, Explain.self, Grant.self, Ungrant.self, Limit.self, Block.self, Unblock.self,
+            Reset.self,
             Delete.self, Export.self,
         ])
 
@@ -32,7 +33,8 @@ struct UsersCommand: AsyncParsableCommand {
                         user["subscription"].cell, user["blocked"].cell, user["lastAdmittedAt"].cell)
                 }
                 let next = answer["next"].string.map { "more: --after \($0)\n" } ?? ""
-                return table.text + counted(answer["total"], "user") + " in all\n" + next
+                let total = answer["total"] == .null ? "" : counted(answer["total"], "user") + " in all\n"
+                return table.text + total + next
             }
         }
     }
@@ -49,9 +51,10 @@ struct UsersCommand: AsyncParsableCommand {
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Say why a user's next call passes or not.")
         @OptionGroup var user: UserSession
+        @Option(help: "The name of the route that it is to; its cost and rate count then.") var route: String?
 
         func run() async throws {
-            try await user.ask(.get, "/explain") { answer in
+            try await user.ask(.get, "/explain", query: route.map { ["route": $0] } ?? [:]) { answer in
                 """
                 \(answer["nextCall"]["message"].cell)
                 Plan \(answer["plan"]["name"].cell): \(answer["plan"]["reason"].cell)
@@ -75,14 +78,28 @@ struct UsersCommand: AsyncParsableCommand {
                 "calls": .integer(calls), "reason": .text(reason), "until": .text(until),
                 "every": everyPeriod ? "period" : .null,
             ]
-            try await user.ask(.post, "/grants", body: body) { $0.lines() }
+            try await user.change(.post, "/grants", body: body)
+        }
+    }
+
+    struct Ungrant: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a grant back.", discussion: "tollgate users show names the grants of a user.")
+        @OptionGroup var user: UserSession
+        @Argument(help: "The grant's id.") var grant: String
+
+        func run() async throws {
+            try await user.change(.delete, "/grants/\(OperatorSession.segment(grant))")
         }
     }
 
     struct Limit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Give a user limits, or a plan, instead of what is bought.",
-            discussion: "Without limits and with --none, those of the plan that is bought count again.")
+            discussion: """
+                What is given takes the place of all that was given before: a quota alone takes a rate and an end away. \
+                With --none those of the plan that is bought count again.
+                """)
         @OptionGroup var user: UserSession
         @Option(help: "Calls in a period.") var quota: Int?
         @Option(help: "Requests in a minute.") var rate: Int?
@@ -98,12 +115,12 @@ struct UsersCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            if none { return try await user.ask(.delete, "/limits") { $0.lines() } }
+            if none { return try await user.change(.delete, "/limits") }
             let body: JSON = [
                 "plan": .text(plan), "quota": quota.map { .integer($0) } ?? .null,
                 "ratePerMinute": rate.map { .integer($0) } ?? .null, "until": .text(until), "reason": .text(reason),
             ]
-            try await user.ask(.put, "/limits", body: body) { $0.lines() }
+            try await user.change(.put, "/limits", body: body)
         }
     }
 
@@ -113,9 +130,9 @@ struct UsersCommand: AsyncParsableCommand {
         @Option(help: "Why: the caller is told.") var reason: String
 
         func run() async throws {
-            try await user.ask(
-                .post, "/block", body: ["reason": .string(reason)]
-            ) { _ in "\(user.id) is blocked: \(reason)\n" }
+            try await user.change(.post, "/block", body: ["reason": .string(reason)]) { _ in
+                "\(user.id) is blocked: \(reason)\n"
+            }
         }
     }
 
@@ -124,7 +141,7 @@ struct UsersCommand: AsyncParsableCommand {
         @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await user.ask(.delete, "/block") { _ in "\(user.id) may call.\n" }
+            try await user.change(.delete, "/block") { _ in "\(user.id) may call.\n" }
         }
     }
 

@@ -50,8 +50,7 @@ import TollgateStore
             for step in 0..<300 {
                 let user = try #require(UserID("user_\(step)"))
                 let terms = Self.randomTerms(using: &random)
-                _ = try await operators.change(
-                    user, { (each: inout OperatorTerms) throws(StoreUnavailable) in each = terms }, unavailable: { $0 })
+                _ = try await operators.change(user) { $0 = terms }
                 #expect(try await operators.terms(of: user) == terms, "step \(step)")
                 let limits = terms.limits.flatMap { $0.counts(at: Self.time) ? $0 : nil }
                 let plan = try #require(Self.plans[limits?.plan ?? "free"])
@@ -91,6 +90,44 @@ import TollgateStore
         }
     }
 
+    /// Whatever words people have written by hand, commands show what admissions go by.
+    @Test func wordsWrittenByHandAreReadAlike() async throws {
+        let words = [
+            "block=/x", "block=2025-11-01/", "block=abuse", "block=a/b/c", "plan=paid", "plan=Paid", "plan=free",
+            "plan=",
+            "quota=5", "quota=+7", "quota=9x", "quota=0012", "quota=", "rate=3", "rate= 4", "rate=99999999999999999999",
+            "until=2025-11-26", "until=2025-11-25", "until=2025-11-27", "until=never", "until=",
+            "until=2025-11-26T23:00:00Z",
+            "until=2025-11-26T23:00:00Z/", "grant=a/5/*/-/-", "grant=b/6/2025-11-01/-/-", "grant=c/7/*/2025-11-26/-",
+            "grant=d/8/*/never/-", "grant=e/9/*/-", "grant=/10/*/-/-", "grant=f/+11/*/-/-", "grant=g/12/*/-/-/-",
+            "grant=h-i/13/*/-/-", "grant=j/14/*//-", "grant=k/15/*/-/", "why=x", "nothing", "=", "\t", "",
+        ]
+        try await withStores { admissions, operators, redis in
+            var random = SeededGenerator(seed: 19)
+            for step in 0..<1500 {
+                let user = try #require(UserID("user_\(step)"))
+                let count = step < words.count ? 1 : Int.random(in: 0...12, using: &random)
+                let chosen = (0..<count).map { _ in
+                    step < words.count ? words[step] : words[Int.random(in: 0..<words.count, using: &random)]
+                }
+                let text = chosen.joined(separator: " ")
+                _ = try await redis.execute(
+                    RedisCommand(arguments: ["HSET", "subscription:{\(user)}", "operator", text]))
+                let terms = try await operators.terms(of: user)
+                let limits = terms.limits.flatMap { $0.counts(at: Self.time) ? $0 : nil }
+                let plan = try #require(Self.plans[limits?.plan ?? "free"])
+                let decision = try await admissions.admit(
+                    AdmissionRequest(principal: Principal(userID: user), time: Self.time))
+                #expect((decision.outcome == .userBlocked) == (terms.block != nil), "'\(text)'")
+                guard terms.block == nil else { continue }
+                #expect(decision.usage.plan == plan.name, "'\(text)'")
+                #expect(decision.usage.granted == terms.grantedCalls(in: "2025-11-01", at: Self.time), "'\(text)'")
+                #expect(decision.usage.limit == terms.quota(of: plan, in: "2025-11-01", at: Self.time), "'\(text)'")
+                #expect(decision.rate.limit == limits?.ratePerMinute ?? plan.ratePerMinute, "'\(text)'")
+            }
+        }
+    }
+
     @Test func twoOperatorsAtOnceLoseNothing() async throws {
         try await withStores { _, operators, _ in
             let user = try #require(UserID("user_abc"))
@@ -99,11 +136,9 @@ import TollgateStore
                     tasks.addTask {
                         let grant = OperatorTerms.Grant(
                             id: "a\(number)", calls: 1, period: nil, until: nil, reason: nil)
-                        _ = try await operators.change(
-                            user,
-                            { (terms: inout OperatorTerms) throws(StoreUnavailable) in
-                                _ = terms.add(grant, in: "2025-11-01", at: Self.time)
-                            }, unavailable: { $0 })
+                        _ = try await operators.change(user) {
+                            _ = $0.add(grant, in: "2025-11-01", at: Self.time)
+                        }
                     }
                 }
                 try await tasks.waitForAll()

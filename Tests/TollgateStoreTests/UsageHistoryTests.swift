@@ -86,11 +86,9 @@ import TollgateStore
             for _ in 0..<2 { #expect(try await call("reports", from: "192.0.2.1") == .keyRefused(.scopeMissing)) }
             #expect(try await call("search", from: "198.51.100.1") == .keyRefused(.addressNotAllowed))
             let reason = try #require(OperatorReason("abuse"))
-            _ = try await RedisOperatorStore(client: gateway.client).change(
-                gateway.user,
-                { (terms: inout OperatorTerms) throws(StoreUnavailable) in
-                    terms.block = OperatorTerms.Block(reason: reason, since: Self.time)
-                }, unavailable: { $0 })
+            _ = try await RedisOperatorStore(client: gateway.client).change(gateway.user) {
+                $0.block = OperatorTerms.Block(reason: reason, since: Self.time)
+            }
             for _ in 0..<3 { #expect(try await call("search", from: "192.0.2.1") == .userBlocked) }
             let found = try await days(1, gateway)[0]
             #expect(found.refusals == [.scopeMissing: 2, .addressNotAllowed: 1, .userBlocked: 3])

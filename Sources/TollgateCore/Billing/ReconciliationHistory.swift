@@ -19,6 +19,18 @@ package struct ReconciliationHistory: Sendable, Hashable {
     /// Which prices sell which plan, as the last one went by. Nil when it did not say.
     package var terms: String?
 
+    /// Whether an operator has asked for a pass through all subscriptions that has not been made since.
+    ///
+    /// - Parameters:
+    ///   - askedAt: Nil when none was asked for.
+    ///   - history: Nil when there was no reconciliation.
+    package static func isAwaited(askedAt: UnixTime?, _ history: ReconciliationHistory?) -> Bool {
+        guard let askedAt else { return false }
+        guard let last = history?.wentThroughAllAt else { return true }
+        // Moments are whole seconds: one that began in the same second may have begun before.
+        return last <= askedAt
+    }
+
     package init(
         ranAt: UnixTime, wentThroughAllAt: UnixTime?, eventsSeenUntil: UnixTime, checked: Int, mended: Int,
         failures: Int, terms: String? = nil

@@ -83,8 +83,12 @@ package struct AuditEntry: Sendable, Hashable {
     package let before: String?
     package let after: String?
 
+    /// It was begun, and nothing has said yet how it ended: it is under way, or it may be done or not.
+    package let isBegun: Bool
+
     package init(
-        time: UnixTime, who: String, action: String, subject: String?, before: String? = nil, after: String? = nil
+        time: UnixTime, who: String, action: String, subject: String?, before: String? = nil, after: String? = nil,
+        isBegun: Bool = false
     ) {
         self.time = time
         self.who = who
@@ -92,5 +96,6 @@ package struct AuditEntry: Sendable, Hashable {
         self.subject = subject
         self.before = before
         self.after = after
+        self.isBegun = isBegun
     }
 }

@@ -50,9 +50,9 @@ package final class AdmissionPolicy: Sendable {
     private static let standardLeaseSeconds: Int64 = 60
 
     /// Of requests that no route is about: a call each.
-    static let standard = AdmissionPolicy(bookedUnder: nil, idempotency: .replay)
+    package static let standard = AdmissionPolicy(bookedUnder: nil, idempotency: .replay)
 
-    convenience init(_ route: Route) {
+    package convenience init(_ route: Route) {
         self.init(
             bookedUnder: route.name, authentication: route.authentication, scopes: route.requiredScopes,
             cost: route.cost,
@@ -88,8 +88,19 @@ package final class AdmissionPolicy: Sendable {
 }
 
 extension AdmissionPolicy {
+    /// What the store is asked to try, when an operator wants to know what would become of a request.
+    ///
+    /// - Parameter scopes: What it needs beside what the route does.
+    package func trial(
+        of principal: Principal, at time: UnixTime, from network: ClientNetwork?, needing scopes: [KeyScope]
+    ) -> AdmissionRequest {
+        AdmissionRequest(
+            principal: principal, time: time, network: network, cost: cost, route: bookedUnder ?? "verify-auth",
+            quotaPolicy: quotaPolicy, requiredScopes: self.scopes + scopes, routeLimit: routeLimit)
+    }
+
     /// - Throws: The refusal of a credential of the other kind.
-    func check(_ credential: PresentedCredential) throws(APIError) {
+    package func check(_ credential: PresentedCredential) throws(APIError) {
         switch (authentication, credential) {
         case (.jwt, .key): throw .credentialNotAccepted("This path takes a session token, not an API key.")
         case (.key, .token): throw .credentialNotAccepted("This path takes an API key, not a session token.")

@@ -65,6 +65,9 @@ package final class RoutingState: Sendable {
 
     var current: Snapshot { snapshot.withLock(\.self) }
 
+    /// The table in force.
+    package var table: RouteTable { current.table }
+
     /// Takes `table` into force.
     ///
     /// - Throws: `NIOSSLError` when the TLS settings are unusable; the old routes stay then.

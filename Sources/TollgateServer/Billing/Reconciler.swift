@@ -41,7 +41,7 @@ struct Reconciler: Sendable {
 
     /// The ``terms`` of the last run, of whatever worker. Nil when there was none.
     func lastTerms() async throws(WebhookFailure) -> String? {
-        try await stored { () async throws(StoreUnavailable) in try await state.history()?.terms }
+        try await storedPersistently { () async throws(StoreUnavailable) in try await state.history()?.terms }
     }
 
     /// - Parameters:
@@ -80,7 +80,10 @@ struct Reconciler: Sendable {
                 // Each worker does so once: in a rolling upgrade there are others with other terms.
                 let (last, isDue) = (try await lastTerms(), try await isTime())
                 let hasOtherTerms = triedTerms != terms && last != terms
-                guard isDue || hasOtherTerms, let findings = try await run(isComplete: hasOtherTerms) else { continue }
+                let isAsked = try await isAskedFor()
+                guard isDue || hasOtherTerms || isAsked,
+                    let findings = try await run(isComplete: hasOtherTerms || isAsked)
+                else { continue }
                 triedTerms = terms
                 _ = try await isTime()
                 log(findings)
@@ -95,11 +98,17 @@ struct Reconciler: Sendable {
 
     /// Whether a run is due. The metrics of this worker tell from now on when the last one was, of whatever worker.
     private func isTime() async throws(WebhookFailure) -> Bool {
-        guard let history = try await stored({ () async throws(StoreUnavailable) in try await state.history() }) else {
-            return true
-        }
+        let history = try await storedPersistently { () async throws(StoreUnavailable) in try await state.history() }
+        guard let history else { return true }
         metrics.reconciliations(history)
         return time.now().seconds - history.ranAt.seconds >= Self.intervalSeconds
+    }
+
+    private func isAskedFor() async throws(WebhookFailure) -> Bool {
+        try await storedPersistently { () async throws(StoreUnavailable) in
+            let askedAt = try await state.askedAt()
+            return ReconciliationHistory.isAwaited(askedAt: askedAt, try await state.history())
+        }
     }
 
     private func log(_ findings: ReconciliationFindings) {
@@ -118,7 +127,7 @@ struct Reconciler: Sendable {
         _ progress: @escaping @Sendable (ReconciliationFindings) -> Void
     ) async throws(WebhookFailure) -> ReconciliationFindings {
         let start = time.now()
-        let history = try await stored { () async throws(StoreUnavailable) in try await state.history() }
+        let history = try await storedPersistently { () async throws(StoreUnavailable) in try await state.history() }
         let last = history?.wentThroughAllAt
         let isComplete = isAsked || last.map { start.seconds - $0.seconds >= Self.completeSeconds } ?? true
         var pass = ReconciliationPass(look: look, stripe: stripe, logger: logger) {
@@ -140,25 +149,16 @@ struct Reconciler: Sendable {
             ranAt: time.now(), wentThroughAllAt: isComplete ? start : last,
             eventsSeenUntil: hasSeenEvents ? start : seenUntil, checked: findings.checked, mended: findings.mended,
             failures: findings.failures, terms: setsTerms ? terms : history?.terms)
-        try await stored { () async throws(StoreUnavailable) in try await state.write(result) }
+        try await storedPersistently { () async throws(StoreUnavailable) in try await state.write(result) }
         return findings
     }
 
     private func holds(_ token: String) async throws(WebhookFailure) -> Bool {
-        try await stored { () async throws(StoreUnavailable) in try await state.hold(token: token) }
+        try await storedPersistently { () async throws(StoreUnavailable) in try await state.hold(token: token) }
     }
 
     /// A task of its own, for the present one may have been cancelled: then Redis would not be asked.
     private func release(_ token: String) async {
         await Task { [state] in try? await state.release(token: token) }.value
-    }
-
-    @discardableResult
-    private func stored<Value>(
-        _ operation: () async throws(StoreUnavailable) -> Value
-    ) async throws(WebhookFailure) -> Value {
-        try await persistently { () async throws(WebhookFailure) in
-            do throws(StoreUnavailable) { return try await operation() } catch { throw .store(error) }
-        }
     }
 }

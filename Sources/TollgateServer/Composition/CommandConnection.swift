@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import ClerkAuth
 import CoreMetrics
 import Logging
 import NIOCore
@@ -20,8 +21,14 @@ struct CommandConnection {
     let billing: Billing
     let time: any TimeSource
 
+    /// What accepts session tokens. Asks Clerk for keys when the first one is to be verified.
+    let authenticator: () throws -> ClerkAuthenticator
+
     /// How long Redis may take to answer for the first time.
     private static let patience = Duration.seconds(10)
+
+    /// How long Redis may take for each answer, at least.
+    private static let commandTimeout = TimeAmount.seconds(5)
 
     /// Runs `body` with the gateway that `configuration` describes, when its Redis answers.
     ///
@@ -33,6 +40,8 @@ struct CommandConnection {
         let clock = RedisClock(systemClock: SystemClock())
         var redisConfiguration = try configuration.redis.clientConfiguration
         redisConfiguration.greeting = clock.greeting
+        // Nobody waits for a command as a caller does for a request, and a machine that is busy for a moment breaks none off.
+        redisConfiguration.commandTimeout = max(redisConfiguration.commandTimeout, commandTimeout)
         let redis = try RedisClient(
             configuration: redisConfiguration, eventLoopGroup: eventLoopGroup, logger: logger)
         let httpClient = HTTPClient(
@@ -48,7 +57,12 @@ struct CommandConnection {
                 time: time ?? clock,
                 metrics: BillingMetrics(factory: NOOPMetricsHandler.instance), outages: .init(logger: logger),
                 logger: logger)
-            result = .success(try await body(CommandConnection(redis: redis, billing: billing, time: time ?? clock)))
+            let connection = CommandConnection(redis: redis, billing: billing, time: time ?? clock) {
+                try ClerkAuthenticator(
+                    configuration: configuration.clerk.configuration, time: time ?? clock, httpClient: httpClient,
+                    logger: logger)
+            }
+            result = .success(try await body(connection))
         } catch {
             result = .failure(error)
         }

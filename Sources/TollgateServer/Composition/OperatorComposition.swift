@@ -10,6 +10,10 @@ struct OperatorComposition {
     let configuration: GatewayConfiguration
     let redis: RedisClient
     let billing: Billing
+    let authenticator: any TokenAuthenticator
+
+    /// Those in force.
+    let routes: @Sendable () -> RouteTable
     let time: any TimeSource
     let logger: Logger
 
@@ -20,7 +24,9 @@ struct OperatorComposition {
     var configurationLines: InForce<[ConfigurationLine]>?
 
     var api: OperatorAPI {
-        let audit = AuditTrail(log: RedisAuditLog(client: redis))
+        let audit = AuditTrail(log: RedisAuditLog(client: redis), logger: logger)
+        let (calls, requests) = (TriedCalls(routes: routes), RedisRequestLog(client: redis))
+        let platformKeys = PlatformKeyOwners(client: redis)
         let index = RedisUserIndex(client: redis)
         let keys = IndexedKeyStore(client: redis)
         let admissions = RedisAdmissionStore(
@@ -29,15 +35,17 @@ struct OperatorComposition {
             [
                 UserOperations(
                     index: index, topUsers: RedisTopUsers(client: redis), data: RedisUserData(client: redis),
-                    terms: RedisOperatorStore(client: redis),
+                    requests: requests, calls: calls, terms: RedisOperatorStore(client: redis),
                     explanation: explanation(admissions, keys), admissions: admissions, keys: keys,
                     plans: billing.plans.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
                     audit: audit
                 ).endpoints,
                 KeyOperations(
-                    keys: keys, admissions: admissions, credentials: RedisCredentialStore(client: redis),
-                    index: RedisKeyIndex(client: redis),
-                    platformKeys: PlatformKeyOwners(client: redis), audit: audit
+                    keys: keys, credentials: RedisCredentialStore(client: redis), index: RedisKeyIndex(client: redis),
+                    platformKeys: platformKeys, audit: audit
+                ).endpoints,
+                CredentialOperations(
+                    authenticator: authenticator, platformKeys: platformKeys, admissions: admissions, calls: calls
                 ).endpoints,
                 EventOperations(
                     backlog: RedisWebhookBacklog(client: redis), reconciliation: RedisReconciliation(client: redis),
@@ -47,10 +55,10 @@ struct OperatorComposition {
                     export: RedisUsageExport(client: redis), topUsers: RedisTopUsers(client: redis)
                 ).endpoints,
                 ConfigurationOperations(lines: configurationLines ?? InForce(configuration.lines)).endpoints,
-                RequestOperations(log: RedisRequestLog(client: redis), accessLog: accessLog).endpoints,
+                RequestOperations(log: requests, accessLog: accessLog).endpoints,
                 AlertOperations(outbox: RedisAlertOutbox(client: redis), audit: audit).endpoints,
                 TokenOperations(tokens: RedisAdminTokens(client: redis), audit: audit).endpoints, audit.endpoints,
-            ], time: time, logger: logger)
+            ], time: time)
     }
 
     func explanation(_ admissions: any AdmissionStore, _ keys: any KeyStore) -> UserExplanation {

@@ -14,7 +14,8 @@ package enum OperatorConsole {
         try await CommandConnection.with(configuration, eventLoopGroup: eventLoopGroup, logger: logger) { connection in
             let composition = OperatorComposition(
                 configuration: configuration, redis: connection.redis, billing: connection.billing,
-                time: connection.time, logger: logger)
+                authenticator: try connection.authenticator(), routes: { configuration.routes }, time: connection.time,
+                logger: logger)
             return try await body(composition.api)
         }
     }

@@ -26,6 +26,7 @@ package struct LineLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
+        guard "\(event.message)" != Self.cancelledServer else { return }
         var all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
         if let error = event.error, all["error"] == nil { all["error"] = "\(error)" }
         let facts = all.sorted { $0.key < $1.key }.map { (name: $0.key, value: "\($0.value)") }
@@ -49,6 +50,10 @@ package struct LineLogHandler: LogHandler {
             write(JSON.object(members + others).text + "\n")
         }
     }
+
+    /// Hummingbird's words for a server that is to end because another part of the gateway could not begin. Why that is,
+    /// has a line of its own, beside which these look like the fault.
+    private static let cancelledServer = "Waiting on child channel: CancellationError()"
 
     /// What comes from outside begins no line, and moves no cursor.
     private static func oneLine(_ text: String) -> String {

@@ -16,27 +16,23 @@ struct AlertOperations: Sendable {
         ]
     }
 
-    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let limit = try request.number("limit", in: 1...1000, orElse: 100)
         var standings = RedisAlertOutbox.Standing.allCases
         if let text = request.call.query["state"] {
             guard let standing = RedisAlertOutbox.Standing(rawValue: text) else {
                 let names = standings.map(\.rawValue).joined(separator: ", ")
-                throw .badRequest("'state' takes one of \(names).")
+                throw APIError.badRequest("'state' takes one of \(names).")
             }
             standings = [standing]
         }
-        do throws(StoreUnavailable) {
-            var (rows, counts): ([JSON], [String: JSON]) = ([], [:])
-            for standing in standings {
-                let listing = try await outbox.list(standing, maximumCount: limit)
-                counts[standing.rawValue] = .integer(listing.count)
-                rows += listing.alerts.map { Self.json(of: $0.alert, standing, $0.moment) }
-            }
-            return OperatorAnswer(["counts": JSON(counts), "alerts": .array(Array(rows.prefix(limit)))])
-        } catch {
-            throw .unavailable(cause: error.reason)
+        var (rows, counts): ([JSON], [String: JSON]) = ([], [:])
+        for standing in standings {
+            let listing = try await outbox.list(standing, maximumCount: limit)
+            counts[standing.rawValue] = .integer(listing.count)
+            rows += listing.alerts.map { Self.json(of: $0.alert, standing, $0.moment) }
         }
+        return OperatorAnswer(["counts": JSON(counts), "alerts": .array(Array(rows.prefix(limit)))])
     }
 
     private static func json(
@@ -50,29 +46,23 @@ struct AlertOperations: Sendable {
         ]
     }
 
-    @Sendable private func replay(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func replay(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let id = request.parameters["alert"] ?? ""
-        do throws(StoreUnavailable) {
-            guard try await outbox.replay(id, at: request.time) else { throw StoreUnavailable(reason: Self.notDead) }
-            try await audit.note("alerts.replay", id, request)
-            return OperatorAnswer(["id": .string(id), "state": "pending"])
-        } catch {
-            guard error.reason == Self.notDead else { throw .unavailable(cause: error.reason) }
-            throw APIError(
-                .notFound, error: "Alert not found", code: "alert-not-found",
-                message: "There is no alert of that id that was given up. One that is pending is sent by itself.")
+        return try await audit.record("alerts.replay", id, request) {
+            guard try await outbox.replay(id, at: request.time) else { throw Self.notDead }
+            return AuditTrail.Outcome(answer: OperatorAnswer(["id": .string(id), "state": "pending"]))
         }
     }
 
-    private static let notDead = "there is no such alert"
+    private static let notDead = APIError(
+        .notFound, error: "Alert not found", code: "alert-not-found",
+        message: "There is no alert of that id that was given up. One that is pending is sent by itself.")
 
-    @Sendable private func replayDead(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
-        do throws(StoreUnavailable) {
+    @Sendable private func replayDead(_ request: OperatorRequest) async throws -> OperatorAnswer {
+        try await audit.record("alerts.replay", nil, request) {
             let count = try await outbox.replayAll(at: request.time)
-            try await audit.note("alerts.replay", nil, after: "\(count) alerts", request)
-            return OperatorAnswer(["replayed": .integer(count)])
-        } catch {
-            throw .unavailable(cause: error.reason)
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer(["replayed": .integer(count)]), after: "\(count) alerts")
         }
     }
 }

@@ -10,7 +10,7 @@ struct ConfigurationOperations: Sendable {
 
     var endpoints: [OperatorEndpoint] { [.init(.get, "config", .viewer, show)] }
 
-    @Sendable private func show(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func show(_ request: OperatorRequest) async throws -> OperatorAnswer {
         OperatorAnswer([
             "settings": .array(
                 lines.current.map { ["name": .string($0.name), "value": .text($0.value), "source": .text($0.place)] })

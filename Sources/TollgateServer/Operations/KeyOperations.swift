@@ -7,7 +7,6 @@ import TollgateStore
 /// What operators do about users' keys.
 struct KeyOperations: Sendable {
     let keys: any KeyStore
-    let admissions: any AdmissionStore
     let credentials: any CredentialStore
     let index: RedisKeyIndex
     let platformKeys: any PlatformKeyDirectory
@@ -19,33 +18,27 @@ struct KeyOperations: Sendable {
             .init(.delete, "users/{user}/keys", .support, revokeAll),
             .init(.delete, "users/{user}/keys/{key}", .support, revoke),
             .init(.post, "users/{user}/keys/{key}/rotate", .support, rotate),
-            .init(.post, "keys/owner", .viewer, owner), .init(.post, "keys/explain", .viewer, explain),
+            .init(.post, "keys/owner", .viewer, owner),
         ]
     }
 
-    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
-        do throws(StoreUnavailable) {
-            let (records, platform) = (try await keys.keys(of: user), try await credentials.stored(for: user))
-            return OperatorAnswer([
-                "userId": .string(user.value), "keys": .array(records.map { $0.json(at: request.time) }),
-                "platformId": .text(platform?.platformID),
-            ])
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+        let (records, platform) = (try await keys.keys(of: user), try await credentials.stored(for: user))
+        return OperatorAnswer([
+            "userId": .string(user.value), "keys": .array(records.map { $0.json(at: request.time) }),
+            "platformId": .text(platform?.platformID),
+        ])
     }
 
-    @Sendable private func create(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func create(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
         let draft = try KeyBodies.draft(request.call.body, at: request.time)
-        return try await withStore {
+        return try await audit.record("keys.create", user.value, request) {
             switch try await keys.create(draft, of: user, at: request.time) {
             case .created(let issued):
-                try await audit.note("keys.create", user.value, after: issued.record.id.value, request)
-                return OperatorAnswer(
-                    status: 201,
-                    .object([JSON.Member(name: "key", value: .string(issued.key.text))] + issued.record.members))
+                return AuditTrail.Outcome(
+                    answer: OperatorAnswer(status: 201, issued.json), after: issued.record.id.value)
             case .tooMany:
                 throw APIError(
                     .conflict, error: "Too many keys", code: "too-many-keys",
@@ -55,42 +48,38 @@ struct KeyOperations: Sendable {
         }
     }
 
-    @Sendable private func revoke(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func revoke(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let (user, key) = (try request.user, try request.key)
-        return try await withStore {
+        return try await audit.record("keys.revoke", user.value, request) {
             if try await keys.revoke(key, of: user, at: request.time) == .unknown { throw Self.notFound }
-            try await audit.note("keys.revoke", user.value, before: key.value, request)
-            return OperatorAnswer(["userId": .string(user.value), "revoked": .array([.string(key.value)])])
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer(["userId": .string(user.value), "revoked": .array([.string(key.value)])]),
+                before: key.value)
         }
     }
 
     /// The platform's key as well.
-    @Sendable private func revokeAll(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func revokeAll(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
-        do throws(StoreUnavailable) {
+        return try await audit.record("keys.revoke-all", user.value, request) {
             let ids = try await keys.keys(of: user).map(\.id)
             for id in ids { _ = try await keys.revoke(id, of: user, at: request.time) }
             let platform = try await credentials.revoke(for: user, at: request.time)
-            try await audit.note(
-                "keys.revoke-all", user.value, before: ids.map(\.value).joined(separator: " "), request)
-            return OperatorAnswer([
-                "userId": .string(user.value), "revoked": .array(ids.map { .string($0.value) }),
-                "platformKeyRevoked": .bool(platform == .revoked),
-            ])
-        } catch {
-            throw .unavailable(cause: error.reason)
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer([
+                    "userId": .string(user.value), "revoked": .array(ids.map { .string($0.value) }),
+                    "platformKeyRevoked": .bool(platform == .revoked),
+                ]), before: ids.map(\.value).joined(separator: " "))
         }
     }
 
-    @Sendable private func rotate(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func rotate(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let (user, key) = (try request.user, try request.key)
         let overlap = try KeyBodies.overlapSeconds(request.call.body)
-        return try await withStore {
+        return try await audit.record("keys.rotate", user.value, request) {
             switch try await keys.rotate(key, of: user, overlapSeconds: overlap, at: request.time) {
             case .rotated(let issued):
-                try await audit.note("keys.rotate", user.value, before: key.value, request)
-                return OperatorAnswer(
-                    .object([JSON.Member(name: "key", value: .string(issued.key.text))] + issued.record.members))
+                return AuditTrail.Outcome(answer: OperatorAnswer(issued.json), before: key.value)
             case .unknown: throw Self.notFound
             case .expired:
                 throw APIError(
@@ -102,62 +91,23 @@ struct KeyOperations: Sendable {
     }
 
     /// Whose key it is, by its text, as it was found somewhere, or by its id. The text is a secret, so it is in the body.
-    @Sendable private func owner(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func owner(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let members = try request.members(known: ["key"], example: #"{"key": "key_01h…"}"#)
         guard let text = try members.string("key", example: "key_01h…") else {
-            throw .badRequest("'key' is missing: a key, or its id.")
+            throw APIError.badRequest("'key' is missing: a key, or its id.")
         }
-        return try await withStore {
-            if let id = KeyID(text) {
-                return try await answer(id, of: try await index.owner(of: id), isGenuine: nil, request)
-            }
-            if let key = try? APIKey(text) {
-                return try await answer(key.id, of: key.owner, isGenuine: KeyHash(of: key).hex, request)
-            }
-            if let key = PlatformKey(text), let owner = try await platformKeys.principal(for: key) {
-                return OperatorAnswer([
-                    "userId": .string(owner.userID.value), "keyId": .null, "kind": "platform", "status": "active",
-                ])
-            }
+        if let id = KeyID(text) {
+            return try await answer(id, of: try await index.owner(of: id), isGenuine: nil, request)
+        }
+        if let key = try? APIKey(text) {
+            return try await answer(key.id, of: key.owner, isGenuine: KeyHash(of: key).hex, request)
+        }
+        guard let key = PlatformKey(text), let owner = try await platformKeys.principal(for: key) else {
             throw Self.notFound
         }
-    }
-
-    /// What would become of a call with a key, and why. The text is a secret, so it is in the body.
-    @Sendable private func explain(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
-        let members = try request.members(
-            known: ["key", "scopes", "from"],
-            example: #"{"key": "sk_live_…", "scopes": ["read"], "from": "203.0.113.7"}"#)
-        let text = try members.string("key", example: "sk_live_…") ?? ""
-        let scopes = try (members.strings("scopes", example: #"["read"]"#) ?? []).map { text throws(APIError) in
-            guard let scope = KeyScope(text) else { throw .badRequest("'\(text.prefix(64))' is no scope.") }
-            return scope
-        }
-        let from = try members.string("from", example: "203.0.113.7")
-        let network = from.flatMap { ClientNetwork(address: $0) }
-        if from != nil, network == nil { throw .badRequest("'from' takes an address, such as 203.0.113.7.") }
-        return try await withStore {
-            let principal: Principal?
-            if let key = PlatformKey(text) {
-                principal = try await platformKeys.principal(for: key)
-            } else if KeyID(text) != nil {
-                throw APIError.badRequest("'key' takes the whole text of a key: by its id nothing can be tried.")
-            } else {
-                do {
-                    principal = Principal(try APIKey(text))
-                } catch let problem as APIKey.Problem {
-                    return OperatorAnswer(["userId": .null, "keyId": .null, "nextCall": NextCall(problem).json])
-                }
-            }
-            guard let principal else { throw Self.notFound }
-            let decision = try await admissions.peek(
-                AdmissionRequest(
-                    principal: principal, time: request.time, network: network, requiredScopes: scopes))
-            return OperatorAnswer([
-                "userId": .string(principal.userID.value), "keyId": .text(principal.credential.keyID?.value),
-                "nextCall": NextCall(decision, at: request.time).json,
-            ])
-        }
+        return OperatorAnswer([
+            "userId": .string(owner.userID.value), "keyId": .null, "kind": "platform", "status": "active",
+        ])
     }
 
     private func answer(
@@ -174,6 +124,11 @@ struct KeyOperations: Sendable {
         ])
     }
 
-    private static let notFound = APIError(
+    static let notFound = APIError(
         .notFound, error: "Key not found", code: "key-not-found", message: "No user has such a key.")
+}
+
+extension IssuedKey {
+    /// The key itself, and its record.
+    fileprivate var json: JSON { .object([JSON.Member(name: "key", value: .string(key.text))] + record.members) }
 }

@@ -1,3 +1,4 @@
+import HTTPTypes
 import TollgateCore
 import TollgateDataPlane
 
@@ -24,13 +25,35 @@ struct NextCall: Sendable, Hashable {
         passesAt = nil
     }
 
+    /// Of a request that is refused before the store is asked.
+    init(_ refusal: APIError) {
+        isAdmitted = false
+        code = refusal.code
+        message = "It is refused with \(refusal.status.code): \(refusal.message ?? refusal.error)"
+        passesAt = nil
+    }
+
+    /// On a route that asks for no credential. Nil for another one.
+    init?(opening route: Route?) {
+        guard let route, route.authentication == .none else { return nil }
+        isAdmitted = true
+        code = nil
+        message = "It is admitted: the route '\(route.name)' asks for no credential, and counts nothing."
+        passesAt = nil
+    }
+
     /// - Parameters:
     ///   - decision: What the store would decide.
-    init(_ decision: AdmissionDecision, at time: UnixTime) {
+    ///   - route: Nil when the call is to none.
+    init(_ decision: AdmissionDecision, on route: Route? = nil, at time: UnixTime) {
         let (usage, rate) = (decision.usage, decision.rate)
+        let onRoute =
+            if let route, let rate = decision.routeRate {
+                ", and \(rate.count) of \(rate.limit) on the route '\(route.name)'"
+            } else { "" }
         let standing =
             "\(usage.count) of \(usage.limit) calls are used until \(usage.lastUntil) and \(rate.count) of "
-            + "\(rate.limit) in this minute."
+            + "\(rate.limit) in this minute\(onRoute)."
         isAdmitted = decision.outcome == .admitted
         code = APIError(decision, at: time)?.code
         switch decision.outcome {
@@ -40,7 +63,8 @@ struct NextCall: Sendable, Hashable {
             message =
                 "It is refused with 429, for the minute is full: \(standing)"
                 + (isUsedUp ? " After it, the quota refuses." : "")
-            passesAt = rate.limit == 0 ? nil : isUsedUp ? usage.nextPeriod(after: time) : rate.window.end
+            let isNever = rate.limit == 0 || decision.routeRate?.limit == 0
+            passesAt = isNever ? nil : isUsedUp ? usage.nextPeriod(after: time) : rate.window.end
         case .quotaExceeded:
             message =
                 "It is refused with 403, for the quota is used up: \(standing)"

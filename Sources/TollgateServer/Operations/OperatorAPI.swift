@@ -1,5 +1,4 @@
 import HTTPTypes
-import Logging
 import TollgateCore
 package import TollgateDataPlane
 
@@ -7,12 +6,10 @@ package import TollgateDataPlane
 package struct OperatorAPI: Sendable {
     let endpoints: [OperatorEndpoint]
     let time: any TimeSource
-    let logger: Logger
 
-    init(_ groups: [[OperatorEndpoint]], time: any TimeSource, logger: Logger) {
+    init(_ groups: [[OperatorEndpoint]], time: any TimeSource) {
         endpoints = groups.flatMap(\.self)
         self.time = time
-        self.logger = logger
     }
 
     package func answer(_ call: OperatorCall) async throws(APIError) -> OperatorAnswer {
@@ -24,34 +21,19 @@ package struct OperatorAPI: Sendable {
             throw .methodNotAllowed(allowed: found.map(\.0.method.rawValue))
         }
         guard call.identity.role >= endpoint.role else { throw .roleTooLow(endpoint.role, call.identity) }
-        let answer: OperatorAnswer
         do {
-            answer = try await endpoint.handle(OperatorRequest(call: call, parameters: parameters, time: time.now()))
+            return try await endpoint.handle(OperatorRequest(call: call, parameters: parameters, time: time.now()))
+        } catch let error as APIError {
+            throw error
+        } catch let error as StoreUnavailable {
+            throw .unavailable(cause: error.reason)
         } catch {
-            throw endpoint.method == .get ? error : error.ofAChange
+            throw .internalError(cause: "\(error)")
         }
-        if endpoint.method != .get {
-            logger.notice(
-                "an operator has changed something",
-                metadata: [
-                    "who": "\(call.identity.name)", "what": "\(call.method.rawValue) \(endpoint.pattern)",
-                ])
-        }
-        return answer
     }
 }
 
 extension APIError {
-    /// Redis has perhaps done it, and the answer came too late: repeated blindly, it would be done twice.
-    fileprivate var ofAChange: APIError {
-        guard status == .serviceUnavailable else { return self }
-        var error = self
-        error.message =
-            "Redis did not answer in time, or refused a part. It may be done, without a line in the audit: look before you "
-            + "repeat it."
-        return error
-    }
-
     fileprivate static func roleTooLow(_ needed: OperatorRole, _ identity: OperatorIdentity) -> APIError {
         APIError(
             .forbidden, error: "Role too low", code: "role-too-low",

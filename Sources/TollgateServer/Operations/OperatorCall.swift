@@ -108,19 +108,6 @@ struct OperatorRequest: Sendable {
     }
 }
 
-/// Does what needs the store. What the store fails at is told as the API tells it, and refusals as they are thrown.
-func withStore<Value>(_ work: () async throws -> Value) async throws(APIError) -> Value {
-    do {
-        return try await work()
-    } catch let error as APIError {
-        throw error
-    } catch let error as StoreUnavailable {
-        throw .unavailable(cause: error.reason)
-    } catch {
-        throw .internalError(cause: "\(error)")
-    }
-}
-
 /// One endpoint of the admin API.
 struct OperatorEndpoint: Sendable {
     let method: OperatorCall.Method
@@ -131,11 +118,12 @@ struct OperatorEndpoint: Sendable {
     /// The least that may call it.
     let role: OperatorRole
 
-    let handle: @Sendable (OperatorRequest) async throws(APIError) -> OperatorAnswer
+    /// Throws an `APIError`, or a `StoreUnavailable`.
+    let handle: @Sendable (OperatorRequest) async throws -> OperatorAnswer
 
     init(
         _ method: OperatorCall.Method, _ pattern: String, _ role: OperatorRole,
-        _ handle: @escaping @Sendable (OperatorRequest) async throws(APIError) -> OperatorAnswer
+        _ handle: @escaping @Sendable (OperatorRequest) async throws -> OperatorAnswer
     ) {
         self.method = method
         self.pattern = pattern

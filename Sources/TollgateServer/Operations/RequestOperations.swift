@@ -12,25 +12,21 @@ struct RequestOperations: Sendable {
 
     var endpoints: [OperatorEndpoint] { [.init(.get, "requests", .viewer, list)] }
 
-    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let limit = try request.number("limit", in: 1...1000, orElse: 20)
         let wanted = ["user": request.call.query["user"], "requestId": request.call.query["id"]]
             .compactMapValues(\.self)
         func isWanted(_ entry: RedisRequestLog.Entry) -> Bool { wanted.allSatisfy { entry[$0.key] == $0.value } }
         let own = await accessLog?.recentRequests().map(\.entry).filter(isWanted) ?? []
-        do {
-            let told = try await log.entries(maximumCount: limit, where: isWanted)
-            // A worker's own are among those that it has told of.
-            let all = Set(own + told).sorted { ($0["time"] ?? "") > ($1["time"] ?? "") }
-            return OperatorAnswer(["requests": .array(all.prefix(limit).map(Self.json))])
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+        let told = try await log.entries(maximumCount: limit, where: isWanted)
+        // A worker's own are among those that it has told of.
+        let all = Set(own + told).sorted { ($0["time"] ?? "") > ($1["time"] ?? "") }
+        return OperatorAnswer(["requests": .array(all.prefix(limit).map(Self.json))])
     }
 
     private static let numbers: Set<String> = ["status", "durationMs", "upstreamMs", "requestBytes", "answerBytes"]
 
-    private static func json(of entry: RedisRequestLog.Entry) -> JSON {
+    static func json(of entry: RedisRequestLog.Entry) -> JSON {
         .object(
             RecentRequest.fieldNames.map { name in
                 let text = entry[name]

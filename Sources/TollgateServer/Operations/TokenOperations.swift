@@ -18,13 +18,9 @@ struct TokenOperations: Sendable {
 
     private static let maximumDays = 3650
 
-    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
-        do {
-            let all = try await tokens.all()
-            return OperatorAnswer(["tokens": .array(all.map { Self.json(of: $0, at: request.time) })])
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+    @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
+        let all = try await tokens.all()
+        return OperatorAnswer(["tokens": .array(all.map { Self.json(of: $0, at: request.time) })])
     }
 
     private static func json(of token: AdminToken, at time: UnixTime) -> JSON {
@@ -34,26 +30,27 @@ struct TokenOperations: Sendable {
         ]
     }
 
-    @Sendable private func create(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func create(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let members = try request.members(
             known: ["name", "role", "expiresInDays"], example: #"{"name": "ann", "role": "support"}"#)
         guard let name = try members.string("name", example: "ann"), AdminToken.isValidName(name) else {
-            throw .badRequest(
+            throw APIError.badRequest(
                 "'name' takes up to \(AdminToken.nameLengths.upperBound) letters, digits and - _ ., such as ann.")
         }
         let roles = OperatorRole.allCases.map(\.rawValue).joined(separator: ", ")
         guard let role = (try members.string("role", example: "support")).flatMap({ OperatorRole(rawValue: $0) }) else {
-            throw .badRequest("'role' takes one of \(roles).")
+            throw APIError.badRequest("'role' takes one of \(roles).")
         }
         let days = try members.integer("expiresInDays", in: 1...Self.maximumDays)
-        return try await withStore {
+        return try await audit.record("tokens.create", name, request) {
             let text = try await tokens.create(
                 name: name, role: role, expiresAt: days.map { request.time.adding(seconds: Int64($0) * 86_400) },
                 at: request.time)
             guard let text else { throw Self.taken }
-            try await audit.note("tokens.create", name, after: role.rawValue, request)
-            return OperatorAnswer(
-                status: 201, ["name": .string(name), "role": .string(role.rawValue), "token": .string(text)])
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer(
+                    status: 201, ["name": .string(name), "role": .string(role.rawValue), "token": .string(text)]),
+                after: role.rawValue)
         }
     }
 
@@ -61,12 +58,11 @@ struct TokenOperations: Sendable {
         .conflict, error: "Token exists", code: "token-exists",
         message: "There is a token of that name already. Revoke it first, or choose another name.")
 
-    @Sendable private func revoke(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func revoke(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let name = request.parameters["name"] ?? ""
-        return try await withStore {
+        return try await audit.record("tokens.revoke", name, request) {
             guard try await tokens.revoke(name) else { throw Self.unknown }
-            try await audit.note("tokens.revoke", name, request)
-            return OperatorAnswer(["name": .string(name), "revoked": true])
+            return AuditTrail.Outcome(answer: OperatorAnswer(["name": .string(name), "revoked": true]))
         }
     }
 

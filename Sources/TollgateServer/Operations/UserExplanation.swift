@@ -14,16 +14,22 @@ struct UserExplanation: Sendable {
     let pastDueGraceSeconds: Int64
     let time: any TimeSource
 
+    /// Whether the user has ever called, bought or made something.
+    func isKnown(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> Bool {
+        try await traces.traces(of: user, at: time).isKnown
+    }
+
+    /// - Parameter call: What the next call is to be.
     /// - Throws: When nothing is known of the user.
-    func json(of user: UserID) async throws(APIError) -> JSON {
+    func json(of user: UserID, trying call: TriedCall = .standard) async throws(APIError) -> JSON {
         let now = time.now()
         do {
             async let traces = traces.traces(of: user, at: now)
             async let bought = subscriptions.purchases(of: user)
             async let keys = keys.keys(of: user)
-            async let decision = admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: now))
+            async let decision = admissions.peek(call.request(of: Principal(userID: user), at: now))
             let facts = try await Facts(
-                user: user, time: now, traces: traces, bought: bought, keys: keys, decision: decision)
+                user: user, time: now, call: call, traces: traces, bought: bought, keys: keys, decision: decision)
             guard facts.traces.isKnown else { throw APIError.userNotFound }
             return json(facts)
         } catch let error as APIError {
@@ -37,6 +43,7 @@ struct UserExplanation: Sendable {
     private struct Facts {
         let user: UserID
         let time: UnixTime
+        let call: TriedCall
         let traces: RedisUserTraces.Traces
         let bought: KnownPurchases
         let keys: [KeyRecord]
@@ -44,18 +51,15 @@ struct UserExplanation: Sendable {
     }
 
     private func json(_ facts: Facts) -> JSON {
-        let (decision, now) = (facts.decision, facts.time)
+        let (decision, route, now) = (facts.decision, facts.call.route, facts.time)
         return [
             "userId": .string(facts.user.value),
             "time": .moment(now),
-            "nextCall": NextCall(decision, at: now).json,
+            "nextCall": (NextCall(opening: route) ?? NextCall(decision, on: route, at: now)).json,
             "plan": plan(facts),
             "usage": decision.usage.jsonWithReset,
-            "minute": [
-                "count": .integer(decision.rate.count), "limit": .integer(decision.rate.limit),
-                "remaining": .integer(decision.rate.remaining),
-                "resetSeconds": .integer(Int(decision.rate.secondsUntilReset(at: now))),
-            ],
+            "minute": Self.json(of: decision.rate, at: now),
+            "routeMinute": decision.routeRate.map { Self.json(of: $0, at: now) } ?? .null,
             "openReservations": .integer(facts.traces.openReservations),
             "lastAdmittedAt": .moment(facts.traces.lastAdmittedAt),
             "keys": [
@@ -63,6 +67,13 @@ struct UserExplanation: Sendable {
                 "lastUsedAt": .moment(facts.keys.compactMap(\.lastUse).max()),
             ],
             "subscription": facts.bought.record.map { json(of: $0) } ?? .null,
+        ]
+    }
+
+    private static func json(of rate: RateSnapshot, at time: UnixTime) -> JSON {
+        [
+            "count": .integer(rate.count), "limit": .integer(rate.limit), "remaining": .integer(rate.remaining),
+            "resetSeconds": .integer(Int(rate.secondsUntilReset(at: time))),
         ]
     }
 

@@ -10,6 +10,8 @@ struct UserOperations: Sendable {
     let index: RedisUserIndex
     let topUsers: RedisTopUsers
     let data: RedisUserData
+    let requests: RedisRequestLog
+    let calls: TriedCalls
     let terms: RedisOperatorStore
     let explanation: UserExplanation
     let admissions: any AdmissionStore
@@ -63,38 +65,38 @@ struct UserOperations: Sendable {
         var isNone: Bool { plan == nil && state == nil }
     }
 
-    @Sendable private func list(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let filter = try Filter(request)
         let limit = try request.number("limit", in: 1...Self.maximumPage, orElse: Self.standardPage)
         if try Self.isByUsage(request) { return try await listByUsage(filter, limit, request) }
         var last: RedisUserIndex.Entry?
         if let text = request.call.query["after"] {
             guard let entry = RedisUserIndex.Entry(text) else {
-                throw .badRequest("'after' takes the 'next' of the page before.")
+                throw APIError.badRequest("'after' takes the 'next' of the page before.")
             }
             last = entry
         }
         var (rows, looks, hasMore): ([JSON], Int, Bool) = ([], 0, true)
-        do throws(StoreUnavailable) {
-            while rows.count < limit, looks < Self.maximumLooks, hasMore {
-                let wanted = filter.isNone ? limit - rows.count : Self.looksAtATime
-                let entries = try await index.users(after: last, maximumCount: wanted)
-                hasMore = entries.count == wanted
-                looks += entries.count
-                for (entry, summary) in zip(entries, try await data.summaries(of: entries.map(\.user)))
-                where rows.count < limit {
-                    last = entry
-                    if matches(summary, filter, at: request.time) { rows.append(json(of: summary, at: request.time)) }
-                }
-                if rows.count >= limit, last != entries.last { hasMore = true }
+        while rows.count < limit, looks < Self.maximumLooks, hasMore {
+            let wanted = filter.isNone ? limit - rows.count : Self.looksAtATime
+            let entries = try await index.users(after: last, maximumCount: wanted)
+            hasMore = entries.count == wanted
+            looks += entries.count
+            for (entry, summary) in zip(entries, try await data.summaries(of: entries.map(\.user)))
+            where rows.count < limit {
+                last = entry
+                if matches(summary, filter, at: request.time) { rows.append(json(of: summary, at: request.time)) }
             }
-            let total = try await index.count()
-            return OperatorAnswer([
-                "users": .array(rows), "total": .integer(total), "next": hasMore ? .text(last?.text) : .null,
-            ])
-        } catch {
-            throw .unavailable(cause: error.reason)
+            if rows.count >= limit, last != entries.last { hasMore = true }
         }
+        return OperatorAnswer([
+            "users": .array(rows), "total": try await total(filter), "next": hasMore ? .text(last?.text) : .null,
+        ])
+    }
+
+    /// How many users there are. Null where some are left out: how many those are, only reading all of them would tell.
+    private func total(_ filter: Filter) async throws(StoreUnavailable) -> JSON {
+        filter.isNone ? .integer(try await index.count()) : .null
     }
 
     private static func isByUsage(_ request: OperatorRequest) throws(APIError) -> Bool {
@@ -106,19 +108,14 @@ struct UserOperations: Sendable {
     /// Those who call most today, most first. Not all users: who calls now and then is not among them.
     private func listByUsage(
         _ filter: Filter, _ limit: Int, _ request: OperatorRequest
-    ) async throws(APIError) -> OperatorAnswer {
-        do {
-            let callers = try await topUsers.first(
-                RedisTopUsers.maximumUsers, on: CalendarDay(containing: request.time))
-            let summaries = try await data.summaries(of: callers.map(\.userID))
-            let rows = summaries.filter { matches($0, filter, at: request.time) }.prefix(limit)
-            let total = try await index.count()
-            return OperatorAnswer([
-                "users": .array(rows.map { json(of: $0, at: request.time) }), "total": .integer(total), "next": .null,
-            ])
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+    ) async throws(StoreUnavailable) -> OperatorAnswer {
+        let callers = try await topUsers.first(RedisTopUsers.maximumUsers, on: CalendarDay(containing: request.time))
+        let summaries = try await data.summaries(of: callers.map(\.userID))
+        let rows = summaries.filter { matches($0, filter, at: request.time) }.prefix(limit)
+        return OperatorAnswer([
+            "users": .array(rows.map { json(of: $0, at: request.time) }), "total": try await total(filter),
+            "next": .null,
+        ])
     }
 
     private func plan(of summary: RedisUserData.Summary, at time: UnixTime) -> String {
@@ -158,87 +155,85 @@ struct UserOperations: Sendable {
 
     // MARK: One user
 
-    @Sendable private func explain(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
-        OperatorAnswer(try await explanation.json(of: request.user))
+    @Sendable private func explain(_ request: OperatorRequest) async throws -> OperatorAnswer {
+        OperatorAnswer(
+            try await explanation.json(of: request.user, trying: try calls.call(request.call.query["route"])))
     }
 
-    @Sendable private func show(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func show(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
         let explained = try await explanation.json(of: user)
-        do throws(StoreUnavailable) {
-            let (terms, keys) = (try await terms.terms(of: user), try await keys.keys(of: user))
-            return OperatorAnswer(
-                .object(
-                    (explained.members ?? []).filter { $0.name != "keys" } + [
-                        JSON.Member(name: "operator", value: terms.json),
-                        JSON.Member(name: "keys", value: .array(keys.map { $0.json(at: request.time) })),
-                    ]))
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+        let (terms, keys) = (try await terms.terms(of: user), try await keys.keys(of: user))
+        return OperatorAnswer(
+            .object(
+                (explained.members ?? []).filter { $0.name != "keys" } + [
+                    JSON.Member(name: "operator", value: terms.json),
+                    JSON.Member(name: "keys", value: .array(keys.map { $0.json(at: request.time) })),
+                ]))
     }
 
-    @Sendable private func export(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func export(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
-        return try await withStore {
-            let entries = try await data.export(user, at: request.time)
-            guard !entries.isEmpty else { throw APIError.userNotFound }
-            return OperatorAnswer([
-                "userId": .string(user.value), "time": .moment(request.time),
-                "data": JSON(Dictionary(entries.map { ($0.key, $0.value.json) }) { $1 }),
-            ])
-        }
+        let entries = try await data.export(user, at: request.time)
+        guard !entries.isEmpty else { throw APIError.userNotFound }
+        return OperatorAnswer([
+            "userId": .string(user.value), "time": .moment(request.time),
+            "data": JSON(Dictionary(entries.map { ($0.key, $0.value.json) }) { $1 }),
+            "requests": .array(try await requests.entries(of: user).map(RequestOperations.json)),
+        ])
     }
 
-    @Sendable private func delete(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func delete(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
-        return try await withStore {
+        return try await audit.record("users.delete", user.value, request) {
             let record = try await data.summaries(of: [user]).first?.record
             if let record, record.status.isLive, !record.isByHand, request.call.query["force"] != "true" {
                 throw APIError.userSubscribed
             }
             let count = try await data.delete(user, at: request.time)
-            try await audit.note("users.delete", user.value, after: "\(count) keys deleted", request)
-            return OperatorAnswer(["userId": .string(user.value), "deletedKeys": .integer(count)])
+            try await requests.forget(user)
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer(["userId": .string(user.value), "deletedKeys": .integer(count)]),
+                after: "\(count) keys deleted")
         }
     }
 
-    @Sendable private func reset(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func reset(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
-        do throws(StoreUnavailable) {
+        return try await audit.record("users.reset", user.value, request) {
+            guard try await explanation.isKnown(user, at: request.time) else { throw APIError.userNotFound }
             let before = try await data.reset(user, at: request.time)
-            try await audit.note("users.reset", user.value, before: "\(before) calls", after: "0 calls", request)
-            return OperatorAnswer(["userId": .string(user.value), "callsBefore": .integer(before)])
-        } catch {
-            throw .unavailable(cause: error.reason)
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer(["userId": .string(user.value), "callsBefore": .integer(before)]),
+                before: "\(before) calls", after: "0 calls")
         }
     }
 
     // MARK: Decisions
 
-    @Sendable private func grant(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func grant(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let user = try request.user
         let members = try request.members(
             known: ["calls", "reason", "until", "every"], example: #"{"calls": 100, "reason": "sorry"}"#)
         guard let calls = try members.integer("calls", in: 1...Plan.maximumLimit) else {
-            throw .badRequest("'calls' is missing: how many there are to be on top of the quota.")
+            throw APIError.badRequest("'calls' is missing: how many there are to be on top of the quota.")
         }
         let every = try members.string("every", example: "period")
-        guard every == nil || every == "period" else { throw .badRequest("'every' takes \"period\".") }
+        guard every == nil || every == "period" else { throw APIError.badRequest("'every' takes \"period\".") }
         let until = try members.moment("until", after: request.time)
         let reason = try members.reason()
         let period = try await presentPeriod(of: user, at: request.time)
         let grant = OperatorTerms.Grant(
             id: RandomBytes.hex(count: 4), calls: calls, period: every == nil ? period : nil, until: until,
             reason: reason)
-        return try await change(user, "users.grant", request) { terms throws(APIError) in
-            guard terms.add(grant, in: period, at: request.time) else { throw .tooManyGrants }
+        return try await change(user, "users.grant", request) { terms in
+            guard terms.add(grant, in: period, at: request.time) else { throw APIError.tooManyGrants }
         }
     }
 
-    @Sendable private func revokeGrant(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func revokeGrant(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let id = request.parameters["grant"] ?? ""
-        return try await change(try request.user, "users.revoke-grant", request) { terms throws(APIError) in
+        return try await change(try request.user, "users.revoke-grant", request) { terms in
             guard terms.removeGrant(id) else {
                 throw APIError(
                     .notFound, error: "Grant not found", code: "grant-not-found",
@@ -247,27 +242,27 @@ struct UserOperations: Sendable {
         }
     }
 
-    @Sendable private func block(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func block(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let members = try request.members(known: ["reason"], example: #"{"reason": "abuse"}"#)
         guard let reason = try members.reason() else {
-            throw .badRequest("'reason' is missing: the caller is told it.")
+            throw APIError.badRequest("'reason' is missing: the caller is told it.")
         }
         return try await change(try request.user, "users.block", request) {
             $0.block = OperatorTerms.Block(reason: reason, since: request.time)
         }
     }
 
-    @Sendable private func unblock(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func unblock(_ request: OperatorRequest) async throws -> OperatorAnswer {
         try await change(try request.user, "users.unblock", request) { $0.block = nil }
     }
 
-    @Sendable private func setLimits(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func setLimits(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let members = try request.members(
             known: ["plan", "quota", "ratePerMinute", "until", "reason"], example: #"{"quota": 1000}"#)
         let plan = try members.string("plan", example: "pro")
         let plans = plans.current
         if let plan, plans[plan] == nil {
-            throw .badRequest(
+            throw APIError.badRequest(
                 "There is no plan '\(plan.prefix(64))'. The plans are \(plans.plans.map(\.name).joined(separator: ", "))."
             )
         }
@@ -276,36 +271,33 @@ struct UserOperations: Sendable {
             ratePerMinute: try members.integer("ratePerMinute", in: 0...Plan.maximumLimit),
             until: try members.moment("until", after: request.time), reason: try members.reason())
         guard limits.plan != nil || limits.quota != nil || limits.ratePerMinute != nil else {
-            throw .badRequest("Give at least one of 'plan', 'quota' and 'ratePerMinute'.")
+            throw APIError.badRequest("Give at least one of 'plan', 'quota' and 'ratePerMinute'.")
         }
         return try await change(try request.user, "users.limit", request) { $0.limits = limits }
     }
 
-    @Sendable private func removeLimits(_ request: OperatorRequest) async throws(APIError) -> OperatorAnswer {
+    @Sendable private func removeLimits(_ request: OperatorRequest) async throws -> OperatorAnswer {
         try await change(try request.user, "users.unlimit", request) { $0.limits = nil }
     }
 
-    private func presentPeriod(of user: UserID, at time: UnixTime) async throws(APIError) -> String {
-        do {
-            let decision = try await admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: time))
-            return decision.usage.period.name
-        } catch {
-            throw .unavailable(cause: error.reason)
-        }
+    private func presentPeriod(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) -> String {
+        let decision = try await admissions.peek(AdmissionRequest(principal: Principal(userID: user), time: time))
+        return decision.usage.period.name
     }
 
+    /// One who has not called yet may be decided about as well: `isKnown` tells of an id that was typed wrong.
     private func change(
-        _ user: UserID, _ action: String, _ request: OperatorRequest,
-        _ change: (inout OperatorTerms) throws(APIError) -> Void
-    ) async throws(APIError) -> OperatorAnswer {
-        let (before, after) = try await terms.change(user, change) { APIError.unavailable(cause: $0.reason) }
-        do throws(StoreUnavailable) {
+        _ user: UserID, _ action: String, _ request: OperatorRequest, _ change: (inout OperatorTerms) throws -> Void
+    ) async throws -> OperatorAnswer {
+        try await audit.record(action, user.value, request) {
+            let isKnown = try await explanation.isKnown(user, at: request.time)
+            let (before, after) = try await terms.change(user, change)
             try await index.add([user], at: request.time)
-            try await audit.note(action, user.value, before: before.json.text, after: after.json.text, request)
-        } catch {
-            throw .unavailable(cause: error.reason)
+            return AuditTrail.Outcome(
+                answer: OperatorAnswer([
+                    "userId": .string(user.value), "isKnown": .bool(isKnown), "operator": after.json,
+                ]), before: before.json.text, after: after.json.text)
         }
-        return OperatorAnswer(["userId": .string(user.value), "operator": after.json])
     }
 }
 

@@ -276,6 +276,34 @@ import TollgateServer
         }
     }
 
+    /// An operator at the admin port has a worker do it.
+    @Test func aWorkerDoesItWhenAsked() async throws {
+        let (time, identity) = (SystemClock(), try DevelopmentIdentity.shared())
+        try await withStandIns(identity: identity, time: time) { stripe, _, urls in
+            try await withFleet(settings: urls) { fleet in
+                let admin = fleet.workers[0].adminPort
+                func standing() async throws -> JSON {
+                    try await HTTP.get("/admin/v1/reconciliation", port: admin).json
+                }
+                try await eventually("the first pass is over") { try await standing()["last"] != .null }
+                #expect(try await standing()["isAwaited"].bool == false)
+                stripe.addCustomer("cus_late")
+                _ = try stripe.subscribe("cus_late", to: ["price_paid"], metadata: ["userId": "user_late"])
+                let process = try ChildProcess.start(
+                    Worker.program, ["reconcile", "--admin", "http://127.0.0.1:\(admin)"],
+                    environment: ["TOLLGATE_ADMIN_TOKEN": "any"], output: .lines)
+                var lines: [String] = []
+                for await line in process.lines { lines.append(line) }
+                #expect(await process.wait() == .exited(0))
+                #expect(lines == ["1 subscription looked at, 1 mended"])
+                let plan = try await HTTP.get("/admin/v1/users/user_late", port: admin).json["plan"]["name"].string
+                #expect(plan == "paid")
+                let audit = try await HTTP.get("/admin/v1/audit", port: admin).json["entries"].elements ?? []
+                #expect(audit.compactMap { $0["action"].string } == ["reconcile"])
+            }
+        }
+    }
+
     @Test func theCommandSaysWhatItFinds() async throws {
         try await withMarket(settings: Self.deaf) { market in
             try market.sell("price_paid", to: "user_abc")

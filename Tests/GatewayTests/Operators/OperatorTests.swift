@@ -113,6 +113,52 @@ import TollgateServer
         }
     }
 
+    /// What a person has damaged by hand hides neither other users nor what is left, and keeps no one from being deleted.
+    @Test(arguments: [
+        "SET 'usage:{user_odd}' x", "SET 'subscription:{user_odd}' x", "SET 'subscriptions:{user_odd}' x",
+        "HSET 'keys:{user_odd}' a b", "SET 'alerted:{user_odd}' x", "LPUSH 'user:{user_odd}:platformId' x",
+    ]) func damagedRecordsCanBeDeleted(damage: String) async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for user in ["user_odd", "user_abc"] { _ = try await market.verify(user) }
+            try await eventually("both are in the index") {
+                try await market.admin("GET", "users").json["total"].integer == 2
+            }
+            try await withRedisClient(market.redis.configuration) { redis in
+                let key = damage.split(separator: "'")[1]
+                let command = damage.replacing("'", with: "")
+                _ = try await redis.send("DEL \(key)")
+                _ = try await redis.send(command)
+                let list = try await market.admin("GET", "users")
+                #expect(list.status == 200 && list.json["users"].elements?.count == 2, "\(list.body)")
+                #expect(try await market.admin("GET", "users/user_odd/export").status == 200)
+                let deleted = try await market.admin("DELETE", "users/user_odd")
+                #expect(deleted.status == 200, "\(deleted.body)")
+                let left = try await redis.send("KEYS *user_odd*").array?.compactMap(\.string)
+                #expect(left == [])
+            }
+            #expect(try await market.admin("GET", "users").json["total"].integer == 1)
+        }
+    }
+
+    /// An id that was typed wrong is told of.
+    @Test func decisionsAboutStrangersAreToldOf() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            let early = try await market.admin("POST", "users/user_new/grants", #"{"calls":1}"#)
+            #expect(early.status == 200 && early.json["isKnown"].bool == false)
+            #expect(try await market.admin("POST", "users/user_other/reset").status == 404)
+            _ = try await market.verify("user_new")
+            let later = try await market.admin("POST", "users/user_new/grants", #"{"calls":1}"#).json
+            #expect(later["isKnown"].bool == true)
+            let id = try #require(later["operator"]["grants"].elements?.last?["id"].string)
+            let (lines, status) = try await market.run(["users", "ungrant", "user_new", id])
+            #expect(status == .exited(0) && !lines.joined().contains(id), "\(lines)")
+            let grants = try await market.admin("GET", "users/user_new").json["operator"]["grants"].elements
+            #expect(grants?.count == 1)
+            let (wrong, refused) = try await market.run(["users", "limit", "user_new", "--quota", "-1"])
+            #expect(refused == .exited(64), "\(wrong)")
+        }
+    }
+
     @Test func keysAreFoundAndRevoked() async throws {
         try await withMarket(plans: Self.plans) { market in
             let made = try await market.call("POST", "/keys", "user_abc", body: #"{"name":"build"}"#).json
@@ -244,6 +290,10 @@ import TollgateServer
                     ["userId": "user_b", "day": "2025-11-26", "route": "verify-auth", "calls": 1],
                 ])
             #expect(try await market.admin("GET", "usage?month=2025-10").json["usage"].elements == [])
+            for month in ["2024-09", "2025-12", "1970-01"] {
+                let answer = try await market.admin("GET", "usage?month=\(month)")
+                #expect(answer.status == 400 && answer.body.contains("from 2024-10 to 2025-11"), "\(answer.body)")
+            }
         }
     }
 

@@ -1,4 +1,6 @@
+import Hiredis
 import JSONValue
+import RedisClient
 import TestSupport
 import Testing
 import TollgateDev
@@ -39,6 +41,35 @@ import TollgateDev
             for await line in process.lines { lines.append(line) }
             #expect(await process.wait() == .exited(0))
             #expect(lines.count == 2 && lines.last?.contains("quota-exceeded") == true, "\(lines)")
+        }
+    }
+
+    /// Of a user who is deleted no request is known any more.
+    @Test func requestsAreForgottenWithTheirUser() async throws {
+        let plans = "plans:\n  free: { quota: 1, ratePerMinute: 100 }\n"
+        try await withFleet(plans: plans, settings: Self.settings) { fleet in
+            let (port, adminPort) = (fleet.workers[0].port, fleet.workers[0].adminPort)
+            for user in ["user_gone", "user_stays"] {
+                for _ in 1...2 { _ = try await HTTP.verify(try fleet.token(user), port: port) }
+            }
+            try await withRedisClient(fleet.redis.configuration) { redis in
+                func users() async throws -> [String] {
+                    let entries = try await redis.send("XRANGE requests - +").array ?? []
+                    return entries.compactMap { entry in
+                        let words = entry.array?.last?.array?.compactMap(\.string) ?? []
+                        return words.firstIndex(of: "user").map { words[$0 + 1] }
+                    }
+                }
+                try await eventually("both refusals are told of") {
+                    Set(try await users()) == ["user_gone", "user_stays"]
+                }
+                let export = try await HTTP.get("/admin/v1/users/user_gone/export", port: adminPort)
+                #expect(export.json["requests"].elements?.isEmpty == false, "\(export.body)")
+                #expect(!export.body.contains("user_stays"))
+                let answer = try await HTTP.send("DELETE", "/admin/v1/users/user_gone", port: adminPort)
+                #expect(answer.status == 200, "\(answer.body)")
+                #expect(Set(try await users()) == ["user_stays"])
+            }
         }
     }
 
