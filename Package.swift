@@ -102,6 +102,11 @@ let package = Package(
             name: "OutboundCalls", dependencies: ["ConnectionFailures", httpClient, nioCore, logging],
             swiftSettings: strict),
 
+        // 2: mail, sent to a server of the operator's
+        .target(
+            name: "SMTPClient", dependencies: ["ConnectionFailures", nioCore, nioPosix, nioSSL, nioTLS],
+            swiftSettings: strict),
+
         // 3: the domain's ports, each implemented on its own
         .target(
             name: "TollgateStore",
@@ -158,7 +163,8 @@ let package = Package(
         .target(
             name: "TollgateConfiguration",
             dependencies: [
-                "TollgateCore", "ClerkAuth", "StripeBilling", "RedisClient", "ReverseProxy", configuration, yams,
+                "TollgateCore", "ClerkAuth", "StripeBilling", "RedisClient", "ReverseProxy", "SMTPClient",
+                "PercentCoding", configuration, yams,
                 lifecycle, nioCore, nioSSL, logging,
             ],
             swiftSettings: strict),
@@ -184,7 +190,7 @@ let package = Package(
             dependencies: [
                 "TollgateCore", "TollgateConfiguration", "PrometheusMetrics", "TollgateDataPlane", "TollgateStore",
                 "ClerkAuth", "StripeBilling", "OutboundCalls", "ConnectionFailures", "RedisClient", "ReverseProxy",
-                "JSONValue", "NameResolution", "PercentCoding",
+                "SMTPClient", "JSONValue", "NameResolution", "PercentCoding",
                 "Libcrypto", hummingbird, hummingbirdCore, httpTypes, lifecycle, unixSignals, httpClient, nioCore,
                 nioPosix, nioHTTP1, nioSSL,
                 nioTLS, logging, metrics, coreMetrics,
@@ -234,6 +240,10 @@ let package = Package(
         .testTarget(name: "JSONValueTests", dependencies: ["JSONValue"], swiftSettings: strict),
         .testTarget(name: "TollgateCoreTests", dependencies: ["TollgateCore"], swiftSettings: strict),
         .testTarget(name: "HiredisTests", dependencies: ["Hiredis", "Libcrypto"], swiftSettings: strict),
+        .testTarget(
+            name: "SMTPClientTests",
+            dependencies: ["TestSupport", "SMTPClient", "JSONValue", "TollgateDev", nioCore, nioPosix, nioSSL],
+            swiftSettings: strict),
         .testTarget(name: "HTTPWireTests", dependencies: ["HTTPWire", nioCore], swiftSettings: strict),
         .testTarget(
             name: "RedisClientTests",
@@ -278,7 +288,8 @@ let package = Package(
         .testTarget(
             name: "TollgateConfigurationTests",
             dependencies: [
-                "TestSupport", "TollgateConfiguration", "TollgateCore", "ClerkAuth", "StripeBilling", logging,
+                "TestSupport", "TollgateConfiguration", "TollgateCore", "ClerkAuth", "StripeBilling", "SMTPClient",
+                logging,
             ],
             swiftSettings: strict),
         .testTarget(
@@ -297,7 +308,7 @@ let package = Package(
                 "TestSupport", "TollgateServer", "TollgateDataPlane", "TollgateConfiguration", "PrometheusMetrics",
                 "TollgateStore", "JSONValue",
                 "TollgateCore", "RedisClient", "Hiredis", "ClerkAuth",
-                "StripeBilling", "OutboundCalls", "HTTPWire", "NameResolution", nioCore, nioPosix,
+                "StripeBilling", "OutboundCalls", "HTTPWire", "NameResolution", "SMTPClient", nioCore, nioPosix,
                 nioEmbedded, metrics, coreMetrics, httpTypes, logging,
             ],
             swiftSettings: strict),

@@ -7,7 +7,7 @@ import Testing
     private static let layers: [String: Int] = [
         "CHiredis": 0, "COpenSSL": 0, "TollgateCore": 0,
         "Hiredis": 1, "Libcrypto": 1, "NameResolution": 1, "ConnectionFailures": 1, "JSONValue": 1, "PercentCoding": 1,
-        "RedisClient": 2, "OutboundCalls": 2, "HTTPWire": 2,
+        "RedisClient": 2, "OutboundCalls": 2, "HTTPWire": 2, "SMTPClient": 2,
         "TollgateStore": 3, "ClerkAuth": 3, "StripeBilling": 3, "ReverseProxy": 3,
         "TollgateConfiguration": 4, "PrometheusMetrics": 4,
         "TollgateDataPlane": 5,

@@ -1,5 +1,4 @@
-import TestSupport
-import TollgateDev
+package import TollgateDev
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -8,13 +7,13 @@ import Foundation
 #endif
 
 /// The scripts in Tests/Oracles, and what they are run with.
-enum Oracle {
+package enum Oracle {
     /// Starts one of the scripts.
     ///
     /// - Parameters:
     ///   - name: Such as `stripe`.
     ///   - inputFile: What it reads. Nothing, unless told otherwise.
-    static func start(
+    package static func start(
         _ name: String, _ arguments: [String] = [], inputFile: String = "/dev/null"
     ) throws -> ChildProcess {
         let python = package.appending(path: ".build/oracles/bin/python").path
@@ -28,7 +27,7 @@ enum Oracle {
     }
 
     /// What one of the scripts says of `input`.
-    static func ask(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
+    package static func ask(_ name: String, _ arguments: [String], input: String = "") async throws -> String {
         let file = "/tmp/tg-oracle-\(UInt32.random(in: 0...UInt32.max))"
         try input.write(toFile: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: file) }
@@ -40,5 +39,5 @@ enum Oracle {
     }
 
     private static let package = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
 }
