@@ -144,10 +144,14 @@ extension Setting {
 
     package static let alertURL = Setting(
         "TOLLGATE_ALERT_URL", .url, isSecret: true,
-        "Where alerts are sent, as signed webhooks. Without it there are none.")
+        "Where alerts are sent, as signed webhooks.")
     package static let alertSecret = Setting(
         "TOLLGATE_ALERT_SECRET", .text, isSecret: true,
         "What alerts are signed with: `whsec_` and the base64 of 24 to 64 random bytes.")
+    package static let alertSMTPURL = Setting(
+        "TOLLGATE_ALERT_SMTP_URL", .url, isSecret: true,
+        "Where alerts are mailed, and through which server: "
+            + "`smtp://[user:password@]host[:port]?from=address&to=address,…`, or `smtps://…`.")
     package static let alertAllowPrivate = Setting(
         "TOLLGATE_ALERT_ALLOW_PRIVATE", .choice(["true", "false"]), default: "false",
         "Whether alerts may be sent to this machine and to private networks.")
@@ -180,7 +184,7 @@ extension Setting {
         .clerkAuthorizedParties, .clerkAudiences, .clerkScriptURL,
         .stripeSecretKey, .stripePriceID, .stripeWebhookSecret, .stripeAPIURL, .stripeUnknownPrice,
         .stripeOnRefund, .stripePastDueGraceDays,
-        .alertURL, .alertSecret, .alertAllowPrivate,
+        .alertURL, .alertSecret, .alertSMTPURL, .alertAllowPrivate,
         .dashboard, .frontendURL, .corsOrigins, .corsOriginPatterns,
     ]
 

@@ -55,6 +55,9 @@ struct WebURL: Sendable, Hashable {
 
     private static let defaultPorts = ["http": 80, "https": 443]
 
+    /// As it is looked up, and an address as it is connected to.
+    var hostWithoutBrackets: String { host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host }
+
     /// Scheme, host and port, as a browser writes them into `Origin`.
     var origin: String { "\(scheme)://\(host)" + (port.map { ":\($0)" } ?? "") }
 

@@ -2,11 +2,11 @@ import Hiredis
 package import RedisClient
 package import TollgateCore
 
-/// Alerts on their way to the receiver, in Redis: any worker may send any of them, and what one that dies had in work
-/// another takes up.
+/// Alerts on their way to the receiver of one channel, in Redis: any worker may send any of them, and what one that dies
+/// had in work another takes up.
 ///
 /// Those that were delivered are kept for a while, to know them when they are found again; longer than that, a mark of the
-/// user's own says so (``marks(of:)``).
+/// user's own says so (``RedisAlertOutboxes/marks(of:)``).
 package struct RedisAlertOutbox: Sendable {
     /// Alerts that are kept at most, whatever has become of them. When as many wait, no more are taken.
     package static let maximumCount = 100_000
@@ -20,13 +20,6 @@ package struct RedisAlertOutbox: Sendable {
     /// How long a worker has for those that it has claimed: far longer than a try may take.
     package static let leaseSeconds: Int64 = 60
 
-    /// Alerts that are known of a user at most, and how long after the last of them.
-    private static let maximumMarks = 256
-    private static let marksSeconds: Int64 = 35 * 86_400
-
-    /// How long one that cannot be found again is known of its user.
-    private static let standardMarkSeconds: Int64 = 30 * 86_400
-
     private static let enqueueScript = NamedScript<EnqueueAlertsSignature>(
         "enqueue_alerts.lua", resource: PackageResources.enqueue_alerts_lua)
     private static let claimScript = NamedScript<ClaimAlertsSignature>(
@@ -34,24 +27,27 @@ package struct RedisAlertOutbox: Sendable {
     private static let settleScript = NamedScript<SettleAlertSignature>(
         "settle_alert.lua", resource: PackageResources.settle_alert_lua)
 
+    /// How what is in it is sent.
+    package let channel: Alert.Channel
+
     private let client: RedisClient
 
-    package init(client: RedisClient) { self.client = client }
+    package init(_ channel: Alert.Channel, client: RedisClient) { (self.channel, self.client) = (channel, client) }
 
     // MARK: In
 
-    /// Puts alerts in, each once, and marks them as known of their users.
+    /// Puts alerts in, each once.
     ///
-    /// - Returns: How many were new. Nil when there is no room: then some are neither in it nor marked.
+    /// - Returns: How many were new. Nil when there is no room: then some are not in it.
     package func add(_ alerts: [Alert], at time: UnixTime) async throws(StoreUnavailable) -> Int? {
         guard !alerts.isEmpty else { return 0 }
         let outgoing = alerts.map { OutgoingAlert($0, at: time) }
         let reply = try await client.ask(
             Self.enqueueScript.call(rest: outgoing.flatMap { [$0.id, $0.entry] }) { key in
                 switch key {
-                case .entries: .alerts
-                case .due: .alertsDue
-                case .delivered: .alertsDelivered
+                case .entries: .alerts(channel)
+                case .due: .alertsDue(channel)
+                case .delivered: .alertsDelivered(channel)
                 }
             } with: { argument in
                 switch argument {
@@ -62,31 +58,7 @@ package struct RedisAlertOutbox: Sendable {
         guard let outcome = Self.enqueueScript.outcome(of: reply), let new = reply.array?.last?.integer else {
             throw Self.enqueueScript.unexpectedReply()
         }
-        guard outcome == .taken else { return nil }
-        try await mark(alerts, at: time)
-        return Int(new)
-    }
-
-    /// They lie in the slots of their users, so no script writes them with the entries. One that a crash leaves out is found
-    /// again, and known in the outbox.
-    private func mark(_ alerts: [Alert], at time: UnixTime) async throws(StoreUnavailable) {
-        _ = try await client.ask(
-            all: alerts.flatMap { alert -> [RedisCommand] in
-                let key = RedisKey.alerted(alert.user)
-                let end = alert.mayBeFoundUntil ?? time.adding(seconds: Self.standardMarkSeconds)
-                return [
-                    RedisCommand("ZADD", key, "\(end.seconds)", alert.messageID),
-                    RedisCommand("ZREMRANGEBYSCORE", key, "-inf", "(\(time.seconds)"),
-                    RedisCommand("ZREMRANGEBYRANK", key, "0", "\(-Self.maximumMarks - 1)"),
-                    RedisCommand("EXPIRE", key, "\(Self.marksSeconds)"),
-                ]
-            })
-    }
-
-    /// The ids of the alerts that are known of each of `users`, in their order.
-    package func marks(of users: [UserID]) async throws(StoreUnavailable) -> [Set<String>] {
-        let replies = try await client.ask(all: users.map { RedisCommand("ZRANGE", .alerted($0), "0", "-1") })
-        return replies.map { Set(($0.array ?? []).compactMap(\.string)) }
+        return outcome == .taken ? Int(new) : nil
     }
 
     // MARK: Out
@@ -103,8 +75,8 @@ package struct RedisAlertOutbox: Sendable {
         let reply = try await client.ask(
             Self.claimScript.call { key in
                 switch key {
-                case .entries: .alerts
-                case .due: .alertsDue
+                case .entries: .alerts(channel)
+                case .due: .alertsDue(channel)
                 }
             } with: { argument in
                 switch argument {
@@ -158,7 +130,7 @@ package struct RedisAlertOutbox: Sendable {
     ///
     /// - Returns: How many.
     package func replayAll(at time: UnixTime) async throws(StoreUnavailable) -> Int {
-        let ids = (try await client.ask(RedisCommand("ZRANGE", .alertsDead, "0", "-1")).array ?? [])
+        let ids = (try await client.ask(RedisCommand("ZRANGE", .alertsDead(channel), "0", "-1")).array ?? [])
             .compactMap(\.string)
         var count = 0
         for start in stride(from: 0, to: ids.count, by: Self.replayedAtATime) {
@@ -184,10 +156,10 @@ package struct RedisAlertOutbox: Sendable {
         let reply = try await client.ask(
             Self.settleScript.call { key in
                 switch key {
-                case .entries: .alerts
-                case .due: .alertsDue
-                case .delivered: .alertsDelivered
-                case .dead: .alertsDead
+                case .entries: .alerts(channel)
+                case .due: .alertsDue(channel)
+                case .delivered: .alertsDelivered(channel)
+                case .dead: .alertsDead(channel)
                 }
             } with: { argument in
                 switch argument {
@@ -228,7 +200,7 @@ package struct RedisAlertOutbox: Sendable {
 
     /// Those that are due first; of those that have ended, the last ones.
     package func list(_ standing: Standing, maximumCount: Int) async throws(StoreUnavailable) -> Listing {
-        let key = Self.key(of: standing)
+        let key = key(of: standing)
         let order = standing == .pending ? [] : ["REV"]
         let replies = try await client.ask(all: [
             RedisCommand("ZCARD", key),
@@ -249,22 +221,22 @@ package struct RedisAlertOutbox: Sendable {
 
     /// How many wait to be sent.
     package func pendingCount() async throws(StoreUnavailable) -> Int {
-        Int(try await client.ask(RedisCommand("ZCARD", .alertsDue)).integer ?? 0)
+        Int(try await client.ask(RedisCommand("ZCARD", .alertsDue(channel))).integer ?? 0)
     }
 
     private func entries(_ ids: [String]) async throws(StoreUnavailable) -> [OutgoingAlert] {
         guard !ids.isEmpty else { return [] }
-        let reply = try await client.ask(RedisCommand("HMGET", .alerts, ids))
+        let reply = try await client.ask(RedisCommand("HMGET", .alerts(channel), ids))
         return zip(ids, reply.array ?? []).compactMap { id, entry in
             entry.string.flatMap { OutgoingAlert(id: id, entry: $0) }
         }
     }
 
-    private static func key(of standing: Standing) -> RedisKey {
+    private func key(of standing: Standing) -> RedisKey {
         switch standing {
-        case .pending: .alertsDue
-        case .delivered: .alertsDelivered
-        case .dead: .alertsDead
+        case .pending: .alertsDue(channel)
+        case .delivered: .alertsDelivered(channel)
+        case .dead: .alertsDead(channel)
         }
     }
 }

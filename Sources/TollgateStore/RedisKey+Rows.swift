@@ -204,24 +204,25 @@ extension RedisKey.Pattern {
             holds: "requests in this minute on a route that has a rate of its own",
             look: "GET 'ratelimit:{user_ghi}:hello:29926170'"),
         Row(
-            .alerts, "alerts:{outbox}", .hash, .mayStay, kept: "until sent; 30 days at most",
+            .alerts, "alerts:{channel}", .hash, .mayStay, kept: "until sent; 30 days at most",
             holds: """
-                alerts by their ids, as JSON: `type user since attempts failure body`; of one that is delivered no `body`
+                alerts for `webhook` or `email` by their ids, as JSON: `type user since attempts failure body`; of one \
+                that is delivered no `body`
                 """,
-            look: "HGETALL 'alerts:{outbox}'"),
+            look: "HGETALL 'alerts:{webhook}'"),
         Row(
-            .alertsDue, "alerts:{outbox}:due", .sortedSet, .mayStay, kept: "until sent or given up",
+            .alertsDue, "alerts:{channel}:due", .sortedSet, .mayStay, kept: "until sent or given up",
             holds:
                 "ids of the alerts that are to be sent, by when (milliseconds); later while a worker has them in work",
-            look: "ZRANGE 'alerts:{outbox}:due' 0 9 WITHSCORES"),
+            look: "ZRANGE 'alerts:{webhook}:due' 0 9 WITHSCORES"),
         Row(
-            .alertsDelivered, "alerts:{outbox}:delivered", .sortedSet, .mayStay, kept: "3 days",
+            .alertsDelivered, "alerts:{channel}:delivered", .sortedSet, .mayStay, kept: "3 days",
             holds: "ids of the alerts that were delivered, by when (milliseconds); the last 50,000",
-            look: "ZRANGE 'alerts:{outbox}:delivered' 0 9 REV WITHSCORES"),
+            look: "ZRANGE 'alerts:{webhook}:delivered' 0 9 REV WITHSCORES"),
         Row(
-            .alertsDead, "alerts:{outbox}:dead", .sortedSet, .mayStay, kept: "30 days",
+            .alertsDead, "alerts:{channel}:dead", .sortedSet, .mayStay, kept: "30 days",
             holds: "ids of the alerts that were given up, by when (milliseconds); the last 10,000",
-            look: "ZRANGE 'alerts:{outbox}:dead' 0 9 REV WITHSCORES"),
+            look: "ZRANGE 'alerts:{email}:dead' 0 9 REV WITHSCORES"),
         Row(
             .alertSweep, "alerts:sweep", .hash, .mayStay, kept: "for ever",
             holds: """

@@ -159,17 +159,17 @@ extension RedisKey {
     /// The users who called most on one day (UTC).
     package static func topUsers(on day: CalendarDay) -> RedisKey { RedisKey(.topUsers, day.description) }
 
-    /// What is to be sent to whom alerts are sent to, by its ids.
-    static let alerts = RedisKey(.alerts, "outbox")
+    /// What is to be sent on a channel, by its ids.
+    static func alerts(_ channel: Alert.Channel) -> RedisKey { RedisKey(.alerts, channel.rawValue) }
 
-    /// The ids of what is yet to be sent, by when.
-    static let alertsDue = RedisKey(.alertsDue, "outbox")
+    /// The ids of those that are to be sent, by when.
+    static func alertsDue(_ channel: Alert.Channel) -> RedisKey { RedisKey(.alertsDue, channel.rawValue) }
 
-    /// The ids of what was delivered, by when.
-    static let alertsDelivered = RedisKey(.alertsDelivered, "outbox")
+    /// The ids of those that were delivered, by when.
+    static func alertsDelivered(_ channel: Alert.Channel) -> RedisKey { RedisKey(.alertsDelivered, channel.rawValue) }
 
-    /// The ids of what was given up, by when.
-    static let alertsDead = RedisKey(.alertsDead, "outbox")
+    /// The ids of those that were given up, by when.
+    static func alertsDead(_ channel: Alert.Channel) -> RedisKey { RedisKey(.alertsDead, channel.rawValue) }
 
     /// When it was last looked for alerts that were not told.
     static let alertSweep = RedisKey(.alertSweep)

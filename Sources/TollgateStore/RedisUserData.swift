@@ -132,11 +132,11 @@ package struct RedisUserData: Sendable {
         let alerted = try await client.askOfAnyType(all: [RedisCommand("ZRANGE", .alerted(user), "0", "-1")])
         let ids = (alerted[0].array ?? []).compactMap(\.string)
         guard !ids.isEmpty else { return }
-        let sets: [RedisKey] = [.alertsDue, .alertsDelivered, .alertsDead]
         _ = try await client.ask(
-            all: sets.map { RedisCommand("ZREM", $0, ids) } + [
-                RedisCommand("HDEL", .alerts, ids)
-            ])
+            all: Alert.Channel.allCases.flatMap { channel -> [RedisCommand] in
+                let sets: [RedisKey] = [.alertsDue(channel), .alertsDelivered(channel), .alertsDead(channel)]
+                return sets.map { RedisCommand("ZREM", $0, ids) } + [RedisCommand("HDEL", .alerts(channel), ids)]
+            })
     }
 
     /// The names of all keys that may hold something of the user, those without anything in them as well.

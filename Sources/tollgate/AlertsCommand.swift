@@ -20,10 +20,11 @@ struct AlertsCommand: AsyncParsableCommand {
         func run() async throws {
             let query = ["limit": "\(limit)", "state": state?.rawValue].compactMapValues(\.self)
             try await door.ask(.get, "alerts", query: query) { answer in
-                var table = TextTable("ALERT", "TYPE", "STATE", "USER", "TRIES", "SINCE", "FAILURE")
+                var table = TextTable("ALERT", "TYPE", "BY", "STATE", "USER", "TRIES", "SINCE", "FAILURE")
                 for alert in answer["alerts"].elements ?? [] {
                     table.add(
-                        alert["id"].cell, alert["type"].cell, alert["state"].cell, alert["userId"].cell,
+                        alert["id"].cell, alert["type"].cell, alert["channel"].cell, alert["state"].cell,
+                        alert["userId"].cell,
                         alert["attempts"].cell, alert["since"].cell, alert["failure"].cell)
                 }
                 let counts = (answer["counts"].members ?? []).map { "\($0.value.cell) \($0.name)" }

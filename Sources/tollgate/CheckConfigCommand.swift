@@ -16,7 +16,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
 
     @OptionGroup var settings: SettingOptions
 
-    @Flag(help: "Also try Redis, Clerk, Stripe and the upstreams, as 'tollgate doctor' does.")
+    @Flag(help: "Also try Redis, Clerk, Stripe, the upstreams and the mail server, as 'tollgate doctor' does.")
     var connect = false
 
     func run() async throws {

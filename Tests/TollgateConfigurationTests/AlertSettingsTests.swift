@@ -28,9 +28,10 @@ import TollgateCore
                     "TOLLGATE_ALERT_URL": "https://Hooks.example.com:8443/a?b=c", "TOLLGATE_ALERT_SECRET": Self.secret,
                 ]) { $1 }
             ).alerts)
-        #expect(alerts.url.revealed == "https://hooks.example.com:8443/a?b=c")
-        #expect(alerts.host == "hooks.example.com" && alerts.port == 8443 && !alerts.allowsPrivateNetworks)
-        #expect(alerts.signingKey.count == 24)
+        let webhook = try #require(alerts.webhook)
+        #expect(webhook.url.revealed == "https://hooks.example.com:8443/a?b=c")
+        #expect(webhook.host == "hooks.example.com" && webhook.port == 8443 && !alerts.allowsPrivateNetworks)
+        #expect(webhook.signingKey.count == 24 && alerts.channels == [.webhook])
     }
 
     @Test(arguments: ["whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_not base64", "hunter2"])

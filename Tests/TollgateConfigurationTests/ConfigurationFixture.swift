@@ -41,6 +41,7 @@ enum ConfigurationFixture {
         "STRIPE_UNKNOWN_PRICE": "keep", "STRIPE_ON_REFUND": "end", "STRIPE_PAST_DUE_GRACE_DAYS": "3",
         "TOLLGATE_ALERT_URL": "https://hooks.example.com/hunter2",
         "TOLLGATE_ALERT_SECRET": "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg==",
+        "TOLLGATE_ALERT_SMTP_URL": "smtps://gate:hunter2@mail.example.com?from=a@example.com&to=b@example.com",
         "TOLLGATE_ALERT_ALLOW_PRIVATE": "true",
         "FRONTEND_URL": "https://App.Example.com:443/",
         "CORS_ORIGINS": "capacitor://localhost,http://localhost:5173",

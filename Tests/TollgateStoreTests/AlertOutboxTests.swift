@@ -13,7 +13,7 @@ import TollgateDev
     private func withOutbox(_ body: (RedisAlertOutbox, RedisClient) async throws -> Void) async throws {
         try await withRedis { server in
             try await withRedisClient(server.patientConfiguration) { client in
-                try await body(RedisAlertOutbox(client: client), client)
+                try await body(RedisAlertOutbox(.webhook, client: client), client)
             }
         }
     }
@@ -28,14 +28,36 @@ import TollgateDev
     @Test func anAlertIsTakenOnceAndMarked() async throws {
         try await withOutbox { outbox, client in
             let alerts = [try Self.alert("user_a"), try Self.alert("user_a", 80), try Self.alert("user_b")]
-            #expect(try await outbox.add(alerts, at: Self.time) == 3)
-            #expect(try await outbox.add(alerts, at: Self.time.adding(seconds: 1)) == 0)
+            let outboxes = RedisAlertOutboxes([.webhook], client: client)
+            #expect(try await outboxes.add(alerts, at: Self.time) == 3)
+            #expect(try await outboxes.add(alerts, at: Self.time.adding(seconds: 1)) == 0)
             #expect(try await outbox.pendingCount() == 3)
             let users = try ["user_a", "user_b", "user_c"].map { try #require(UserID($0)) }
-            let marks = try await outbox.marks(of: users)
+            let marks = try await outboxes.marks(of: users)
             #expect(marks == [Set(alerts.prefix(2).map(\.messageID)), [alerts[2].messageID], []])
             let ttl = try await client.send("TTL alerted:{user_a}").integer ?? 0
             #expect((34 * 86_400...35 * 86_400).contains(ttl))
+        }
+    }
+
+    /// What becomes of an alert on one channel is no matter of the other.
+    @Test func eachChannelHasADeliveryOfItsOwn() async throws {
+        try await withOutbox { webhooks, client in
+            let mails = RedisAlertOutbox(.email, client: client)
+            let outboxes = RedisAlertOutboxes([.webhook, .email], client: client)
+            let alert = try Self.alert("user_a")
+            #expect(try await outboxes.add([alert], at: Self.time) == 1)
+            let (hook, mail) = (
+                try await webhooks.claim(10, at: Self.time), try await mails.claim(10, at: Self.time)
+            )
+            #expect(hook.alerts == mail.alerts && hook.alerts.map(\.id) == [alert.messageID])
+            try await webhooks.settle(hook.alerts[0], claimedUntil: hook.leaseEnd, .isDelivered, at: Self.time)
+            try await mails.settle(mail.alerts[0], claimedUntil: mail.leaseEnd, .isDead, at: Self.time)
+            #expect(!(try await webhooks.replay(alert.messageID, at: Self.time)), "it is delivered there")
+            #expect(try await mails.replay(alert.messageID, at: Self.time))
+            #expect(try await webhooks.pendingCount() == 0)
+            #expect(try await mails.claim(10, at: Self.time).alerts.map(\.body) == hook.alerts.map(\.body))
+            #expect(try await outboxes.add([alert], at: Self.time) == 0, "it is known in both")
         }
     }
 
@@ -100,17 +122,20 @@ import TollgateDev
                 try await outbox.settle(alert, claimedUntil: claim.leaseEnd, .isDelivered, at: time)
             }
             #expect(try await outbox.list(.delivered, maximumCount: 10).count == 2, "the first one is 4 days old")
-            #expect(try await client.send("HLEN alerts:{outbox}").integer == 2)
+            #expect(try await client.send("HLEN alerts:{webhook}").integer == 2)
         }
     }
 
     @Test func aDeletedUserIsNotToldOf() async throws {
         try await withOutbox { outbox, client in
             let user = try #require(UserID("user_a"))
-            _ = try await outbox.add([try Self.alert("user_a"), try Self.alert("user_b")], at: Self.time)
+            let alerts = [try Self.alert("user_a"), try Self.alert("user_b")]
+            _ = try await RedisAlertOutboxes([.webhook, .email], client: client).add(alerts, at: Self.time)
             _ = try await RedisUserData(client: client).delete(user, at: Self.time)
             let left = try await outbox.claim(10, at: Self.time).alerts
             #expect(left.map(\.user.value) == ["user_b"])
+            let mails = try await RedisAlertOutbox(.email, client: client).claim(10, at: Self.time).alerts
+            #expect(mails.map(\.user.value) == ["user_b"])
             #expect(try await client.send("EXISTS alerted:{user_a}").integer == 0)
         }
     }

@@ -11,6 +11,13 @@ package enum Alert: Sendable, Hashable {
         case keyExpiring = "key.expiring"
     }
 
+    /// A way on which alerts are sent. Each has a delivery of its own, which does not know of the others'. The raw value is
+    /// shown, is the label of the metrics, and stands in the names of keys.
+    package enum Channel: String, Sendable, Hashable, CaseIterable {
+        case webhook
+        case email
+    }
+
     /// A user has used so much of a quota.
     package struct QuotaThreshold: Sendable, Hashable {
         package let user: UserID

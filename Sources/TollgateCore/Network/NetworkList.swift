@@ -16,6 +16,9 @@ package struct NetworkList: Sendable, Hashable {
             "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
         ]) ?? .empty
 
+    /// Addresses of this machine itself: what is sent there leaves it on no wire.
+    package static let loopback = NetworkList(["127.0.0.0/8", "::1"]) ?? .empty
+
     fileprivate struct Network: Sendable, Hashable {
         /// The first of its addresses.
         let address: IPAddress

@@ -19,23 +19,30 @@ struct AlertMetrics: Sendable {
 
     init(factory: any MetricsFactory) {
         self.factory = factory
-        for kind in Alert.Kind.allCases {
-            for result in Result.allCases { _ = alerts(kind, result) }
+        for channel in Alert.Channel.allCases {
+            for kind in Alert.Kind.allCases {
+                for result in Result.allCases { _ = alerts(kind, channel, result) }
+            }
+            outbox(channel, length: 0)
         }
-        outbox(length: 0)
     }
 
-    func count(_ kind: Alert.Kind, _ result: Result) { alerts(kind, result).increment() }
+    func count(_ kind: Alert.Kind, _ channel: Alert.Channel, _ result: Result) {
+        alerts(kind, channel, result).increment()
+    }
 
     /// - Parameter length: How many wait, of whatever worker.
-    func outbox(length: Int) {
-        factory.gauge("tollgate_alert_outbox_length", help: "Alerts that are yet to be sent, of all workers.")
-            .set(length)
+    func outbox(_ channel: Alert.Channel, length: Int) {
+        factory.gauge(
+            "tollgate_alert_outbox_length", [("channel", channel.rawValue)],
+            help: "Alerts that are yet to be sent, of all workers."
+        ).set(length)
     }
 
-    private func alerts(_ kind: Alert.Kind, _ result: Result) -> Counter {
+    private func alerts(_ kind: Alert.Kind, _ channel: Alert.Channel, _ result: Result) -> Counter {
         factory.counter(
-            "tollgate_alerts", [("type", kind.rawValue), ("result", result.rawValue)],
+            "tollgate_alerts",
+            [("type", kind.rawValue), ("channel", channel.rawValue), ("result", result.rawValue)],
             help: "Tries of this worker to send alerts.")
     }
 }

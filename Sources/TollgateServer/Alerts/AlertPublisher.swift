@@ -4,7 +4,7 @@ import Synchronization
 import TollgateCore
 import TollgateStore
 
-/// Brings the crossings that admissions have seen to the outbox. What a worker that dies has not brought there is found by
+/// Brings the crossings that admissions have seen to the outboxes. What a worker that dies has not brought there is found by
 /// ``AlertSweeper``.
 final class AlertPublisher: Service {
     /// Alerts that go to Redis with one call.
@@ -16,7 +16,7 @@ final class AlertPublisher: Service {
     private static let retryInterval: Duration = .seconds(1)
 
     private let crossings: QuotaCrossings
-    private let outbox: RedisAlertOutbox
+    private let outboxes: RedisAlertOutboxes
     private let time: any TimeSource
     private let logger: Logger
     private let published = Mutex(RecencyCache<String, Bool>(capacity: maximumRemembered))
@@ -25,10 +25,11 @@ final class AlertPublisher: Service {
     private let users: FirstCallers
 
     init(
-        crossings: QuotaCrossings, outbox: RedisAlertOutbox, users: FirstCallers, time: any TimeSource, logger: Logger
+        crossings: QuotaCrossings, outboxes: RedisAlertOutboxes, users: FirstCallers, time: any TimeSource,
+        logger: Logger
     ) {
         self.crossings = crossings
-        self.outbox = outbox
+        self.outboxes = outboxes
         self.users = users
         self.time = time
         self.logger = logger
@@ -61,7 +62,7 @@ final class AlertPublisher: Service {
             }
             do {
                 // Without room, the next sweep finds them.
-                if try await outbox.add(alerts, at: time.now()) == nil {
+                if try await outboxes.add(alerts, at: time.now()) == nil {
                     logger.error(
                         "the outbox of alerts is full", metadata: ["remedy": "tollgate alerts list says what is in it"])
                 } else {

@@ -4,13 +4,9 @@ import Synchronization
 import TollgateCore
 import TollgateStore
 
-/// Sends what is due in the outbox, each alert until it is delivered or given up. Every worker does it, and no two have one
+/// Sends what is due in the outbox of a channel, each alert until it is delivered or given up. Every worker does it, and no two have one
 /// alert in work.
 final class AlertSender: Service {
-    /// Alerts that are claimed together, and sent at a time. All are done before the claim ends, whatever the receiver does.
-    private static let claimedAtATime = 32
-    private static let sentAtATime = 8
-
     /// How often it is looked whether something is due.
     private static let interval: Duration = .seconds(1)
 
@@ -18,7 +14,7 @@ final class AlertSender: Service {
     private static let intervalWithoutRedis: Duration = .seconds(5)
 
     private let outbox: RedisAlertOutbox
-    private let receiver: AlertReceiver
+    private let receiver: any AlertReceiver
     private let metrics: AlertMetrics
     private let time: any TimeSource
     private let logger: Logger
@@ -27,7 +23,8 @@ final class AlertSender: Service {
     private let isEnding = Atomic(false)
 
     init(
-        outbox: RedisAlertOutbox, receiver: AlertReceiver, metrics: AlertMetrics, time: any TimeSource, logger: Logger
+        outbox: RedisAlertOutbox, receiver: any AlertReceiver, metrics: AlertMetrics, time: any TimeSource,
+        logger: Logger
     ) {
         self.outbox = outbox
         self.receiver = receiver
@@ -56,11 +53,11 @@ final class AlertSender: Service {
     private func sendDue() async -> Duration? {
         guard time.isKnown else { return Self.interval }
         do {
-            let claim = try await outbox.claim(Self.claimedAtATime, at: time.now())
-            metrics.outbox(length: try await outbox.pendingCount())
+            let claim = try await outbox.claim(receiver.pace.claimedAtATime, at: time.now())
+            metrics.outbox(outbox.channel, length: try await outbox.pendingCount())
             guard !claim.alerts.isEmpty else { return Self.interval }
             await send(claim)
-            return claim.alerts.count == Self.claimedAtATime ? nil : Self.interval
+            return claim.alerts.count == receiver.pace.claimedAtATime ? nil : Self.interval
         } catch {
             logger.debug("alerts wait for Redis", metadata: ["cause": "\(error)"])
             return Self.intervalWithoutRedis
@@ -71,7 +68,7 @@ final class AlertSender: Service {
         await receiver.connected(turn: claim.alerts[0].delivery.attempts) { connections in
             await withTaskGroup(of: Void.self) { group in
                 for (place, alert) in claim.alerts.enumerated() {
-                    if place >= Self.sentAtATime { await group.next() }
+                    if place >= receiver.pace.sentAtATime { await group.next() }
                     guard !isEnding.load(ordering: .relaxed) else { break }
                     group.addTask { await self.send(alert, claim.leaseEnd, over: connections) }
                 }
@@ -80,10 +77,10 @@ final class AlertSender: Service {
     }
 
     private func send(
-        _ alert: OutgoingAlert, _ leaseEnd: UnixTime, over connections: AlertReceiver.Connections
+        _ alert: OutgoingAlert, _ leaseEnd: UnixTime, over connections: any AlertConnections
     ) async {
         var alert = alert
-        let result = await connections.send(.init(id: alert.id, body: alert.body), at: time.now())
+        let result = await connections.send(AlertMessage(id: alert.id, body: alert.body), at: time.now())
         let next = alert.delivery.ended(result, at: time.now(), jitter: .random(in: 0...1))
         count(alert, next)
         do {
@@ -95,14 +92,15 @@ final class AlertSender: Service {
 
     private func count(_ alert: OutgoingAlert, _ next: AlertDelivery.Next) {
         switch next {
-        case .isDelivered: metrics.count(alert.kind, .sent)
-        case .retry: metrics.count(alert.kind, .failed)
+        case .isDelivered: metrics.count(alert.kind, outbox.channel, .sent)
+        case .retry: metrics.count(alert.kind, outbox.channel, .failed)
         case .isDead:
-            metrics.count(alert.kind, .dead)
+            metrics.count(alert.kind, outbox.channel, .dead)
             logger.error(
                 "an alert was given up",
                 metadata: [
-                    "id": "\(alert.id)", "type": "\(alert.kind.rawValue)", "user": "\(alert.user)",
+                    "id": "\(alert.id)", "type": "\(alert.kind.rawValue)", "channel": "\(outbox.channel.rawValue)",
+                    "user": "\(alert.user)",
                     "attempts": "\(alert.delivery.attempts)", "reason": "\(alert.delivery.failure ?? "-")",
                     "remedy": "tollgate alerts replay \(alert.id)",
                 ])

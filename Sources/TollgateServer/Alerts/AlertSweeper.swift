@@ -10,7 +10,7 @@ import TollgateStore
 /// marked and told all the same is known in the outbox: an alert is always the same one, whoever finds it.
 struct AlertSweeper: Sendable {
     let state: RedisAlertSweep
-    let outbox: RedisAlertOutbox
+    let outboxes: RedisAlertOutboxes
     let users: RedisUserIndex
     let data: RedisUserData
     let keys: any KeyStore
@@ -131,7 +131,7 @@ struct AlertSweeper: Sendable {
             guard try await state.hold(token: token) else { throw BrokenOff() }
             let ending = try await state.keysExpiring(
                 from: start, until: end, place: place, maximumCount: Self.readAtATime)
-            let marks = try await outbox.marks(of: ending.map(\.user))
+            let marks = try await outboxes.marks(of: ending.map(\.user))
             var alerts: [Alert] = []
             for (key, marks) in zip(ending, marks) {
                 // The key is read only where it may have to be told of.
@@ -158,12 +158,12 @@ struct AlertSweeper: Sendable {
     private func addMissing(_ alerts: [Alert], at time: UnixTime) async throws -> Int {
         let users = Array(Set(alerts.map(\.user)))
         guard !users.isEmpty else { return 0 }
-        let marks = Dictionary(uniqueKeysWithValues: zip(users, try await outbox.marks(of: users)))
+        let marks = Dictionary(uniqueKeysWithValues: zip(users, try await outboxes.marks(of: users)))
         let missing = alerts.filter { marks[$0.user]?.contains($0.messageID) != true }
         var found = 0
         for start in stride(from: 0, to: missing.count, by: Self.readAtATime) {
             let part = missing[start..<min(missing.count, start + Self.readAtATime)]
-            guard let new = try await outbox.add(Array(part), at: time) else {
+            guard let new = try await outboxes.add(Array(part), at: time) else {
                 logger.error(
                     "the outbox of alerts is full", metadata: ["remedy": "tollgate alerts list says what is in it"])
                 throw BrokenOff()

@@ -4,7 +4,7 @@ import TollgateStore
 
 /// Tells of payments that did not come in, as Stripe's events say.
 struct PaymentAlerts: Sendable {
-    let outbox: RedisAlertOutbox
+    let outboxes: RedisAlertOutboxes
     let subscriptions: any SubscriptionStore
     let time: any TimeSource
 
@@ -19,6 +19,6 @@ struct PaymentAlerts: Sendable {
             .init(
                 user: user, customerID: change.facts.customerID, subscriptionID: subscriptionID,
                 invoiceID: collection.invoiceID, attempt: collection.attempt))
-        _ = try await outbox.add([alert], at: time.now())
+        _ = try await outboxes.add([alert], at: time.now())
     }
 }

@@ -47,9 +47,10 @@ struct Billing {
         return WebhookEndpoint(
             processor: configuration.stripe.webhookSecrets.isEmpty ? nil : stripe.map(processor),
             backlog: RedisWebhookBacklog(client: redis),
-            alerts: configuration.alerts.map { _ in
+            alerts: configuration.alerts.map { alerts in
                 PaymentAlerts(
-                    outbox: RedisAlertOutbox(client: redis), subscriptions: subscriptions, time: time)
+                    outboxes: RedisAlertOutboxes(alerts.channels, client: redis), subscriptions: subscriptions,
+                    time: time)
             },
             secrets: configuration.stripe.webhookSecrets, isLive: stripe?.isLive ?? false, time: time,
             metrics: metrics)

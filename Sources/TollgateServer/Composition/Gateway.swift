@@ -134,7 +134,7 @@ package struct Gateway: Sendable {
         let (credentials, keys) = (RedisCredentialStore(client: redis), IndexedKeyStore(client: redis))
         let alertMetrics = AlertMetrics(factory: metricsRegistry)
         if let settings = configuration.alerts, let crossings {
-            alerts = Alerts(
+            alerts = try Alerts(
                 settings: settings, plans: plans.plans, crossings: crossings,
                 firstCallers: store.firstCallers, redis: redis, keys: keys, eventLoopGroup: eventLoopGroup,
                 metrics: alertMetrics, time: time, logger: logger)

@@ -56,7 +56,9 @@ struct OperatorComposition {
                 ).endpoints,
                 ConfigurationOperations(lines: configurationLines ?? InForce(configuration.lines)).endpoints,
                 RequestOperations(log: requests, accessLog: accessLog).endpoints,
-                AlertOperations(outbox: RedisAlertOutbox(client: redis), audit: audit).endpoints,
+                AlertOperations(
+                    outboxes: Alert.Channel.allCases.map { RedisAlertOutbox($0, client: redis) }, audit: audit
+                ).endpoints,
                 TokenOperations(tokens: RedisAdminTokens(client: redis), audit: audit).endpoints, audit.endpoints,
             ], time: time)
     }

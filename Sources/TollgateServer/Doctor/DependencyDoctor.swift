@@ -1,11 +1,13 @@
 import AsyncHTTPClient
 import ClerkAuth
+import ConnectionFailures
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOSSL
 import OutboundCalls
 import RedisClient
+import SMTPClient
 import StripeBilling
 import TollgateConfiguration
 import TollgateCore
@@ -18,6 +20,8 @@ struct DependencyDoctor: Sendable {
 
     /// Upstreams that are asked, all at once.
     private static let maximumUpstreams = 64
+
+    private static let mailTimeLimit: TimeAmount = .seconds(6)
 
     let configuration: GatewayConfiguration
 
@@ -121,6 +125,35 @@ struct DependencyDoctor: Sendable {
         _ question: () async throws(CallError) -> Value
     ) async -> Result<Value, CallError> {
         do throws(CallError) { return .success(try await question()) } catch { return .failure(error) }
+    }
+
+    // MARK: Alerts
+
+    /// Whether the mail server takes mail: all that comes before one is done, and none is sent. Webhooks are not tried, for
+    /// each would be a message. None where no mail is sent.
+    func alerts() async -> [Finding] {
+        guard let alerts = configuration.alerts, let mail = alerts.mail else { return [] }
+        let place = mail.server.place
+        do {
+            let receiver = try MailReceiver(
+                settings: mail, allowsPrivateNetworks: alerts.allowsPrivateNetworks, timeLimit: Self.mailTimeLimit,
+                eventLoopGroup: eventLoopGroup, outage: ServiceOutage(logger: logger))
+            guard let error = await receiver.check() else {
+                let login = mail.server.login == nil ? "" : ", and our login"
+                return [.ok(.alerts, "mail", "\(place) takes mail\(login)")]
+            }
+            return [
+                .fail(
+                    .alerts, "mail", error.message,
+                    remedy: "Correct TOLLGATE_ALERT_SMTP_URL, or the server; alerts are sent again for a day.")
+            ]
+        } catch {
+            return [
+                .fail(
+                    .alerts, "mail", ConnectionFailure(error).description,
+                    remedy: "See whether this machine has certificates of authorities (ca-certificates).")
+            ]
+        }
     }
 
     // MARK: Upstreams and certificates

@@ -41,8 +41,9 @@ package struct Doctor: Sendable {
         async let ofClerk = Self.bounded(.clerk) { await dependencies.clerk() }
         async let ofStripe = Self.bounded(.stripe) { await dependencies.stripe() }
         async let ofUpstreams = Self.bounded(.upstreams) { await dependencies.upstreams() }
+        async let ofAlerts = Self.bounded(.alerts) { await dependencies.alerts() }
         async let ofCertificates = Self.bounded(.certificates) { await dependencies.certificates() }
-        let findings = await ofRedis + ofClerk + ofStripe + ofUpstreams + ofCertificates
+        let findings = await ofRedis + ofClerk + ofStripe + ofUpstreams + ofAlerts + ofCertificates
         let report = DoctorReport(configured(httpClient) + findings + [descriptors])
         try? await httpClient.shutdown()
         return report
@@ -61,7 +62,8 @@ package struct Doctor: Sendable {
         async let ofClerk = Self.bounded(.clerk) { await dependencies.clerk() }
         async let ofStripe = Self.bounded(.stripe) { await dependencies.stripe() }
         async let ofUpstreams = Self.bounded(.upstreams) { await dependencies.upstreams() }
-        let report = DoctorReport(await ofRedis + ofClerk + ofStripe + ofUpstreams)
+        async let ofAlerts = Self.bounded(.alerts) { await dependencies.alerts() }
+        let report = DoctorReport(await ofRedis + ofClerk + ofStripe + ofUpstreams + ofAlerts)
         try? await httpClient.shutdown()
         return report
     }

@@ -25,6 +25,7 @@ package struct Finding: Sendable, Hashable {
         case clerk
         case stripe
         case upstreams
+        case alerts
         case certificates
         case process
     }

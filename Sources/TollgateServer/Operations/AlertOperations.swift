@@ -6,7 +6,7 @@ import TollgateStore
 
 /// What operators do about alerts on their way.
 struct AlertOperations: Sendable {
-    let outbox: RedisAlertOutbox
+    let outboxes: [RedisAlertOutbox]
     let audit: AuditTrail
 
     var endpoints: [OperatorEndpoint] {
@@ -28,20 +28,25 @@ struct AlertOperations: Sendable {
         }
         var (rows, counts): ([JSON], [String: JSON]) = ([], [:])
         for standing in standings {
-            let listing = try await outbox.list(standing, maximumCount: limit)
-            counts[standing.rawValue] = .integer(listing.count)
-            rows += listing.alerts.map { Self.json(of: $0.alert, standing, $0.moment) }
+            var count = 0
+            for outbox in outboxes {
+                let listing = try await outbox.list(standing, maximumCount: limit)
+                count += listing.count
+                rows += listing.alerts.map { Self.json(of: $0.alert, outbox.channel, standing, $0.moment) }
+            }
+            counts[standing.rawValue] = .integer(count)
         }
         return OperatorAnswer(["counts": JSON(counts), "alerts": .array(Array(rows.prefix(limit)))])
     }
 
     private static func json(
-        of alert: OutgoingAlert, _ standing: RedisAlertOutbox.Standing, _ moment: UnixTime
+        of alert: OutgoingAlert, _ channel: Alert.Channel, _ standing: RedisAlertOutbox.Standing, _ moment: UnixTime
     ) -> JSON {
         [
-            "id": .string(alert.id), "type": .string(alert.kind.rawValue), "state": .string(standing.rawValue),
-            "userId": .string(alert.user.value), "attempts": .integer(alert.delivery.attempts),
-            "since": .moment(alert.delivery.since), standing == .pending ? "nextAt" : "endedAt": .moment(moment),
+            "id": .string(alert.id), "type": .string(alert.kind.rawValue), "channel": .string(channel.rawValue),
+            "state": .string(standing.rawValue), "userId": .string(alert.user.value),
+            "attempts": .integer(alert.delivery.attempts), "since": .moment(alert.delivery.since),
+            standing == .pending ? "nextAt" : "endedAt": .moment(moment),
             "failure": .text(alert.delivery.failure), "message": JSON(parsing: alert.body.utf8) ?? .null,
         ]
     }
@@ -49,7 +54,9 @@ struct AlertOperations: Sendable {
     @Sendable private func replay(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let id = request.parameters["alert"] ?? ""
         return try await audit.record("alerts.replay", id, request) {
-            guard try await outbox.replay(id, at: request.time) else { throw Self.notDead }
+            var isReplayed = false
+            for outbox in outboxes where try await outbox.replay(id, at: request.time) { isReplayed = true }
+            guard isReplayed else { throw Self.notDead }
             return AuditTrail.Outcome(answer: OperatorAnswer(["id": .string(id), "state": "pending"]))
         }
     }
@@ -60,7 +67,8 @@ struct AlertOperations: Sendable {
 
     @Sendable private func replayDead(_ request: OperatorRequest) async throws -> OperatorAnswer {
         try await audit.record("alerts.replay", nil, request) {
-            let count = try await outbox.replayAll(at: request.time)
+            var count = 0
+            for outbox in outboxes { count += try await outbox.replayAll(at: request.time) }
             return AuditTrail.Outcome(
                 answer: OperatorAnswer(["replayed": .integer(count)]), after: "\(count) alerts")
         }

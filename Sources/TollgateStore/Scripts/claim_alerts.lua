@@ -1,6 +1,6 @@
 -- Claims alerts of the outbox that are due: nobody else gets them until the lease is over, and then anybody does.
 --
--- ENTRIES_KEY alerts:{outbox}  DUE_KEY alerts:{outbox}:due
+-- ENTRIES_KEY alerts:{channel}  DUE_KEY alerts:{channel}:due
 -- Names are those of ClaimAlertsSignature. Moments are milliseconds since 1970.
 --
 -- Reply: the id and the entry of each.

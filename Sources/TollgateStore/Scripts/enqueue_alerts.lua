@@ -1,6 +1,6 @@
 -- Puts alerts into the outbox, each that is not known there.
 --
--- ENTRIES_KEY alerts:{outbox}  DUE_KEY alerts:{outbox}:due  DELIVERED_KEY alerts:{outbox}:delivered
+-- ENTRIES_KEY alerts:{channel}  DUE_KEY alerts:{channel}:due  DELIVERED_KEY alerts:{channel}:delivered
 -- Names are those of EnqueueAlertsSignature. REST is where the alerts are: the id and the entry of each.
 --
 -- Reply, all integers: the outcome, how many were new. With FULL those behind them were not taken.

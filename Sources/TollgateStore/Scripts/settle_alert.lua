@@ -1,7 +1,7 @@
 -- Notes what has become of an alert of the outbox, if nobody else has had it since.
 --
--- ENTRIES_KEY alerts:{outbox}  DUE_KEY alerts:{outbox}:due  DELIVERED_KEY alerts:{outbox}:delivered
--- DEAD_KEY alerts:{outbox}:dead
+-- ENTRIES_KEY alerts:{channel}  DUE_KEY alerts:{channel}:due  DELIVERED_KEY alerts:{channel}:delivered
+-- DEAD_KEY alerts:{channel}:dead
 -- Names are those of SettleAlertSignature. Moments are milliseconds since 1970.
 --
 -- Reply: the outcome.

@@ -57,7 +57,7 @@ import TollgateStore
                 #expect(first.json["type"].string == "quota.threshold" && first.json["timestamp"].string != nil)
                 #expect(data["used"].integer == 8 && data["limit"].integer == 10 && data["plan"].string == "free")
                 #expect(data["period"].string?.hasSuffix("-01") == true)
-                let line = #"tollgate_alerts_total{result="sent",type="quota.threshold"} 4"#
+                let line = #"tollgate_alerts_total{channel="webhook",result="sent",type="quota.threshold"} 4"#
                 try await eventually("all are counted") {
                     try await HTTP.get("/metrics", port: worker.adminPort).body.contains(line)
                 }

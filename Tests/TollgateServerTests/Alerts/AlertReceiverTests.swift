@@ -13,7 +13,7 @@ import TollgateCore
 /// How one message is sent, and where it is not.
 @Suite struct AlertReceiverTests {
     private static let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    private static let message = AlertReceiver.OutgoingMessage(id: "msg_1", body: #"{"type":"test"}"#)
+    private static let message = AlertMessage(id: "msg_1", body: #"{"type":"test"}"#)
 
     /// Leads every name to some addresses, as a name server in others' hands does.
     private struct Names: NameResolver {
@@ -34,8 +34,10 @@ import TollgateCore
                 "TOLLGATE_ALERT_URL": url, "TOLLGATE_ALERT_SECRET": secret,
                 "TOLLGATE_ALERT_ALLOW_PRIVATE": "\(allowPrivate)",
             ], workingDirectory: "/nonexistent")
-        let receiver = AlertReceiver(
-            settings: try #require(configuration.alerts), resolver: Names(ips: names),
+        let alerts = try #require(configuration.alerts)
+        let receiver = WebhookReceiver(
+            settings: try #require(alerts.webhook), allowsPrivateNetworks: alerts.allowsPrivateNetworks,
+            resolver: Names(ips: names),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, outage: ServiceOutage(logger: log.logger))
         var result: AlertDelivery.Result?
         await receiver.connected(turn: 0) { connections in
@@ -64,7 +66,7 @@ import TollgateCore
                 "REDIS_URL": "redis://localhost", "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
                 "TOLLGATE_ALERT_URL": "https://hooks.example.com", "TOLLGATE_ALERT_SECRET": secret,
             ], workingDirectory: "/nonexistent"
-        ).alerts?.signingKey
+        ).alerts?.webhook?.signingKey
     }
 
     @Test func whatWasLookedAtIsConnectedTo() async throws {
