@@ -55,6 +55,7 @@ struct DevServeCommand: AsyncParsableCommand {
     func run() async throws {
         do {
             try LiveKeyGuard.refuse(environment: Process.environment)
+            tellOfAlertSettings()
             // Before anything of the data is touched: another one may work with it.
             let instance = try RunningInstance.take(data.data)
             if fresh { try removeRedisData() }
@@ -72,6 +73,16 @@ struct DevServeCommand: AsyncParsableCommand {
         } catch {
             throw Process.fail("\(error)")
         }
+    }
+
+    /// The environment is that of production, if it has any: what somebody sets to try alerts is not read either.
+    private func tellOfAlertSettings() {
+        let names = [Setting.alertURL, .alertSecret, .alertSMTPURL, .alertAllowPrivate].map(\.name)
+            .filter { Process.environment[$0] != nil }
+        guard !names.isEmpty else { return }
+        Process.complain(
+            "tollgate: \(names.joined(separator: ", ")) of the environment is not read here; in development alerts are "
+                + "set up in tollgate.yaml, under 'alert:'.\n")
     }
 
     /// Where the guides look for Redis. Not 6379, which belongs to the user's own.

@@ -43,8 +43,33 @@ import Foundation
         #expect(lost.output.contains("the connection was refused") && lost.output.contains("-> Start Redis there"))
         #expect(lost.output.hasSuffix("\nvalid; not everything answers as it has to\n"))
         try await withRedis { redis in
-            let found = try await run(["check-config", "--connect"], ["REDIS_URL": redis.url, "CLERK_JWT_KEY": key])
+            let there = ["REDIS_URL": redis.url, "CLERK_JWT_KEY": key]
+            let found = try await run(["check-config", "--connect"], there)
             #expect(found.status == .exited(0) && found.output.hasSuffix("\nvalid; everything answers\n"))
+            let mail = try await run(
+                ["check-config", "--connect"],
+                there.merging([
+                    "TOLLGATE_ALERT_SMTP_URL": "smtp://u:hunter2@127.0.0.1:1?from=a@example.com&to=b@example.com",
+                    "TOLLGATE_ALERT_ALLOW_PRIVATE": "true",
+                ]) { $1 })
+            #expect(mail.status == .exited(1), "\(mail.output)")
+            #expect(mail.output.contains("TOLLGATE_ALERT_SMTP_URL = set"))
+            #expect(mail.output.contains("The mail server at 127.0.0.1:1: the connection was refused"))
+            #expect(!mail.output.contains("hunter2"))
+        }
+    }
+
+    /// Who tries alerts in development is told where they are set up.
+    @Test func developmentTellsOfAlertsThatItDoesNotRead() async throws {
+        try await withTemporaryDirectory { directory in
+            let ports = ["", "admin-", "identity-", "stripe-", "clerk-", "redis-"].flatMap { ["--\($0)port", "0"] }
+            let command = ["dev", "--data", "\(directory)/data", "--log-level", "shrill"] + ports
+            let told = try await run(command, ["TOLLGATE_ALERT_URL": "https://hooks.example.com/hunter2"])
+            #expect(told.status == .exited(78), "\(told.output)")
+            #expect(told.output.contains("tollgate: TOLLGATE_ALERT_URL of the environment is not read here"))
+            #expect(told.output.contains("under 'alert:'") && !told.output.contains("hunter2"))
+            let quiet = try await run(command)
+            #expect(quiet.status == .exited(78) && !quiet.output.contains("ALERT"))
         }
     }
 
