@@ -5,21 +5,10 @@ from selenium.webdriver.common.keys import Keys
 
 from api import request
 from dashboard import DashboardTest, OwnDevelopment
+from overview import OverviewTest
 from tabbing import check_tab_stops
 from waiting import eventually
 from worker import running_worker
-
-
-class OverviewTest(DashboardTest):
-    def open_overview(self, fragment: str = "") -> None:
-        self.browser.driver.get(f"{self.development.admin}/overview{fragment}")
-        self.see("#overview")
-
-    def figure(self, name: str) -> float:
-        return float(self.text(f"#{name}").replace(",", ""))
-
-    def wait_for_figure(self, name: str, least: float) -> None:
-        eventually(f"{name} is {least:g} or more", lambda: self.figure(name) >= least)
 
 
 class Overview(OverviewTest):
@@ -108,16 +97,12 @@ class Traffic(OwnDevelopment, OverviewTest):
 
 
 class Explanation(OverviewTest):
-    def explain(self, user: str) -> None:
-        self.see("#user-id").clear()
-        self.see("#user-id").send_keys(user, Keys.ENTER)
-
     def test_why_a_user_is_refused_until_they_buy(self) -> None:
         user = self.new_user()
         token = self.development.token(user)
         self.make_calls(token, 5)
         self.open_overview()
-        self.explain(user)
+        self.search(user)
         self.reads("#explained-user", user)
         self.reads("#next-call", "Next call refused")
         self.reads("#month", "5 / 5")
@@ -133,34 +118,6 @@ class Explanation(OverviewTest):
         self.click("#close-explanation", "Close")
         self.see_no("#explanation")
 
-    def choose_action(self, action: str, value: str = "") -> None:
-        self.browser.script(
-            "const action = document.getElementById('action'); action.value = arguments[0];"
-            "action.dispatchEvent(new Event('change'))", action)
-        if value:
-            self.see("#action-value").send_keys(value)
-        self.click("#action-submit", "Do it")
-        self.see("#action-result", "Done.")
-
-    def test_what_an_operator_decides(self) -> None:
-        user = self.new_user()
-        token = self.development.token(user)
-        self.make_calls(token, 5)
-        self.open_overview()
-        self.explain(user)
-        self.reads("#month", "5 / 5")
-        self.choose_action("grant", "7")
-        self.reads("#month", "5 / 12")
-        self.reads("#next-call", "Next call admitted")
-        self.choose_action("block", "unpaid bill")
-        self.reads("#next-call", "Next call refused")
-        self.see("#next-call-message", "unpaid bill")
-        answer = self.development.call("POST", "/verify-auth", token)
-        self.assertEqual((answer.status, answer.json["code"]), (403, "user-blocked"))
-        self.check_state("overview-decides")
-        self.choose_action("unblock")
-        self.reads("#next-call", "Next call admitted")
-
     def test_address_leads_to_the_user(self) -> None:
         self.open_overview("#user=user_paid")
         self.reads("#explained-user", "user_paid")
@@ -170,7 +127,7 @@ class Explanation(OverviewTest):
 
 
 class ExplanationRefused(OverviewTest):
-    expected_in_console = (r"/explain/.* 40[04]",)
+    expected_in_console = (r"/admin/v1/users/.* 40[04]",)
 
     def test_what_is_no_user_id(self) -> None:
         self.open_overview()

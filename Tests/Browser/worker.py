@@ -10,16 +10,16 @@ from process import Process, free_ports
 
 
 class Worker:
-    def __init__(self, development: Development, directory: Path) -> None:
+    def __init__(self, development: Development, directory: Path, settings: dict[str, str]) -> None:
         port, admin_port = free_ports(2)
         self.gateway = f"http://127.0.0.1:{port}"
-        self._ready = f"http://127.0.0.1:{admin_port}/readyz"
+        self.admin = f"http://127.0.0.1:{admin_port}"
         # Nothing for a browser to sign in with.
         self._process = Process([development.binary, "serve"], directory, {
             "TOLLGATE_HOST": "127.0.0.1", "TOLLGATE_PORT": str(port), "TOLLGATE_ADMIN_PORT": str(admin_port),
             "TOLLGATE_DRAIN_SECONDS": "0", "TOLLGATE_LOG_LEVEL": "warning", "TOLLGATE_ACCESS_LOG": "off", "REDIS_URL": development.redis_url,
             "CLERK_JWKS_URL": f"{development.identity}/.well-known/jwks.json",
-            "CLERK_ISSUER": "https://identity.tollgate.localhost",
+            "CLERK_ISSUER": "https://identity.tollgate.localhost", **settings,
         })
 
     def start(self) -> None:
@@ -27,7 +27,7 @@ class Worker:
 
     def _is_ready(self) -> bool:
         with contextlib.suppress(OSError):
-            return request("GET", self._ready).status == 200
+            return request("GET", f"{self.admin}/readyz").status == 200
         return False
 
     def stop(self) -> None:
@@ -35,12 +35,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def running_worker(development: Development, configuration: str = "") -> Iterator[Worker]:
-    """With a tollgate.yaml of its own, if there is one."""
+def running_worker(development: Development, configuration: str = "", **settings: str) -> Iterator[Worker]:
+    """With a tollgate.yaml of its own, if there is one, and settings beside the usual ones."""
     with tempfile.TemporaryDirectory(prefix="tollgate-browser-") as directory:
         if configuration:
             Path(directory, "tollgate.yaml").write_text(configuration)
-        worker = Worker(development, Path(directory))
+        worker = Worker(development, Path(directory), settings)
         try:
             worker.start()
             yield worker

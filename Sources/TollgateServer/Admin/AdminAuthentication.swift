@@ -36,8 +36,8 @@ struct AdminAuthentication: RouterMiddleware {
     }
 
     private func identity(_ request: Request, _ tokens: RedisAdminTokens) async throws(APIError) -> OperatorIdentity {
-        guard let field = request.headers[.authorization] else { throw .adminTokenMissing }
-        guard let text = Self.token(in: field) else { throw .adminTokenInvalid }
+        guard let field = request.headers[.authorization] else { throw .adminTokenMissing(request) }
+        guard let text = Self.token(in: field) else { throw .adminTokenInvalid(request) }
         let now = time.now()
         let token: AdminToken?
         do {
@@ -48,7 +48,7 @@ struct AdminAuthentication: RouterMiddleware {
             return known.identity
         }
         remembered.note(token, of: text, at: now)
-        guard let token else { throw .adminTokenInvalid }
+        guard let token else { throw .adminTokenInvalid(request) }
         return token.identity
     }
 
@@ -116,17 +116,31 @@ struct AdminRequestContext: RequestContext {
 }
 
 extension APIError {
-    fileprivate static let adminTokenMissing = unauthorized(
-        code: "admin-token-missing", "Send Authorization: Bearer with a token; tollgate admin token create makes one.")
+    fileprivate static func adminTokenMissing(_ request: Request) -> APIError {
+        unauthorized(
+            request, code: "admin-token-missing",
+            "Send Authorization: Bearer with a token; tollgate admin token create makes one.")
+    }
 
-    fileprivate static let adminTokenInvalid = unauthorized(
-        code: "admin-token-invalid", "The token is wrong, revoked or expired; tollgate admin token create makes one.")
+    fileprivate static func adminTokenInvalid(_ request: Request) -> APIError {
+        unauthorized(
+            request, code: "admin-token-invalid",
+            "The token is wrong, revoked or expired; tollgate admin token create makes one.")
+    }
 
-    private static func unauthorized(code: String, _ message: String) -> APIError {
+    private static func unauthorized(_ request: Request, code: String, _ message: String) -> APIError {
         var error = APIError(.unauthorized, error: "Unauthorized", code: code, message: message)
-        error.headers[.wwwAuthenticate] = "Basic realm=\"Tollgate: a token as the password\", charset=\"UTF-8\""
+        // The page that asks says so. It takes away what it shows when its token counts no more; a browser that asked for
+        // another password first would leave it standing meanwhile.
+        if request.headers[.xRequestedWith] == nil {
+            error.headers[.wwwAuthenticate] = "Basic realm=\"Tollgate: a token as the password\", charset=\"UTF-8\""
+        }
         // In a field of its own: with both in one, Chromium asks for no password.
         error.headers.append(HTTPField(name: .wwwAuthenticate, value: "Bearer"))
         return error
     }
+}
+
+extension HTTPField.Name {
+    fileprivate static let xRequestedWith = constant("X-Requested-With")
 }

@@ -33,7 +33,10 @@ struct AdminEndpoints: Sendable {
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: renderMetrics())))
         }
-        router.get("/overview.json") { _, _ in Response(admin: await overview.json()) }
+        router.get("/overview.json") { _, context in
+            guard let identity = context.identity else { throw APIError.notFound }
+            return Response(admin: await overview.json(for: identity))
+        }
         router.get("/explain/{userId}") { _, context in
             guard
                 let user = context.parameters.get("userId").flatMap({ PercentEncoding.decoded($0) })

@@ -33,7 +33,8 @@ struct OverviewEndpoint: Sendable {
     let readiness: Readiness
     let time: any TimeSource
 
-    func json() async -> JSON {
+    /// - Parameter identity: Who asks.
+    func json(for identity: OperatorIdentity) async -> JSON {
         let now = time.now()
         let redis = await RedisState.ask(inspection)
         // One that hangs is not asked four times.
@@ -47,6 +48,7 @@ struct OverviewEndpoint: Sendable {
         return [
             "time": .moment(now),
             "worker": .string(own.identity.id),
+            "operator": ["name": .string(identity.name), "role": .string(identity.role.rawValue)],
             "traffic": workers.map(\.traffic).reduce(.none, +).json,
             "workers": .array(workers.map(\.json)),
             "topUsers": shared?.topUsers.map { Self.json(of: $0, on: CalendarDay(containing: now)) } ?? .null,

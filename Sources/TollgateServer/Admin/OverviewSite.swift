@@ -9,15 +9,27 @@ struct OverviewSite: Sendable {
     private let files = [
         WebAsset("tollgate.css", PackageResources.tollgate_css),
         WebAsset("actions.js", PackageResources.actions_js),
+        WebAsset("adminapi.js", PackageResources.adminapi_js),
+        WebAsset("alerts.js", PackageResources.alerts_js),
         WebAsset("api.js", PackageResources.api_js),
+        WebAsset("audit.js", PackageResources.audit_js),
+        WebAsset("dialogs.js", PackageResources.dialogs_js),
         WebAsset("dom.js", PackageResources.dom_js),
+        WebAsset("events.js", PackageResources.events_js),
         WebAsset("explanation.js", PackageResources.explanation_js),
         WebAsset("fleet.js", PackageResources.fleet_js),
         WebAsset("format.js", PackageResources.format_js),
+        WebAsset("keysearch.js", PackageResources.keysearch_js),
         WebAsset("notices.js", PackageResources.notices_js),
+        WebAsset("outcome.js", PackageResources.outcome_js),
         WebAsset("overview.js", PackageResources.overview_js),
+        WebAsset("panels.js", PackageResources.panels_js),
         WebAsset("poller.js", PackageResources.poller_js),
         WebAsset("rows.js", PackageResources.rows_js),
+        WebAsset("terms.js", PackageResources.terms_js),
+        WebAsset("tokens.js", PackageResources.tokens_js),
+        WebAsset("usageexport.js", PackageResources.usageexport_js),
+        WebAsset("userkeys.js", PackageResources.userkeys_js),
     ]
 
     func register(in router: Router<AdminRequestContext>) {

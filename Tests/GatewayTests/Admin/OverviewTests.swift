@@ -22,12 +22,11 @@ import TollgateStore
             let overview = try await gateways.overview(of: 1)
             #expect(
                 overview.members?.map(\.name).sorted() == [
-                    "clockAheadSeconds", "outage", "reconciliation", "redis", "reservations", "time", "topUsers",
-                    "traffic", "unpriced", "webhooks",
-                    "worker",
-                    "workers",
+                    "clockAheadSeconds", "operator", "outage", "reconciliation", "redis", "reservations", "time",
+                    "topUsers", "traffic", "unpriced", "webhooks", "worker", "workers",
                 ])
             #expect(overview["time"].string == "2025-11-26T23:00:00Z")
+            #expect(overview["operator"] == ["name": "admin-port", "role": "admin"])
             #expect(
                 overview["traffic"]["refused"].elements == [
                     ["reason": "quota-exceeded", "count": 1], ["reason": "token-invalid", "count": 1],

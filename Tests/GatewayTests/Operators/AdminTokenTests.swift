@@ -100,6 +100,17 @@ import Foundation
         }
     }
 
+    /// Chromium would keep the page waiting, and what it shows in view, until its user had given another password.
+    @Test func noPasswordIsAskedForInTheNameOfTheOverview() async throws {
+        try await withMarket(settings: Self.settings) { market in
+            let answer = try await RawClient.ask(
+                market.gateways[0].adminPort,
+                "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Requested-With: fetch\r\nConnection: close\r\n\r\n")
+            let offers = answer.lowercased().split(separator: "\r\n").filter { $0.hasPrefix("www-authenticate: ") }
+            #expect(offers == ["www-authenticate: bearer"])
+        }
+    }
+
     /// The overview tells most just when Redis is away.
     @Test func aTokenThatWasRightIsRememberedWhileRedisIsAway() async throws {
         try await withMarket(settings: Self.settings) { market in

@@ -1,67 +1,111 @@
-// What an operator decides about the user who is explained: sent to the admin port's API.
+// What an operator decides about the user who is shown: sent to the admin port's API.
 
-import {announce, byId, setText, show, showText, whileBusy} from "./dom.js";
+import {change, download, numeric, userPath} from "./adminapi.js";
+import {confirm} from "./dialogs.js";
+import {byId, element, showText} from "./dom.js";
+import {tellOutcome} from "./outcome.js";
 
-const answerSeconds = 10;
+const calls = {name: "calls", label: "Calls", isNumber: true, isNeeded: true};
+const reason = {name: "reason", label: "Reason (may be empty)"};
+const until = {name: "until", label: "Last day (may be empty)", placeholder: "2027-01-31"};
 
-/// Of each action what its field is for, and what is sent.
+/// Of each action what is filled in, which become the members of what is sent.
 const actions = {
-  grant: {field: "Calls", request: (user, value) => ["POST", `users/${user}/grants`, {calls: Number(value)}]},
-  limit: {field: "Calls in a period", request: (user, value) => ["PUT", `users/${user}/limits`, {quota: Number(value)}]},
-  unlimit: {request: (user) => ["DELETE", `users/${user}/limits`]},
-  block: {field: "Reason, which the caller is told", request: (user, value) => ["POST", `users/${user}/block`, {reason: value}]},
-  unblock: {request: (user) => ["DELETE", `users/${user}/block`]},
-  reset: {request: (user) => ["POST", `users/${user}/reset`]},
-  revoke: {request: (user) => ["DELETE", `users/${user}/keys`]},
+  grant: {
+    method: "POST", part: "grants",
+    fields: [calls, reason, until, {name: "every", label: "In each period", value: "period"}],
+  },
+  limit: {
+    method: "PUT", part: "limits",
+    fields: [
+      {name: "quota", label: "Calls in a period", isNumber: true}, {name: "ratePerMinute", label: "Calls a minute", isNumber: true},
+      {name: "plan", label: "Plan"}, until, reason,
+    ],
+  },
+  unlimit: {method: "DELETE", part: "limits"},
+  block: {
+    method: "POST", part: "block", fields: [{...reason, label: "Reason, which the caller is told", isNeeded: true}],
+  },
+  unblock: {method: "DELETE", part: "block"},
+  reset: {method: "POST", part: "reset"},
+  revoke: {method: "DELETE", part: "keys"},
 };
 
-/// - explained: the id of the user who is shown; - changed: called when something was.
-export function startActions(explained, changed) {
-  const choose = () => {
-    const {field} = actions[byId("action").value];
-    show(byId("action-value-field"), Boolean(field));
-    setText(byId("action-value-label"), field ?? "");
-    byId("action-value").value = "";
-    showText(byId("action-result"), "");
-  };
-  byId("action").addEventListener("change", choose);
+const chosenFields = () => actions[byId("action").value].fields ?? [];
+
+/// - shown: gives the id of the user who is shown; - deleted: called with the id of one who was deleted.
+export function startActions(shown, deleted) {
+  byId("action").addEventListener("change", showFields);
   byId("action-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const {field, request} = actions[byId("action").value];
-    // An empty field is no number, and 0 calls would be taken for one.
-    if (field && byId("action-value").value.trim() === "") return showText(byId("action-result"), `Fill in: ${field}.`);
-    const call = request(encodeURIComponent(explained()), byId("action-value").value);
-    whileBusy(byId("action-submit"), async () => {
-      const result = await send(...call);
-      showText(byId("action-result"), result);
-      announce(result);
-      changed();
-    });
+    decide(shown);
   });
-  choose();
+  byId("export-user").addEventListener("click", () => {
+    const user = shown();
+    tellOutcome(byId("export-user"), "user-result", async () => {
+      await download(`/admin/v1/${userPath(user, "export")}`, `${user}.json`);
+      return "All that is known of the user is in the file that your browser saves.";
+    }, () => user === shown());
+  });
+  byId("delete-user").addEventListener("click", () => askBeforeDeleting(shown(), deleted));
+  showFields();
 }
 
-/// Whose key it is, by its text or its id: null for what is no key.
-export async function ownerOfKey(text) {
-  if (!/^(key_|sk_|pk_)/.test(text)) return null;
-  const response = await ask("POST", "keys/owner", {key: text});
-  const answer = await response.json().catch(() => ({}));
-  return response.ok ? answer.userId : null;
+/// For the next user.
+export function clearActions() {
+  byId("action-form").reset();
+  showFields();
+  showText(byId("user-result"), "");
 }
 
-async function send(method, path, body) {
-  try {
-    const response = await ask(method, path, body);
-    const answer = await response.json().catch(() => ({}));
-    return response.ok ? "Done." : answer.message ?? answer.error ?? `The worker answered with status ${response.status}.`;
-  } catch {
-    return "The worker does not answer.";
+function showFields() {
+  byId("action-fields").replaceChildren(...chosenFields().map(fieldNode));
+  showText(byId("action-result"), "");
+}
+
+function fieldNode({name, label, isNumber, value, placeholder}) {
+  const id = `action-${name}`;
+  if (value) {
+    return element("div", {class: "field"},
+      element("label", {class: "choice"}, element("input", {id, type: "checkbox"}), ` ${label}`));
   }
+  return element("div", {class: "field"}, element("label", {for: id}, label), element("input", {
+    id, type: "text", autocomplete: "off", maxlength: 160, inputmode: isNumber ? "numeric" : null, placeholder: placeholder ?? null,
+  }));
 }
 
-function ask(method, path, body) {
-  return fetch(`/admin/v1/${path}`, {
-    method, body: body && JSON.stringify(body), headers: body ? {"Content-Type": "application/json"} : {},
-    cache: "no-store", signal: AbortSignal.timeout(answerSeconds * 1000),
+function decide(shown) {
+  const {method, part} = actions[byId("action").value];
+  const fields = chosenFields();
+  const missing = fields.find(({name, isNeeded}) => isNeeded && byId(`action-${name}`).value.trim() === "");
+  if (missing) {
+    byId(`action-${missing.name}`).focus();
+    return showText(byId("action-result"), `Fill in: ${missing.label}.`);
+  }
+  const members = Object.fromEntries(fields.map((field) => [field.name, content(field)])
+    .filter(([, value]) => value !== null));
+  const user = shown();
+  tellOutcome(byId("action-submit"), "action-result", async () => {
+    await change(method, userPath(user, part), fields.length > 0 ? members : undefined);
+  }, () => user === shown());
+}
+
+/// Null for what is left empty.
+function content({name, isNumber, value}) {
+  const input = byId(`action-${name}`);
+  if (value) return input.checked ? value : null;
+  const text = input.value.trim();
+  if (text === "") return null;
+  return isNumber ? numeric(text) : text;
+}
+
+function askBeforeDeleting(user, deleted) {
+  confirm({
+    title: `Delete ${user}?`, label: "Delete", typed: user,
+    text: "All that is kept of the user is deleted: counts, history, keys and what was bought. Keys end with the next call. "
+      + "Neither Clerk nor Stripe is told, and it cannot be undone. Export the user first if you may be asked.",
+    force: {code: "user-subscribed", label: "Delete all the same, with the subscription going on in Stripe"},
+    run: (isForced) => change("DELETE", userPath(user) + (isForced ? "?force=true" : "")),
+    done: () => deleted(user),
   });
 }

@@ -1,11 +1,29 @@
-// One user: which limits they have, why, and what would become of their next call.
+// One user: which limits they have, why, and what would become of their next call; what operators have decided, and the
+// keys.
 
-import {announce, byId, setAttribute, setText, show, showText} from "./dom.js";
+import {clearActions, startActions} from "./actions.js";
+import {byId, setAttribute, setText, show} from "./dom.js";
 import {moment, number} from "./format.js";
 import {fillFacts} from "./rows.js";
+import {clearTerms, showTerms} from "./terms.js";
+import {clearKeys, showKeys, startKeys} from "./userkeys.js";
 
-export function showExplanation(explanation) {
-  const {userId, nextCall, plan, usage, minute, keys, subscription} = explanation;
+/// - shown: gives the id of the user who is shown; - deleted: called with the id of one who was deleted.
+export function start(shown, deleted) {
+  startActions(shown, deleted);
+  startKeys(shown);
+}
+
+/// What was filled in and told is about the user before.
+export function clear() {
+  clearActions();
+  clearTerms();
+  clearKeys();
+}
+
+/// - explanation: what the API says of a user; - foundKey: of a key that was searched for, or null.
+export function render(explanation, foundKey) {
+  const {userId, nextCall, plan, usage, minute, subscription} = explanation;
   setText(byId("explained-user"), userId);
   setText(byId("next-call"), nextCall.isAdmitted ? "Next call admitted" : "Next call refused");
   setAttribute(byId("next-call"), "class", `badge badge--${nextCall.isAdmitted ? "good" : "danger"}`);
@@ -23,31 +41,10 @@ export function showExplanation(explanation) {
     ["Last admitted", explanation.lastAdmittedAt ? moment(explanation.lastAdmittedAt) : "never"],
     ["Plan last seen", plan.lastSeen ?? "none"],
     ["Calls in progress that may be given back", number(explanation.openReservations)],
-    ["API keys", number(keys.count)],
-    ["A key last used", keys.lastUsedAt ? moment(keys.lastUsedAt) : "never"],
   ]);
   showSubscription(subscription);
-  showText(byId("search-error"), "");
-  setAttribute(byId("user-id"), "aria-invalid", "false");
-  show(byId("explanation"), true);
-}
-
-/// Nothing can be shown of the user, and why.
-export function showNoExplanation(text) {
-  show(byId("explanation"), false);
-  showText(byId("search-error"), text);
-  setAttribute(byId("user-id"), "aria-invalid", "true");
-}
-
-export function hideExplanation() {
-  show(byId("explanation"), false);
-  showText(byId("search-error"), "");
-  setAttribute(byId("user-id"), "aria-invalid", "false");
-}
-
-/// To screen readers, once for each question.
-export function announceExplanation({userId, nextCall}) {
-  announce(`${userId}. ${nextCall.message}`);
+  showTerms(explanation);
+  showKeys(explanation, foundKey);
 }
 
 function passesAt({isAdmitted, passesAt}) {

@@ -1,29 +1,37 @@
 // The operator's overview: asks every two seconds, and shows what it is told.
 
-import {ownerOfKey, startActions} from "./actions.js";
+import {ask, changeEvent, userPath} from "./adminapi.js";
 import {Refusal, Unreachable} from "./api.js";
-import {announce, byId, element, setText, show} from "./dom.js";
-import {announceExplanation, hideExplanation, showExplanation, showNoExplanation} from "./explanation.js";
+import {announce, byId, element, setAttribute, setText, show, showText} from "./dom.js";
 import {showFleet, userLink} from "./fleet.js";
+import {findOwner, isKey, unknownKeyText} from "./keysearch.js";
 import {showContent, showFresh, showGate, showStale} from "./notices.js";
+import {closePanels, startPanels} from "./panels.js";
 import {Poller} from "./poller.js";
 import {reconcile} from "./rows.js";
 
 const intervalSeconds = 2;
-const answerSeconds = 10;
 
 let loadedAt = null;
 
-/// Whose explanation is wanted, and whether it was shown already.
+/// Whose explanation is wanted, whether it was shown already, and by what key it was searched for.
 let chosen = null;
 
-const poller = new Poller({load, loaded, failed, ended: () => {}});
+/// What shows a user: loaded with the first of them.
+let view = null;
+
+/// Searches so far: of two, the later one counts.
+let searches = 0;
+
+const poller = new Poller({load, loaded, failed, ended});
 poller.intervalSeconds = intervalSeconds;
 start();
 
 function start() {
   showGate({title: "Loading the overview", isBusy: true});
-  for (const id of ["try-again", "try-now"]) byId(id).addEventListener("click", () => poller.insist());
+  // When the session is over, only loading the page has the browser ask for another token.
+  byId("try-again").addEventListener("click", () => poller.isStopped ? location.reload() : poller.insist());
+  byId("try-now").addEventListener("click", () => poller.insist());
   byId("search-form").addEventListener("submit", (event) => {
     event.preventDefault();
     searchFor(byId("user-id").value.trim());
@@ -33,8 +41,12 @@ function start() {
     search("");
     byId("user-id").focus();
   });
-  startActions(() => chosen?.userId ?? "", () => poller.insist());
-  addEventListener("hashchange", followAddress);
+  startPanels({
+    "audit": () => import("./audit.js"), "usage": () => import("./usageexport.js"),
+    "events": () => import("./events.js"), "alerts": () => import("./alerts.js"), "tokens": () => import("./tokens.js"),
+  });
+  document.addEventListener(changeEvent, () => poller.insist());
+  addEventListener("hashchange", () => followAddress());
   followAddress();
   poller.start();
 }
@@ -44,29 +56,27 @@ function start() {
 async function load() {
   const wanted = chosen;
   const [overview, explanation] = await Promise.all([
-    ask("/overview.json"), wanted && ask(`/explain/${encodeURIComponent(wanted.userId)}`).catch((error) => error),
+    ask("/overview.json"), wanted && askAbout(wanted.userId).catch((error) => error),
   ]);
   return {overview, wanted, explanation};
 }
 
-async function ask(path) {
-  let response;
-  try {
-    response = await fetch(path, {cache: "no-store", signal: AbortSignal.timeout(answerSeconds * 1000)});
-  } catch (error) {
-    throw new Unreachable(navigator.onLine ? "The worker does not answer." : "You are offline.", {cause: error});
-  }
-  // A proxy's error page is no JSON; an answer may break off.
-  const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Refusal(response.status, answer ?? {}, null);
-  if (!answer) throw new Unreachable("The worker's answer broke off.");
-  return answer;
+async function askAbout(userId) {
+  const [explanation] = await Promise.all([ask(`/admin/v1/${userPath(userId)}`), openView()]);
+  return explanation;
+}
+
+async function openView() {
+  if (view) return;
+  view = await import("./explanation.js");
+  view.start(() => chosen?.userId ?? "", deleted);
 }
 
 // Showing
 
 function loaded({overview, wanted, explanation}) {
   loadedAt = Date.now();
+  setText(byId("operator"), `${overview.operator.name}, ${overview.operator.role}`);
   showFleet(overview);
   showWarnings(overview.redis);
   if (wanted && wanted === chosen) explained(wanted, explanation);
@@ -79,14 +89,33 @@ function explained(wanted, explanation) {
   const isNew = !wanted.isShown;
   wanted.isShown = true;
   if (explanation instanceof Error) {
-    showNoExplanation(explanation.message);
-    if (isNew) announce(explanation.message);
+    // A key names its user, and whoever makes one up names any.
+    const text = wanted.foundKey && explanation.status === 404 ? unknownKeyText : explanation.message;
+    showNoUser(text);
+    if (isNew) announce(text);
     return;
   }
-  showExplanation(explanation);
+  view.render(explanation, wanted.foundKey);
+  showText(byId("search-error"), "");
+  setAttribute(byId("user-id"), "aria-invalid", "false");
+  show(byId("explanation"), true);
   if (!isNew) return;
-  announceExplanation(explanation);
+  announce(`${explanation.userId}. ${explanation.nextCall.message}`);
   if (wanted.takesFocus) requestAnimationFrame(() => byId("explained-user").focus());
+}
+
+/// Nothing can be shown of a user, and why.
+function showNoUser(text) {
+  show(byId("explanation"), false);
+  showText(byId("search-error"), text);
+  setAttribute(byId("user-id"), "aria-invalid", "true");
+}
+
+function hideUser() {
+  view?.clear();
+  show(byId("explanation"), false);
+  showText(byId("search-error"), "");
+  setAttribute(byId("user-id"), "aria-invalid", "false");
 }
 
 /// Those of Redis stay as they are as long as they say the same.
@@ -119,31 +148,63 @@ function failed(error, tryAt) {
   });
 }
 
+/// The token counts no more, and what it let its owner see is gone.
+function ended() {
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  closePanels();
+  chosen = null;
+  hideUser();
+  for (const id of ["header", "skip-link"]) show(byId(id), false);
+  showGate({
+    title: "Sign in again", action: "try-again",
+    text: "Your token was revoked, or its end has come. Your browser asks for another: it is the password.",
+  });
+}
+
 // Choosing a user. The address says whose explanation is shown, so that it can be kept and sent.
 
 /// A key is a secret: the address has its owner, never the key.
 async function searchFor(text) {
-  search(await ownerOfKey(text).catch(() => null) ?? text);
+  const turn = searches += 1;
+  if (!isKey(text)) return search(text);
+  let foundKey;
+  try {
+    foundKey = await findOwner(text);
+  } catch (error) {
+    if (turn !== searches) return;
+    search("");
+    showNoUser(error.message);
+    return announce(error.message);
+  }
+  if (turn === searches) search(foundKey.userId, foundKey);
 }
 
-function search(userId) {
+function search(userId, foundKey = null) {
   const link = userId ? userLink(userId) : location.pathname;
-  if (userId && location.hash === link) return choose(userId);
-  history.pushState(null, "", link);
-  followAddress();
+  if (location.hash !== link) history.pushState(null, "", link);
+  followAddress(foundKey);
 }
 
-function followAddress() {
+function deleted(userId) {
+  byId("user-id").value = "";
+  search("");
+  showText(byId("search-result"), `${userId} is deleted.`);
+  announce(`${userId} is deleted.`);
+  byId("user-id").focus();
+}
+
+/// - foundKey: what the API said of the key that led here, or null.
+function followAddress(foundKey = null) {
+  searches += 1;
+  showText(byId("search-result"), "");
   const userId = new URLSearchParams(location.hash.slice(1)).get("user");
   if (!userId) {
     chosen = null;
-    return hideExplanation();
+    return hideUser();
   }
   byId("user-id").value = userId;
-  choose(userId);
-}
-
-function choose(userId) {
-  chosen = {userId, isShown: false, takesFocus: loadedAt !== null};
+  // What is done is done to the one who is chosen, so no other may be seen meanwhile.
+  if (chosen?.userId !== userId) hideUser();
+  chosen = {userId, foundKey, isShown: false, takesFocus: loadedAt !== null};
   if (loadedAt) poller.insist();
 }

@@ -25,13 +25,21 @@ export function reconcile(list, items, {key, make, update}) {
   if (focused?.isConnected && document.activeElement !== focused) focused.focus({preventScroll: true});
 }
 
-/// A table's rows, or the words that stand in for them when there are none.
+/// A table's rows, or the words that stand in for them when there are none. When the row that had the focus is gone, the
+/// table's title has it.
 export function fillTable(name, items, emptyText, row) {
   const byName = (part) => document.getElementById(`${name}-${part}`);
+  const hadFocus = byName("list").contains(document.activeElement);
   reconcile(byName("list"), items, row);
+  if (hadFocus && !byName("list").contains(document.activeElement)) focusTitle(byName("table"));
   show(byName("table"), items.length > 0);
   setText(byName("empty"), emptyText);
   show(byName("empty"), items.length === 0);
+}
+
+function focusTitle(table) {
+  const title = document.getElementById(table.getAttribute("aria-labelledby"));
+  (title.closest("summary") ?? title).focus();
 }
 
 /// `[[label, value], …]` as a list of facts. A value that is null is left out.
