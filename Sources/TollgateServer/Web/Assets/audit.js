@@ -43,12 +43,12 @@ function add({entries, next: following}) {
   return rows[0];
 }
 
-function row({time, who, action, subject, before, after}) {
+function row({time, who, action, subject, before, after, state}) {
   const cell = (label, ...content) => element("td", {"role": "cell", "data-label": label}, element("span", {}, ...content));
   return element("tr", {role: "row", tabindex: -1},
     element("th", {role: "rowheader", scope: "row", class: "is-moment"}, element("time", {datetime: time}, moment(time))),
     cell("Who", who), cell("What", element("code", {}, action)), cell("To whom", subjectNode(action, subject)),
-    cell("Before", text(before)), cell("After", text(after)));
+    cell("Before", text(before)), cell("After", state === "begun" ? "begun: it may be done or not" : text(after)));
 }
 
 function subjectNode(action, subject) {
