@@ -39,9 +39,9 @@ let webAssets = [
     "tollgate.css", "dom.js", "format.js",
     "dashboard.html", "api.js", "billing.js", "chart.js", "dashboard.js", "keydialogs.js", "keys.js", "notices.js",
     "poller.js", "session.js", "snippets.js", "usage.js",
-    "overview.html", "actions.js", "adminapi.js", "alerts.js", "audit.js", "dialogs.js", "events.js", "explanation.js",
-    "fleet.js", "keysearch.js", "outcome.js", "overview.js", "panels.js", "rows.js", "terms.js", "tokens.js",
-    "usageexport.js", "userkeys.js",
+    "overview.html", "actions.js", "adminapi.js", "alerts.js", "audit.js", "dialogs.js", "directory.js", "events.js",
+    "explanation.js", "fleet.js", "keysearch.js", "outcome.js", "overview.js", "pages.js", "panels.js", "requests.js",
+    "rows.js", "settings.js", "terms.js", "tokens.js", "usageexport.js", "userkeys.js",
 ]
 
 let package = Package(

@@ -13,6 +13,65 @@ from waiting import eventually
 from worker import running_worker
 
 
+class Directory(OverviewTest):
+    def ids(self) -> list[str]:
+        return self.texts("#directory-list a")
+
+    def known(self, query: str) -> list[str]:
+        """As the API lists them."""
+        return [each["userId"] for each in self.admin("GET", f"users?{query}")["users"]]
+
+    def test_all_users_by_pages_and_those_in_a_state(self) -> None:
+        users = [self.new_user() for _ in range(60)]
+        for user in users:
+            self.admin("POST", f"users/{user}/grants", {"calls": 1})
+        self.admin("POST", f"users/{users[7]}/block", {"reason": "abuse"})
+        self.open_overview()
+        self.open_panel("directory")
+        eventually("the first page", lambda: self.ids() == self.known("limit=50"))
+        self.click("#directory-more", "More")
+        eventually("and the second", lambda: set(users) <= set(self.ids()))
+        self.assertEqual(self.ids(), self.known("limit=1000")[:len(self.ids())])
+        Select(self.see("#directory-state")).select_by_visible_text("blocked")
+        self.click("#directory-submit")
+        eventually("the blocked ones", lambda: self.ids() == self.known("state=blocked"))
+        self.assertIn(users[7], self.ids())
+        self.check_state("overview-directory")
+        self.click("#directory-list a", users[7])
+        self.reads("#explained-user", users[7])
+
+
+class Requests(OverviewTest):
+    def test_of_a_user_and_by_its_id(self) -> None:
+        user = self.new_user()
+        token = self.development.token(user)
+        self.make_calls(token, 5)
+        refused = self.development.call("POST", "/verify-auth", token)
+        self.open_overview()
+        self.open_panel("requests")
+        self.fill_in("#requests-user", user)
+        self.click("#requests-submit")
+        eventually("the user's", lambda: len(self.shown("#request-list tr")) == 6)
+        self.check_state("overview-requests")
+        self.fill_in("#requests-user", "")
+        self.fill_in("#requests-id", refused.headers["x-request-id"])
+        self.click("#requests-submit")
+        eventually("the one", lambda: len(self.shown("#request-list tr")) == 1)
+        self.see("#request-list tr", "quota-exceeded")
+        self.see("#request-list tr", "403")
+
+
+class Settings(OverviewTest):
+    def test_what_is_in_force_and_no_secret(self) -> None:
+        self.open_overview()
+        self.open_panel("settings")
+        names = [each["name"] for each in self.admin("GET", "config")["settings"]]
+        self.assertEqual(self.texts("#setting-list th"), names)
+        self.see("#setting-list tr", "TOLLGATE_ADMIN_AUTH")
+        self.assertNotIn("sk_test_", self.text("#setting-list"))
+        self.check_state("overview-settings")
+
+
 class Audit(OverviewTest):
     def test_newest_first_and_older_ones_by_pages(self) -> None:
         user = self.new_user()
@@ -24,7 +83,7 @@ class Audit(OverviewTest):
         first = self.texts("#audit-list tr")[0]
         for word in ("admin-port", "users.block", user, "reason 59"):
             self.assertIn(word, first)
-        self.click("#audit-older", "Older")
+        self.click("#audit-more", "Older")
         self.see("#audit-list tr", "reason 0")
         self.assertGreaterEqual(len(self.shown("#audit-list tr")), 60)
         self.click("#audit-list a", user)
@@ -37,9 +96,19 @@ class Audit(OverviewTest):
         self.open_panel("audit")
         Select(self.see("#action")).select_by_value("reset")
         self.click("#action-submit")
-        eventually("it comes first", lambda: "users.reset" in self.texts("#audit-list tr")[0])
-        self.assertIn(user, self.texts("#audit-list tr")[0])
+        self.see("#audit-list tr:first-child", "users.reset")
+        self.see("#audit-list tr:first-child", user)
         self.check_state("overview-audit")
+
+
+class Reconciliation(OverviewTest):
+    def test_a_worker_compares_all_with_stripe(self) -> None:
+        self.open_overview()
+        self.open_panel("events")
+        self.click("#reconcile", "Compare all with Stripe")
+        self.see("#events-result", "within half a minute")
+        self.assertTrue(self.admin("GET", "reconciliation")["askedAt"])
+        self.assertEqual(self.admin("GET", "audit")["entries"][0]["action"], "reconcile")
 
 
 class UsageExport(OverviewTest):
@@ -249,7 +318,7 @@ class Panels(OverviewTest):
         self.admin("POST", f"users/{user}/keys", {"name": "ci"})
         self.admin("POST", f"users/{user}/grants", {"calls": 3})
         self.open_user(user)
-        for name in ("audit", "usage", "events", "alerts", "tokens"):
+        for name in ("directory", "requests", "audit", "usage", "events", "alerts", "tokens", "settings"):
             # A click would begin the way of the Tab key there.
             self.browser.script("document.getElementById(arguments[0]).open = true", f"{name}-panel")
             self.see(f"#{name}-body")

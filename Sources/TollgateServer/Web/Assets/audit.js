@@ -1,55 +1,26 @@
 // What operators have changed, the latest first.
 
 import {ask} from "./adminapi.js";
-import {byId, element, show} from "./dom.js";
+import {element} from "./dom.js";
 import {userLink} from "./fleet.js";
 import {moment} from "./format.js";
-import {tellOutcome} from "./outcome.js";
+import {Pages} from "./pages.js";
 
-const pageSize = 50;
+const pages = new Pages("audit", {
+  ask: (mark) => ask(`/admin/v1/audit?limit=50${mark ? `&before=${encodeURIComponent(mark)}` : ""}`),
+  items: ({entries}) => entries,
+  row({time, who, action, subject, before, after, state}) {
+    const cell = (label, content) => element("td", {"role": "cell", "data-label": label}, element("span", {}, content));
+    return element("tr", {role: "row"},
+      element("th", {role: "rowheader", scope: "row", class: "is-moment"}, element("time", {datetime: time}, moment(time))),
+      cell("Who", who), cell("What", element("code", {}, action)), cell("To whom", subjectNode(action, subject)),
+      cell("Before", text(before)), cell("After", state === "begun" ? "begun: it may be done or not" : text(after)));
+  },
+});
 
-/// Where the next page begins. Null after the last.
-let next = null;
-
-export const load = () => ask(`/admin/v1/audit?limit=${pageSize}`);
-
-export function start() {
-  byId("audit-older").addEventListener("click", () => tellOutcome(byId("audit-older"), "audit-result", showOlder));
-}
-
-export function render(page) {
-  byId("audit-list").replaceChildren();
-  add(page);
-  show(byId("audit-empty"), page.entries.length === 0);
-}
-
-async function showOlder() {
-  const from = next;
-  const page = await ask(`/admin/v1/audit?limit=${pageSize}&before=${encodeURIComponent(from)}`);
-  // It was read anew meanwhile.
-  if (from !== next) return "";
-  const first = add(page);
-  // The button may be gone, and those who read by the keyboard go on at the first that is new.
-  first?.focus();
-  return next === null ? "That is all." : "";
-}
-
-/// Returns the first row.
-function add({entries, next: following}) {
-  const rows = entries.map(row);
-  byId("audit-list").append(...rows);
-  next = following;
-  show(byId("audit-older"), next !== null);
-  return rows[0];
-}
-
-function row({time, who, action, subject, before, after, state}) {
-  const cell = (label, ...content) => element("td", {"role": "cell", "data-label": label}, element("span", {}, ...content));
-  return element("tr", {role: "row", tabindex: -1},
-    element("th", {role: "rowheader", scope: "row", class: "is-moment"}, element("time", {datetime: time}, moment(time))),
-    cell("Who", who), cell("What", element("code", {}, action)), cell("To whom", subjectNode(action, subject)),
-    cell("Before", text(before)), cell("After", state === "begun" ? "begun: it may be done or not" : text(after)));
-}
+export const start = () => pages.start();
+export const load = () => pages.load();
+export const render = (page) => pages.render(page);
 
 function subjectNode(action, subject) {
   if (subject === null) return "–";

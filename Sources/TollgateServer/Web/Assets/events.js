@@ -15,9 +15,15 @@ export function start() {
     if (id === "") return showText(byId("events-result"), "Fill in: Event id.");
     replay(byId("replay-submit"), id);
   });
+  byId("reconcile").addEventListener("click", () => tellOutcome(byId("reconcile"), "events-result", async () => {
+    await change("POST", "reconciliation");
+    return "A worker begins within half a minute.";
+  }));
 }
 
-export function render({waiting, events}) {
+export function render({waiting, events, reconciliation}) {
+  setText(byId("reconciled-at"), reconciliation ? `Last compared ${moment(reconciliation.ranAt)}: `
+    + `${number(reconciliation.checked)} looked at, ${number(reconciliation.mended)} mended.` : "Never compared yet.");
   fillTable("stripe-event", events, "No event waits: all that Stripe has sent was carried out.", {
     key: ({id}) => id,
     make: ({id}) => {

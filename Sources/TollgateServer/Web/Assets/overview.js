@@ -42,8 +42,10 @@ function start() {
     byId("user-id").focus();
   });
   startPanels({
+    "directory": () => import("./directory.js"), "requests": () => import("./requests.js"),
     "audit": () => import("./audit.js"), "usage": () => import("./usageexport.js"),
     "events": () => import("./events.js"), "alerts": () => import("./alerts.js"), "tokens": () => import("./tokens.js"),
+    "settings": () => import("./settings.js"),
   });
   document.addEventListener(changeEvent, () => poller.insist());
   addEventListener("hashchange", () => followAddress());

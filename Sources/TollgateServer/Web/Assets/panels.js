@@ -1,7 +1,7 @@
 // Sections that are loaded when a reader opens them, and again after each change.
 //
 // A panel NAME has in the page a <details id="NAME-panel">, and in it #NAME-error, #NAME-body and #NAME-result. Its
-// module has `start()`, called once, and `load()` and `render(answer)`, called each time.
+// module has `start(read)`, called once with what has it read again, and `load()` and `render(answer)`, called each time.
 
 import {changeEvent} from "./adminapi.js";
 import {byId, show, showText} from "./dom.js";
@@ -57,7 +57,7 @@ class Panel {
     if (!this.module) {
       const module = await this.open();
       // Two that waited for it start it once.
-      if (!this.module) module.start();
+      if (!this.module) module.start(() => this.read());
       this.module = module;
     }
     return this.module.load();
