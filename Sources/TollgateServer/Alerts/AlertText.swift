@@ -23,8 +23,8 @@ struct AlertText: Sendable, Hashable {
             what = """
                 The user \(user) has used \(percent) % of the quota of the plan \(Self.word(data["plan"])): \
                 \(Self.word(data["used"])) of \(Self.word(data["limit"])) calls.
-                The period began at \(Self.word(data["period"])) and ends at \(Self.word(data["periodEnd"])); with the \
-                quota used up, calls are refused until then.
+                The period began at \(Self.word(data["period"])) and ends at \(Self.word(data["periodEnd"])).
+                With the quota used up, calls are refused until then.
                 """
             remedies = [
                 "Offer a larger plan, or grant more calls in this period:",
@@ -33,17 +33,20 @@ struct AlertText: Sendable, Hashable {
         case .paymentFailed:
             subject = "A payment of \(user) did not come in"
             what = """
-                Stripe could not collect the invoice \(Self.word(data["invoice"])) of the user \(user), at try \
-                \(Self.word(data["attempt"])).
+                Stripe could not collect an invoice of the user \(user), at try \(Self.word(data["attempt"])).
+                Invoice: \(Self.word(data["invoice"]))
                 Customer: \(Self.word(data["customer"])), subscription: \(Self.word(data["subscription"]))
                 The plan is kept for the days of grace (STRIPE_PAST_DUE_GRACE_DAYS).
                 """
-            remedies = ["Ask the customer for another means of payment; Stripe's dashboard says why it failed."]
+            remedies = [
+                "Stripe's dashboard says why it failed.", "Ask the customer for another means of payment.",
+            ]
         case .keyExpiring:
             let (key, end) = (Self.word(data["key"]), Self.word(data["expiresAt"]))
             subject = "A key of \(user) ends at \(end)"
             what = """
-                The secret key \(key) of the user \(user) ends at \(end); calls with it are refused then.
+                The secret key \(key) of the user \(user) ends at \(end).
+                Calls with it are refused then.
                 Its name: \(Self.word(data["name"]))
                 """
             remedies = ["Remind the user to rotate it."]
@@ -55,7 +58,7 @@ struct AlertText: Sendable, Hashable {
         let looks = user == "-" ? [] : ["  tollgate users show \(Self.argument(user))"]
         let lines =
             [what, "", "Noticed at \(Self.word(message["timestamp"])).", ""] + remedies + looks
-            + ["", "\(id), by Tollgate. The same alert has the same Message-ID."]
+            + ["", "\(id), by Tollgate.", "The same alert has the same Message-ID."]
         body = lines.joined(separator: "\n") + "\n"
     }
 

@@ -16,7 +16,8 @@ import Testing
         #expect(
             text.body == """
                 The user user_abc has used 80 % of the quota of the plan free: 8 of 10 calls.
-                The period began at 2026-11-01 and ends at 2026-12-01T00:00:00Z; with the quota used up, calls are refused until then.
+                The period began at 2026-11-01 and ends at 2026-12-01T00:00:00Z.
+                With the quota used up, calls are refused until then.
 
                 Noticed at 2026-11-29T14:23:55Z.
 
@@ -24,7 +25,8 @@ import Testing
                   tollgate users grant user_abc --calls 100 --reason courtesy
                   tollgate users show user_abc
 
-                msg_1, by Tollgate. The same alert has the same Message-ID.
+                msg_1, by Tollgate.
+                The same alert has the same Message-ID.
 
                 """)
     }
@@ -34,7 +36,7 @@ import Testing
             #"{"type":"payment.failed","timestamp":"2026-11-29T12:00:00Z","data":{"user":"user_abc","customer":null,"subscription":"sub_1","invoice":"in_1","attempt":2}}"#
         )
         #expect(payment.subject == "A payment of user_abc did not come in")
-        #expect(payment.body.contains("the invoice in_1 of the user user_abc, at try 2."))
+        #expect(payment.body.contains("an invoice of the user user_abc, at try 2.\nInvoice: in_1\n"))
         #expect(payment.body.contains("Customer: -, subscription: sub_1\n"))
         let key = try Self.text(
             #"{"type":"key.expiring","timestamp":"2026-11-29T12:00:00Z","data":{"user":"user_abc","key":"key_1","name":"CI","expiresAt":"2026-12-06T11:00:00Z"}}"#

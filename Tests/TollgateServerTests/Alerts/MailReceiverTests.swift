@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 import TollgateConfiguration
 import TollgateCore
+import TollgateStore
 @testable import TollgateServer
 
 /// How one mail is sent, and what comes of it.
@@ -79,6 +80,14 @@ import TollgateCore
             #expect(await receiver.check()?.message == reason)
             #expect(server.mails.isEmpty)
         }
+    }
+
+    /// Another worker takes up what is not done when a claim ends.
+    @Test func aClaimIsLongerThanItsMailsTake() throws {
+        let pace = try Self.receiver("localhost?starttls=off").pace
+        let rounds = Int64(pace.claimedAtATime / pace.sentAtATime)
+        let lookUp: TimeAmount = .seconds(5)
+        #expect(lookUp + MailReceiver.timeLimit * rounds < .seconds(RedisAlertOutbox.leaseSeconds - 10))
     }
 
     @Test func refusalsSayWhatComesNext() async throws {

@@ -2,6 +2,7 @@ import ClerkAuth
 import HTTPWire
 import OutboundCalls
 import PrometheusMetrics
+import SMTPClient
 import StripeBilling
 import TestSupport
 import Testing
@@ -82,6 +83,10 @@ import TollgateStore
                 "\(number(RedisAlertOutbox.maximumDead)) that", "\(RedisAlertOutbox.deliveredSeconds / 86_400) days",
                 "last \(RedisAlertOutbox.deadSeconds / 86_400)",
             ]
+        ),
+        (
+            "a try to send an alert",
+            ["\(SMTPReplyReader.maximumLines) lines of \(number(SMTPReplyReader.maximumLineBytes)) bytes"]
         ),
         ("percents of a plan that are told of", ["\(AlertThresholds.maximumCount), from 1 to 100"]),
         (
