@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from selenium.webdriver.support.select import Select
 
 from api import request
+from dashboard import OwnDevelopment
 from overview import OverviewTest
 from tabbing import check_tab_stops
 from waiting import eventually
@@ -309,7 +310,7 @@ class SignedIn(OverviewTest):
             self.check_state("overview-signed-out")
 
 
-class Panels(OverviewTest):
+class Panels(OwnDevelopment, OverviewTest):
     expected_in_console = ("net::ERR_BLOCKED",)
 
     def test_tab_stops(self) -> None:
