@@ -188,12 +188,12 @@ class Alerts(OverviewTest):
         for number, each in enumerate(ids):
             entry = {"type": "quota.threshold", "user": "user_abc", "since": "2026-11-01T00:00:00Z", "attempts": 9,
                      "failure": "status 500 <b>", "body": "{}"}
-            self.development.redis("HSET", "alerts:{outbox}", each, json.dumps(entry))
-            self.development.redis("ZADD", "alerts:{outbox}:dead", str(int(time.time()) * 1000 + number), each)
-        self.addCleanup(self.development.redis, "DEL", "alerts:{outbox}", "alerts:{outbox}:dead", "alerts:{outbox}:due")
+            self.development.redis("HSET", "alerts:{webhook}", each, json.dumps(entry))
+            self.development.redis("ZADD", "alerts:{webhook}:dead", str(int(time.time()) * 1000 + number), each)
+        self.addCleanup(self.development.redis, "DEL", "alerts:{webhook}", "alerts:{webhook}:dead", "alerts:{webhook}:due")
 
     def standing(self, name: str) -> list[str]:
-        return self.development.redis("ZRANGE", f"alerts:{{outbox}}:{name}", "0", "-1").split()
+        return self.development.redis("ZRANGE", f"alerts:{{webhook}}:{name}", "0", "-1").split()
 
     def test_one_and_then_all_are_sent_again(self) -> None:
         self.open_overview()

@@ -11,7 +11,7 @@ import Testing
 
     /// Waits until a count that grew stands still.
     private static func standstill(of count: () -> Int) async throws {
-        try await eventually("a standstill") {
+        try await eventually("a standstill", within: .seconds(120)) {
             let before = count()
             try await Task.sleep(for: .milliseconds(250))
             return before > 0 && count() == before
@@ -30,7 +30,7 @@ import Testing
             try await Self.standstill { client.sent }
             #expect(client.sent < Self.onTheWay)
             try await upstream.startReading()
-            try await eventually("some has arrived", within: .seconds(120)) { upstream.received > Self.onTheWay }
+            try await eventually("some has arrived", within: .seconds(240)) { upstream.received > Self.onTheWay }
             try await upstream.stopReading()
             try await Self.standstill { client.sent }
             #expect(client.sent < upstream.received + Self.onTheWay)
@@ -57,7 +57,7 @@ import Testing
             try await Self.standstill { upstream.sent }
             #expect(upstream.sent < Self.onTheWay)
             try await client.startReading()
-            try await eventually("some has arrived", within: .seconds(120)) { client.received > Self.onTheWay }
+            try await eventually("some has arrived", within: .seconds(240)) { client.received > Self.onTheWay }
             try await client.stopReading()
             try await Self.standstill { upstream.sent }
             #expect(upstream.sent < client.received + Self.onTheWay)
