@@ -25,6 +25,9 @@ struct OperatorDoor: Sendable {
         guard let identity = context.identity, let method = OperatorCall.Method(rawValue: request.method.rawValue),
             request.uri.path.hasPrefix(Self.path)
         else { throw APIError.notFound }
+        let path = String(request.uri.path.dropFirst(Self.path.count))
+        // Before the body: who may not, need not send it.
+        _ = try api.endpoint(method, path, for: identity)
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         let body: ByteBuffer
@@ -36,7 +39,7 @@ struct OperatorDoor: Sendable {
         let accept = request.headers[.accept] ?? ""
         let answer = try await api.answer(
             OperatorCall(
-                method, String(request.uri.path.dropFirst(Self.path.count)), query: query, body: body,
+                method, path, query: query, body: body,
                 wantsCSV: query["format"] == "csv" || accept.contains("text/csv"), identity: identity))
         let status = HTTPResponse.Status(code: answer.status)
         switch answer.body {

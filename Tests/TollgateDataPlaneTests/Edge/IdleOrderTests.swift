@@ -20,15 +20,35 @@ import TollgateDataPlane
     }
 
     @Test func oneThatIsAnsweredStays() {
-        var order = IdleOrder(capacity: 1)
+        var order = IdleOrder(capacity: 8)
         let first = order.opened().id
         order.began(first)
-        let second = order.opened()
-        #expect(second.surplus == nil && order.count == 2)
-        #expect(order.opened().surplus == second.id, "the first is being answered")
+        let idle = (0..<7).map { _ in order.opened().id }
+        #expect(order.count == 8)
+        for id in idle { #expect(order.opened().surplus == id, "the first is being answered") }
         order.answered(first)
         order.answered(first)
-        #expect(order.count == 2)
+        #expect(order.count == 8)
+    }
+
+    /// Where all are busy, the one ends whose request has not moved for longest: a new one has room, and what moves stays.
+    @Test func oneThatDoesNotMoveEnds() {
+        var order = IdleOrder(capacity: 8)
+        let ids = (0..<8).map { _ in order.opened().id }
+        for id in ids { order.began(id) }
+        order.progressed(ids[0])
+        #expect(order.opened().surplus == ids[1])
+        let next = order.opened()
+        #expect(next.surplus == ids[2], "the one that has just come is idle, and stays")
+        for _ in 0..<100 {
+            order.progressed(ids[0])
+            let id = order.opened().id
+            order.began(id)
+        }
+        order.progressed(ids[0])
+        order.began(ids[0])
+        order.answered(ids[0])
+        #expect(order.count == 8)
     }
 
     @Test func whatIsClosedIsForgotten() {
