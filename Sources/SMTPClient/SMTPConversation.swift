@@ -203,9 +203,14 @@ package struct SMTPConversation: Sendable {
         }
     }
 
+    /// It goes to a log.
+    private static let maximumRefusalLength = 300
+
     private func refusal(_ reply: SMTPReply) -> SMTPRefusal {
         SMTPRefusal(
-            request: request, code: reply.code, text: server.withoutSecrets(reply.text),
+            request: request, code: reply.code,
+            // Cut behind the look for secrets, which finds no part of one that is too short.
+            text: String(server.withoutSecrets(reply.text).prefix(Self.maximumRefusalLength)),
             isPermanent: reply.code >= 500 && concernsMail)
     }
 

@@ -8,10 +8,10 @@ package struct SMTPReply: Sendable, Hashable {
 
     package init(code: Int, lines: [String]) { (self.code, self.lines) = (code, lines) }
 
-    /// Longer words are cut: they go to a log.
-    private static let maximumTextLength = 300
+    /// Longer words are cut.
+    private static let maximumTextLength = 2000
 
-    /// Its words in one line that is fit for a log.
+    /// Its words in one line without control characters.
     package var text: String {
         let words = lines.joined(separator: " ").unicodeScalars.map { scalar in
             scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format

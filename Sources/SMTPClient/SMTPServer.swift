@@ -48,11 +48,23 @@ package struct SMTPServer: Sendable, Hashable {
 
     static func base64(_ text: String) -> String { Data(text.utf8).base64EncodedString() }
 
-    /// What a server says may have in it what it was told.
+    /// What a server says may have in it what it was told, whole or in part, and in whatever lines: then none of it is passed
+    /// on.
     func withoutSecrets(_ text: String) -> String {
         guard let login, !login.password.isEmpty else { return text }
-        return [plainToken(of: login), Self.base64(login.password), login.password].reduce(text) {
-            $0.replacing($1, with: "[password]")
-        }
+        let said = Array(text.utf8.filter { $0 > UInt8(ascii: " ") })
+        let secrets = [plainToken(of: login), Self.base64(login.password), login.password]
+        return secrets.contains { Self.isPart(of: Array($0.utf8), in: said) }
+            ? "[words that have a part of the password in them]" : text
+    }
+
+    /// Letters in a row that are no coincidence.
+    private static let tellingLength = 6
+
+    private static func isPart(of secret: [UInt8], in said: [UInt8]) -> Bool {
+        let length = min(tellingLength, secret.count)
+        guard length > 0, said.count >= length else { return false }
+        let parts = Set((0...secret.count - length).map { ArraySlice(secret[$0..<$0 + length]) })
+        return (0...said.count - length).contains { parts.contains(said[$0..<$0 + length]) }
     }
 }

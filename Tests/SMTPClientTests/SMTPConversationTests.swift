@@ -121,9 +121,25 @@ import Testing
         (1, "502 what?\r\n", "<later: it answered EHLO with 502 what?>"),
         (
             2, "535 5.7.8 bad password hunter2\r\n",
-            "<later: it answered AUTH PLAIN with 535 5.7.8 bad password [password]>"
+            "<later: it answered AUTH PLAIN with 535 [words that have a part of the password in them]>"
         ),
-        (2, "535 AGdhdGUAaHVudGVyMg== no\r\n", "<later: it answered AUTH PLAIN with 535 [password] no>"),
+        (
+            2, "535 AGdhdGUAaHVudGVyMg== no\r\n",
+            "<later: it answered AUTH PLAIN with 535 [words that have a part of the password in them]>"
+        ),
+        // In two lines, without its end, and where the words are cut.
+        (
+            2, "535-AGdh\r\n535 dGUAaHVudGVyMg\r\n",
+            "<later: it answered AUTH PLAIN with 535 [words that have a part of the password in them]>"
+        ),
+        (
+            2, "535 \(String(repeating: "y", count: 292)) hunter2\r\n",
+            "<later: it answered AUTH PLAIN with 535 [words that have a part of the password in them]>"
+        ),
+        (
+            2, "535 \(String(repeating: "y", count: 400))\r\n",
+            "<later: it answered AUTH PLAIN with 535 \(String(repeating: "y", count: 300))>"
+        ),
         (3, "451 4.3.0 later\r\n", "<later: it answered MAIL FROM:<a@example.com> with 451 4.3.0 later>"),
         (3, "553 no\r\n", "<never: it answered MAIL FROM:<a@example.com> with 553 no>"),
         (4, "550 5.1.1 no such user\r\n", "<never: it answered RCPT TO:<b@example.com> with 550 5.1.1 no such user>"),

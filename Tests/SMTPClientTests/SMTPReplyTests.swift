@@ -49,6 +49,6 @@ import Testing
     @Test func whatGoesToALogIsOneLineWithoutControls() {
         let reply = SMTPReply(code: 550, lines: ["5.1.1 no\u{1b}[31m such\u{0} user", "\u{202e}x", "a\u{85}b"])
         #expect(reply.text == "5.1.1 no [31m such  user  x a b")
-        #expect(SMTPReply(code: 550, lines: [String(repeating: "é", count: 5000)]).text.count == 300)
+        #expect(SMTPReply(code: 550, lines: [String(repeating: "é", count: 5000)]).text.count == 2000)
     }
 }
