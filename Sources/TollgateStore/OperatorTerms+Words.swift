@@ -96,7 +96,8 @@ extension OperatorTerms.Grant {
 }
 
 extension OperatorReason {
-    fileprivate var word: String { PercentEncoding.component(text) }
+    /// A hyphen alone stands for no reason.
+    fileprivate var word: String { text == "-" ? "%2D" : PercentEncoding.component(text) }
 
     init?(word: String) {
         guard let text = PercentEncoding.decoded(word) else { return nil }

@@ -17,7 +17,7 @@ package struct RedisOperatorStore: Sendable {
     package init(client: RedisClient) { self.client = client }
 
     package func terms(of user: UserID) async throws(StoreUnavailable) -> OperatorTerms {
-        OperatorTerms(words: try await words(of: user))
+        OperatorTerms(words: String(decoding: try await bytes(of: user), as: UTF8.self))
     }
 
     /// Applies `change`, as often as another operator comes in between.
@@ -29,18 +29,18 @@ package struct RedisOperatorStore: Sendable {
         _ user: UserID, _ change: (inout OperatorTerms) throws -> Void
     ) async throws -> (before: OperatorTerms, after: OperatorTerms) {
         for _ in 0..<Self.maximumAttempts {
-            let known = try await words(of: user)
-            let before = OperatorTerms(words: known)
+            let known = try await bytes(of: user)
+            let before = OperatorTerms(words: String(decoding: known, as: UTF8.self))
             var terms = before
             try change(&terms)
             let after = terms
             let reply = try await client.ask(
-                Self.changeScript.call { _ in
+                Self.changeScript.call(upTo: .terms) { _ in
                     .subscription(user)
                 } with: { argument in
                     switch argument {
-                    case .known: known
-                    case .terms: after.words
+                    case .known: .bytes(known)
+                    case .terms: .text(after.words)
                     }
                 })
             guard let outcome = Self.changeScript.outcome(of: reply) else { throw Self.changeScript.unexpectedReply() }
@@ -49,8 +49,26 @@ package struct RedisOperatorStore: Sendable {
         throw StoreUnavailable(.unreachable, reason: "other operators changed the same user all the while")
     }
 
-    private func words(of user: UserID) async throws(StoreUnavailable) -> String {
-        try await client.ask(RedisCommand("HGET", .subscription(user), Self.field)).string ?? ""
+    /// As they stand there: people may have written what is no UTF-8, and admissions read it all the same.
+    private func bytes(of user: UserID) async throws(StoreUnavailable) -> [UInt8] {
+        switch try await client.ask(RedisCommand("HGET", .subscription(user), Self.field)) {
+        case .bytes(let bytes): bytes
+        default: []
+        }
+    }
+}
+
+extension Collection<RedisReply> {
+    /// What operators have decided, in what `HGETALL` tells of a record. Empty for nothing.
+    var operatorWords: String {
+        var name: String?
+        for element in self {
+            if name == RedisOperatorStore.field, case .bytes(let bytes) = element {
+                return String(decoding: bytes, as: UTF8.self)
+            }
+            name = name == nil ? element.string ?? "" : nil
+        }
+        return ""
     }
 }
 

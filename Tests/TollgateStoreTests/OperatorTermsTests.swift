@@ -100,7 +100,9 @@ import TollgateStore
             "until=2025-11-26T23:00:00Z",
             "until=2025-11-26T23:00:00Z/", "grant=a/5/*/-/-", "grant=b/6/2025-11-01/-/-", "grant=c/7/*/2025-11-26/-",
             "grant=d/8/*/never/-", "grant=e/9/*/-", "grant=/10/*/-/-", "grant=f/+11/*/-/-", "grant=g/12/*/-/-/-",
-            "grant=h-i/13/*/-/-", "grant=j/14/*//-", "grant=k/15/*/-/", "why=x", "nothing", "=", "\t", "",
+            "quota=9007199254740991", "quota=9007199254740992", "rate=9007199254740993", "plan=gone",
+            "grant=l/9007199254740992/*/-/-", "grant=m/1/*/-/%2D", "grant=h-i/13/*/-/-", "grant=j/14/*//-",
+            "grant=k/15/*/-/", "why=x", "nothing", "=", "\t", "",
         ]
         try await withStores { admissions, operators, redis in
             var random = SeededGenerator(seed: 19)
@@ -115,16 +117,34 @@ import TollgateStore
                     RedisCommand(arguments: ["HSET", "subscription:{\(user)}", "operator", text]))
                 let terms = try await operators.terms(of: user)
                 let limits = terms.limits.flatMap { $0.counts(at: Self.time) ? $0 : nil }
-                let plan = try #require(Self.plans[limits?.plan ?? "free"])
+                let plan = terms.plan(among: Self.plans, at: Self.time) ?? Self.plans.fallback
                 let decision = try await admissions.admit(
                     AdmissionRequest(principal: Principal(userID: user), time: Self.time))
                 #expect((decision.outcome == .userBlocked) == (terms.block != nil), "'\(text)'")
                 guard terms.block == nil else { continue }
                 #expect(decision.usage.plan == plan.name, "'\(text)'")
                 #expect(decision.usage.granted == terms.grantedCalls(in: "2025-11-01", at: Self.time), "'\(text)'")
-                #expect(decision.usage.limit == terms.quota(of: plan, in: "2025-11-01", at: Self.time), "'\(text)'")
+                let quota = min(terms.quota(of: plan, in: "2025-11-01", at: Self.time), Plan.maximumLimit)
+                #expect(decision.usage.limit == quota, "'\(text)'")
                 #expect(decision.rate.limit == limits?.ratePerMinute ?? plan.ratePerMinute, "'\(text)'")
             }
+        }
+    }
+
+    /// Bytes that are no text keep no operator from deciding.
+    @Test func bytesThatAreNoTextAreReplaced() async throws {
+        try await withStores { admissions, operators, redis in
+            let user = try #require(UserID("user_abc"))
+            var command = RedisCommand("HSET", "subscription:{user_abc}", "operator")
+            command.append(Array("block=2025-11-01T00:00:00Z/".utf8) + [0xFF, 0xFE])
+            _ = try await redis.execute(command)
+            let request = AdmissionRequest(principal: Principal(userID: user), time: Self.time)
+            #expect(try await admissions.admit(request).outcome == .userBlocked)
+            #expect(try await operators.terms(of: user).block != nil)
+            #expect(try await RedisUserData(client: redis).summaries(of: [user])[0].terms.block != nil)
+            _ = try await RedisSubscriptionStore(client: redis).purchases(of: user)
+            _ = try await operators.change(user) { $0.block = nil }
+            #expect(try await admissions.admit(request).outcome == .admitted)
         }
     }
 

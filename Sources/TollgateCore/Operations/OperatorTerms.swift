@@ -123,6 +123,13 @@ package struct OperatorTerms: Sendable, Hashable {
         return grants.count < count
     }
 
+    /// The plan that is given. Nil where none is, where it has ended, and for one that is not among `plans`: such a one decides
+    /// nothing.
+    package func plan(among plans: PlanTable, at time: UnixTime) -> Plan? {
+        guard let limits, limits.counts(at: time) else { return nil }
+        return limits.plan.flatMap { plans[$0] }
+    }
+
     /// The calls of the period that is called `period` that a user of `plan` has, with what is granted.
     package func quota(of plan: Plan, in period: String, at time: UnixTime) -> Int {
         let own = limits.flatMap { $0.counts(at: time) ? $0.quota : nil }
@@ -144,10 +151,15 @@ package struct OperatorReason: Sendable, Hashable, CustomStringConvertible {
 
     package let text: String
 
-    /// Nil for an empty text, a longer one, and one with control characters in it.
+    /// Nil for an empty text, a longer one, and one with characters that end a line or move what is beside them.
     package init?(_ text: String) {
         guard !text.isEmpty, text.utf8.count <= Self.maximumLength,
-            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            !text.unicodeScalars.contains(where: { scalar in
+                switch scalar.properties.generalCategory {
+                case .control, .lineSeparator, .paragraphSeparator: true
+                default: scalar.properties.isBidiControl
+                }
+            })
         else { return nil }
         self.text = text
     }

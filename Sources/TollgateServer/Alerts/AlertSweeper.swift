@@ -111,9 +111,9 @@ struct AlertSweeper: Sendable {
         guard let calls = summary.calls, let period = summary.billingPeriod,
             period.end.adding(seconds: Alert.foundAfterPeriodSeconds) > time
         else { return [] }
-        let limits = summary.terms.limits.flatMap { $0.counts(at: time) ? $0 : nil }
         let plans = plans.current
-        let plan = (limits?.plan ?? summary.planLastSeen).flatMap { plans[$0] } ?? plans.fallback
+        let plan =
+            summary.terms.plan(among: plans, at: time) ?? summary.planLastSeen.flatMap { plans[$0] } ?? plans.fallback
         let limit = summary.terms.quota(of: plan, in: period.name, at: time)
         return plan.alerts.reached(with: calls, of: limit).map { percent in
             .quotaThreshold(

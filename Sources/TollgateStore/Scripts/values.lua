@@ -114,10 +114,16 @@ local function tools()
     local terms = { text = words, block = string.match(words, ' block=[^/ ]*/([^ ]+) ') }
     if tools.lasts(string.match(words, ' until=([^ ]*) '), now) then
       terms.plan = string.match(words, ' plan=([a-z0-9_-]+) ')
-      terms.quota = whole_number(string.match(words, ' quota=(%d+) '))
-      terms.rate = whole_number(string.match(words, ' rate=(%d+) '))
+      terms.quota = tools.limit(string.match(words, ' quota=(%d+) '))
+      terms.rate = tools.limit(string.match(words, ' rate=(%d+) '))
     end
     return terms
+  end
+
+  -- A limit: Plan.maximumLimit at most.
+  function tools.limit(text)
+    local number = whole_number(text)
+    return number and number <= 9007199254740991 and number or nil
   end
 
   -- Whether what has no end, or this one, counts now. A day lasts to its end; what cannot be read is over.
@@ -131,7 +137,7 @@ local function tools()
   function tools.granted(words, period, now)
     local grants, calls = {}, 0
     for count, only, ending in string.gmatch(words, ' grant=%w+/(%d+)/([^/ ]+)/([^/ ]+)/[^/ ]+%f[ ]') do
-      if whole_number(count) then grants[#grants + 1] = { whole_number(count), only, ending } end
+      if tools.limit(count) then grants[#grants + 1] = { tools.limit(count), only, ending } end
     end
     -- Of more than OperatorTerms.maximumGrants, the last count.
     for place = math.max(1, #grants - 7), #grants do
