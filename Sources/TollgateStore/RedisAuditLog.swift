@@ -31,15 +31,31 @@ package struct RedisAuditLog: Sendable {
 
     private static let begun = "begun"
 
-    /// The newest entries, the newest first.
+    /// Those that are wanted, the newest first.
     ///
-    /// - Parameter before: The id of the last entry of the part before. Nil for the newest.
+    /// - Parameter before: The `next` of the page before. Nil for the newest.
+    /// - Returns: A page, and the id behind which the next one begins. Nil where nothing follows.
     package func entries(
-        before: String?, maximumCount: Int
-    ) async throws(StoreUnavailable) -> [(id: String, entry: AuditEntry)] {
+        before: String?, maximumCount: Int, where isWanted: (AuditEntry) -> Bool
+    ) async throws(StoreUnavailable) -> (entries: [AuditEntry], next: String?) {
+        var (found, last): ([AuditEntry], String?) = ([], before)
+        while true {
+            let page = try await read(before: last)
+            for (id, entry) in page {
+                last = id
+                if isWanted(entry) { found.append(entry) }
+                if found.count == maximumCount { return (found, id) }
+            }
+            if page.count < Self.readAtATime { return (found, nil) }
+        }
+    }
+
+    private static let readAtATime = 1000
+
+    private func read(before: String?) async throws(StoreUnavailable) -> [(id: String, entry: AuditEntry)] {
         let reply = try await client.ask(
             RedisCommand(
-                "XREVRANGE", .audit, before.map { "(\($0)" } ?? "+", "-", "COUNT", "\(maximumCount)"))
+                "XREVRANGE", .audit, before.map { "(\($0)" } ?? "+", "-", "COUNT", "\(Self.readAtATime)"))
         guard let entries = reply.array else { throw .unexpectedReply(of: "XREVRANGE") }
         return entries.compactMap { entry in
             guard let parts = entry.array, parts.count == 2, let id = parts[0].string,

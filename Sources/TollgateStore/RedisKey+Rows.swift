@@ -168,7 +168,8 @@ extension RedisKey.Pattern {
             look: "ZRANGE 'topusers:{2026-11-25}' 0 9 REV WITHSCORES"),
         Row(
             .users, "users", .sortedSet, .mayStay, kept: "400 days after the last call",
-            holds: "all users who have called, by the day of their last call (Unix seconds)",
+            holds:
+                "all users who have called, by the day of their last call (Unix seconds), bought something or made a key",
             look: "ZRANGE users 0 9 REV WITHSCORES"),
         Row(
             .adminTokens, "admin:tokens", .hash, .mayStay, kept: "until they are revoked",

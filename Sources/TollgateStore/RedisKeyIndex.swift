@@ -38,9 +38,11 @@ package struct RedisKeyIndex: Sendable {
 package struct IndexedKeyStore: KeyStore {
     private let keys: RedisKeyStore
     private let index: RedisKeyIndex
+    private let users: RedisUserIndex
 
     package init(client: RedisClient) {
         keys = RedisKeyStore(client: client)
+        users = RedisUserIndex(client: client)
         index = RedisKeyIndex(client: client)
     }
 
@@ -51,6 +53,7 @@ package struct IndexedKeyStore: KeyStore {
         if case .created(let issued) = creation {
             let end = draft.terms.expiresAt.map { $0.seconds - time.seconds + KeyLimits.refusalKeptSeconds }
             try? await index.add(issued.record.id, of: user, for: end)
+            try? await users.addNew(user, at: time)
             if let end = draft.terms.expiresAt { try? await index.add(issued.record.id, of: user, endingAt: end) }
         }
         return creation

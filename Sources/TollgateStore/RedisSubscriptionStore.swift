@@ -74,7 +74,11 @@ package struct RedisSubscriptionStore: SubscriptionStore {
                 }
             })
         guard let outcome = Self.writeScript.outcome(of: reply) else { throw Self.writeScript.unexpectedReply() }
-        return outcome == .written
+        guard outcome == .written else { return false }
+        if known.record == nil, let record {
+            try? await RedisUserIndex(client: client).addNew(user, at: record.writtenAt)
+        }
+        return true
     }
 
     package func recordOwnCustomer(
@@ -205,7 +209,12 @@ package struct RedisSubscriptionStore: SubscriptionStore {
 
 extension Collection<RedisReply> {
     /// As ``hashFields``, but nil when a field is no text.
-    fileprivate var subscriptionFields: [String: String]? { allSatisfy { $0.string != nil } ? hashFields : nil }
+    fileprivate var subscriptionFields: [String: String]? {
+        // What operators have decided is read elsewhere, whatever it is.
+        let oddValues = count { $0.string == nil }
+        let isOfOperators = oddValues == 1 && !operatorWords.isEmpty && operatorWords.contains("\u{FFFD}")
+        return oddValues == 0 || isOfOperators ? hashFields : nil
+    }
 }
 
 private enum WritePurchasesSignature: ScriptSignature {

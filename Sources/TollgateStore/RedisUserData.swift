@@ -39,11 +39,12 @@ package struct RedisUserData: Sendable {
             })
         return users.enumerated().map { place, user in
             let usage = (replies[place * 2].array ?? []).map(\.string)
-            let fields = (replies[place * 2 + 1].array ?? []).hashFields ?? [:]
+            let record = replies[place * 2 + 1].array ?? []
+            let fields = record.hashFields ?? [:]
             let isWhole = usage.count == 5
             return Summary(
                 user: user, record: SubscriptionRecord.schema.value(in: fields),
-                terms: OperatorTerms(words: fields[RedisOperatorStore.field] ?? ""),
+                terms: OperatorTerms(words: record.operatorWords),
                 calls: isWhole ? usage[0].flatMap { Int($0) } : nil, period: isWhole ? usage[1] : nil,
                 billingPeriod: isWhole ? usage[1].flatMap { BillingPeriod(name: $0, end: usage[4]) } : nil,
                 planLastSeen: isWhole ? usage[2] : nil,
@@ -119,12 +120,18 @@ package struct RedisUserData: Sendable {
         for key in order {
             count += Int(try await client.ask(RedisCommand("DEL", key)).integer ?? 0)
         }
-        let days = [time, time.adding(seconds: -86_400)].map { RedisKey.topUsers(on: CalendarDay(containing: $0)) }
-        for day in days { _ = try await client.ask(RedisCommand("ZREM", day, user.value)) }
-        _ = try await client.ask(RedisCommand("ZREM", .users, user.value))
+        try await forgetReports(of: user, at: time)
         let ending = keys.compactMap(\.keyID).map { RedisKeyIndex.endingMember($0, of: user) }
         if !ending.isEmpty { _ = try await client.ask(RedisCommand("ZREM", .keysExpiring, ending)) }
         return count
+    }
+
+    /// Forgets what workers have told of a user who is deleted, unless they have called again since.
+    package func forgetReports(of user: UserID, at time: UnixTime) async throws(StoreUnavailable) {
+        guard try await client.ask(RedisCommand("EXISTS", .usage(user))).integer == 0 else { return }
+        let days = [time, time.adding(seconds: -86_400)].map { RedisKey.topUsers(on: CalendarDay(containing: $0)) }
+        for day in days { _ = try await client.ask(RedisCommand("ZREM", day, user.value)) }
+        _ = try await client.ask(RedisCommand("ZREM", .users, user.value))
     }
 
     /// What is to be sent about the user is not sent any more, and what was sent is not known any more.

@@ -3,7 +3,7 @@ package import RedisClient
 import Synchronization
 package import TollgateCore
 
-/// All users who have called, by the day of their last call: what lists and exports go through. It is kept by the workers'
+/// All users who have called, by the day of their last call, and those who have bought something or made a key: what lists and exports go through. It is kept by the workers'
 /// reports, of what admissions tell them: no command of a call is spent on it.
 package struct RedisUserIndex: Sendable {
     /// Users that are forgotten after so long without a call, as their history is.
@@ -24,6 +24,11 @@ package struct RedisUserIndex: Sendable {
             }
             _ = try await client.ask(RedisCommand("ZADD", .users, words))
         }
+    }
+
+    /// Adds one who has bought something or made a key, and has perhaps not called yet.
+    package func addNew(_ user: UserID, at time: UnixTime) async throws(StoreUnavailable) {
+        _ = try await client.ask(RedisCommand("ZADD", .users, "NX", "\(time.seconds)", user.value))
     }
 
     /// Forgets those who have not called for ``keptSeconds``.

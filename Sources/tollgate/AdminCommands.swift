@@ -117,6 +117,11 @@ struct RequestsCommand: AsyncParsableCommand {
     func run() async throws {
         let query = ["user": user, "id": id, "limit": "\(limit)"].compactMapValues(\.self)
         try await door.ask(.get, "requests", query: query) { answer in
+            guard answer["requests"].elements?.isEmpty == false else {
+                return
+                    "None is known. Workers tell of them every five seconds, and of those that passed only of some; the access "
+                    + "log has a line of each.\n"
+            }
             var table = TextTable("TIME", "REQUEST", "STATUS", "VERDICT", "MS", "USER", "ROUTE", "PATH")
             for request in answer["requests"].elements ?? [] {
                 table.add(
@@ -133,20 +138,27 @@ struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "audit", abstract: "What operators have changed.")
     @Option(help: "Entries on a page.") var limit = 50
     @Option(help: "The 'next' of the page before.") var before: String?
+    @Option(help: "Only what was done to this user, token, event or alert.") var subject: String?
     @OptionGroup var door: OperatorSession
 
     func run() async throws {
-        let query = ["limit": "\(limit)", "before": before].compactMapValues(\.self)
+        let query = ["limit": "\(limit)", "before": before, "subject": subject].compactMapValues(\.self)
         try await door.ask(.get, "audit", query: query) { answer in
             var table = TextTable("TIME", "WHO", "WHAT", "WHOM", "BEFORE", "AFTER")
             for entry in answer["entries"].elements ?? [] {
                 table.add(
                     entry["time"].cell, entry["who"].cell, entry["action"].cell, entry["subject"].cell,
-                    entry["before"].cell, entry["state"].string == "begun" ? "(begun)" : entry["after"].cell)
+                    Self.cut(entry["before"].cell),
+                    entry["state"].string == "begun" ? "(begun)" : Self.cut(entry["after"].cell))
             }
             return table.text + (answer["next"].string.map { "more: --before \($0)\n" } ?? "")
         }
     }
+}
+
+extension AuditCommand {
+    /// --json has all of it.
+    private static func cut(_ text: String) -> String { text.count > 60 ? text.prefix(59) + "…" : text }
 }
 
 /// `tollgate admin`

@@ -47,7 +47,8 @@ struct KeysCommand: AsyncParsableCommand {
             try await door.ask(
                 .post, "keys/explain", body: call.body(presenting: "key", key == "-" ? readLine() ?? "" : key)
             ) { answer in
-                "\(answer["userId"].cell), \(answer["keyId"].cell)\n\(answer["nextCall"]["message"].cell)\n"
+                let owner = answer["userId"].string.map { "\($0), \(answer["keyId"].cell)\n" } ?? ""
+                return owner + answer["nextCall"].spoken + "\n"
             }
         }
     }

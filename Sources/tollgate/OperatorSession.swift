@@ -92,7 +92,8 @@ struct OperatorSession: ParsableArguments {
         _ wantsCSV: Bool, _ write: (String) async throws -> Void
     ) async throws {
         guard let token = Process.environment["TOLLGATE_ADMIN_TOKEN"], !token.isEmpty else {
-            throw Process.fail("Set TOLLGATE_ADMIN_TOKEN: --admin asks the admin port with it.")
+            throw Process.fail(
+                "Set TOLLGATE_ADMIN_TOKEN: --admin asks the admin port with it.", status: ExitStatus.notPermitted)
         }
         guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
             throw ValidationError("--admin takes a URL, such as http://127.0.0.1:9090")
@@ -129,6 +130,11 @@ struct OperatorSession: ParsableArguments {
         guard (200..<300).contains(response.status.code) else {
             let text = String(buffer: try await response.body.collect(upTo: 65_536))
             let refusal = JSON(parsing: text.utf8)
+            if response.status.code == 404, refusal?["code"].string ?? "not-found" == "not-found" {
+                throw Process.fail(
+                    "No admin port of Tollgate answers there: it has nothing at /admin/v1. Give its address alone, such as "
+                        + "http://127.0.0.1:9090.", status: ExitStatus.unavailable)
+            }
             throw failure(
                 refusal?["message"].string ?? refusal?["error"].string
                     ?? "The admin port answers \(response.status.code).",

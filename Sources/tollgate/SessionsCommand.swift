@@ -21,10 +21,16 @@ struct SessionsCommand: AsyncParsableCommand {
                 .post, "sessions/explain", body: call.body(presenting: "token", token == "-" ? readLine() ?? "" : token)
             ) { answer in
                 let plan = answer["claimedPlan"].string.map { ", claims the plan \($0)" } ?? ""
-                return "\(answer["userId"].cell)\(plan)\n\(answer["nextCall"]["message"].cell)\n"
+                let user = answer["userId"].string.map { "\($0)\(plan)\n" } ?? ""
+                return user + answer["nextCall"].spoken + "\n"
             }
         }
     }
+}
+
+extension JSON {
+    /// What would become of a call, with the code that a customer is told.
+    var spoken: String { self["message"].cell + (self["code"].string.map { " (\($0))" } ?? "") }
 }
 
 /// The call that is tried with a credential.

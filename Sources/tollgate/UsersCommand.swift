@@ -56,7 +56,7 @@ struct UsersCommand: AsyncParsableCommand {
         func run() async throws {
             try await user.ask(.get, "/explain", query: route.map { ["route": $0] } ?? [:]) { answer in
                 """
-                \(answer["nextCall"]["message"].cell)
+                \(answer["nextCall"].spoken)
                 Plan \(answer["plan"]["name"].cell): \(answer["plan"]["reason"].cell)
                 \(answer["plan"]["tokens"].cell)
 
@@ -141,7 +141,7 @@ struct UsersCommand: AsyncParsableCommand {
         @OptionGroup var user: UserSession
 
         func run() async throws {
-            try await user.change(.delete, "/block") { _ in "\(user.id) may call.\n" }
+            try await user.change(.delete, "/block") { _ in "\(user.id) is not blocked.\n" }
         }
     }
 
@@ -171,7 +171,7 @@ struct UsersCommand: AsyncParsableCommand {
         func run() async throws {
             let query = force ? ["force": "true"] : [:]
             try await user.ask(.delete, "", query: query) {
-                "\(counted($0["deletedKeys"], "key")) of \(user.id) deleted.\n"
+                "\(user.id) is deleted: \(counted($0["deletedRecords"], "record")) in Redis.\n"
             }
         }
     }

@@ -80,8 +80,11 @@ extension RedisClient {
     }
 
     fileprivate func becomesReady(within limit: Duration) async -> Bool {
-        let deadline = ContinuousClock.now + limit
-        while !isReady, .now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        let began = ContinuousClock.now
+        // One that refuses is not waited for as long as one that does not answer.
+        while !isReady, .now < began + (lastFailure == nil ? limit : min(limit, .seconds(3))) {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
         return isReady
     }
 }

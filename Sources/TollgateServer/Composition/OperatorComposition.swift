@@ -38,7 +38,7 @@ struct OperatorComposition {
                     requests: requests, calls: calls, terms: RedisOperatorStore(client: redis),
                     explanation: explanation(admissions, keys), admissions: admissions, keys: keys,
                     plans: billing.plans.plans, pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds,
-                    audit: audit
+                    audit: audit, reportInterval: WorkerReporter.interval, time: time
                 ).endpoints,
                 KeyOperations(
                     keys: keys, credentials: RedisCredentialStore(client: redis), index: RedisKeyIndex(client: redis),
@@ -66,7 +66,8 @@ struct OperatorComposition {
     func explanation(_ admissions: any AdmissionStore, _ keys: any KeyStore) -> UserExplanation {
         UserExplanation(
             admissions: admissions, subscriptions: billing.subscriptions, keys: keys,
-            traces: RedisUserTraces(client: redis), plans: billing.plans.plans,
+            traces: RedisUserTraces(client: redis), terms: RedisOperatorStore(client: redis),
+            plans: billing.plans.plans,
             pastDueGraceSeconds: configuration.stripe.pastDueGraceSeconds, time: time)
     }
 }

@@ -34,13 +34,13 @@ struct AuditTrail: Sendable {
         do {
             begun = try await log.add(entry(action, subject, request, isBegun: true))
         } catch {
-            throw APIError.nothingChanged(cause: error.reason)
+            throw APIError.unavailable(toOperators: error, consequence: "Nothing was changed.")
         }
         let outcome: Outcome
         do {
             outcome = try await change()
         } catch let error as StoreUnavailable {
-            throw APIError.perhapsChanged(cause: error.reason)
+            throw APIError.unavailable(toOperators: error, consequence: Self.mayBeDone)
         } catch let error as APIError where error.status.code >= 500 {
             throw error
         } catch let error as APIError {
@@ -63,6 +63,10 @@ struct AuditTrail: Sendable {
         return outcome.answer
     }
 
+    /// Repeated blindly, it would be done twice.
+    private static let mayBeDone =
+        "It may be done, and the audit says that it was begun: look before you repeat it."
+
     private func entry(
         _ action: String, _ subject: String?, _ request: OperatorRequest, before: String? = nil, after: String? = nil,
         isBegun: Bool = false
@@ -80,10 +84,12 @@ struct AuditTrail: Sendable {
         if let before, before.wholeMatch(of: /[1-9][0-9]{0,17}-[0-9]{1,18}/) == nil {
             throw APIError.badRequest("'before' takes the 'next' of the page before.")
         }
-        let entries = try await log.entries(before: before, maximumCount: limit)
+        let subject = request.call.query["subject"]
+        let page = try await log.entries(before: before, maximumCount: limit) {
+            subject == nil || $0.subject == subject
+        }
         return OperatorAnswer([
-            "entries": .array(entries.map { Self.json(of: $0.entry) }),
-            "next": entries.count == limit ? .text(entries.last?.id) : .null,
+            "entries": .array(page.entries.map(Self.json)), "next": .text(page.next),
         ])
     }
 
@@ -93,22 +99,5 @@ struct AuditTrail: Sendable {
             "subject": .text(entry.subject), "before": .text(entry.before), "after": .text(entry.after),
             "state": entry.isBegun ? "begun" : "done",
         ]
-    }
-}
-
-extension APIError {
-    fileprivate static func nothingChanged(cause: String) -> APIError {
-        var error = APIError.unavailable(cause: cause)
-        error.message = "Redis did not answer in time, and nothing was changed. Try again in a second."
-        return error
-    }
-
-    /// Repeated blindly, it would be done twice.
-    fileprivate static func perhapsChanged(cause: String) -> APIError {
-        var error = APIError.unavailable(cause: cause)
-        error.message =
-            "Redis did not answer in time, or refused a part. It may be done, and the audit says that it was begun: look "
-            + "before you repeat it."
-        return error
     }
 }

@@ -22,7 +22,7 @@ struct CredentialOperations: Sendable {
         let members = try request.members(
             known: ["key"] + TriedCalls.memberNames,
             example: #"{"key": "sk_live_…", "scopes": ["read"], "from": "203.0.113.7"}"#)
-        guard let text = try members.string("key", example: "sk_live_…") else {
+        guard let text = try members.string("key", example: "sk_live_…").map(Self.credential) else {
             throw APIError.badRequest("'key' is missing: the whole text of a key.")
         }
         let call = try calls.call(members)
@@ -47,8 +47,11 @@ struct CredentialOperations: Sendable {
     @Sendable private func explainSession(_ request: OperatorRequest) async throws -> OperatorAnswer {
         let members = try request.members(
             known: ["token"] + TriedCalls.memberNames, example: #"{"token": "eyJ…", "route": "orders"}"#)
-        guard let text = try members.string("token", example: "eyJ…") else {
+        guard let text = try members.string("token", example: "eyJ…").map(Self.credential) else {
             throw APIError.badRequest("'token' is missing: a session token, as the caller sends it after Bearer.")
+        }
+        guard (try? APIKey(text)) == nil, PlatformKey(text) == nil else {
+            throw APIError.badRequest("That is an API key: ask keys/explain (tollgate keys explain).")
         }
         let call = try calls.call(members)
         do {
@@ -57,6 +60,13 @@ struct CredentialOperations: Sendable {
         } catch let failure as AuthenticationFailure {
             return Self.answer(NextCall(.authentication(failure)), to: nil)
         }
+    }
+
+    /// Without what may have been copied along.
+    private static func credential(_ text: String) -> String {
+        let words = text.split(whereSeparator: \.isWhitespace)
+        return words.count == 2 && ["bearer", "x-api-key:"].contains(words[0].lowercased())
+            ? String(words[1]) : words.joined(separator: " ")
     }
 
     private func answer(

@@ -120,7 +120,10 @@ struct KeyOperations: Sendable {
             "status": .string(record == nil ? "revoked or unknown" : "active"),
             "name": .text(record?.terms.name),
             // A text with a right id may be invented.
-            "isGenuine": hash.map { .bool(record?.hash.hex == $0) } ?? .null,
+            // Of one that is revoked nothing is known to compare with.
+            "isGenuine": hash.flatMap { hash in
+                record.map { .bool($0.hash.hex == hash || $0.previous?.hash.hex == hash) }
+            } ?? .null,
         ])
     }
 

@@ -45,7 +45,8 @@ struct NextCall: Sendable, Hashable {
     /// - Parameters:
     ///   - decision: What the store would decide.
     ///   - route: Nil when the call is to none.
-    init(_ decision: AdmissionDecision, on route: Route? = nil, at time: UnixTime) {
+    ///   - isFromNowhere: No address was given to try it from.
+    init(_ decision: AdmissionDecision, on route: Route? = nil, isFromNowhere: Bool = false, at time: UnixTime) {
         let (usage, rate) = (decision.usage, decision.rate)
         let onRoute =
             if let route, let rate = decision.routeRate {
@@ -73,6 +74,9 @@ struct NextCall: Sendable, Hashable {
         case .userBlocked:
             message =
                 "It is refused with 403, for an operator has blocked the user: \(decision.blockReason?.text ?? "-")"
+            passesAt = nil
+        case .keyRefused(.addressNotAllowed) where isFromNowhere:
+            message = "The key is bound to addresses, and no address was given to try it from (--from)."
             passesAt = nil
         case .keyRefused(let refusal):
             message = "It is refused with \(refusal.isOfGoodKey ? 403 : 401): \(refusal.message)"

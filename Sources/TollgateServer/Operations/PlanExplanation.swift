@@ -3,6 +3,8 @@ import TollgateCore
 /// Why a plan counts for a user, in a sentence. The rule is that of ``PlanResolution``, for a call that claims no plan.
 struct PlanExplanation: Sendable, Hashable {
     enum Source: String, Sendable {
+        /// What an operator has given instead of what is bought.
+        case operators = "operator"
         /// What billing says.
         case subscription
         /// What the last call had.
@@ -21,16 +23,27 @@ struct PlanExplanation: Sendable, Hashable {
     /// What a session token that claims a plan would change.
     let tokens: String
 
-    /// - Parameter unsoldPrices: Those of the subscription behind the record, if none of them sells a plan.
+    /// - Parameters:
+    ///   - unsoldPrices: Those of the subscription behind the record, if none of them sells a plan.
+    ///   - terms: What operators have decided.
+    ///   - period: The name of the present period.
     init(
-        record: SubscriptionRecord?, unsoldPrices: [String] = [], lastSeen: String?, plans: PlanTable,
-        at time: UnixTime, pastDueGraceSeconds: Int64
+        record: SubscriptionRecord?, unsoldPrices: [String] = [], lastSeen: String?, terms: OperatorTerms = .init(),
+        period: String = "", plans: PlanTable, at time: UnixTime, pastDueGraceSeconds: Int64
     ) {
-        wanted = PlanResolution.resolve(
+        let resolved = PlanResolution.resolve(
             record: record, claimedPlan: nil, claimIssuedAt: nil, lastSeen: lastSeen, now: time,
             pastDueGraceSeconds: pastDueGraceSeconds)
+        let given = terms.plan(among: plans, at: time)
+        wanted = given?.name ?? resolved
         let why: String
-        if let record {
+        if let given {
+            source = .operators
+            why =
+                "An operator has given '\(given.name)'\(terms.limits?.ending ?? "") instead of "
+                + (record == nil ? "what was seen last, '\(resolved)'." : "what is bought, '\(resolved)'.")
+            tokens = "No session token changes that."
+        } else if let record {
             source = .subscription
             let prices =
                 unsoldPrices.isEmpty
@@ -48,14 +61,39 @@ struct PlanExplanation: Sendable, Hashable {
             tokens = Self.anyTokenCounts
         }
         let isKnown = plans[wanted] != nil
-        reason =
+        let table =
             isKnown
             ? why
             : "\(why) The plan table has no '\(wanted)', so '\(PlanTable.fallbackName)' counts in its place; add it under "
                 + "'plans' in tollgate.yaml."
+        reason = ([table] + terms.sentences(in: period, at: time)).joined(separator: " ")
     }
 
     private static let anyTokenCounts = "A session token that claims a plan counts instead."
+}
+
+extension OperatorTerms.Limits {
+    /// Until when they count, as a part of a sentence.
+    fileprivate var ending: String { until.map { " until \($0.spoken)" } ?? "" }
+}
+
+extension OperatorTerms {
+    /// What of them changes the limits of a plan now.
+    fileprivate func sentences(in period: String, at time: UnixTime) -> [String] {
+        var sentences: [String] = []
+        if let limits, limits.counts(at: time) {
+            let figures = [
+                limits.quota.map { "the quota to \($0)" }, limits.ratePerMinute.map { "the rate to \($0) a minute" },
+            ].compactMap(\.self)
+            if !figures.isEmpty {
+                sentences.append(
+                    "An operator has set \(figures.joined(separator: " and "))\(limits.ending).")
+            }
+        }
+        let granted = grantedCalls(in: period, at: time)
+        if granted > 0 { sentences.append("Operators have granted \(granted) calls on top of the quota.") }
+        return sentences
+    }
 }
 
 extension SubscriptionRecord {

@@ -30,7 +30,8 @@ struct TriedCall: Sendable {
     ) async throws(StoreUnavailable) -> NextCall {
         if let open = NextCall(opening: route) { return open }
         do throws(APIError) { try policy.check(presented) } catch { return NextCall(error) }
-        return NextCall(try await store.peek(request(of: principal, at: time)), on: route, at: time)
+        return NextCall(
+            try await store.peek(request(of: principal, at: time)), on: route, isFromNowhere: network == nil, at: time)
     }
 }
 

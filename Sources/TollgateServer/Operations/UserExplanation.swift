@@ -10,6 +10,7 @@ struct UserExplanation: Sendable {
     let subscriptions: any SubscriptionStore
     let keys: any KeyStore
     let traces: RedisUserTraces
+    let terms: RedisOperatorStore
     let plans: InForce<PlanTable>
     let pastDueGraceSeconds: Int64
     let time: any TimeSource
@@ -27,9 +28,11 @@ struct UserExplanation: Sendable {
             async let traces = traces.traces(of: user, at: now)
             async let bought = subscriptions.purchases(of: user)
             async let keys = keys.keys(of: user)
+            async let terms = terms.terms(of: user)
             async let decision = admissions.peek(call.request(of: Principal(userID: user), at: now))
             let facts = try await Facts(
-                user: user, time: now, call: call, traces: traces, bought: bought, keys: keys, decision: decision)
+                user: user, time: now, call: call, traces: traces, bought: bought, keys: keys, terms: terms,
+                decision: decision)
             guard facts.traces.isKnown else { throw APIError.userNotFound }
             return json(facts)
         } catch let error as APIError {
@@ -47,6 +50,7 @@ struct UserExplanation: Sendable {
         let traces: RedisUserTraces.Traces
         let bought: KnownPurchases
         let keys: [KeyRecord]
+        let terms: OperatorTerms
         let decision: AdmissionDecision
     }
 
@@ -80,7 +84,7 @@ struct UserExplanation: Sendable {
     private func plan(_ facts: Facts) -> JSON {
         let explanation = PlanExplanation(
             record: facts.bought.record, unsoldPrices: facts.bought.unsoldPrices, lastSeen: facts.traces.planLastSeen,
-            plans: plans.current, at: facts.time,
+            terms: facts.terms, period: facts.decision.usage.period.name, plans: plans.current, at: facts.time,
             pastDueGraceSeconds: pastDueGraceSeconds)
         return [
             "name": .string(facts.decision.usage.plan), "source": .string(explanation.source.rawValue),

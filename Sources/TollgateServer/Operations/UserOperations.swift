@@ -20,6 +20,10 @@ struct UserOperations: Sendable {
     let pastDueGraceSeconds: Int64
     let audit: AuditTrail
 
+    /// How often workers report who has called.
+    let reportInterval: Duration
+    let time: any TimeSource
+
     var endpoints: [OperatorEndpoint] {
         [
             .init(.get, "users", .viewer, list), .init(.get, "users/{user}", .viewer, show),
@@ -54,10 +58,10 @@ struct UserOperations: Sendable {
 
         static let states = ["active", "blocked", "limited", "granted", "past-due", "used-up"]
 
-        init(_ request: OperatorRequest) throws(APIError) {
+        init(_ request: OperatorRequest, _ plans: PlanTable) throws(APIError) {
             plan = request.call.query["plan"]
             state = request.call.query["state"]
-            if let plan, !Plan.isValidName(plan) { throw .badRequest("'plan' takes the name of a plan, such as paid.") }
+            if let plan, plans[plan] == nil { throw .unknownPlan(plan, plans) }
             guard let state, !Self.states.contains(state) else { return }
             throw .badRequest("'state' takes one of \(Self.states.joined(separator: ", ")).")
         }
@@ -66,7 +70,7 @@ struct UserOperations: Sendable {
     }
 
     @Sendable private func list(_ request: OperatorRequest) async throws -> OperatorAnswer {
-        let filter = try Filter(request)
+        let filter = try Filter(request, plans.current)
         let limit = try request.number("limit", in: 1...Self.maximumPage, orElse: Self.standardPage)
         if try Self.isByUsage(request) { return try await listByUsage(filter, limit, request) }
         var last: RedisUserIndex.Entry?
@@ -118,38 +122,50 @@ struct UserOperations: Sendable {
         ])
     }
 
-    private func plan(of summary: RedisUserData.Summary, at time: UnixTime) -> String {
-        if let limits = summary.terms.limits, limits.counts(at: time), let plan = limits.plan { return plan }
-        return PlanResolution.resolve(
-            record: summary.record, claimedPlan: nil, claimIssuedAt: nil, lastSeen: summary.planLastSeen, now: time,
-            pastDueGraceSeconds: pastDueGraceSeconds)
+    /// Where a user stands in the period that a call would count in now: as an admission that claims no plan would say.
+    private struct Standing {
+        let plan: Plan
+        let period: String
+        let calls: Int
+        let quota: Int
+        let granted: Int
     }
 
-    private func quota(of summary: RedisUserData.Summary, at time: UnixTime) -> Int {
-        let plans = plans.current
-        let plan = plans[plan(of: summary, at: time)] ?? plans.fallback
-        return summary.terms.quota(of: plan, in: summary.period ?? "", at: time)
+    private func standing(of summary: RedisUserData.Summary, at time: UnixTime) -> Standing {
+        let (plans, terms) = (plans.current, summary.terms)
+        let resolved = PlanResolution.resolve(
+            record: summary.record, claimedPlan: nil, claimIssuedAt: nil, lastSeen: summary.planLastSeen, now: time,
+            pastDueGraceSeconds: pastDueGraceSeconds)
+        let plan = terms.plan(among: plans, at: time) ?? plans[resolved] ?? plans.fallback
+        let period = BillingPeriod(of: plan, summary.record, at: time, pastDueGraceSeconds: pastDueGraceSeconds).name
+        return Standing(
+            plan: plan, period: period,
+            // What stands there may be of a period that is over.
+            calls: summary.period == period ? summary.calls ?? 0 : 0,
+            quota: terms.quota(of: plan, in: period, at: time), granted: terms.grantedCalls(in: period, at: time))
     }
 
     private func matches(_ summary: RedisUserData.Summary, _ filter: Filter, at time: UnixTime) -> Bool {
-        if let wanted = filter.plan, plan(of: summary, at: time) != wanted { return false }
+        let standing = standing(of: summary, at: time)
+        if let wanted = filter.plan, standing.plan.name != wanted { return false }
         return switch filter.state {
         case "active": summary.terms.block == nil
         case "blocked": summary.terms.block != nil
         case "limited": summary.terms.limits?.counts(at: time) == true
-        case "granted": summary.terms.grantedCalls(in: summary.period ?? "", at: time) > 0
+        case "granted": standing.granted > 0
         case "past-due": summary.record?.status == .pastDue
-        case "used-up": (summary.calls ?? 0) >= quota(of: summary, at: time)
+        case "used-up": standing.calls >= standing.quota
         default: true
         }
     }
 
     private func json(of summary: RedisUserData.Summary, at time: UnixTime) -> JSON {
-        [
-            "userId": .string(summary.user.value), "plan": .string(plan(of: summary, at: time)),
-            "calls": .integer(summary.calls ?? 0), "limit": .integer(quota(of: summary, at: time)),
-            "period": .text(summary.period), "subscription": .text(summary.record?.status.name),
-            "blocked": .bool(summary.terms.block != nil), "lastAdmittedAt": .moment(summary.lastAdmittedAt),
+        let standing = standing(of: summary, at: time)
+        return [
+            "userId": .string(summary.user.value), "plan": .string(standing.plan.name),
+            "calls": .integer(standing.calls), "limit": .integer(standing.quota), "period": .string(standing.period),
+            "subscription": .text(summary.record?.status.name), "blocked": .bool(summary.terms.block != nil),
+            "lastAdmittedAt": .moment(summary.lastAdmittedAt),
         ]
     }
 
@@ -191,10 +207,14 @@ struct UserOperations: Sendable {
                 throw APIError.userSubscribed
             }
             let count = try await data.delete(user, at: request.time)
+            guard count > 0 else { throw APIError.userNotFound }
+            // Workers may have counted calls of the user that they tell of with their next report.
+            try await Task.sleep(for: reportInterval + .seconds(1))
+            try await data.forgetReports(of: user, at: time.now())
             try await requests.forget(user)
             return AuditTrail.Outcome(
-                answer: OperatorAnswer(["userId": .string(user.value), "deletedKeys": .integer(count)]),
-                after: "\(count) keys deleted")
+                answer: OperatorAnswer(["userId": .string(user.value), "deletedRecords": .integer(count)]),
+                after: "\(count) records deleted")
         }
     }
 
@@ -262,9 +282,7 @@ struct UserOperations: Sendable {
         let plan = try members.string("plan", example: "pro")
         let plans = plans.current
         if let plan, plans[plan] == nil {
-            throw APIError.badRequest(
-                "There is no plan '\(plan.prefix(64))'. The plans are \(plans.plans.map(\.name).joined(separator: ", "))."
-            )
+            throw APIError.unknownPlan(plan, plans)
         }
         let limits = OperatorTerms.Limits(
             plan: plan, quota: try members.integer("quota", in: 0...Plan.maximumLimit),
@@ -315,7 +333,8 @@ extension OperatorTerms {
             "grants": .array(
                 grants.map { grant in
                     [
-                        "id": .string(grant.id), "calls": .integer(grant.calls), "period": .text(grant.period),
+                        "id": .string(grant.id), "calls": .integer(grant.calls),
+                        "every": grant.period == nil ? "period" : .null, "period": .text(grant.period),
                         "until": .moment(grant.until), "reason": .text(grant.reason?.text),
                     ]
                 }),
@@ -358,6 +377,11 @@ extension APIError {
     static let userNotFound = APIError(
         .notFound, error: "User not found", code: "user-not-found",
         message: "No user of this id has called, bought anything or made a key here. Check the id; capitals matter.")
+
+    fileprivate static func unknownPlan(_ name: String, _ plans: PlanTable) -> APIError {
+        .badRequest(
+            "There is no plan '\(name.prefix(64))'. The plans are \(plans.plans.map(\.name).joined(separator: ", ")).")
+    }
 
     fileprivate static let tooManyGrants = APIError(
         .conflict, error: "Too many grants", code: "too-many-grants",

@@ -155,7 +155,7 @@ import Foundation
             #expect(blocked.status == .exited(0) && blocked.lines.last == "user_abc is blocked: x", "\(blocked)")
             #expect(try await market.verify("user_abc").member("code") == "user-blocked")
             let direct = try await market.run(["users", "unblock", "user_abc"])
-            #expect(direct.status == .exited(0) && direct.lines == ["user_abc may call."])
+            #expect(direct.status == .exited(0) && direct.lines == ["user_abc is not blocked."])
             #expect(try await market.verify("user_abc").status == 200)
             let refused = try await market.run(
                 ["users", "delete", "user_abc", "--yes", "--admin", url], environment: away)

@@ -18,6 +18,10 @@ import TollgateDev
             _ = try await market.admin("POST", "users/user_abc/block", #"{"reason":"x"}"#)
             _ = try await market.admin("POST", "tokens", #"{"name":"ann","role":"viewer"}"#)
             #expect(try await entries(market) == ["tokens.create ann done", "users.block user_abc done"])
+            let own = try await market.admin("GET", "audit?subject=user_abc&limit=1").json
+            #expect(own["entries"].elements?.compactMap { $0["action"].string } == ["users.block"])
+            let rest = try await market.admin("GET", "audit?limit=1").json
+            #expect(rest["entries"].elements?.count == 1 && rest["next"].string != nil)
         }
     }
 
@@ -65,7 +69,7 @@ import TollgateDev
                 ] {
                     let answer = try await market.admin(method, path, body)
                     #expect(answer.status == 503, "\(path)")
-                    #expect(answer.member("message")?.contains("nothing was changed") == true, "\(answer.body)")
+                    #expect(answer.member("message")?.contains("Nothing was changed") == true, "\(answer.body)")
                 }
                 let keys = try await redis.send("KEYS *user_abc*").array?.compactMap(\.string)
                 #expect(keys == [])

@@ -102,6 +102,7 @@ import TollgateServer
             #expect(export.body.contains("subscription:{user_gone}") && !export.body.contains("sk_live"))
             let answer = try await market.admin("DELETE", "users/user_gone?force=true")
             #expect(answer.status == 200, "\(answer.body)")
+            #expect(try await market.admin("DELETE", "users/user_gone").status == 404, "there is nothing any more")
             try await withRedisClient(market.redis.configuration) { redis in
                 let names = try await redis.send("KEYS *").array?.compactMap(\.string) ?? []
                 #expect(names.filter { $0.contains("user_gone") } == [])
@@ -156,6 +157,52 @@ import TollgateServer
             #expect(grants?.count == 1)
             let (wrong, refused) = try await market.run(["users", "limit", "user_new", "--quota", "-1"])
             #expect(refused == .exited(64), "\(wrong)")
+        }
+    }
+
+    /// What is of another period does not count any more, and what counts now does so before the first call.
+    @Test func listsGoByThePresentPeriod() async throws {
+        try await withMarket(plans: Self.plans) { market in
+            for _ in 1...3 { _ = try await market.verify("user_abc") }
+            _ = try await market.admin("POST", "users/user_abc/grants", #"{"calls":2}"#)
+            _ = try await market.admin("POST", "users/user_new/grants", #"{"calls":4}"#)
+            _ = try await market.admin("PUT", "users/user_abc/limits", #"{"plan":"paid"}"#)
+            try await market.buy("user_buyer")
+            func list(_ query: String = "") async throws -> [String: JSON] {
+                let users = try await market.admin("GET", "users\(query)").json["users"].elements ?? []
+                return Dictionary(uniqueKeysWithValues: users.map { ($0["userId"].string ?? "", $0) })
+            }
+            try await eventually("all are in the index") { try await list().count == 3 }
+            let now = try await list()
+            #expect(now["user_new"]?["limit"].integer == 7 && now["user_abc"]?["limit"].integer == 502)
+            #expect(now["user_buyer"]?["plan"].string == "paid")
+            #expect(try await list("?state=granted").keys.sorted() == ["user_abc", "user_new"])
+            #expect(try await list("?plan=paid").keys.sorted() == ["user_abc", "user_buyer"])
+            #expect(try await market.admin("GET", "users?plan=gold").status == 400)
+            let explained = try await market.admin("GET", "users/user_abc/explain").json["plan"]
+            #expect(explained["source"].string == "operator")
+            #expect(explained["reason"].string?.contains("An operator has given 'paid'") == true, "\(explained)")
+            #expect(explained["reason"].string?.contains("granted 2 calls") == true, "\(explained)")
+            market.time.advance(seconds: 10 * 86_400)
+            let later = try await list()
+            #expect(later["user_abc"]?["calls"].integer == 0 && later["user_new"]?["limit"].integer == 3)
+            #expect(try await list("?state=granted").isEmpty)
+        }
+    }
+
+    /// Reports that were under way bring nobody back who was deleted.
+    @Test func deletedUsersStayDeleted() async throws {
+        try await withFleet(settings: ["TOLLGATE_ACCESS_LOG": "on"]) { fleet in
+            let (port, admin) = (fleet.workers[0].port, fleet.workers[0].adminPort)
+            for _ in 1...3 { _ = try await HTTP.verify(try fleet.token("user_gone"), port: port) }
+            let answer = try await HTTP.send("DELETE", "/admin/v1/users/user_gone", port: admin)
+            #expect(answer.status == 200, "\(answer.body)")
+            #expect(try await HTTP.get("/admin/v1/users", port: admin).json["total"].integer == 0)
+            #expect(try await HTTP.get("/admin/v1/top", port: admin).json["users"].elements == [])
+            try await withRedisClient(fleet.redis.configuration) { redis in
+                let left = try await redis.send("KEYS *user_gone*").array?.count
+                #expect(left == 0)
+            }
         }
     }
 
