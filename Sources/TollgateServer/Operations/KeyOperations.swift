@@ -115,15 +115,13 @@ struct KeyOperations: Sendable {
     ) async throws -> OperatorAnswer {
         guard let user else { throw Self.notFound }
         let record = try await keys.keys(of: user).first { $0.id == id }
+        let isFormer = hash != nil && record?.previous?.hash.hex == hash
         return OperatorAnswer([
             "userId": .string(user.value), "keyId": .string(id.value), "kind": "secret",
-            "status": .string(record == nil ? "revoked or unknown" : "active"),
+            "status": .string(record == nil ? "revoked or unknown" : isFormer ? "rotated" : "active"),
             "name": .text(record?.terms.name),
-            // A text with a right id may be invented.
-            // Of one that is revoked nothing is known to compare with.
-            "isGenuine": hash.flatMap { hash in
-                record.map { .bool($0.hash.hex == hash || $0.previous?.hash.hex == hash) }
-            } ?? .null,
+            // A text with a right id may be invented. Of one that is revoked nothing is known to compare with.
+            "isGenuine": hash.flatMap { hash in record.map { .bool($0.hash.hex == hash || isFormer) } } ?? .null,
         ])
     }
 

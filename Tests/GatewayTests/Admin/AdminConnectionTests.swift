@@ -25,14 +25,14 @@ import Testing
 
     /// Nor do those who ask and do not read, and those who do not send what they have announced.
     @Test(arguments: [
-        String(repeating: "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 200),
+        String(repeating: "GET /overview/tollgate.css HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 200),
         "POST /admin/v1/users/user_abc/block HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
     ])
     func standstillsKeepNobodyOut(said: String) async throws {
         try await withFleet { fleet in
             let port = fleet.workers[0].adminPort
             var clients: [RawClient] = []
-            for _ in 0..<80 {
+            for _ in 0..<72 {
                 let client = try await RawClient.connect(port: port, reads: false)
                 try? await client.send(said)
                 clients.append(client)

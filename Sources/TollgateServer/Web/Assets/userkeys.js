@@ -74,9 +74,12 @@ function makeRow({id}) {
 function foundText(found) {
   if (!found) return "";
   if (found.kind === "platform") return "The key that was searched for is the user's publishable key.";
+  if (found.status === "rotated") {
+    return `The key that was searched for is of ${found.keyId}, and is not its present secret: it was rotated out.`;
+  }
   if (found.status !== "active") return `The key that was searched for, ${found.keyId}, was revoked, or there never was one.`;
   if (found.isGenuine === false) {
-    return `The key that was searched for names ${found.keyId}, and is not its present secret: an older one, or made up.`;
+    return `The key that was searched for names ${found.keyId}, and is none of its last two secrets: an older one, or made up.`;
   }
   return `The key that was searched for is “${found.name}”.`;
 }
