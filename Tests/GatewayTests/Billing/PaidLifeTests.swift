@@ -10,8 +10,8 @@ import TollgateServer
 @Suite struct PaidLifeTests {
     @Test func theChecklistOfTheOriginal() async throws {
         try await withMarket(gateways: 3) { gateways in
-            try await Balancer.run(before: gateways.gateways.map { ("127.0.0.1", $0.publicPort, $0.adminPort) }) {
-                balancer in
+            let workers = gateways.gateways.map { ("127.0.0.1", $0.publicPort, $0.adminPort) }
+            try await Balancer.run(before: workers, isPatient: true) { balancer in
                 let market = gateways.behind(balancer.port)
                 try await walk(market)
             }

@@ -35,7 +35,8 @@ struct Balancer {
     ///
     /// - Parameter workers: For HAProxy anywhere; for the others three with the same two ports.
     static func run<Result>(
-        _ program: Program = .haproxy, before workers: [Backend], isolation: isolated (any Actor)? = #isolation,
+        _ program: Program = .haproxy, before workers: [Backend], isPatient: Bool = false,
+        isolation: isolated (any Actor)? = #isolation,
         _ body: (Balancer) async throws -> Result
     ) async throws -> Result {
         let directory = "/tmp/tg-balancer-\(UInt32.random(in: 0...UInt32.max))"
@@ -43,7 +44,8 @@ struct Balancer {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let file = "\(directory)/\(program.file)"
         let (port, overviewPort) = (try await Loopback.freePort(), try await Loopback.freePort())
-        try text(program, before: workers, port: port).write(toFile: file, atomically: true, encoding: .utf8)
+        let deployed = try text(program, before: workers, port: port)
+        try (isPatient ? Self.patient(deployed) : deployed).write(toFile: file, atomically: true, encoding: .utf8)
         let process = try ChildProcess.start(
             ProxyProgram.path(program.rawValue),
             ProxyProgram.arguments(program.rawValue, file, directory, port: port),
@@ -78,6 +80,11 @@ struct Balancer {
         return workers.enumerated().reduce(deployed) { $0.replacing("10.0.0.1\($1.offset + 1)", with: $1.element.host) }
             .replacing("8000", with: "\(port)").replacing("8080", with: "\(workers[0].port)")
             .replacing("9090", with: "\(workers[0].adminPort)")
+    }
+
+    /// HAProxy that gives no worker up which is late, where the test runs on a machine busy with others.
+    private static func patient(_ deployed: String) -> String {
+        deployed.replacing("timeout check 500ms", with: "timeout check 10s").replacing("fall 2 ", with: "fall 100 ")
     }
 
     /// The workers one by one, where HAProxy would find them by DNS.
