@@ -11,11 +11,18 @@ extension RedisClient {
     func ask(
         all commands: [RedisCommand], file: StaticString = #fileID, line: UInt = #line
     ) async throws(StoreUnavailable) -> [RedisReply] {
-        var replies: [RedisReply] = []
+        let results: [Result<RedisReply, RedisError>]
         do throws(RedisError) {
-            for result in try await results(of: commands) { replies.append(try result.get()) }
+            results = try await self.results(of: commands)
         } catch {
             throw StoreUnavailable(error, file: file, line: line)
+        }
+        var replies: [RedisReply] = []
+        for (command, result) in zip(commands, results) {
+            switch result {
+            case .success(let reply): replies.append(reply)
+            case .failure(let error): throw StoreUnavailable(error, keys: command.keyTexts, file: file, line: line)
+            }
         }
         return replies
     }

@@ -7,7 +7,9 @@ extension RedisClient {
     func ask(
         _ command: RedisCommand, file: StaticString = #fileID, line: UInt = #line
     ) async throws(StoreUnavailable) -> RedisReply {
-        do { return try await execute(command) } catch { throw StoreUnavailable(error, file: file, line: line) }
+        do { return try await execute(command) } catch {
+            throw StoreUnavailable(error, keys: command.keyTexts, file: file, line: line)
+        }
     }
 
     /// Runs a script on behalf of the domain.
@@ -18,6 +20,11 @@ extension RedisClient {
             throw StoreUnavailable(error, keys: call.keys, file: file, line: line)
         }
     }
+}
+
+extension RedisCommand {
+    /// What the command is about, for errors. Only of commands that name one key, as nearly all do.
+    var keyTexts: [String] { argument(at: 1).map { [String(decoding: $0, as: UTF8.self)] } ?? [] }
 }
 
 extension RedisScript {

@@ -148,6 +148,19 @@ import TollgateStore
         }
     }
 
+    /// A reason is one line that moves nothing beside it, and each that is one comes back as it was.
+    @Test func reasonsAreOneLine() async throws {
+        for text in ["", "a\nb", "a\u{2028}b", "a\u{202E}b", "a\u{0}"] { #expect(OperatorReason(text) == nil) }
+        try await withStores { _, operators, _ in
+            for text in ["-", "%2D", "a b", "👩‍👧 é / = %"] {
+                let (user, reason) = (try #require(UserID("user_abc")), try #require(OperatorReason(text)))
+                let grant = OperatorTerms.Grant(id: "a1", calls: 1, period: nil, until: nil, reason: reason)
+                _ = try await operators.change(user) { $0 = OperatorTerms(grants: [grant]) }
+                #expect(try await operators.terms(of: user).grants == [grant], "'\(text)'")
+            }
+        }
+    }
+
     @Test func twoOperatorsAtOnceLoseNothing() async throws {
         try await withStores { _, operators, _ in
             let user = try #require(UserID("user_abc"))

@@ -37,8 +37,10 @@ struct UserExplanation: Sendable {
             return json(facts)
         } catch let error as APIError {
             throw error
+        } catch let error as StoreUnavailable {
+            throw .unavailable(toOperators: error)
         } catch {
-            throw .unavailable(cause: "\(error)")
+            throw .internalError(cause: "\(error)")
         }
     }
 

@@ -154,6 +154,11 @@ import Foundation
                 ["users", "block", "user_abc", "--reason", "x", "--admin", url], environment: away)
             #expect(blocked.status == .exited(0) && blocked.lines.last == "user_abc is blocked: x", "\(blocked)")
             #expect(try await market.verify("user_abc").member("code") == "user-blocked")
+            let withoutToken = try await market.run(["users", "list", "--admin", url], environment: ["REDIS_URL": ""])
+            #expect(withoutToken.status == .exited(4), "\(withoutToken)")
+            let publicPort = "http://127.0.0.1:\(market.gateways[0].publicPort)"
+            let elsewhere = try await market.run(["users", "list", "--admin", publicPort], environment: away)
+            #expect(elsewhere.status == .exited(5), "\(elsewhere)")
             let direct = try await market.run(["users", "unblock", "user_abc"])
             #expect(direct.status == .exited(0) && direct.lines == ["user_abc is not blocked."])
             #expect(try await market.verify("user_abc").status == 200)

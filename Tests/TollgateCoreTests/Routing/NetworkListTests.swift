@@ -109,4 +109,14 @@ import TollgateCore
         #expect(NetworkList(ranges: [text]) == nil)
         #expect(NetworkList(ranges: ["00000000-ffffffff", text]) == nil)
     }
+
+    @Test(arguments: [
+        "127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::", "::127.0.0.1", "::ffff:127.0.0.1", "fe80::1",
+        "fd00::1",
+        "64:ff9b::7f00:1", "2002:7f00:1::",
+    ])
+    func whatIsNotPublic(address: String) { #expect(NetworkList.nonPublic.contains(address)) }
+
+    @Test(arguments: ["1.1.1.1", "2606:4700:4700::1111", "203.0.112.1"])
+    func whatIsPublic(address: String) { #expect(!NetworkList.nonPublic.contains(address)) }
 }
