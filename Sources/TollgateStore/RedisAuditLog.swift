@@ -33,29 +33,34 @@ package struct RedisAuditLog: Sendable {
 
     /// Those that are wanted, the newest first.
     ///
-    /// - Parameter before: The `next` of the page before. Nil for the newest.
+    /// - Parameters:
+    ///   - before: The `next` of the page before. Nil for the newest.
+    ///   - isWanted: Nil when all are.
     /// - Returns: A page, and the id behind which the next one begins. Nil where nothing follows.
     package func entries(
-        before: String?, maximumCount: Int, where isWanted: (AuditEntry) -> Bool
+        before: String?, maximumCount: Int, where isWanted: ((AuditEntry) -> Bool)? = nil
     ) async throws(StoreUnavailable) -> (entries: [AuditEntry], next: String?) {
         var (found, last): ([AuditEntry], String?) = ([], before)
+        // Where all are wanted no more is read than is shown.
+        let count = isWanted == nil ? maximumCount : Self.readAtATime
         while true {
-            let page = try await read(before: last)
+            let page = try await read(count, before: last)
             for (id, entry) in page {
                 last = id
-                if isWanted(entry) { found.append(entry) }
+                if isWanted?(entry) ?? true { found.append(entry) }
                 if found.count == maximumCount { return (found, id) }
             }
-            if page.count < Self.readAtATime { return (found, nil) }
+            if page.count < count { return (found, nil) }
         }
     }
 
     private static let readAtATime = 1000
 
-    private func read(before: String?) async throws(StoreUnavailable) -> [(id: String, entry: AuditEntry)] {
+    private func read(_ count: Int, before: String?) async throws(StoreUnavailable) -> [(id: String, entry: AuditEntry)]
+    {
         let reply = try await client.ask(
             RedisCommand(
-                "XREVRANGE", .audit, before.map { "(\($0)" } ?? "+", "-", "COUNT", "\(Self.readAtATime)"))
+                "XREVRANGE", .audit, before.map { "(\($0)" } ?? "+", "-", "COUNT", "\(count)"))
         guard let entries = reply.array else { throw .unexpectedReply(of: "XREVRANGE") }
         return entries.compactMap { entry in
             guard let parts = entry.array, parts.count == 2, let id = parts[0].string,

@@ -85,9 +85,8 @@ struct AuditTrail: Sendable {
             throw APIError.badRequest("'before' takes the 'next' of the page before.")
         }
         let subject = request.call.query["subject"]
-        let page = try await log.entries(before: before, maximumCount: limit) {
-            subject == nil || $0.subject == subject
-        }
+        let page = try await log.entries(
+            before: before, maximumCount: limit, where: subject.map { subject in { $0.subject == subject } })
         return OperatorAnswer([
             "entries": .array(page.entries.map(Self.json)), "next": .text(page.next),
         ])
