@@ -29,7 +29,7 @@ package struct SMTPRefusal: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// A conversation with a mail server (RFC 5321), as a value: bytes go in, and what is to be done comes out. One command is
-/// answered before the next is sent, so whatever comes without having been asked for ends it: what somebody puts behind the
+/// answered before the next is sent, so whatever comes without having been asked for ends it: what an attacker puts behind the
 /// answer to STARTTLS would be taken for the secured server's otherwise.
 package struct SMTPConversation: Sendable {
     /// What it is for.

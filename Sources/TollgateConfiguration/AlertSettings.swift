@@ -134,7 +134,7 @@ extension AlertSettings.Mail {
                     remedy: "Leave starttls=off away, or the login.")
             } else {
                 reader.warn(
-                    found, "has starttls=off: whoever is between can read the mails and change them",
+                    found, "has starttls=off: an attacker on the way can read the mails and change them",
                     remedy: "Leave it away, if the server offers STARTTLS.")
             }
         }

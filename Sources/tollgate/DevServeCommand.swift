@@ -75,7 +75,7 @@ struct DevServeCommand: AsyncParsableCommand {
         }
     }
 
-    /// The environment is that of production, if it has any: what somebody sets to try alerts is not read either.
+    /// The environment is that of production, if it has any: what an operator sets to try alerts is not read either.
     private func tellOfAlertSettings() {
         let names = [Setting.alertURL, .alertSecret, .alertSMTPURL, .alertAllowPrivate].map(\.name)
             .filter { Process.environment[$0] != nil }

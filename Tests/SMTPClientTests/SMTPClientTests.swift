@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    /// Whoever stands in the middle has another certificate, or one for another name.
+    /// An attacker in the middle has another certificate, or one for another name.
     @Test(arguments: [true, false]) func aWrongCertificateIsToldNothing(isForAnotherName: Bool) async throws {
         try await withTemporaryDirectory { directory in
             try await TestCertificates.make(

@@ -85,7 +85,7 @@ import Testing
         #expect(none.dropFirst() == ["<failed: it offers neither AUTH PLAIN nor AUTH LOGIN>", "QUIT↵"])
     }
 
-    /// What somebody in the middle can put in before TLS begins.
+    /// What an attacker in the middle can put in before TLS begins.
     @Test(arguments: [
         "220 go ahead\r\n250 injected\r\n", "220 go ahead\r\n2", "220 go ahead\r\n\u{16}\u{3}\u{1}",
         "220-go\r\n220 ahead\r\n235 ok\r\n",

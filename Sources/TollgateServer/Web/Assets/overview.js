@@ -91,7 +91,7 @@ function explained(wanted, explanation) {
   const isNew = !wanted.isShown;
   wanted.isShown = true;
   if (explanation instanceof Error) {
-    // A key names its user, and whoever makes one up names any.
+    // A key names its user, and one that is made up names any.
     const text = wanted.foundKey && explanation.status === 404 ? unknownKeyText : explanation.message;
     showNoUser(text);
     if (isNew) announce(text);
